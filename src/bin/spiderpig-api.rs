@@ -1,0 +1,3 @@
+//! The api binary.
+
+fn main() {}

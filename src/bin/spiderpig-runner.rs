@@ -1,0 +1,3 @@
+//! The runner binary.
+
+fn main() {}

@@ -1,0 +1,9 @@
+//! SpiderPig: a filesystem-spool job system with a thin HTTP front.
+//!
+//! The library prints nothing and reads no environment; the two binaries in `src/bin` do both.
+
+pub mod api;
+pub mod config;
+pub mod protocol;
+pub mod runner;
+pub mod spool;
