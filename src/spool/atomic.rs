@@ -1,0 +1,307 @@
+//! The one module that writes, renames and removes below the spool. clippy forbids it everywhere else.
+//!
+//! A new name appears whole or not at all: content goes to a temporary file on the same filesystem, then a rename
+//! publishes it. A rename alone is atomic but not durable; [`Durability::Synced`] adds the two syncs that make it so.
+
+use std::ffi::OsStr;
+use std::fs::{File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+
+use super::error::{Error, Missing as _, Result};
+use super::fault;
+
+/// Whether a write is waited for until it would survive a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Readers see the old content or the new; after a power cut either may be there.
+    Ordered,
+    /// On return the new content survives a power cut.
+    Synced,
+}
+
+/// Whether a name that had to be new was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// The name is there now, and it was not before.
+    New,
+    /// Somebody else has the name; nothing was changed.
+    Exists,
+}
+
+/// Creates a directory with exactly this mode, whatever the umask.
+///
+/// # Errors
+/// Any failure to create it or to set its mode, "already exists" included.
+pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
+    let wrap = |error| Error::io("create directory", path, error);
+    fault::point().map_err(wrap)?;
+    rustix::fs::mkdir(path, Mode::from_raw_mode(mode & 0o777)).map_err(|error| wrap(error.into()))?;
+    set_mode(path, mode)
+}
+
+/// Sets the mode of a file or directory.
+///
+/// # Errors
+/// Any failure to set it.
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode)).map_err(|error| Error::io("set the mode of", path, error))
+}
+
+/// Creates a file that must not exist yet, for directories that no reader looks at before they are complete.
+/// It is neither synced nor published.
+///
+/// # Errors
+/// Any failure to create or to write it.
+pub fn create_file(path: &Path, bytes: &[u8], mode: u32) -> Result<File> {
+    let wrap = |error| Error::io("create", path, error);
+    fault::point().map_err(wrap)?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let mut file = File::from(rustix::fs::open(path, flags, Mode::RUSR).map_err(|error| wrap(error.into()))?);
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(|error| wrap(error.into()))?;
+    file.write_all(bytes).map_err(wrap)?;
+    Ok(file)
+}
+
+/// Opens a file for appending, creating it with this mode if it is not there. Refuses symbolic links.
+///
+/// # Errors
+/// Any failure to open or to create it.
+pub fn open_append(path: &Path, mode: u32) -> Result<File> {
+    open_writable(path, OFlags::APPEND | OFlags::RDWR, Some(mode))
+}
+
+/// Opens an existing file for writing in place. Refuses symbolic links.
+///
+/// # Errors
+/// Any failure to open it.
+pub fn open_update(path: &Path) -> Result<File> {
+    open_writable(path, OFlags::RDWR, None)
+}
+
+/// Opens a lock file, creating it empty with this mode if it is not there. Refuses symbolic links.
+///
+/// # Errors
+/// Any failure to open or to create it.
+pub fn open_lock(path: &Path, mode: u32) -> Result<File> {
+    open_writable(path, OFlags::RDWR, Some(mode))
+}
+
+fn open_writable(path: &Path, flags: OFlags, create: Option<u32>) -> Result<File> {
+    let wrap = |error: std::io::Error| Error::io("open for writing", path, error);
+    fault::point().map_err(wrap)?;
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Err(rustix::io::Errno::NOENT) => {}
+        opened => return opened.map(File::from).map_err(|error| wrap(error.into())),
+    }
+    let Some(mode) = create else { return Err(wrap(rustix::io::Errno::NOENT.into())) };
+    let file = rustix::fs::open(path, flags | OFlags::CREATE, Mode::RUSR | Mode::WUSR)
+        .map(File::from)
+        .map_err(|error| wrap(error.into()))?;
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(|error| wrap(error.into()))?;
+    Ok(file)
+}
+
+/// Replaces a file, or creates it, so that a reader sees the old content or the new, never a mixture.
+///
+/// # Errors
+/// Any failure to write, sync or rename; the old content is then untouched.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> Result<()> {
+    let directory = parent(path);
+    let staged = stage(directory, path, bytes, mode, durability)?;
+    fault::point().map_err(|error| Error::io("rename into place", path, error))?;
+    staged.persist(path).map_err(|error| Error::io("rename into place", path, error.error))?;
+    if durability == Durability::Synced { sync_directory(directory) } else { Ok(()) }
+}
+
+/// Publishes a new file durably: written and synced in `staging`, renamed to `path` without replacing anything,
+/// and the directory synced. After `New` it survives a power cut.
+///
+/// # Errors
+/// Any failure to write, sync or rename.
+pub fn publish(staging: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<Published> {
+    let staged = stage(staging, path, bytes, mode, Durability::Synced)?;
+    let published = rename_new(staged.path(), path)?;
+    if published == Published::New {
+        // The temporary name is gone; dropping its guard would only fail to remove it.
+        let _ = staged.into_temp_path().keep();
+        sync_directory(parent(path))?;
+    }
+    Ok(published)
+}
+
+fn stage(
+    directory: &Path,
+    target: &Path,
+    bytes: &[u8],
+    mode: u32,
+    durability: Durability,
+) -> Result<tempfile::NamedTempFile> {
+    let wrap = |error| Error::io("write", target, error);
+    fault::point().map_err(wrap)?;
+    let prefix = target.file_name().unwrap_or(OsStr::new("file"));
+    let mut prefix_hidden = std::ffi::OsString::from(".");
+    prefix_hidden.push(prefix);
+    prefix_hidden.push(".");
+    let mut staged = tempfile::Builder::new()
+        .prefix(&prefix_hidden)
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(directory)
+        .map_err(wrap)?;
+    rustix::fs::fchmod(staged.as_file(), Mode::from_raw_mode(mode)).map_err(|error| wrap(error.into()))?;
+    staged.write_all(bytes).map_err(wrap)?;
+    if durability == Durability::Synced {
+        staged.as_file().sync_all().map_err(|error| Error::io("sync", target, error))?;
+    }
+    Ok(staged)
+}
+
+/// Renames, replacing what is there.
+///
+/// # Errors
+/// Any failure to rename.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    let wrap = |error| Error::io("rename into place", to, error);
+    fault::point().map_err(wrap)?;
+    rustix::fs::rename(from, to).map_err(|error| wrap(error.into()))
+}
+
+/// Renames to a name that must be new (`renameat2` with `RENAME_NOREPLACE`).
+///
+/// # Errors
+/// Any failure to rename but "already exists".
+pub fn rename_new(from: &Path, to: &Path) -> Result<Published> {
+    let wrap = |error| Error::io("rename into place", to, error);
+    fault::point().map_err(wrap)?;
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(Published::New),
+        Err(rustix::io::Errno::EXIST) => Ok(Published::Exists),
+        Err(error) => Err(wrap(error.into())),
+    }
+}
+
+/// Gives a file, or a symbolic link itself, a second name, which must be new.
+///
+/// # Errors
+/// Any failure to link but "already exists".
+pub fn link_new(from: &Path, to: &Path) -> Result<Published> {
+    let wrap = |error| Error::io("link", to, error);
+    fault::point().map_err(wrap)?;
+    match rustix::fs::linkat(CWD, from, CWD, to, AtFlags::empty()) {
+        Ok(()) => Ok(Published::New),
+        Err(rustix::io::Errno::EXIST) => Ok(Published::Exists),
+        Err(error) => Err(wrap(error.into())),
+    }
+}
+
+/// Makes a symbolic link, replacing one that is there.
+///
+/// # Errors
+/// Any failure to make it.
+pub fn symlink(target: &Path, link: &Path) -> Result<()> {
+    let wrap = |error: rustix::io::Errno| Error::io("link", link, error);
+    fault::point().map_err(|error| Error::io("link", link, error))?;
+    match rustix::fs::symlink(target, link) {
+        Err(rustix::io::Errno::EXIST) => {
+            remove(link)?;
+            rustix::fs::symlink(target, link).map_err(wrap)
+        }
+        made => made.map_err(wrap),
+    }
+}
+
+/// Removes a file or symbolic link. One that is not there is no error.
+///
+/// # Errors
+/// Any other failure to remove it.
+pub fn remove(path: &Path) -> Result<()> {
+    let wrap = |error| Error::io("remove", path, error);
+    fault::point().map_err(wrap)?;
+    rustix::fs::unlink(path).map_err(|error| wrap(error.into())).missing_is_none().map(|_| ())
+}
+
+/// Removes a directory with all that is in it. One that is not there is no error. Follows no symbolic link.
+///
+/// # Errors
+/// Any other failure to remove it.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    let wrap = |error| Error::io("remove", path, error);
+    fault::point().map_err(wrap)?;
+    #[expect(clippy::disallowed_methods, reason = "this is the module that removes")]
+    std::fs::remove_dir_all(path).map_err(wrap).missing_is_none().map(|_| ())
+}
+
+/// Makes a file's content durable.
+///
+/// # Errors
+/// Any failure to open or to sync it.
+pub fn sync_file(path: &Path) -> Result<()> {
+    sync(path, OFlags::empty())
+}
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// Any failure to open or to sync it.
+pub fn sync_directory(path: &Path) -> Result<()> {
+    sync(path, OFlags::DIRECTORY)
+}
+
+fn sync(path: &Path, flags: OFlags) -> Result<()> {
+    let wrap = |error| Error::io("sync", path, error);
+    fault::point().map_err(wrap)?;
+    let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| wrap(error.into()))?;
+    rustix::fs::fsync(file).map_err(|error| wrap(error.into()))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn replace_sets_mode_and_leaves_no_temporary_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("status.json");
+        replace(&path, b"one", 0o640, Durability::Ordered).unwrap();
+        replace(&path, b"two", 0o640, Durability::Synced).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn publish_never_replaces() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("1.json");
+        assert_eq!(publish(directory.path(), &path, b"first", 0o640).unwrap(), Published::New);
+        assert_eq!(publish(directory.path(), &path, b"second", 0o640).unwrap(), Published::Exists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "the loser's temporary file is gone");
+    }
+
+    #[test]
+    fn an_error_names_the_path() {
+        let error = replace(Path::new("/nowhere/at/all"), b"", 0o640, Durability::Ordered).unwrap_err();
+        assert!(error.to_string().starts_with("cannot write /nowhere/at/all: "), "{error}");
+    }
+
+    #[test]
+    fn writing_through_a_symbolic_link_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        symlink(Path::new("/etc/passwd"), &link).unwrap();
+        assert!(open_append(&link, 0o640).is_err());
+        assert!(open_update(&link).is_err());
+    }
+}

@@ -1,0 +1,90 @@
+//! The error of everything that touches the spool: it names the path, what was tried, and the cause.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A result whose error carries the path.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong with a path of the spool.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb: "open", "rename into place".
+        action: &'static str,
+        /// What it was tried on.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file is there, and its content is not what the layout says.
+    #[error("{}: {reason}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// Somebody else holds a lock that is needed.
+    #[error("{} is locked: {holder}", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Who holds it, as far as is known.
+        holder: String,
+    },
+}
+
+impl Error {
+    /// Wraps an I/O error with what was tried and where.
+    pub fn io(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
+        Self::Io { action, path: path.to_owned(), source: source.into() }
+    }
+
+    /// A file whose content is wrong.
+    pub fn invalid(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Invalid { path: path.to_owned(), reason: reason.into() }
+    }
+
+    /// The kind of the underlying I/O error, if there is one.
+    #[must_use]
+    pub fn kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Io { source, .. } => Some(source.kind()),
+            Self::Invalid { .. } | Self::Locked { .. } => None,
+        }
+    }
+
+    /// Whether the file or directory simply is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == Some(io::ErrorKind::NotFound)
+    }
+
+    /// Whether the disk, or the account's share of it, is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self.kind(), Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    }
+}
+
+/// Turns "it is not there" into `None`, and leaves every other error an error.
+pub trait Missing<T> {
+    /// `Ok(None)` where the error was "not found".
+    ///
+    /// # Errors
+    /// Every other error, unchanged.
+    fn missing_is_none(self) -> Result<Option<T>>;
+}
+
+impl<T> Missing<T> for Result<T> {
+    fn missing_is_none(self) -> Result<Option<T>> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

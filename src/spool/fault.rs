@@ -1,0 +1,86 @@
+//! Faults on demand, so that tests can break the spool's writes at every single step.
+//!
+//! Each write of [`super::atomic`] passes one [`point`]. A plan that was installed makes the process die there, or
+//! makes the write fail. Only debug builds of the binaries ever install a plan.
+
+use std::io;
+use std::str::FromStr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static PLAN: OnceLock<Plan> = OnceLock::new();
+static PASSED: AtomicU64 = AtomicU64::new(0);
+
+/// What is to go wrong, and when. Written as `7:die`, `7:fail` or `7:full`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The write that is hit, counted from 1 in this process.
+    pub at: u64,
+    /// What happens to it.
+    pub effect: Effect,
+}
+
+/// What happens at the chosen write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The process ends at once, as by SIGKILL.
+    Die,
+    /// This one write fails with an input/output error.
+    Fail,
+    /// This write and all after it fail because the disk is full.
+    Full,
+}
+
+/// A text that is no fault plan.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a fault plan looks like 7:die, 7:fail or 7:full")]
+pub struct NotAPlan;
+
+impl FromStr for Plan {
+    type Err = NotAPlan;
+
+    fn from_str(text: &str) -> Result<Self, NotAPlan> {
+        let (at, effect) = text.split_once(':').ok_or(NotAPlan)?;
+        let effect = match effect {
+            "die" => Effect::Die,
+            "fail" => Effect::Fail,
+            "full" => Effect::Full,
+            _ => return Err(NotAPlan),
+        };
+        Ok(Self { at: at.parse().map_err(|_| NotAPlan)?, effect })
+    }
+}
+
+/// Installs the plan for the rest of this process. Only the first call counts.
+pub fn install(plan: Plan) {
+    // A second plan in one process would make its counting meaningless; the first stays.
+    let _ = PLAN.set(plan);
+}
+
+/// Passes one write.
+///
+/// # Errors
+/// The failure that the installed plan asks for.
+pub fn point() -> io::Result<()> {
+    let Some(plan) = PLAN.get() else { return Ok(()) };
+    let number = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+    match plan.effect {
+        Effect::Die if number == plan.at => std::process::abort(),
+        Effect::Fail if number == plan.at => Err(rustix::io::Errno::IO.into()),
+        Effect::Full if number >= plan.at => Err(rustix::io::Errno::NOSPC.into()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_are_read_from_text() {
+        assert_eq!("7:die".parse(), Ok(Plan { at: 7, effect: Effect::Die }));
+        assert_eq!("1:full".parse(), Ok(Plan { at: 1, effect: Effect::Full }));
+        assert_eq!("die".parse::<Plan>(), Err(NotAPlan));
+        assert_eq!("x:fail".parse::<Plan>(), Err(NotAPlan));
+    }
+}

@@ -1,0 +1,178 @@
+//! `history.jsonl`: one line per finished job, for lists and searches. The last line of a number counts.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::atomic;
+use super::error::{Error, Missing as _, Result};
+use super::fault;
+use super::id::{JobId, JobIdSet};
+use super::job::end_last_line;
+use super::layout::{FILE, Spool};
+use super::lock::RunnerLock;
+use super::open;
+use super::request::{JobRequest, json_line};
+use super::status::{State, Status};
+use super::time::Time;
+
+/// A finished job in one line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HistoryLine {
+    /// The job. It stands first, so that `grep '^{"id":42,'` finds it.
+    pub id: JobId,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub job_type: String,
+    /// Who asked for it.
+    pub user: String,
+    /// Its lane.
+    pub lane: String,
+    /// Its final state.
+    pub state: State,
+    /// How it ended, in one word.
+    pub outcome: Option<String>,
+    /// When it was submitted.
+    pub queued_at: Time,
+    /// When its command was executed.
+    pub started_at: Option<Time>,
+    /// When it ended.
+    pub finished_at: Option<Time>,
+    /// The exit status of the command.
+    pub exit_status: Option<i32>,
+    /// The signal that killed it.
+    pub signal: Option<i32>,
+    /// Why it failed, was cancelled or lost.
+    pub reason: Option<String>,
+    /// The argument vector as people may see it.
+    pub command: Vec<String>,
+    /// The parameters as people may see them.
+    pub params: Map<String, Value>,
+    /// What was shown to people beside the parameters.
+    pub data: Option<Map<String, Value>>,
+    /// The job that it tried again.
+    pub retry_of: Option<JobId>,
+    /// How many records its log has.
+    pub log_records: u64,
+}
+
+impl HistoryLine {
+    /// The line of a job from its documents.
+    #[must_use]
+    pub fn new(status: &Status, request: Option<&JobRequest>, params: Map<String, Value>) -> Self {
+        Self {
+            id: status.id,
+            job_type: status.job_type.clone(),
+            user: status.user.clone(),
+            lane: status.lane.clone(),
+            state: status.state,
+            outcome: status.outcome.clone(),
+            queued_at: status.queued_at,
+            started_at: status.started_at,
+            finished_at: status.finished_at,
+            exit_status: status.exit_status,
+            signal: status.signal,
+            reason: status.reason.clone(),
+            command: status.command.clone(),
+            params,
+            data: request.and_then(|request| request.data.clone()),
+            retry_of: request.and_then(|request| request.retry_of),
+            log_records: status.log_records,
+        }
+    }
+}
+
+/// Appends a line, first ending one that a crash left unfinished. Not synced: it can be made again.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn append(spool: &Spool, _runner: &RunnerLock, line: &HistoryLine) -> Result<()> {
+    let path = spool.history();
+    let mut file = atomic::open_append(&path, FILE)?;
+    end_last_line(&mut file, &path)?;
+    fault::point().and_then(|()| file.write_all(&json_line(line))).map_err(|error| Error::io("write", &path, error))
+}
+
+/// Reads the history from its start, leaving out lines that are unfinished or damaged.
+///
+/// # Errors
+/// The file cannot be read. One that is not there is an empty history.
+pub fn for_each<T: for<'de> Deserialize<'de>>(spool: &Spool, mut visit: impl FnMut(T)) -> Result<()> {
+    let path = spool.history();
+    let Some(file) = open::read_only(&path).missing_is_none()? else { return Ok(()) };
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if reader.read_until(b'\n', &mut line).map_err(|error| Error::io("read", &path, error))? == 0 {
+            return Ok(());
+        }
+        if line.ends_with(b"\n")
+            && let Ok(parsed) = serde_json::from_slice(&line)
+        {
+            visit(parsed);
+        }
+    }
+}
+
+/// The numbers of all jobs in the history.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn ids(spool: &Spool) -> Result<JobIdSet> {
+    #[derive(Deserialize)]
+    struct OnlyId {
+        id: JobId,
+    }
+    let mut ids = JobIdSet::default();
+    for_each(spool, |line: OnlyId| {
+        ids.insert(line.id);
+    })?;
+    Ok(ids)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests damage files by hand")]
+mod tests {
+    use super::*;
+
+    fn line(number: u64) -> HistoryLine {
+        HistoryLine {
+            id: JobId::try_from(number).unwrap(),
+            job_type: "noop".into(),
+            user: "alice".into(),
+            lane: "default".into(),
+            state: State::Succeeded,
+            outcome: None,
+            queued_at: Time::from_milliseconds(0),
+            started_at: None,
+            finished_at: None,
+            exit_status: Some(0),
+            signal: None,
+            reason: None,
+            command: vec![],
+            params: Map::new(),
+            data: None,
+            retry_of: None,
+            log_records: 1,
+        }
+    }
+
+    #[test]
+    fn a_torn_last_line_is_ended_and_its_job_is_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let runner = RunnerLock::take(&spool).unwrap();
+        assert_eq!(ids(&spool).unwrap(), JobIdSet::default());
+        append(&spool, &runner, &line(1)).unwrap();
+        append(&spool, &runner, &line(2)).unwrap();
+        let text = std::fs::read_to_string(spool.history()).unwrap();
+        assert!(text.starts_with("{\"id\":1,"), "{text}");
+        std::fs::write(spool.history(), &text[..text.len() - 20]).unwrap();
+        append(&spool, &runner, &line(3)).unwrap();
+        let ids = ids(&spool).unwrap();
+        let found: Vec<bool> = (1..=3).map(|number| ids.contains(JobId::try_from(number).unwrap())).collect();
+        assert_eq!(found, [true, false, true]);
+    }
+}

@@ -1,0 +1,378 @@
+//! `inbox/`: answers and signals for running jobs, pauses and resumes for the runner.
+//!
+//! A file is a request by the person behind it. Its name says whom it is for; names are published without replacing,
+//! so of two answers to one prompt the first wins in the kernel.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::atomic::{self, Published};
+use super::error::Result;
+use super::id::JobId;
+use super::layout::{self, FILE, Spool};
+use super::open::{self, INBOX_LIMIT, Look};
+use super::request::json_line;
+use super::strict;
+use super::submitter::TrustedSubmitters;
+
+/// The most that an answer may have, in bytes.
+pub const ANSWER_LIMIT: usize = 4000;
+
+/// `N.response.I.json`: an answer to prompt I of job N.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Who answers.
+    pub user: String,
+    /// The answer, without a newline.
+    pub response: String,
+}
+
+/// How a job is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobSignal {
+    /// SIGINT to the process group.
+    Interrupt,
+    /// SIGKILL to the process group and to every descendant.
+    Kill,
+}
+
+impl JobSignal {
+    /// The word that stands in files and paths.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Interrupt => "interrupt",
+            Self::Kill => "kill",
+        }
+    }
+
+    /// What has been done to a job, as a verb.
+    #[must_use]
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Interrupt => "interrupted",
+            Self::Kill => "killed",
+        }
+    }
+}
+
+/// `N.signal.X.json`: stop job N.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalRequest {
+    /// Who asks.
+    pub user: String,
+    /// How.
+    pub signal: JobSignal,
+}
+
+/// `runner.pause.X.json` and `runner.resume.X.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunnerRequest {
+    /// Who asks.
+    pub user: String,
+    /// Why; shown on every page while the runner is paused.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// What a name in the inbox asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Stop the job.
+    Signal,
+    /// Answer this prompt of the job.
+    Response(u32),
+}
+
+/// Whom a name in the inbox is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Recipient {
+    /// A job.
+    Job(JobId, Purpose),
+    /// The runner: pause.
+    Pause,
+    /// The runner: resume.
+    Resume,
+}
+
+impl Recipient {
+    /// What a name means; `None` for a name that the layout does not know.
+    #[must_use]
+    pub fn of(name: &OsStr) -> Option<Self> {
+        let mut parts = name.to_str()?.strip_suffix(".json")?.split('.');
+        let (Some(whom), Some(what), Some(which), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return None;
+        };
+        if which.is_empty() {
+            return None;
+        }
+        match (whom, what) {
+            ("runner", "pause") => Some(Self::Pause),
+            ("runner", "resume") => Some(Self::Resume),
+            (job, "signal") => Some(Self::Job(job.parse().ok()?, Purpose::Signal)),
+            // A prompt's number has the form of a job's: no leading zeros, so that one prompt has one name.
+            (job, "response") => {
+                let prompt: JobId = which.parse().ok()?;
+                Some(Self::Job(job.parse().ok()?, Purpose::Response(prompt.get())))
+            }
+            _ => None,
+        }
+    }
+
+    /// The job, if it is for one.
+    #[must_use]
+    pub fn job(self) -> Option<JobId> {
+        match self {
+            Self::Job(id, _) => Some(id),
+            Self::Pause | Self::Resume => None,
+        }
+    }
+}
+
+/// A file in the inbox, not yet opened.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Letter {
+    /// Whom it is for.
+    pub recipient: Recipient,
+    /// Its name.
+    pub name: OsString,
+}
+
+impl Letter {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self, spool: &Spool) -> PathBuf {
+        spool.inbox().join(&self.name)
+    }
+
+    /// Removes it, because it was dealt with.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn remove(&self, spool: &Spool) -> Result<()> {
+        atomic::remove(&self.path(spool))
+    }
+}
+
+/// What is in the inbox: what can be delivered, signals before answers, and names that mean nothing.
+/// Names that begin with a dot are ignored.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn list(spool: &Spool) -> Result<(Vec<Letter>, Vec<OsString>)> {
+    let mut letters = Vec::new();
+    let mut others = Vec::new();
+    for name in layout::names(&spool.inbox())? {
+        match Recipient::of(&name) {
+            Some(recipient) => letters.push(Letter { recipient, name }),
+            None if name.as_encoded_bytes().starts_with(b".") => {}
+            None => others.push(name),
+        }
+    }
+    letters.sort_unstable();
+    Ok((letters, others))
+}
+
+/// The letters for one job.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn for_job(spool: &Spool, id: JobId) -> Result<Vec<Letter>> {
+    let mut letters = list(spool)?.0;
+    letters.retain(|letter| letter.recipient.job() == Some(id));
+    Ok(letters)
+}
+
+/// A request that names the user behind it.
+pub trait Signed {
+    /// The user that it names.
+    fn user(&self) -> &str;
+}
+
+macro_rules! signed {
+    ($($document:ty),*) => { $(impl Signed for $document {
+        fn user(&self) -> &str { &self.user }
+    })* };
+}
+signed!(Answer, SignalRequest, RunnerRequest);
+
+/// What opening a letter comes to.
+#[derive(Debug)]
+pub enum Reading<T> {
+    /// The request, by the user behind it.
+    Valid(T),
+    /// It is gone.
+    Gone,
+    /// Its writer is not done with it; look again later.
+    Later,
+    /// It is not acceptable.
+    Refused {
+        /// Who put it there: the owner's login name, or what the file says where its owner is trusted.
+        user: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Opens a letter and checks who is behind it.
+///
+/// # Errors
+/// What the system refused for a reason that lies with the machine and not with the file.
+pub fn read<T>(spool: &Spool, letter: &Letter, trusted: &TrustedSubmitters) -> Result<Reading<T>>
+where
+    T: DeserializeOwned + Signed,
+{
+    let opened = match open::look(&letter.path(spool), INBOX_LIMIT)? {
+        Look::File(opened) => opened,
+        Look::Gone => return Ok(Reading::Gone),
+        Look::Refused(reason) => return Ok(Reading::Refused { user: "unknown".into(), reason }),
+    };
+    if opened.links > 1 && super::queue::age_in_seconds(opened.changed) < super::queue::SEVERAL_NAMES_PATIENCE {
+        return Ok(Reading::Later);
+    }
+    let owner = super::submitter::login_name(opened.owner).unwrap_or_else(|| format!("uid {}", opened.owner));
+    let request: T = match strict::from_slice(&opened.bytes) {
+        Ok(request) => request,
+        Err(error) => return Ok(Reading::Refused { user: owner, reason: format!("it is not valid: {error}") }),
+    };
+    match trusted.resolve(opened.owner, request.user()) {
+        Ok(_) => Ok(Reading::Valid(request)),
+        Err(reason) => Ok(Reading::Refused { user: owner, reason }),
+    }
+}
+
+/// What became of an answer that was put into the inbox.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It is the first, and it survives a power cut.
+    First,
+    /// Somebody was faster.
+    TooLate,
+}
+
+/// Puts an answer into the inbox, durably.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn answer(spool: &Spool, id: JobId, interaction: u32, answer: &Answer) -> Result<Answered> {
+    let path = response_path(spool, id, interaction);
+    Ok(match atomic::publish(&spool.incoming(), &path, &json_line(answer), FILE)? {
+        Published::New => Answered::First,
+        Published::Exists => Answered::TooLate,
+    })
+}
+
+/// The answer that is in the inbox for a prompt, if there is one and it can be read.
+#[must_use]
+pub fn pending_answer(spool: &Spool, id: JobId, interaction: u32) -> Option<Answer> {
+    match open::look(&response_path(spool, id, interaction), INBOX_LIMIT) {
+        Ok(Look::File(opened)) => strict::from_slice(&opened.bytes).ok(),
+        _ => None,
+    }
+}
+
+fn response_path(spool: &Spool, id: JobId, interaction: u32) -> PathBuf {
+    spool.inbox().join(format!("{id}.response.{interaction}.json"))
+}
+
+/// Puts a signal for a job into the inbox, durably. `word` must be unique among the signals for that job.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn signal(spool: &Spool, id: JobId, word: &str, request: &SignalRequest) -> Result<()> {
+    let path = spool.inbox().join(format!("{id}.signal.{word}.json"));
+    atomic::publish(&spool.incoming(), &path, &json_line(request), FILE).map(|_| ())
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare files by hand")]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> JobId {
+        JobId::try_from(number).unwrap()
+    }
+
+    #[test]
+    fn names_mean_what_the_layout_says() {
+        let of = |name: &str| Recipient::of(OsStr::new(name));
+        assert_eq!(of("7.response.2.json"), Some(Recipient::Job(id(7), Purpose::Response(2))));
+        assert_eq!(of("7.signal.a-b_1.json"), Some(Recipient::Job(id(7), Purpose::Signal)));
+        assert_eq!(of("runner.pause.x.json"), Some(Recipient::Pause));
+        assert_eq!(of("runner.resume.x.json"), Some(Recipient::Resume));
+        for bad in [
+            "7.response.02.json",
+            "7.response.0.json",
+            "07.signal.x.json",
+            "7.signal..json",
+            "7.signal.json",
+            "7.signal.a.b.json",
+            "runner.stop.x.json",
+            "7.response.2",
+            "x.signal.y.json",
+        ] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_first_answer_wins_and_can_be_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let by = |user: &str| Answer { user: user.into(), response: "y".into() };
+        assert_eq!(answer(&spool, id(1), 1, &by("alice")).unwrap(), Answered::First);
+        assert_eq!(answer(&spool, id(1), 1, &by("bob")).unwrap(), Answered::TooLate);
+        assert_eq!(pending_answer(&spool, id(1), 1), Some(by("alice")));
+        assert_eq!(pending_answer(&spool, id(1), 2), None);
+        assert!(layout::names(&spool.incoming()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn signals_come_before_answers() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        for name in ["2.response.1.json", "1.response.1.json", "1.signal.z.json", "junk", ".hidden"] {
+            std::fs::write(spool.inbox().join(name), "{}").unwrap();
+        }
+        let (letters, others) = list(&spool).unwrap();
+        assert_eq!(others, ["junk"]);
+        let names: Vec<_> = letters.iter().map(|letter| letter.name.to_str().unwrap()).collect();
+        assert_eq!(names, ["1.signal.z.json", "1.response.1.json", "2.response.1.json"]);
+        assert_eq!(for_job(&spool, id(1)).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_malformed_letter_is_refused_in_the_name_of_its_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let path = spool.inbox().join("1.response.1.json");
+        let own = super::super::submitter::login_name(rustix::process::getuid().as_raw()).unwrap();
+        let letter = Letter { recipient: Recipient::Pause, name: "1.response.1.json".into() };
+        let trusted = TrustedSubmitters::from_names(&[]);
+        for (text, expected) in [
+            ("", "EOF"),
+            (r#"{"user":"alice"}"#, "missing field `response`"),
+            (r#"{"user":"alice","response":"y","x":1}"#, "unknown field `x`"),
+            (r#"{"user":"alice","response":"y","response":"n"}"#, "comes twice"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let Reading::Refused { user, reason } = read::<Answer>(&spool, &letter, &trusted).unwrap() else {
+                panic!()
+            };
+            assert_eq!(user, own);
+            assert!(reason.contains(expected), "{reason}");
+        }
+        std::fs::write(&path, r#"{"user":"alice","response":"y"}"#).unwrap();
+        assert!(
+            matches!(read::<Answer>(&spool, &letter, &trusted).unwrap(), Reading::Valid(answer) if answer.user == "alice")
+        );
+    }
+}

@@ -1,0 +1,265 @@
+//! `jobs/N/`: one job's directory. Anyone with the permissions reads it; only the holder of its lock writes.
+
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use super::atomic::{self, Durability, Published};
+use super::error::{Error, Missing as _, Result};
+use super::id::JobId;
+use super::layout::{self, FILE, PRIVATE_DIRECTORY, SECRET_FILE, Spool};
+use super::lock::{JobLock, RunnerLock};
+use super::log::LogWriter;
+use super::open;
+use super::plan::Plan;
+use super::request::JobRequest;
+use super::status::Status;
+
+/// What is reserved on the disk for the final status, at least, in bytes.
+const RESERVE: usize = 64 << 10;
+
+/// A job's directory, for reading.
+#[derive(Clone, Debug)]
+pub struct Job {
+    id: JobId,
+    directory: PathBuf,
+}
+
+impl Job {
+    /// The directory of a job, whether or not it is there.
+    #[must_use]
+    pub fn new(spool: &Spool, id: JobId) -> Self {
+        Self { id, directory: spool.job(id) }
+    }
+
+    /// The job's number.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Whether the directory is there.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        std::fs::symlink_metadata(&self.directory).is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    /// `status.json`; `None` if there is none yet.
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged.
+    pub fn status(&self) -> Result<Option<Status>> {
+        open::read_json(&self.directory.join("status.json")).missing_is_none()
+    }
+
+    /// `job.json`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged.
+    pub fn request(&self) -> Result<JobRequest> {
+        open::read_json(&self.directory.join("job.json"))
+    }
+
+    /// `job.json`, byte for byte; `None` if there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn request_bytes(&self) -> Result<Option<Vec<u8>>> {
+        open::read(&self.directory.join("job.json")).missing_is_none()
+    }
+
+    /// `plan.json`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged.
+    pub fn plan(&self) -> Result<Plan> {
+        open::read_json(&self.directory.join("plan.json"))
+    }
+}
+
+/// A job's directory, for its leader: the methods that write exist only while the lock is held.
+#[derive(Debug)]
+pub struct LockedJob {
+    job: Job,
+    lock: JobLock,
+}
+
+impl std::ops::Deref for LockedJob {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.job
+    }
+}
+
+impl LockedJob {
+    /// Claims a job: builds its directory out of sight and commits it by one rename. Nothing is synced here; the start
+    /// group of [`LockedJob::make_durable`] comes before anything that relies on it.
+    ///
+    /// # Errors
+    /// The directory exists already ([`Error::Locked`]), or cannot be built; then nothing is left of it.
+    pub fn claim(spool: &Spool, _runner: &RunnerLock, request: &[u8], plan: &Plan, status: &Status) -> Result<Self> {
+        let hidden = spool.uncommitted_job(plan.id);
+        atomic::remove_tree(&hidden)?;
+        let built = Self::build(&hidden, request, plan, status).and_then(|lock| {
+            let job = Job::new(spool, plan.id);
+            match atomic::rename_new(&hidden, &job.directory)? {
+                Published::New => Ok(Self { job, lock }),
+                Published::Exists => {
+                    Err(Error::Locked { path: job.directory, holder: "a job with this number exists".into() })
+                }
+            }
+        });
+        if built.is_err() {
+            // What went wrong is reported; the leftovers are found and removed again by recovery.
+            let _ = atomic::remove_tree(&hidden);
+        }
+        built
+    }
+
+    fn build(hidden: &Path, request: &[u8], plan: &Plan, status: &Status) -> Result<JobLock> {
+        atomic::create_directory(hidden, PRIVATE_DIRECTORY)?;
+        let lock = JobLock::create(hidden, plan.id)?;
+        let status = status.to_bytes();
+        atomic::create_file(&hidden.join("job.json"), request, FILE)?;
+        atomic::create_file(&hidden.join("plan.json"), &plan.to_bytes(), SECRET_FILE)?;
+        atomic::create_file(&hidden.join("reserve"), &vec![b' '; RESERVE + status.len()], FILE)?;
+        atomic::create_file(&hidden.join("status.json"), &status, FILE)?;
+        Ok(lock)
+    }
+
+    /// Takes the lead of a job that nobody leads. `None` if somebody does.
+    ///
+    /// # Errors
+    /// The lock cannot be opened.
+    pub fn try_lock(spool: &Spool, id: JobId) -> Result<Option<Self>> {
+        let job = Job::new(spool, id);
+        let lock = JobLock::try_take(&job.directory, id)?;
+        Ok(lock.map(|lock| Self { job, lock }))
+    }
+
+    /// Takes the lead that was passed on to this process.
+    #[must_use]
+    pub fn inherited(spool: &Spool, lock: JobLock) -> Self {
+        Self { job: Job::new(spool, lock.id()), lock }
+    }
+
+    /// The lock.
+    #[must_use]
+    pub fn lock(&self) -> &JobLock {
+        &self.lock
+    }
+
+    /// Replaces `status.json`. Readers see it at once; a power cut may undo it.
+    ///
+    /// # Errors
+    /// It cannot be written; the old one is untouched.
+    pub fn write_status(&self, status: &Status) -> Result<()> {
+        atomic::replace(&self.directory.join("status.json"), &status.to_bytes(), FILE, Durability::Ordered)
+    }
+
+    /// **The start group**: makes durable what was claimed and the names that lead to it, in five syncs. After it the
+    /// command may be executed, and `queue/N.json` may go.
+    ///
+    /// # Errors
+    /// Something cannot be synced. A file that is missing is passed over: recovery meets such jobs.
+    pub fn make_durable(&self, spool: &Spool) -> Result<()> {
+        for name in ["status.json", "job.json", "plan.json"] {
+            atomic::sync_file(&self.directory.join(name)).missing_is_none()?;
+        }
+        atomic::sync_directory(&self.directory)?;
+        atomic::sync_directory(&spool.jobs())
+    }
+
+    /// Writes the final status into the space that was reserved for it, and makes it durable. Every job ends this way,
+    /// so that the way out of a full disk is walked every day.
+    ///
+    /// # Errors
+    /// It cannot be written or synced.
+    pub fn write_final_status(&self, status: &Status) -> Result<()> {
+        let path = self.directory.join("status.json");
+        let reserve = self.directory.join("reserve");
+        let bytes = status.to_bytes();
+        let Some(file) = atomic::open_update(&reserve).missing_is_none()? else {
+            return atomic::replace(&path, &bytes, FILE, Durability::Synced);
+        };
+        let wrap = |error| Error::io("write", &reserve, error);
+        file.write_all_at(&bytes, 0).map_err(wrap)?;
+        file.set_len(bytes.len() as u64).map_err(wrap)?;
+        file.sync_all().map_err(wrap)?;
+        atomic::rename(&reserve, &path)?;
+        atomic::sync_directory(&self.directory)
+    }
+
+    /// Opens the log behind its last finished record.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn log_writer(&self) -> Result<LogWriter> {
+        LogWriter::open(&self.directory)
+    }
+
+    /// Removes temporary files that a leader left when it died in the middle of a write.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or a file cannot be removed.
+    pub fn remove_leftovers(&self) -> Result<()> {
+        for name in layout::names(&self.directory)? {
+            if name.as_encoded_bytes().starts_with(b".") {
+                atomic::remove(&self.directory.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back a claim that was not durable: out of sight first, so that no reader sees a half-removed job.
+    ///
+    /// # Errors
+    /// The directory cannot be renamed or removed.
+    pub fn take_back(self, spool: &Spool) -> Result<()> {
+        let hidden = spool.uncommitted_job(self.id);
+        atomic::remove_tree(&hidden)?;
+        atomic::rename(&self.directory, &hidden)?;
+        atomic::remove_tree(&hidden)
+    }
+}
+
+/// Ends an append-only file whose last line is unfinished, so that the next line does not continue it.
+pub(super) fn end_last_line(file: &mut std::fs::File, path: &Path) -> Result<()> {
+    let wrap = |error| Error::io("read", path, error);
+    let length = file.metadata().map_err(wrap)?.len();
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1).map_err(wrap)?;
+    }
+    if last != *b"\n" {
+        file.write_all(b"\n").map_err(|error| Error::io("write", path, error))?;
+    }
+    Ok(())
+}
+
+/// What is in `jobs/`: the jobs, and claims that are not committed. Other names are left out.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn list(spool: &Spool) -> Result<(Vec<JobId>, Vec<JobId>)> {
+    let mut jobs = Vec::new();
+    let mut uncommitted = Vec::new();
+    for name in layout::names(&spool.jobs())? {
+        let Some(name) = name.to_str() else { continue };
+        if let Ok(id) = name.parse() {
+            jobs.push(id);
+        } else if let Some(Ok(id)) = name.strip_prefix('.').map(str::parse) {
+            uncommitted.push(id);
+        }
+    }
+    jobs.sort_unstable();
+    uncommitted.sort_unstable();
+    Ok((jobs, uncommitted))
+}

@@ -1,0 +1,297 @@
+//! The spool directory as a whole: its version, its paths, and how it is laid out the first time.
+
+use std::path::{Path, PathBuf};
+
+use super::atomic;
+use super::error::{Error, Missing as _, Result};
+use super::id::JobId;
+use super::lock::RunnerLock;
+use super::open;
+
+/// Content of the file `layout`: the version that this program speaks.
+const VERSION: &str = "1\n";
+
+/// Mode of directories that only the runner's account changes.
+pub const PRIVATE_DIRECTORY: u32 = 0o2750;
+/// Mode of directories that members of the spool's group drop files into.
+pub const DROP_DIRECTORY: u32 = 0o3770;
+/// Mode of ordinary files.
+pub const FILE: u32 = 0o640;
+/// Mode of files that only the runner's account may read.
+pub const SECRET_FILE: u32 = 0o600;
+/// Mode of `sequence`, which every submitter changes.
+pub const SHARED_FILE: u32 = 0o660;
+
+/// The directories of the layout, each with its mode.
+pub const DIRECTORIES: [(&str, u32); 7] = [
+    ("incoming", DROP_DIRECTORY),
+    ("queue", DROP_DIRECTORY),
+    ("inbox", DROP_DIRECTORY),
+    ("jobs", PRIVATE_DIRECTORY),
+    ("running", PRIVATE_DIRECTORY),
+    ("rejected", PRIVATE_DIRECTORY),
+    ("lanes", PRIVATE_DIRECTORY),
+];
+
+/// A spool directory whose layout version is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spool {
+    root: PathBuf,
+}
+
+impl Spool {
+    /// Opens a spool that a runner has laid out.
+    ///
+    /// # Errors
+    /// There is none, or it has a layout that this program does not know.
+    pub fn open(root: &Path) -> Result<Self> {
+        let spool = Self { root: root.to_owned() };
+        let path = spool.layout();
+        let Some(version) = open::read(&path).missing_is_none()? else {
+            return Err(Error::invalid(
+                root,
+                "there is no spool here (no file `layout`); start spiderpig-runner, which lays it out",
+            ));
+        };
+        if version != VERSION.as_bytes() {
+            return Err(Error::invalid(
+                &path,
+                format!(
+                    "layout version {:?} is not one that this program knows (it knows {:?}); use the program that wrote it",
+                    String::from_utf8_lossy(&version),
+                    VERSION
+                ),
+            ));
+        }
+        Ok(spool)
+    }
+
+    /// Opens a spool, laying out what is missing: what the runner does when it starts.
+    ///
+    /// # Errors
+    /// The directory holds something else, a layout that this program does not know, or it cannot be written.
+    pub fn lay_out(root: &Path) -> Result<Self> {
+        let spool = Self { root: root.to_owned() };
+        if !root.exists() {
+            atomic::create_directory(root, PRIVATE_DIRECTORY)?;
+        }
+        if spool.layout().exists() {
+            Self::open(root)?;
+        } else {
+            spool.refuse_strangers()?;
+        }
+        for (name, mode) in DIRECTORIES {
+            let path = root.join(name);
+            if !path.exists() {
+                atomic::create_directory(&path, mode)?;
+            }
+        }
+        if !spool.layout().exists() {
+            atomic::replace(&spool.layout(), VERSION.as_bytes(), FILE, atomic::Durability::Synced)?;
+        }
+        Self::open(root)
+    }
+
+    /// A directory without `layout` may only hold what an interrupted first start left there.
+    fn refuse_strangers(&self) -> Result<()> {
+        for name in names(&self.root)? {
+            let known = DIRECTORIES.iter().any(|(known, _)| name == *known);
+            if !known && !name.to_string_lossy().starts_with('.') {
+                return Err(Error::invalid(
+                    &self.root,
+                    format!(
+                        "this is no spool, and it is not empty (there is `{}`); name an empty directory",
+                        name.display()
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `layout`: the version.
+    #[must_use]
+    pub fn layout(&self) -> PathBuf {
+        self.root.join("layout")
+    }
+
+    /// `sequence`: the last number handed out.
+    #[must_use]
+    pub fn sequence(&self) -> PathBuf {
+        self.root.join("sequence")
+    }
+
+    /// `incoming/`: files being written.
+    #[must_use]
+    pub fn incoming(&self) -> PathBuf {
+        self.root.join("incoming")
+    }
+
+    /// `queue/`: jobs that wait.
+    #[must_use]
+    pub fn queue(&self) -> PathBuf {
+        self.root.join("queue")
+    }
+
+    /// `queue/N.json`.
+    #[must_use]
+    pub fn queued(&self, id: JobId) -> PathBuf {
+        self.queue().join(format!("{id}.json"))
+    }
+
+    /// `inbox/`: requests to running things.
+    #[must_use]
+    pub fn inbox(&self) -> PathBuf {
+        self.root.join("inbox")
+    }
+
+    /// `jobs/`: one directory per job.
+    #[must_use]
+    pub fn jobs(&self) -> PathBuf {
+        self.root.join("jobs")
+    }
+
+    /// `jobs/N`.
+    #[must_use]
+    pub fn job(&self, id: JobId) -> PathBuf {
+        self.jobs().join(id.to_string())
+    }
+
+    /// `jobs/.N`: a claim that is not committed, or one being taken back.
+    #[must_use]
+    pub fn uncommitted_job(&self, id: JobId) -> PathBuf {
+        self.jobs().join(format!(".{id}"))
+    }
+
+    /// `running/`: the view of what is claimed and not tidied.
+    #[must_use]
+    pub fn running(&self) -> PathBuf {
+        self.root.join("running")
+    }
+
+    /// `running/N`.
+    #[must_use]
+    pub fn running_link(&self, id: JobId) -> PathBuf {
+        self.running().join(id.to_string())
+    }
+
+    /// `rejected/`: what was not a valid job.
+    #[must_use]
+    pub fn rejected(&self) -> PathBuf {
+        self.root.join("rejected")
+    }
+
+    /// `lanes/NAME.I.lock`.
+    #[must_use]
+    pub fn lane_slot(&self, lane: &str, slot: u32) -> PathBuf {
+        self.root.join("lanes").join(format!("{lane}.{slot}.lock"))
+    }
+
+    /// `history.jsonl`: one line per finished job.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.root.join("history.jsonl")
+    }
+
+    /// `runner.lock`: held by the running daemon.
+    #[must_use]
+    pub fn runner_lock(&self) -> PathBuf {
+        self.root.join("runner.lock")
+    }
+
+    /// `runner.json`: what the daemon is doing.
+    #[must_use]
+    pub fn runner_state(&self) -> PathBuf {
+        self.root.join("runner.json")
+    }
+
+    /// `paused`: if it exists, no new job starts.
+    #[must_use]
+    pub fn paused(&self) -> PathBuf {
+        self.root.join("paused")
+    }
+
+    /// Why the spool is paused, or `None` if it is not. An unreadable file still means paused.
+    #[must_use]
+    pub fn pause_reason(&self) -> Option<String> {
+        match open::read(&self.paused()) {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).trim().to_owned()),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => Some(format!("paused for a reason that cannot be read: {error}")),
+        }
+    }
+
+    /// Stops the start of new jobs, with a reason for people.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn pause(&self, _runner: &RunnerLock, reason: &str) -> Result<()> {
+        atomic::replace(&self.paused(), format!("{reason}\n").as_bytes(), FILE, atomic::Durability::Synced)
+    }
+
+    /// Lets jobs start again.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn resume(&self, _runner: &RunnerLock) -> Result<()> {
+        atomic::remove(&self.paused())?;
+        atomic::sync_directory(&self.root)
+    }
+}
+
+/// The names in a directory, in no order.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn names(directory: &Path) -> Result<Vec<std::ffi::OsString>> {
+    let wrap = |error| Error::io("list", directory, error);
+    std::fs::read_dir(directory)
+        .map_err(wrap)?
+        .map(|entry| entry.map(|entry| entry.file_name()).map_err(wrap))
+        .collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare files by hand")]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn laying_out_twice_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("spool");
+        let spool = Spool::lay_out(&root).unwrap();
+        assert_eq!(Spool::lay_out(&root).unwrap(), spool);
+        assert_eq!(std::fs::read_to_string(root.join("layout")).unwrap(), "1\n");
+        for (name, mode) in DIRECTORIES {
+            assert_eq!(std::fs::metadata(root.join(name)).unwrap().mode() & 0o7777, mode, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_version_is_refused_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        std::fs::write(spool.layout(), "2\n").unwrap();
+        let error = Spool::open(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("layout version \"2\\n\""), "{error}");
+        assert!(Spool::lay_out(directory.path()).is_err());
+    }
+
+    #[test]
+    fn a_directory_of_something_else_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("thesis.tex"), "").unwrap();
+        let error = Spool::lay_out(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("not empty"), "{error}");
+        assert_eq!(names(directory.path()).unwrap().len(), 1);
+    }
+}

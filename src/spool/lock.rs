@@ -1,0 +1,200 @@
+//! Locks: `flock` on a file that is never renamed over and never removed while in use.
+//!
+//! A lock is a value. What may only be done under a lock takes that value as an argument or is a method of it, so it
+//! cannot be written down without holding the lock. Nobody unlocks: dropping the value closes the descriptor, and the
+//! kernel frees the lock when the last copy of the descriptor is closed, whoever inherited it.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fs2::FileExt as _;
+
+use super::atomic;
+use super::error::{Error, Missing as _, Result};
+use super::id::JobId;
+use super::layout::{FILE, SECRET_FILE, Spool};
+use super::runner_state::RunnerState;
+
+/// How long the starting runner waits for `runner.lock`: a recipe that looks at it holds it for a moment.
+pub const RUNNER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Between two looks at a lock that somebody holds for a moment only. `flock` has no form with a time limit.
+const RETRY: Duration = Duration::from_millis(2);
+
+fn try_exclusive(file: &File, path: &Path) -> Result<bool> {
+    match file.try_lock_exclusive() {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(Error::io("lock", path, error)),
+    }
+}
+
+/// Takes an exclusive lock, waiting at most `patience`. Returns whether it was got.
+pub(super) fn exclusive_within(file: &File, path: &Path, patience: Duration) -> Result<bool> {
+    let deadline = Instant::now() + patience;
+    while !try_exclusive(file, path)? {
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        std::thread::sleep(RETRY);
+    }
+    Ok(true)
+}
+
+/// `runner.lock`: this process is the runner of the spool.
+#[derive(Debug)]
+pub struct RunnerLock {
+    _file: File,
+}
+
+impl RunnerLock {
+    /// Takes the lock, waiting [`RUNNER_PATIENCE`].
+    ///
+    /// # Errors
+    /// Another runner has it; the error says which, as far as `runner.json` tells.
+    pub fn take(spool: &Spool) -> Result<Self> {
+        let path = spool.runner_lock();
+        let file = atomic::open_lock(&path, FILE)?;
+        if exclusive_within(&file, &path, RUNNER_PATIENCE)? {
+            return Ok(Self { _file: file });
+        }
+        let holder = match RunnerState::read(spool).ok().flatten() {
+            Some(state) => format!("a runner works on this spool already (process {})", state.pid),
+            None => "another process holds it; `fuser` on the file names it".to_owned(),
+        };
+        Err(Error::Locked { path, holder })
+    }
+}
+
+/// `jobs/N/lock`: the job is alive, and this process leads it.
+#[derive(Debug)]
+pub struct JobLock {
+    id: JobId,
+    file: File,
+}
+
+impl JobLock {
+    /// Creates the lock file of a job directory that is being built, and takes it.
+    ///
+    /// # Errors
+    /// Any failure to create or to lock it.
+    pub(super) fn create(directory: &Path, id: JobId) -> Result<Self> {
+        let path = directory.join("lock");
+        let file = atomic::create_file(&path, b"", SECRET_FILE)?;
+        if !try_exclusive(&file, &path)? {
+            return Err(Error::Locked {
+                path,
+                holder: "a file that was just made is locked by another process".into(),
+            });
+        }
+        Ok(Self { id, file })
+    }
+
+    /// Takes the lock of a job directory if nobody has it. A lock file that is missing is made anew: only a job whose
+    /// claim was torn by a power cut lacks it.
+    ///
+    /// # Errors
+    /// Any failure to open or to lock it.
+    pub fn try_take(directory: &Path, id: JobId) -> Result<Option<Self>> {
+        let path = directory.join("lock");
+        let file = atomic::open_lock(&path, SECRET_FILE)?;
+        Ok(try_exclusive(&file, &path)?.then_some(Self { id, file }))
+    }
+
+    /// The lock that the runner passed on to this process.
+    #[must_use]
+    pub fn inherited(id: JobId, descriptor: OwnedFd) -> Self {
+        Self { id, file: File::from(descriptor) }
+    }
+
+    /// Whose lock it is.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+}
+
+impl AsFd for JobLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// `lanes/NAME.I.lock`: the right to run in slot I of a lane.
+#[derive(Debug)]
+pub struct SlotLock {
+    slot: u32,
+    file: File,
+}
+
+impl SlotLock {
+    /// Takes a slot of a lane if nobody has it.
+    ///
+    /// # Errors
+    /// Any failure to open or to lock it.
+    pub fn try_take(spool: &Spool, lane: &str, slot: u32) -> Result<Option<Self>> {
+        let path = spool.lane_slot(lane, slot);
+        let file = atomic::open_lock(&path, FILE)?;
+        Ok(try_exclusive(&file, &path)?.then_some(Self { slot, file }))
+    }
+
+    /// The slot's number, from 1.
+    #[must_use]
+    pub fn slot(&self) -> u32 {
+        self.slot
+    }
+}
+
+impl AsFd for SlotLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Whether somebody holds the `flock` of a file, looked up in `/proc/locks` by its inode, so that looking never gets
+/// in the way of someone who wants the lock.
+///
+/// # Errors
+/// The file or `/proc/locks` cannot be read. A file that is not there is locked by nobody.
+pub fn is_held(path: &Path) -> Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::symlink_metadata(path).map_err(|error| Error::io("look at", path, error));
+    let Some(metadata) = metadata.missing_is_none()? else { return Ok(false) };
+    let table = Path::new("/proc/locks");
+    let locks = std::fs::read_to_string(table).map_err(|error| Error::io("read", table, error))?;
+    let inode = format!(":{}", metadata.ino());
+    Ok(locks.lines().any(|line| {
+        line.contains(" FLOCK ") && line.split_whitespace().nth(5).is_some_and(|file| file.ends_with(&inode))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_excludes_until_it_is_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let path = spool.lane_slot("default", 1);
+        assert!(!is_held(&path).unwrap());
+        let slot = SlotLock::try_take(&spool, "default", 1).unwrap().unwrap();
+        assert!(is_held(&path).unwrap());
+        assert!(SlotLock::try_take(&spool, "default", 1).unwrap().is_none());
+        assert!(SlotLock::try_take(&spool, "default", 2).unwrap().is_some());
+        drop(slot);
+        assert!(!is_held(&path).unwrap());
+        assert!(SlotLock::try_take(&spool, "default", 1).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_second_runner_is_told_that_there_is_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let _first = RunnerLock::take(&spool).unwrap();
+        let error = RunnerLock::take(&spool).unwrap_err().to_string();
+        assert!(error.contains("runner.lock is locked: another process holds it"), "{error}");
+    }
+}

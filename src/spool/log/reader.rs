@@ -1,0 +1,235 @@
+//! Reading `log.jsonl` from any record on, while it grows.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use memchr::memchr_iter;
+
+use super::index::{self, Checkpoint};
+use super::record::Record;
+use crate::spool::error::{Error, Missing as _, Result};
+use crate::spool::open;
+
+/// How much is read at a time, in bytes.
+const CHUNK: usize = 256 * 1024;
+/// A line longer than this is no record of ours.
+const LINE_LIMIT: usize = 16 << 20;
+
+/// A position in a log: everything before it was read.
+#[derive(Debug)]
+pub struct LogReader {
+    path: PathBuf,
+    file: File,
+    /// The next record to be read.
+    at: Checkpoint,
+    buffer: Vec<u8>,
+}
+
+impl LogReader {
+    /// Opens the log of a job directory at its first record. `None` if there is no log yet.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(directory: &Path) -> Result<Option<Self>> {
+        let path = directory.join("log.jsonl");
+        let file = open::read_only(&path).missing_is_none()?;
+        Ok(file.map(|file| Self { path, file, at: Checkpoint::START, buffer: Vec::new() }))
+    }
+
+    /// How many records lie before the position.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.at.record - 1
+    }
+
+    /// Where the position is, in bytes.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.at.offset
+    }
+
+    /// Goes forward until `records` records lie before the position, by the index as far as it can be believed.
+    /// Stops at the end of the log if there are fewer.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn skip_to(&mut self, records: u64) -> Result<()> {
+        let text = open::read(&self.path.with_file_name("log.index")).unwrap_or_default();
+        let entries = index::believable(&String::from_utf8_lossy(&text), &self.file);
+        let usable = entries.partition_point(|entry| entry.record <= records + 1);
+        if let Some(entry) = entries[..usable].last()
+            && entry.record > self.at.record
+        {
+            self.at = *entry;
+        }
+        while self.records() < records {
+            if self.read_at_most(records - self.records())?.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes to the end of the log as it is now.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn skip_to_end(&mut self) -> Result<()> {
+        self.skip_to(u64::MAX - 1)
+    }
+
+    /// The next finished lines, at least one, newlines included, and goes behind them. `None` at the end of what is
+    /// finished. The number of the first is `records() + 1` as it was before the call.
+    ///
+    /// # Errors
+    /// The log cannot be read, or holds a line that is no record of ours.
+    pub fn read(&mut self) -> Result<Option<&[u8]>> {
+        self.read_at_most(u64::MAX)
+    }
+
+    fn read_at_most(&mut self, limit: u64) -> Result<Option<&[u8]>> {
+        let mut wanted = CHUNK;
+        loop {
+            self.buffer.resize(wanted, 0);
+            let length = self.fill()?;
+            let mut lines = 0;
+            let mut end = 0;
+            for newline in memchr_iter(b'\n', &self.buffer[..length]) {
+                lines += 1;
+                end = newline + 1;
+                if lines == limit {
+                    break;
+                }
+            }
+            if lines > 0 {
+                self.at.record += lines;
+                self.at.offset += end as u64;
+                return Ok(Some(&self.buffer[..end]));
+            }
+            if length < wanted {
+                self.buffer.clear();
+                self.buffer.shrink_to(CHUNK);
+                return Ok(None);
+            }
+            if wanted >= LINE_LIMIT {
+                return Err(Error::invalid(&self.path, format!("record {} has no end", self.at.record)));
+            }
+            wanted *= 4;
+        }
+    }
+
+    /// Fills the buffer from the position on. Returns how much there was.
+    fn fill(&mut self) -> Result<usize> {
+        let mut filled = 0;
+        while filled < self.buffer.len() {
+            let offset = self.at.offset + filled as u64;
+            match self.file.read_at(&mut self.buffer[filled..], offset) {
+                Ok(0) => break,
+                Ok(length) => filled += length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io("read", &self.path, error)),
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Reads all that is left and parses it, leaving out lines that are no records.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn for_each(&mut self, mut visit: impl FnMut(u64, Record)) -> Result<()> {
+        loop {
+            let mut number = self.records();
+            let Some(lines) = self.read()? else { return Ok(()) };
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                number += 1;
+                if let Ok(record) = serde_json::from_slice(line) {
+                    visit(number, record);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare files by hand")]
+mod tests {
+    use std::fmt::Write as _;
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn log(lines: usize) -> (tempfile::TempDir, Vec<u64>) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut text = String::new();
+        let mut offsets = Vec::new();
+        for line in 1..=lines {
+            offsets.push(text.len() as u64);
+            writeln!(text, "{{\"line\":{line}}}").unwrap();
+        }
+        std::fs::write(directory.path().join("log.jsonl"), text).unwrap();
+        (directory, offsets)
+    }
+
+    fn write_index(directory: &Path, entries: &[(u64, u64)]) {
+        let lines = entries.iter().map(|&(record, offset)| Checkpoint { record, offset }.to_line());
+        std::fs::write(directory.join("log.index"), lines.collect::<String>()).unwrap();
+    }
+
+    fn first_line_after(directory: &Path, records: u64) -> Option<String> {
+        let mut reader = LogReader::open(directory).unwrap().unwrap();
+        reader.skip_to(records).unwrap();
+        let lines = reader.read().unwrap()?;
+        Some(String::from_utf8_lossy(lines).lines().next().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_good_index_a_bad_one_and_none_lead_to_the_same_record() {
+        let (directory, offsets) = log(3500);
+        let path = directory.path();
+        let good = [(1001, offsets[1000]), (2001, offsets[2000]), (3001, offsets[3000])];
+        let indexes: [&[(u64, u64)]; 6] = [
+            &[],
+            &good,
+            &[(1001, offsets[1000]), (2001, offsets[2000] + 1), (3001, offsets[3000])],
+            &[(1001, 5), (2001, offsets[2000])],
+            &[(2001, offsets[2000])],
+            &[(1001, u64::MAX), (2001, 0)],
+        ];
+        for entries in indexes {
+            write_index(path, entries);
+            for records in [0, 1, 999, 1000, 1001, 2000, 3499] {
+                let expected = format!("{{\"line\":{}}}", records + 1);
+                assert_eq!(first_line_after(path, records), Some(expected), "{entries:?}");
+            }
+            assert_eq!(first_line_after(path, 3500), None);
+            assert_eq!(first_line_after(path, 9999), None);
+        }
+    }
+
+    #[test]
+    fn an_unfinished_line_is_read_once_it_is_finished() {
+        let (directory, _) = log(1);
+        let path = directory.path().join("log.jsonl");
+        let mut file = std::fs::File::options().append(true).open(path).unwrap();
+        file.write_all(b"{\"line\":").unwrap();
+        let mut reader = LogReader::open(directory.path()).unwrap().unwrap();
+        assert_eq!(reader.read().unwrap(), Some(&b"{\"line\":1}\n"[..]));
+        assert_eq!(reader.read().unwrap(), None);
+        file.write_all(b"2}\n").unwrap();
+        assert_eq!(reader.read().unwrap(), Some(&b"{\"line\":2}\n"[..]));
+        assert_eq!(reader.records(), 2);
+    }
+
+    #[test]
+    fn lines_longer_than_a_chunk_are_read_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let long = "x".repeat(3 * CHUNK);
+        std::fs::write(directory.path().join("log.jsonl"), format!("a\n{long}\nb\n")).unwrap();
+        let mut reader = LogReader::open(directory.path()).unwrap().unwrap();
+        assert_eq!(reader.read().unwrap().map(<[u8]>::len), Some(2));
+        assert_eq!(reader.read().unwrap().map(<[u8]>::len), Some(long.len() + 3));
+        assert_eq!(reader.records(), 3);
+    }
+}

@@ -1,0 +1,132 @@
+//! One line of `log.jsonl`.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::spool::status::InteractionKind;
+use crate::spool::time::Time;
+
+/// A record: when, and what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// When the supervisor wrote it.
+    pub time: Time,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: RecordKind,
+}
+
+/// What a record can tell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum RecordKind {
+    /// A line of output, or a piece of one.
+    Line(Line),
+    /// The job's status text changed.
+    Status {
+        /// The text; none clears it.
+        status: Option<String>,
+    },
+    /// The job's progress changed.
+    Progress {
+        /// As the job sent it.
+        progress: Map<String, Value>,
+    },
+    /// A prompt was opened.
+    Interaction {
+        /// Its number within the job.
+        id: u32,
+        /// How it is answered.
+        kind: InteractionKind,
+        /// The question.
+        prompt: String,
+        /// Label → code.
+        choices: IndexMap<String, String>,
+        /// The code that an empty answer stands for.
+        default: Option<String>,
+    },
+    /// A prompt was answered, and the answer given to the job.
+    Response {
+        /// Who answered.
+        user: String,
+        /// The answer.
+        response: String,
+        /// The prompt's number.
+        interaction: u32,
+    },
+    /// Somebody stopped the job.
+    Signal {
+        /// Who.
+        user: String,
+        /// `interrupt` or `kill`.
+        signal: String,
+    },
+    /// A remark of the supervisor's or the runner's own.
+    Note {
+        /// The remark.
+        note: String,
+    },
+    /// The command ended.
+    Exit(Exit),
+}
+
+/// Output: a line, or a piece of a line that is too long or not yet finished.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "these are the members that the record has, each with its own meaning"
+)]
+pub struct Line {
+    /// The text, without the newline at its end.
+    pub line: String,
+    /// Hidden unless asked for.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sensitive: bool,
+    /// The line goes on in a later record, because it is too long for one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub continued: bool,
+    /// The line is not finished yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
+    /// This goes on from the piece before.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub continues: bool,
+    /// This replaces what the line showed before (carriage return).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rewrites: bool,
+}
+
+/// How a command ended: exactly one of the two is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// Its exit status.
+    pub status: Option<i32>,
+    /// The signal that killed it.
+    pub signal: Option<i32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde's skip_serializing_if calls")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_have_the_documented_members() {
+        let time = Time::from_milliseconds(0);
+        let text = |kind| serde_json::to_string(&Record { time, kind }).unwrap();
+        let line = Line { line: "a\"b".into(), sensitive: true, ..Line::default() };
+        assert_eq!(
+            text(RecordKind::Line(line)),
+            r#"{"time":"1970-01-01T00:00:00.000Z","type":"line","line":"a\"b","sensitive":true}"#
+        );
+        assert_eq!(
+            text(RecordKind::Exit(Exit { status: None, signal: Some(9) })),
+            r#"{"time":"1970-01-01T00:00:00.000Z","type":"exit","status":null,"signal":9}"#
+        );
+    }
+}

@@ -1,0 +1,377 @@
+//! Appending to a job's log, in batches.
+//!
+//! Records gather in memory and reach the file in one write, always whole lines. If the disk is full, what does not
+//! fit is kept for the next try up to a limit; beyond it output is dropped, and counted.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use super::index::{Checkpoint, INTERVAL};
+use super::reader::LogReader;
+use super::record::{Line, RecordKind};
+use crate::spool::atomic;
+use crate::spool::error::{Error, Result};
+use crate::spool::fault;
+use crate::spool::layout::FILE;
+use crate::spool::time::Time;
+
+/// How much may wait for a full disk, in bytes.
+const BACKLOG: usize = 1 << 20;
+
+/// A line or a piece of one, borrowed: what [`Line`] is when it is read back.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "these are the members that the record has, each with its own meaning"
+)]
+pub struct Text<'a> {
+    /// The text, without the newline at its end.
+    pub text: &'a str,
+    /// See [`Line::sensitive`].
+    pub sensitive: bool,
+    /// See [`Line::continued`].
+    pub continued: bool,
+    /// See [`Line::partial`].
+    pub partial: bool,
+    /// See [`Line::continues`].
+    pub continues: bool,
+    /// See [`Line::rewrites`].
+    pub rewrites: bool,
+}
+
+impl<'a> From<&'a Line> for Text<'a> {
+    fn from(line: &'a Line) -> Self {
+        Self {
+            text: &line.line,
+            sensitive: line.sensitive,
+            continued: line.continued,
+            partial: line.partial,
+            continues: line.continues,
+            rewrites: line.rewrites,
+        }
+    }
+}
+
+/// The writer of one job's log. There is one at a time: the holder of the job's lock has it.
+#[derive(Debug)]
+pub struct LogWriter {
+    log: Appender,
+    index: File,
+    output: Appender,
+    /// Records in the file and in the batch.
+    records: u64,
+    /// Index entries of the batch.
+    checkpoints: String,
+    /// `{"time":"…","type":` for the present millisecond.
+    head: Vec<u8>,
+    head_time: Option<Time>,
+    dropped: u64,
+}
+
+impl LogWriter {
+    /// Opens the log of a job directory, creating its files, behind the last finished record.
+    ///
+    /// # Errors
+    /// A file cannot be opened, read or cut.
+    pub(in crate::spool) fn open(directory: &Path) -> Result<Self> {
+        let log_path = directory.join("log.jsonl");
+        let mut log = Appender::open(&log_path)?;
+        let mut records = 0;
+        if log.length > 0
+            && let Some(mut reader) = LogReader::open(directory)?
+        {
+            reader.skip_to_end()?;
+            records = reader.records();
+            log.cut(reader.offset())?;
+        }
+        Ok(Self {
+            log,
+            index: atomic::open_append(&directory.join("log.index"), FILE)?,
+            output: Appender::open(&directory.join("output.log"))?,
+            records,
+            checkpoints: String::new(),
+            head: Vec::new(),
+            head_time: None,
+            dropped: 0,
+        })
+    }
+
+    /// How many records there are, those of the batch included.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// How long the log is, in bytes, the batch included.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.log.length + self.log.batch.len() as u64
+    }
+
+    /// How many bytes of output were dropped.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Counts output that is not kept, for whatever reason.
+    pub fn drop_output(&mut self, bytes: usize) {
+        self.dropped += bytes as u64;
+    }
+
+    /// Adds a line, or a piece of one, to the batch; and to `output.log`, unless it is sensitive.
+    pub fn text(&mut self, text: Text<'_>) {
+        self.begin();
+        let batch = &mut self.log.batch;
+        batch.extend_from_slice(b"\"line\",\"line\":");
+        write_json(batch, text.text);
+        for (set, member) in [
+            (text.sensitive, &b",\"sensitive\":true"[..]),
+            (text.continued, b",\"continued\":true"),
+            (text.partial, b",\"partial\":true"),
+            (text.continues, b",\"continues\":true"),
+            (text.rewrites, b",\"rewrites\":true"),
+        ] {
+            if set {
+                batch.extend_from_slice(member);
+            }
+        }
+        batch.extend_from_slice(b"}\n");
+        self.plain(text);
+    }
+
+    /// The same as a terminal's scrollback would hold it.
+    fn plain(&mut self, text: Text<'_>) {
+        let unfinished_rewrite = text.rewrites && text.partial;
+        if text.sensitive || unfinished_rewrite {
+            return;
+        }
+        self.output.batch.extend_from_slice(text.text.as_bytes());
+        if !text.continued && !text.partial {
+            self.output.batch.push(b'\n');
+        }
+    }
+
+    /// Adds any other record to the batch.
+    pub fn record(&mut self, kind: &RecordKind) {
+        if let RecordKind::Line(line) = kind {
+            self.text(line.into());
+            return;
+        }
+        self.begin();
+        // The head ends with `"type":`; the serialised kind begins with `{"type":`.
+        let mut json = Vec::new();
+        write_json(&mut json, kind);
+        let batch = &mut self.log.batch;
+        batch.extend_from_slice(json.strip_prefix(b"{\"type\":").unwrap_or(&json));
+        batch.push(b'\n');
+        self.plain_record(kind);
+    }
+
+    /// What a person who reads `output.log` must not miss.
+    fn plain_record(&mut self, kind: &RecordKind) {
+        let text = match kind {
+            RecordKind::Response { user, response, .. } => format!("[{user} answered: {response}]\n"),
+            RecordKind::Signal { user, signal } => format!("[{user} sent: {signal}]\n"),
+            RecordKind::Note { note } => format!("[{note}]\n"),
+            _ => return,
+        };
+        self.output.batch.extend_from_slice(text.as_bytes());
+    }
+
+    fn begin(&mut self) {
+        if self.records > 0 && self.records.is_multiple_of(INTERVAL) {
+            let entry = Checkpoint { record: self.records + 1, offset: self.length() };
+            self.checkpoints.push_str(&entry.to_line());
+        }
+        self.records += 1;
+        let now = Time::now();
+        if self.head_time != Some(now) {
+            self.head_time = Some(now);
+            self.head.clear();
+            // Writing to memory cannot fail.
+            let _ = write!(self.head, "{{\"time\":\"{now}\",\"type\":");
+        }
+        self.log.batch.extend_from_slice(&self.head);
+    }
+
+    /// Adds a remark to the batch.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.record(&RecordKind::Note { note: note.into() });
+    }
+
+    /// Writes the batch. What could not be written waits for the next flush, or is dropped and counted.
+    ///
+    /// # Errors
+    /// The log cannot be written; the batch is kept as far as there is room. `output.log` and the index are
+    /// conveniences: their errors are not reported, their content can be had from the log.
+    pub fn flush(&mut self) -> Result<()> {
+        let written = self.log.flush();
+        if written.is_ok() {
+            if !self.checkpoints.is_empty() {
+                let _ = fault::point().and_then(|()| self.index.write_all(self.checkpoints.as_bytes()));
+                self.checkpoints.clear();
+            }
+        } else if self.log.batch.len() > BACKLOG {
+            self.drop_batch();
+        }
+        if self.output.flush().is_err() && self.output.batch.len() > BACKLOG {
+            self.output.batch.clear();
+        }
+        written
+    }
+
+    fn drop_batch(&mut self) {
+        let lines = memchr::memchr_iter(b'\n', &self.log.batch).count();
+        self.records -= lines as u64;
+        self.dropped += self.log.batch.len() as u64;
+        self.log.batch.clear();
+        self.checkpoints.clear();
+    }
+
+    /// Writes the batch and makes the log durable.
+    ///
+    /// # Errors
+    /// The log cannot be written or synced.
+    pub fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        self.log.sync()
+    }
+}
+
+fn write_json<T: serde::Serialize + ?Sized>(batch: &mut Vec<u8>, value: &T) {
+    // Writing to memory cannot fail, and records have string keys only.
+    let _ = serde_json::to_writer(batch, value);
+}
+
+/// A file that grows by whole batches.
+#[derive(Debug)]
+struct Appender {
+    path: std::path::PathBuf,
+    file: File,
+    length: u64,
+    batch: Vec<u8>,
+}
+
+impl Appender {
+    fn open(path: &Path) -> Result<Self> {
+        let file = atomic::open_append(path, FILE)?;
+        let length = file.metadata().map_err(|error| Error::io("look at", path, error))?.len();
+        Ok(Self { path: path.to_owned(), file, length, batch: Vec::new() })
+    }
+
+    /// Cuts off what lies behind `length`: an unfinished last line, which nobody has read.
+    fn cut(&mut self, length: u64) -> Result<()> {
+        if length < self.length {
+            self.file.set_len(length).map_err(|error| Error::io("cut", &self.path, error))?;
+            self.length = length;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let mut written = 0;
+        let result = loop {
+            if written == self.batch.len() {
+                break Ok(());
+            }
+            match fault::point().and_then(|()| self.file.write(&self.batch[written..])) {
+                Ok(length) => written += length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(Error::io("write", &self.path, error)),
+            }
+        };
+        // After a short write only whole lines stay in the file; the torn one is cut off and waits in the batch.
+        let whole = memchr::memrchr(b'\n', &self.batch[..written]).map_or(0, |newline| newline + 1);
+        self.length += whole as u64;
+        if whole < written {
+            let _ = self.file.set_len(self.length);
+        }
+        self.batch.drain(..whole);
+        result
+    }
+
+    fn sync(&self) -> Result<()> {
+        fault::point().and_then(|()| self.file.sync_data()).map_err(|error| Error::io("sync", &self.path, error))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare files by hand")]
+mod tests {
+    use super::super::record::{Exit, Record};
+    use super::*;
+
+    fn line(text: &str) -> Text<'_> {
+        Text { text, ..Text::default() }
+    }
+
+    fn records(directory: &Path) -> Vec<Record> {
+        let mut all = Vec::new();
+        LogReader::open(directory).unwrap().unwrap().for_each(|_, record| all.push(record)).unwrap();
+        all
+    }
+
+    #[test]
+    fn records_are_read_back_as_they_were_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        let kinds = [
+            RecordKind::Line(Line { line: "tab\tquote\" nul\0 é".into(), partial: true, ..Line::default() }),
+            RecordKind::Line(Line { line: "secret".into(), sensitive: true, continues: true, ..Line::default() }),
+            RecordKind::Status { status: None },
+            RecordKind::Response { user: "alice".into(), response: "y".into(), interaction: 1 },
+            RecordKind::Note { note: "remark".into() },
+            RecordKind::Exit(Exit { status: Some(0), signal: None }),
+        ];
+        for kind in &kinds {
+            writer.record(kind);
+        }
+        writer.sync().unwrap();
+        let read: Vec<_> = records(directory.path()).into_iter().map(|record| record.kind).collect();
+        assert_eq!(read, kinds);
+        let output = std::fs::read_to_string(directory.path().join("output.log")).unwrap();
+        assert_eq!(output, "tab\tquote\" nul\0 é[alice answered: y]\n[remark]\n");
+    }
+
+    #[test]
+    fn a_torn_last_line_is_cut_off_when_the_log_is_opened_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log.jsonl");
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        writer.text(line("one"));
+        writer.sync().unwrap();
+        let mut torn = std::fs::read(&path).unwrap();
+        torn.extend_from_slice(b"{\"time\":");
+        std::fs::write(&path, torn).unwrap();
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        assert_eq!(writer.records(), 1);
+        writer.text(line("two"));
+        writer.flush().unwrap();
+        assert!(std::fs::read(&path).unwrap().ends_with(b"}\n"));
+        assert_eq!(records(directory.path()).len(), 2);
+    }
+
+    #[test]
+    fn the_index_leads_to_the_right_records() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        for number in 1..=2500 {
+            writer.text(line(&number.to_string()));
+            if number % 7 == 0 {
+                writer.flush().unwrap();
+            }
+        }
+        writer.flush().unwrap();
+        let index = std::fs::read_to_string(directory.path().join("log.index")).unwrap();
+        assert_eq!(index.lines().count(), 2);
+        let mut reader = LogReader::open(directory.path()).unwrap().unwrap();
+        reader.skip_to(2000).unwrap();
+        let next = String::from_utf8(reader.read().unwrap().unwrap().to_vec()).unwrap();
+        assert!(next.lines().next().unwrap().ends_with("\"line\":\"2001\"}"), "{next}");
+    }
+}

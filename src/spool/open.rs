@@ -1,0 +1,146 @@
+//! Opening files that somebody else put there, without being tricked.
+//!
+//! The file is opened without following links and without blocking on a pipe, looked at through the descriptor, and
+//! read once up to a limit. From then on only the bytes that were read count.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use super::error::{Error, Result};
+
+/// The most that a job file may have: 1 MiB.
+pub const JOB_LIMIT: u64 = 1 << 20;
+/// The most that an inbox file may have: 64 KiB, room for an answer of 4,000 bytes however it is escaped.
+pub const INBOX_LIMIT: u64 = 1 << 16;
+
+/// A file as it was when it was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// The account that owns it: who put it there.
+    pub owner: u32,
+    /// Device and inode: which file it is, whatever it is called.
+    pub identity: (u64, u64),
+    /// How many names it has.
+    pub links: u64,
+    /// When its inode was last changed, in seconds since the epoch.
+    pub changed: i64,
+}
+
+/// What opening a file that somebody else put there can come to.
+#[derive(Debug)]
+pub enum Look {
+    /// A proper file.
+    File(Opened),
+    /// It is gone: taken back, or dealt with by somebody else.
+    Gone,
+    /// Not acceptable, whatever is in it; the reason is for the person who put it there.
+    Refused(String),
+}
+
+/// Opens and reads a file of `queue/` or `inbox/`.
+///
+/// # Errors
+/// What the system refused for a reason that lies with the machine and not with the file.
+pub fn look(path: &Path, limit: u64) -> Result<Look> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(descriptor) => File::from(descriptor),
+        Err(rustix::io::Errno::NOENT) => return Ok(Look::Gone),
+        Err(rustix::io::Errno::LOOP) => return Ok(Look::Refused("it is a symbolic link".into())),
+        Err(rustix::io::Errno::NXIO | rustix::io::Errno::NODEV) => {
+            return Ok(Look::Refused("it is not a regular file".into()));
+        }
+        Err(error) => return Err(Error::io("open", path, error)),
+    };
+    let metadata = file.metadata().map_err(|error| Error::io("look at", path, error))?;
+    if !metadata.is_file() {
+        return Ok(Look::Refused("it is not a regular file".into()));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Ok(Look::Refused(format!(
+            "it can be written by group or others (mode {:04o}); use mode 0640",
+            metadata.mode() & 0o7777
+        )));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
+    if bytes.len() as u64 > limit {
+        return Ok(Look::Refused(format!("it has more than {limit} bytes")));
+    }
+    Ok(Look::File(Opened {
+        bytes,
+        owner: metadata.uid(),
+        identity: (metadata.dev(), metadata.ino()),
+        links: metadata.nlink(),
+        changed: metadata.ctime(),
+    }))
+}
+
+/// Opens a file of the spool for reading, refusing symbolic links.
+///
+/// # Errors
+/// Any failure to open it.
+pub fn read_only(path: &Path) -> Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(|error| Error::io("open", path, error))
+}
+
+/// Reads a whole file of the spool, refusing symbolic links.
+///
+/// # Errors
+/// Any failure to open or to read it.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    read_only(path)?.read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
+    Ok(bytes)
+}
+
+/// Reads a JSON document that a program of ours wrote.
+///
+/// # Errors
+/// Any failure to read it, or content that is not the document.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    serde_json::from_slice(&read(path)?)
+        .map_err(|error| Error::invalid(path, format!("not the expected JSON: {error}")))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare files by hand")]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn refusal(path: &Path) -> String {
+        match look(path, 10).unwrap() {
+            Look::Refused(reason) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_small_regular_private_files_are_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("good"), "0123456789").unwrap();
+        std::fs::write(path("long"), "0123456789+").unwrap();
+        std::fs::write(path("open"), "x").unwrap();
+        std::fs::set_permissions(path("open"), std::fs::Permissions::from_mode(0o660)).unwrap();
+        symlink("good", path("link")).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, path("pipe"), rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+
+        assert!(matches!(look(&path("good"), 10).unwrap(), Look::File(file) if file.bytes.len() == 10));
+        assert!(matches!(look(&path("none"), 10).unwrap(), Look::Gone));
+        assert_eq!(refusal(&path("long")), "it has more than 10 bytes");
+        assert_eq!(refusal(&path("open")), "it can be written by group or others (mode 0660); use mode 0640");
+        assert_eq!(refusal(&path("link")), "it is a symbolic link");
+        assert_eq!(refusal(&path("pipe")), "it is not a regular file");
+        assert_eq!(refusal(directory.path()), "it is not a regular file");
+    }
+}

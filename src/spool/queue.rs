@@ -1,0 +1,271 @@
+//! `queue/`: jobs that wait. Dropping a job, and looking at what was dropped.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::atomic::{self, Published};
+use super::error::{Error, Result};
+use super::id::JobId;
+use super::layout::{self, FILE, Spool};
+use super::open::{self, JOB_LIMIT, Look, Opened};
+use super::request::{JobRequest, VERSION};
+use super::sequence;
+use super::submitter::TrustedSubmitters;
+use super::time::Time;
+
+/// How long a file with several names is left alone, in seconds: its writer may be between two steps.
+pub(super) const SEVERAL_NAMES_PATIENCE: i64 = 60;
+
+/// How many numbers a submitter tries. More than one is needed only after `sequence` lost its last numbers.
+const ATTEMPTS: usize = 100;
+
+/// What a submitter says of a new job.
+#[derive(Clone, Debug, Default)]
+pub struct NewJob {
+    /// The name of a declared job type.
+    pub job_type: String,
+    /// Its parameters.
+    pub params: Map<String, Value>,
+    /// Who asks for it.
+    pub user: String,
+    /// What is shown to people beside the parameters.
+    pub data: Option<Map<String, Value>>,
+    /// The job that this one tries again.
+    pub retry_of: Option<JobId>,
+    /// A hash of user and idempotency key.
+    pub request: Option<String>,
+}
+
+/// Submits a job. When this returns, the job survives a power cut. Three syncs: the number, the file, the directory.
+///
+/// # Errors
+/// No number could be taken, or the file could not be made durable; then the job does not exist.
+pub fn submit(spool: &Spool, new: NewJob) -> Result<JobRequest> {
+    let mut request = JobRequest {
+        version: VERSION,
+        id: sequence::take(spool)?,
+        job_type: new.job_type,
+        params: new.params,
+        user: new.user,
+        submitted_at: Time::now(),
+        data: new.data,
+        retry_of: new.retry_of,
+        request: new.request,
+    };
+    for _ in 0..ATTEMPTS {
+        let path = spool.queued(request.id);
+        if atomic::publish(&spool.incoming(), &path, &request.to_bytes(), FILE)? == Published::New {
+            return Ok(request);
+        }
+        request.id = sequence::take(spool)?;
+    }
+    Err(Error::invalid(
+        &spool.sequence(),
+        format!("{ATTEMPTS} numbers in a row are taken already; restart spiderpig-runner, which mends the file"),
+    ))
+}
+
+/// The job number that a name in `queue/` stands for, if it stands for one.
+#[must_use]
+pub fn number(name: &OsStr) -> Option<JobId> {
+    name.to_str()?.strip_suffix(".json")?.parse().ok()
+}
+
+/// What is in `queue/`: the jobs by number, and the names that are no jobs. Names that begin with a dot are ignored.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn list(spool: &Spool) -> Result<(Vec<JobId>, Vec<OsString>)> {
+    let mut jobs = Vec::new();
+    let mut others = Vec::new();
+    for name in layout::names(&spool.queue())? {
+        match number(&name) {
+            Some(id) => jobs.push(id),
+            None if name.as_encoded_bytes().starts_with(b".") => {}
+            None => others.push(name),
+        }
+    }
+    jobs.sort_unstable();
+    others.sort_unstable();
+    Ok((jobs, others))
+}
+
+/// A queued file that is a job, as far as the spool can tell.
+#[derive(Debug)]
+pub struct Submission {
+    /// The request as it was parsed.
+    pub request: JobRequest,
+    /// The request byte for byte.
+    pub bytes: Vec<u8>,
+    /// Who is behind it.
+    pub user: String,
+}
+
+/// What looking at a queued file comes to.
+#[derive(Debug)]
+pub enum Verdict {
+    /// A job.
+    Job(Box<Submission>),
+    /// It is not there any more.
+    Gone,
+    /// Its writer is not done with it; look again later.
+    Later,
+    /// It is no job, for this reason.
+    Rejected(String),
+}
+
+/// Looks at `queue/N.json`.
+///
+/// # Errors
+/// What the system refused for a reason that lies with the machine and not with the file.
+pub fn examine(spool: &Spool, id: JobId, trusted: &TrustedSubmitters) -> Result<Verdict> {
+    let path = spool.queued(id);
+    let opened = match open::look(&path, JOB_LIMIT)? {
+        Look::File(opened) => opened,
+        Look::Gone => return Ok(Verdict::Gone),
+        Look::Refused(reason) => return Ok(Verdict::Rejected(reason)),
+    };
+    if opened.links > 1 && !finish_torn_publication(spool, &opened)? {
+        if age_in_seconds(opened.changed) < SEVERAL_NAMES_PATIENCE {
+            return Ok(Verdict::Later);
+        }
+        return Ok(Verdict::Rejected("it has several names (hard links); publish it by rename".into()));
+    }
+    Ok(match check(id, &opened, trusted) {
+        Ok((request, user)) => Verdict::Job(Box::new(Submission { request, bytes: opened.bytes, user })),
+        Err(reason) => Verdict::Rejected(reason),
+    })
+}
+
+/// How long ago a point in time was, in seconds, both counted from the epoch.
+pub(super) fn age_in_seconds(since: i64) -> i64 {
+    Time::now().as_milliseconds() / 1000 - since
+}
+
+fn check(id: JobId, opened: &Opened, trusted: &TrustedSubmitters) -> Result<(JobRequest, String), String> {
+    let request = JobRequest::parse(&opened.bytes)?;
+    if request.id != id {
+        return Err(format!("it says that it is job {}, but its name says {id}", request.id));
+    }
+    let user = trusted.resolve(opened.owner, &request.user)?;
+    Ok((request, user))
+}
+
+/// A file that is also in `incoming/` was published by a link whose second half, removing the first name, is missing.
+fn finish_torn_publication(spool: &Spool, opened: &Opened) -> Result<bool> {
+    let incoming = spool.incoming();
+    for name in layout::names(&incoming)? {
+        let path = incoming.join(name);
+        if is_same_file(&path, opened.identity) {
+            atomic::remove(&path)?;
+            return Ok(opened.links == 2);
+        }
+    }
+    Ok(false)
+}
+
+pub(super) fn is_same_file(path: &Path, identity: (u64, u64)) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == identity)
+}
+
+/// Takes a job out of the queue, because its claim is durable.
+///
+/// # Errors
+/// The file cannot be removed.
+pub fn remove(spool: &Spool, id: JobId) -> Result<()> {
+    atomic::remove(&spool.queued(id))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare files by hand")]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::super::lock::RunnerLock;
+    use super::*;
+
+    fn spool() -> (tempfile::TempDir, Spool) {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        sequence::raise(&spool, &RunnerLock::take(&spool).unwrap(), 0).unwrap();
+        (directory, spool)
+    }
+
+    fn new_job() -> NewJob {
+        NewJob { job_type: "noop".into(), user: "alice".into(), ..NewJob::default() }
+    }
+
+    fn trusted() -> TrustedSubmitters {
+        TrustedSubmitters::from_names(&[])
+    }
+
+    fn rejection(spool: &Spool, id: JobId) -> String {
+        match examine(spool, id, &trusted()).unwrap() {
+            Verdict::Rejected(reason) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_submitted_is_found_as_it_was() {
+        let (_directory, spool) = spool();
+        let request = submit(&spool, new_job()).unwrap();
+        assert_eq!(list(&spool).unwrap(), (vec![request.id], vec![]));
+        assert_eq!(layout::names(&spool.incoming()).unwrap().len(), 0);
+        let Verdict::Job(submission) = examine(&spool, request.id, &trusted()).unwrap() else { panic!() };
+        assert_eq!(submission.request, request);
+        assert_eq!(submission.bytes, request.to_bytes());
+    }
+
+    #[test]
+    fn a_lost_sequence_never_overwrites_a_queued_job() {
+        let (_directory, spool) = spool();
+        let first = submit(&spool, new_job()).unwrap();
+        std::fs::write(spool.sequence(), "00000000000000000000\n").unwrap();
+        let second = submit(&spool, new_job()).unwrap();
+        assert_eq!((first.id.get(), second.id.get()), (1, 2));
+    }
+
+    #[test]
+    fn names_are_numbers_with_json_and_dots_are_ignored() {
+        let (_directory, spool) = spool();
+        for name in ["3.json", "20.json", "007.json", "1000000000.json", "notes.txt", ".3.json.swp", "3.JSON"] {
+            std::fs::write(spool.queue().join(name), "").unwrap();
+        }
+        let (jobs, others) = list(&spool).unwrap();
+        assert_eq!(jobs.iter().map(|id| id.get()).collect::<Vec<_>>(), [3, 20]);
+        assert_eq!(others, ["007.json", "1000000000.json", "3.JSON", "notes.txt"]);
+    }
+
+    #[test]
+    fn a_file_under_the_wrong_number_is_rejected() {
+        let (_directory, spool) = spool();
+        let request = submit(&spool, new_job()).unwrap();
+        let other: JobId = "9".parse().unwrap();
+        std::fs::rename(spool.queued(request.id), spool.queued(other)).unwrap();
+        assert_eq!(rejection(&spool, other), "it says that it is job 1, but its name says 9");
+    }
+
+    #[test]
+    fn two_names_are_waited_for_and_a_torn_publication_is_finished() {
+        let (_directory, spool) = spool();
+        let request = submit(&spool, new_job()).unwrap();
+        let second_name = spool.root().join("elsewhere");
+        std::fs::hard_link(spool.queued(request.id), &second_name).unwrap();
+        assert!(matches!(examine(&spool, request.id, &trusted()).unwrap(), Verdict::Later));
+        std::fs::rename(&second_name, spool.incoming().join("torn")).unwrap();
+        assert!(matches!(examine(&spool, request.id, &trusted()).unwrap(), Verdict::Job(_)));
+        assert_eq!(layout::names(&spool.incoming()).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_group_writable_file_is_rejected() {
+        let (_directory, spool) = spool();
+        let request = submit(&spool, new_job()).unwrap();
+        std::fs::set_permissions(spool.queued(request.id), std::fs::Permissions::from_mode(0o660)).unwrap();
+        assert!(rejection(&spool, request.id).contains("can be written by group or others"));
+    }
+}

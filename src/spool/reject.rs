@@ -1,0 +1,120 @@
+//! `rejected/`: what was not a valid job, each file with the reason beside it. Nothing there is ever replaced.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::atomic::{self, Durability, Published};
+use super::error::{Error, Result};
+use super::layout::{FILE, Spool};
+use super::lock::RunnerLock;
+use super::queue::is_same_file;
+
+/// Puts a file of `queue/` aside, with the reason, durably. Returns the name that it has in `rejected/`.
+///
+/// The file gets its new name before it loses the old one; if a crash lies between, the next call finishes the same
+/// file instead of numbering it again.
+///
+/// # Errors
+/// The file cannot be linked, moved or removed.
+pub fn reject(spool: &Spool, _runner: &RunnerLock, name: &OsStr, reason: &str) -> Result<OsString> {
+    let from = spool.queue().join(name);
+    let (kept, linked) = keep(spool, name, &from)?;
+    let reason_path = spool.rejected().join(reason_name(&kept));
+    atomic::replace(&reason_path, format!("{reason}\n").as_bytes(), FILE, Durability::Synced)?;
+    if linked {
+        atomic::remove(&from)?;
+    }
+    Ok(kept)
+}
+
+/// Gives the file a name in `rejected/`: by a link where the system allows one, else by moving it. Returns whether the
+/// old name is still there.
+fn keep(spool: &Spool, name: &OsStr, from: &PathBuf) -> Result<(OsString, bool)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::symlink_metadata(from).map_err(|error| Error::io("look at", from, error))?;
+    let identity = (metadata.dev(), metadata.ino());
+    let mut attempt = 1;
+    loop {
+        let kept = numbered(name, attempt);
+        let to = spool.rejected().join(&kept);
+        if is_same_file(&to, identity) {
+            return Ok((kept, true));
+        }
+        // The kernel lets nobody link a stranger's file or a directory; the owner of queue/ may still move it.
+        let (published, linked) = match atomic::link_new(from, &to) {
+            Ok(published) => (published, true),
+            Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => {
+                (atomic::rename_new(from, &to)?, false)
+            }
+            Err(error) => return Err(error),
+        };
+        if published == Published::New {
+            return Ok((kept, linked));
+        }
+        attempt += 1;
+    }
+}
+
+/// `42.json`, then `42.2.json`, `42.3.json`…
+fn numbered(name: &OsStr, attempt: u64) -> OsString {
+    if attempt == 1 {
+        return name.to_owned();
+    }
+    let text = name.to_string_lossy();
+    if let Some(stem) = text.strip_suffix(".json") {
+        return format!("{stem}.{attempt}.json").into();
+    }
+    let mut name = name.to_owned();
+    name.push(format!(".{attempt}"));
+    name
+}
+
+/// `42.json` → `42.reason`; any other name gets `.reason` behind it.
+#[must_use]
+pub fn reason_name(kept: &OsStr) -> OsString {
+    let mut name = match kept.to_str().and_then(|text| text.strip_suffix(".json")) {
+        Some(stem) => OsString::from(stem),
+        None => kept.to_owned(),
+    };
+    name.push(".reason");
+    name
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare files by hand")]
+mod tests {
+    use std::fs;
+
+    use super::super::layout;
+    use super::*;
+
+    #[test]
+    fn files_are_kept_with_their_reasons_and_never_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let runner = RunnerLock::take(&spool).unwrap();
+        for content in ["one", "two"] {
+            fs::write(spool.queue().join("7.json"), content).unwrap();
+            reject(&spool, &runner, OsStr::new("7.json"), content).unwrap();
+        }
+        fs::create_dir(spool.queue().join("folder")).unwrap();
+        reject(&spool, &runner, OsStr::new("folder"), "a folder").unwrap();
+        let read = |name: &str| fs::read_to_string(spool.rejected().join(name)).unwrap();
+        assert_eq!((read("7.json"), read("7.reason")), ("one".into(), "one\n".into()));
+        assert_eq!((read("7.2.json"), read("7.2.reason")), ("two".into(), "two\n".into()));
+        assert_eq!(read("folder.reason"), "a folder\n");
+        assert!(layout::names(&spool.queue()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_rejection_that_was_cut_short_is_finished_not_repeated() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let runner = RunnerLock::take(&spool).unwrap();
+        fs::write(spool.queue().join("7.json"), "one").unwrap();
+        fs::hard_link(spool.queue().join("7.json"), spool.rejected().join("7.json")).unwrap();
+        assert_eq!(reject(&spool, &runner, OsStr::new("7.json"), "why").unwrap(), "7.json");
+        assert_eq!(layout::names(&spool.rejected()).unwrap().len(), 2);
+        assert!(layout::names(&spool.queue()).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,131 @@
+//! `sequence`: the last job number handed out, as twenty digits and a newline.
+
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::atomic;
+use super::error::{Error, Missing as _, Result};
+use super::id::JobId;
+use super::layout::{SHARED_FILE, Spool};
+use super::lock::{self, RunnerLock};
+use super::open;
+
+/// How long a submitter waits for `sequence`.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+fn encode(number: u64) -> String {
+    format!("{number:020}\n")
+}
+
+fn decode(path: &Path, bytes: &[u8]) -> Result<u64> {
+    let damaged = || {
+        Error::invalid(
+            path,
+            "damaged: it must hold twenty digits and a newline; a restart of spiderpig-runner mends it",
+        )
+    };
+    let digits = bytes.strip_suffix(b"\n").filter(|digits| digits.len() == 20).ok_or_else(damaged)?;
+    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or_else(damaged)
+}
+
+/// Takes the next number. It is this caller's alone, also after a power cut.
+///
+/// # Errors
+/// `sequence` is missing or damaged, its lock was not free within [`PATIENCE`], or the numbers are used up.
+pub fn take(spool: &Spool) -> Result<JobId> {
+    let path = spool.sequence();
+    let file = atomic::open_update(&path)?;
+    if !lock::exclusive_within(&file, &path, PATIENCE)? {
+        return Err(Error::Locked { path, holder: format!("nobody could take a number for {PATIENCE:?}") });
+    }
+    let mut bytes = [0; 32];
+    let length = file.read_at(&mut bytes, 0).map_err(|error| Error::io("read", &path, error))?;
+    let next = decode(&path, &bytes[..length])? + 1;
+    let id = JobId::try_from(next).map_err(|_| Error::invalid(&path, "all job numbers are used up"))?;
+    file.write_all_at(encode(next).as_bytes(), 0).map_err(|error| Error::io("write", &path, error))?;
+    file.sync_data().map_err(|error| Error::io("sync", &path, error))?;
+    Ok(id)
+}
+
+/// The last number handed out; 0 if there was none.
+///
+/// # Errors
+/// `sequence` is missing or damaged.
+pub fn last(spool: &Spool) -> Result<u64> {
+    let path = spool.sequence();
+    decode(&path, &open::read(&path)?)
+}
+
+/// Mends `sequence` at the runner's start: missing, damaged or too small, it becomes `highest`, the highest number that
+/// is known. A larger number stays.
+///
+/// # Errors
+/// It cannot be read or written.
+pub fn raise(spool: &Spool, _runner: &RunnerLock, highest: u64) -> Result<()> {
+    let path = spool.sequence();
+    let Some(file) = atomic::open_update(&path).missing_is_none()? else {
+        return atomic::replace(&path, encode(highest).as_bytes(), SHARED_FILE, atomic::Durability::Synced);
+    };
+    if !lock::exclusive_within(&file, &path, PATIENCE)? {
+        return Err(Error::Locked { path, holder: format!("it was not free for {PATIENCE:?}") });
+    }
+    let mut bytes = [0; 32];
+    let length = file.read_at(&mut bytes, 0).map_err(|error| Error::io("read", &path, error))?;
+    if decode(&path, &bytes[..length]).is_ok_and(|last| last >= highest) {
+        return Ok(());
+    }
+    // In place, because submitters may wait for the lock of this very file; a longer damaged rest is cut off after.
+    file.write_all_at(encode(highest).as_bytes(), 0).map_err(|error| Error::io("write", &path, error))?;
+    file.set_len(encode(highest).len() as u64).map_err(|error| Error::io("write", &path, error))?;
+    file.sync_all().map_err(|error| Error::io("sync", &path, error))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests damage files by hand")]
+mod tests {
+    use super::*;
+
+    fn spool() -> (tempfile::TempDir, Spool, RunnerLock) {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let lock = RunnerLock::take(&spool).unwrap();
+        (directory, spool, lock)
+    }
+
+    #[test]
+    fn numbers_are_handed_out_once_even_to_many_at_a_time() {
+        let (_directory, spool, lock) = spool();
+        raise(&spool, &lock, 0).unwrap();
+        let mut numbers: Vec<u32> = std::thread::scope(|scope| {
+            let takers: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..25).map(|_| take(&spool).unwrap().get()).collect::<Vec<_>>()))
+                .collect();
+            takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect()
+        });
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=100).collect::<Vec<_>>());
+        assert_eq!(std::fs::read_to_string(spool.sequence()).unwrap(), "00000000000000000100\n");
+    }
+
+    #[test]
+    fn the_runner_mends_what_is_missing_damaged_or_too_small_and_never_lowers() {
+        let (_directory, spool, lock) = spool();
+        assert!(take(&spool).unwrap_err().is_not_found());
+        for damage in ["", "7", "garbage of a much greater length than it ought to have\n", "00000000000000000003\n"] {
+            std::fs::write(spool.sequence(), damage).unwrap();
+            raise(&spool, &lock, 41).unwrap();
+            assert_eq!(last(&spool).unwrap(), 41, "after {damage:?}");
+        }
+        raise(&spool, &lock, 7).unwrap();
+        assert_eq!(take(&spool).unwrap().get(), 42);
+    }
+
+    #[test]
+    fn used_up_numbers_are_an_error() {
+        let (_directory, spool, lock) = spool();
+        raise(&spool, &lock, u64::from(JobId::MAX)).unwrap();
+        assert!(take(&spool).unwrap_err().to_string().contains("used up"));
+        assert_eq!(last(&spool).unwrap(), u64::from(JobId::MAX));
+    }
+}

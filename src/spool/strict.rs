@@ -1,0 +1,108 @@
+//! JSON from outside, read without forgiveness: a member that comes twice, at any depth, is an error, and so is
+//! anything behind the value. Two programs that read the same file must never see two different jobs.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// Reads one JSON document.
+///
+/// # Errors
+/// Text that is not JSON, a repeated member, trailing bytes, or a shape that `T` does not take.
+pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = StrictValue.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    serde_json::from_value(value)
+}
+
+/// Builds a [`Value`], refusing repeated members.
+struct StrictValue;
+
+impl<'de> DeserializeSeed<'de> for StrictValue {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for StrictValue {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = sequence.next_element_seed(StrictValue)? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if map.contains_key(&name) {
+                return Err(de::Error::custom(format!("member `{name}` comes twice")));
+            }
+            let value = members.next_value_seed(StrictValue)?;
+            map.insert(name, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        from_slice::<Value>(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn plain_json_passes_unchanged() {
+        let text = r#"{"b":[1,-2,2.5,null,true],"a":{"x":"é"}}"#;
+        assert_eq!(from_slice::<Value>(text.as_bytes()).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn repeated_members_are_refused_at_any_depth() {
+        assert!(refused(r#"{"a":1,"a":1}"#).starts_with("member `a` comes twice"));
+        assert!(refused(r#"{"x":[{"a":1,"\u0061":2}]}"#).starts_with("member `a` comes twice"));
+    }
+
+    #[test]
+    fn trailing_bytes_and_deep_nesting_are_refused() {
+        assert!(refused("{} {}").starts_with("trailing characters"));
+        assert!(refused(&"[".repeat(100_000)).starts_with("recursion limit"));
+    }
+}
