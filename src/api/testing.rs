@@ -1,5 +1,7 @@
-//! What the tests of this module share: an [`App`], and a client that writes bytes and reads responses.
+//! What the tests of this module share: an [`App`], a client that writes bytes and reads responses, and the log.
 
+use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -117,5 +119,40 @@ impl Reply {
 
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// What was logged by any test since one of them asked for it; so look for what only yours can have caused.
+pub struct Log(Mutex<Vec<u8>>);
+
+static LOG: Log = Log(Mutex::new(Vec::new()));
+
+impl Log {
+    /// The one log. A subscriber for each thread would miss lines: `tracing` remembers for all threads that a place in
+    /// the code is not listened to by the first.
+    pub fn of_all_tests() -> &'static Self {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(|| &LOG).finish();
+        // It fails if another test was first, which had the same wish.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+        &LOG
+    }
+
+    /// The first line that has all the parts.
+    pub fn line_with(&self, parts: &[&str]) -> String {
+        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let log = String::from_utf8(log).unwrap();
+        let line = log.lines().find(|line| parts.iter().all(|part| line.contains(part)));
+        line.unwrap_or_else(|| panic!("no line with {parts:?} in\n{log}")).to_owned()
+    }
+}
+
+impl io::Write for &Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::api::response;
-use crate::api::testing::{self, Client, soon};
+use crate::api::testing::{self, Client, Log, soon};
 
 /// The real table's routes are too well-behaved for what is tested here.
 static TEST_ROUTES: &[Route] = routes::routes! {
@@ -225,13 +225,25 @@ async fn an_endless_body_is_refused() {
 
 #[tokio::test]
 async fn a_client_that_leaves_does_not_undo_a_mutation() {
+    let log = Log::of_all_tests();
     let mut client = connect().await;
     client.write("POST /mutation HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").await;
     soon(MUTATION_BEGUN.acquire()).await.unwrap().forget();
     client.finish_writing().await;
     assert_eq!(client.read_to_end().await, "", "the server noticed and closed the connection");
+    log.line_with(&["client went away", "path=\"/mutation\""]);
     MUTATION_MAY_END.add_permits(1);
     soon(MUTATION_ENDED.acquire()).await.unwrap().forget();
+}
+
+#[tokio::test]
+async fn the_log_has_a_line_for_each_request_and_the_cause_of_a_failure() {
+    let log = Log::of_all_tests();
+    let reply = connect().await.ask("GET /panic?secret=1").await;
+    let id = reply.header("x-request-id").unwrap();
+
+    assert!(log.line_with(&[id, "request failed"]).contains("as asked"));
+    log.line_with(&[id, "answered", "user=\"tester\"", "method=GET", "path=\"/panic\"", "status=500", "duration="]);
 }
 
 #[tokio::test]
