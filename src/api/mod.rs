@@ -1,1 +1,20 @@
-//! Placeholder.
+//! The HTTP front: hyper, one route table, and handlers that return a response or an [`error::ApiError`].
+//!
+//! A request passes, in this order: [`server`] (request id, its own task), [`access`] (is it meant for us, does it come
+//! from our page), [`routes`] (which handler, which path parameters), the handler. To add a route, write
+//! `async fn(Arc<App>, Request) -> Result<Response, ApiError>` and give it a line in [`routes::ROUTES`].
+
+pub mod access;
+pub mod app;
+pub mod body;
+pub mod error;
+pub mod health;
+pub mod percent;
+pub mod query;
+pub mod request;
+pub mod response;
+pub mod routes;
+pub mod server;
+#[cfg(test)]
+mod testing;
+pub mod whoami;

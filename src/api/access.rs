@@ -1,0 +1,263 @@
+//! Which requests are meant for this service and come from its own page.
+//!
+//! A name that an attacker points at this address must not reach it (421), and a page of another site must not make a
+//! signed-in person's browser deploy (403).
+
+use std::str::FromStr;
+
+use hyper::header::{HOST, HeaderMap, ORIGIN};
+use hyper::{Method, StatusCode, Uri};
+
+use super::app::App;
+use super::error::ApiError;
+
+/// Where people reach the service: `https://deploy.example.org`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    scheme: Scheme,
+    authority: Authority,
+}
+
+/// A text that is not a [`PublicUrl`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a public URL is http:// or https:// and a host, perhaps a port, and no path: not {0:?}")]
+pub struct InvalidPublicUrl(String);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+/// A host, in lower case, and perhaps a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Authority {
+    host: String,
+    port: Option<u16>,
+}
+
+impl FromStr for PublicUrl {
+    type Err = InvalidPublicUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let origin = text.strip_suffix('/').unwrap_or(text);
+        let (scheme, authority) = parse_origin(origin).ok_or_else(|| InvalidPublicUrl(text.into()))?;
+        Ok(Self { scheme, authority })
+    }
+}
+
+impl PublicUrl {
+    /// The host is ours; a proxy may have left out the port.
+    fn names(&self, other: &Authority) -> bool {
+        let port = self.authority.port.unwrap_or(self.scheme.default_port());
+        other.host == self.authority.host && other.port.is_none_or(|other| other == port)
+    }
+}
+
+impl Scheme {
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+impl Authority {
+    fn parse(text: &str) -> Option<Self> {
+        let (host, port) = match text.rsplit_once(':') {
+            // The colons inside the brackets of an IPv6 address do not begin a port.
+            Some((host, port)) if !port.ends_with(']') => (host, Some(parse_port(port)?)),
+            _ => (text, None),
+        };
+        let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let is_host = match address {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
+        };
+        let host = host.to_ascii_lowercase();
+        is_host.then_some(Self { host, port })
+    }
+
+    fn is_loopback(&self) -> bool {
+        ["localhost", "127.0.0.1", "[::1]"].contains(&self.host.as_str())
+    }
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok())?
+}
+
+fn parse_origin(text: &str) -> Option<(Scheme, Authority)> {
+    let (scheme, authority) = text.split_once("://")?;
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        _ => return None,
+    };
+    Some((scheme, Authority::parse(authority)?))
+}
+
+/// Refuses a request that is not meant for this service or comes from another site's page.
+///
+/// # Errors
+/// 400 without exactly one `Host`, 421 for another's, 403 for the `Origin` of another site.
+pub fn check(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    check_host(app, uri, headers)?;
+    if method.is_safe() {
+        return Ok(());
+    }
+    check_origin(app, headers)
+}
+
+fn check_host(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return Err(ApiError::refused(StatusCode::BAD_REQUEST, "A request needs exactly one Host"));
+    };
+    let is_ours = |name: &str| Authority::parse(name).is_some_and(|host| is_our_host(app, &host));
+    // `GET http://host/path` names the host a second time, and both must be ours.
+    let is_ours_in_target = uri.authority().is_none_or(|name| is_ours(name.as_str()));
+    if is_ours_in_target && host.to_str().is_ok_and(is_ours) {
+        return Ok(());
+    }
+    Err(ApiError::refused(StatusCode::MISDIRECTED_REQUEST, "This host name is not SpiderPig's; use its public URL"))
+}
+
+fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
+    let is_ours =
+        |origin: &str| parse_origin(origin).is_some_and(|(scheme, authority)| is_our_origin(app, scheme, &authority));
+    let mut origins = headers.get_all(ORIGIN).iter();
+    if origins.all(|origin| origin.to_str().is_ok_and(is_ours)) {
+        return Ok(());
+    }
+    Err(ApiError::refused(
+        StatusCode::FORBIDDEN,
+        "This request was made by a page of another site (its Origin is not SpiderPig's)",
+    ))
+}
+
+fn is_our_host(app: &App, host: &Authority) -> bool {
+    app.public_url.names(host) || is_our_loopback(app, host)
+}
+
+/// The hosts of [`is_our_host`], but whoever can replace a page that came without TLS must not reach one with it.
+fn is_our_origin(app: &App, scheme: Scheme, host: &Authority) -> bool {
+    (app.public_url.names(host) && scheme == app.public_url.scheme) || is_our_loopback(app, host)
+}
+
+fn is_our_loopback(app: &App, host: &Authority) -> bool {
+    app.listener_is_loopback && host.is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+    use crate::api::testing;
+
+    fn app(public_url: &str, listener_is_loopback: bool) -> App {
+        App { public_url: public_url.parse().unwrap(), listener_is_loopback, ..testing::app() }
+    }
+
+    fn status(app: &App, hosts: &[&'static str], origin: Option<&'static str>, target: &str) -> u16 {
+        let mut headers = HeaderMap::new();
+        for host in hosts {
+            headers.append(HOST, HeaderValue::from_static(host));
+        }
+        if let Some(origin) = origin {
+            headers.append(ORIGIN, HeaderValue::from_static(origin));
+        }
+        let checked = check(app, &Method::POST, &target.parse().unwrap(), &headers);
+        checked.map_or_else(|error| error.status().as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn only_the_public_host_is_ours_away_from_loopback() {
+        let app = app("https://deploy.example.org:8443", false);
+        for good in ["deploy.example.org", "deploy.example.org:8443", "Deploy.Example.ORG"] {
+            assert_eq!(status(&app, &[good], None, "/"), 200, "{good}");
+        }
+        for bad in [
+            "deploy.example.org:80",
+            "deploy.example.org:",
+            "deploy.example.org:+8443",
+            "example.org",
+            "localhost",
+            "127.0.0.1:8000",
+            "",
+            ":8443",
+            "a@deploy.example.org",
+            "deploy.example.org.evil.example",
+        ] {
+            assert_eq!(status(&app, &[bad], None, "/"), 421, "{bad}");
+        }
+    }
+
+    #[test]
+    fn loopback_names_are_ours_on_a_loopback_listener_with_any_port() {
+        let app = app("http://spiderpig.test", true);
+        for good in ["localhost", "LOCALHOST:1", "127.0.0.1:65535", "[::1]", "[::1]:80", "spiderpig.test:80"] {
+            assert_eq!(status(&app, &[good], None, "/"), 200, "{good}");
+        }
+        for bad in ["localhost:65536", "127.0.0.2", "::1", "[::2]", "[::1", "localhost.evil.example"] {
+            assert_eq!(status(&app, &[bad], None, "/"), 421, "{bad}");
+        }
+    }
+
+    #[test]
+    fn exactly_one_host_is_needed() {
+        let app = app("http://spiderpig.test", true);
+        assert_eq!(status(&app, &[], None, "/"), 400);
+        assert_eq!(status(&app, &["localhost", "localhost"], None, "/"), 400);
+    }
+
+    #[test]
+    fn the_host_in_the_target_must_be_ours_too() {
+        let app = app("http://spiderpig.test", true);
+        assert_eq!(status(&app, &["localhost"], None, "http://localhost/"), 200);
+        assert_eq!(status(&app, &["localhost"], None, "http://evil.example/"), 421);
+        assert_eq!(status(&app, &["evil.example"], None, "http://localhost/"), 421);
+    }
+
+    #[test]
+    fn a_page_elsewhere_cannot_post() {
+        let app = app("https://deploy.example.org", true);
+        let host = ["localhost:8000"];
+        for good in ["https://deploy.example.org", "https://deploy.example.org:443", "http://localhost:5173"] {
+            assert_eq!(status(&app, &host, Some(good), "/"), 200, "{good}");
+        }
+        for bad in [
+            "null",
+            "",
+            "http://deploy.example.org",
+            "https://deploy.example.org:8443",
+            "https://evil.example",
+            "https://deploy.example.org/",
+            "deploy.example.org",
+            "ftp://localhost",
+        ] {
+            assert_eq!(status(&app, &host, Some(bad), "/"), 403, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_page_elsewhere_may_be_the_origin_of_a_read() {
+        let headers = HeaderMap::from_iter([
+            (HOST, HeaderValue::from_static("localhost")),
+            (ORIGIN, HeaderValue::from_static("null")),
+        ]);
+        let app = app("http://spiderpig.test", true);
+        assert!(check(&app, &Method::GET, &Uri::from_static("/"), &headers).is_ok());
+    }
+
+    #[test]
+    fn a_public_url_is_an_origin() {
+        for bad in ["", "deploy.example.org", "ftp://a", "http://", "http://a/b", "http://a:x", "http://a b"] {
+            assert_eq!(bad.parse::<PublicUrl>(), Err(InvalidPublicUrl(bad.into())), "{bad}");
+        }
+        assert_eq!("http://A:80/".parse::<PublicUrl>(), "http://a:80".parse());
+    }
+}

@@ -1,0 +1,44 @@
+//! What every handler may use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::access::PublicUrl;
+
+/// The state that all requests share.
+#[derive(Debug)]
+pub struct App {
+    /// Where people reach this service; its host is the one that requests must name.
+    pub public_url: PublicUrl,
+    /// The listener is bound to a loopback address, so requests may also name `localhost`.
+    pub listener_is_loopback: bool,
+    /// Everybody is signed in as this user.
+    pub user: Arc<str>,
+    /// How long the server waits for a client.
+    pub limits: Limits,
+    /// Cancelled when the service stops. Every stream ends with it.
+    pub shutdown: CancellationToken,
+}
+
+/// How long the server waits for a client before it goes on without it.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For a complete request head, and so also for the next request on an idle connection.
+    pub head_read: Duration,
+    /// For a complete request body.
+    pub body_read: Duration,
+    /// For open requests and connections after a shutdown began.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_read: Duration::from_secs(30),
+            body_read: Duration::from_secs(30),
+            drain: Duration::from_millis(900),
+        }
+    }
+}

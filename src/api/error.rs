@@ -1,0 +1,182 @@
+//! Errors as clients see them, and as the log has them.
+
+use std::fmt::Display;
+
+use hyper::StatusCode;
+use hyper::header::{ALLOW, HeaderValue};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::body;
+use super::response::{Response, uncached};
+
+/// Why a request is not answered as asked.
+///
+/// The client gets the status and the detail. The cause goes to the log only; the request id joins the two.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    detail: Detail,
+    cause: Option<String>,
+}
+
+/// What stands under `detail` in the body.
+#[derive(Debug)]
+enum Detail {
+    NotFound,
+    MethodNotAllowed { allow: String },
+    Invalid(Box<Invalid>),
+    Explained(Box<Map<String, Value>>),
+}
+
+/// An argument that breaks its rule.
+#[derive(Debug)]
+pub struct Invalid {
+    /// The broken rule, for programs: `int_parsing`.
+    pub kind: &'static str,
+    /// Where the argument stands, outermost first: `["query", "limit"]`.
+    pub location: Vec<String>,
+    /// The broken rule, for people.
+    pub message: String,
+    /// The argument as it came.
+    pub input: Value,
+}
+
+impl ApiError {
+    /// The client asked for something that it cannot have; `message` says why and what to do about it.
+    pub fn refused(status: StatusCode, message: impl Into<String>) -> Self {
+        let message = Value::String(message.into());
+        let fields = Map::from_iter([("message".to_owned(), message)]);
+        Self { status, detail: Detail::Explained(Box::new(fields)), cause: None }
+    }
+
+    /// The service, or one that it needs, failed: `message` is for the client, `cause` for the log.
+    pub fn failed(status: StatusCode, message: impl Into<String>, cause: impl Display) -> Self {
+        let refused = Self::refused(status, message);
+        Self { cause: Some(cause.to_string()), ..refused }
+    }
+
+    /// 500: something broke that the client can do nothing about and learns nothing of.
+    pub fn internal(cause: impl Display) -> Self {
+        Self::failed(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something went wrong in SpiderPig; its log says more under this request id",
+            cause,
+        )
+    }
+
+    /// 422: an argument breaks its rule.
+    #[must_use]
+    pub fn invalid(invalid: Invalid) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: Detail::Invalid(Box::new(invalid)), cause: None }
+    }
+
+    /// 404: there is no such route. A thing that is not there is [`refused`](Self::refused) and named.
+    #[must_use]
+    pub fn no_such_route() -> Self {
+        Self { status: StatusCode::NOT_FOUND, detail: Detail::NotFound, cause: None }
+    }
+
+    /// 405: the path exists, but only for the methods in `allow` (`GET, HEAD`).
+    #[must_use]
+    pub fn method_not_allowed(allow: String) -> Self {
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, detail: Detail::MethodNotAllowed { allow }, cause: None }
+    }
+
+    /// Adds a field for programs beside the message; without effect on an error that has no message field.
+    #[must_use]
+    pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
+        if let Detail::Explained(fields) = &mut self.detail {
+            fields.insert(field.to_owned(), value.into());
+        }
+        self
+    }
+
+    /// The status that the client gets.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Writes the cause to the log and makes the response. The log line gets the request id from the current span.
+    #[must_use]
+    pub fn into_response(self, request_id: Uuid) -> Response {
+        if let Some(cause) = &self.cause {
+            tracing::error!(status = self.status.as_u16(), cause, "request failed");
+        }
+        let error = if self.status.is_server_error() { self.with("request_id", request_id.to_string()) } else { self };
+        let text = json!({ "detail": error.detail.to_json() }).to_string();
+        let mut response = uncached(error.status, "application/json", body::full(text));
+        if let Detail::MethodNotAllowed { allow } = error.detail
+            && let Ok(allow) = HeaderValue::try_from(allow)
+        {
+            response.headers_mut().insert(ALLOW, allow);
+        }
+        response
+    }
+}
+
+impl Detail {
+    fn to_json(&self) -> Value {
+        match self {
+            Self::NotFound => "Not Found".into(),
+            Self::MethodNotAllowed { .. } => "Method Not Allowed".into(),
+            Self::Invalid(invalid) => json!([{
+                "type": invalid.kind,
+                "loc": invalid.location,
+                "msg": invalid.message,
+                "input": invalid.input,
+            }]),
+            Self::Explained(fields) => Value::Object((**fields).clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn body_of(response: Response) -> Value {
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_refusal_has_its_message_and_fields_and_no_request_id() {
+        let error = ApiError::refused(StatusCode::NOT_FOUND, "No such job").with("job_id", 7);
+        let response = error.into_response(Uuid::nil());
+        assert_eq!(response.status(), 404);
+        assert_eq!(response.headers()["cache-control"], "no-cache");
+        let expected = json!({"detail": {"message": "No such job", "job_id": 7}});
+        assert_eq!(body_of(response).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_failure_shows_the_request_id_but_not_its_cause() {
+        let error = ApiError::internal("/var/spool: disk on fire");
+        let body = body_of(error.into_response(Uuid::nil())).await;
+        assert_eq!(body["detail"]["request_id"], Uuid::nil().to_string());
+        assert!(!body.to_string().contains("disk on fire"));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_argument_is_a_list() {
+        let error = ApiError::invalid(Invalid {
+            kind: "int_parsing",
+            location: vec!["query".into(), "limit".into()],
+            message: "Input should be a whole number".into(),
+            input: "ten".into(),
+        });
+        let response = error.into_response(Uuid::nil());
+        assert_eq!(response.status(), 422);
+        let expected = json!({"detail": [{
+            "type": "int_parsing",
+            "loc": ["query", "limit"],
+            "msg": "Input should be a whole number",
+            "input": "ten",
+        }]});
+        assert_eq!(body_of(response).await, expected);
+    }
+}

@@ -1,0 +1,112 @@
+//! A request, as a handler sees it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::{HeaderMap, Uri};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::body;
+use super::error::{ApiError, Invalid};
+use super::query::Query;
+use super::routes::PathParams;
+
+/// A request that may be answered: it passed the access rules and found its route.
+#[derive(Debug)]
+pub struct Request {
+    /// Names this request in its response, in the log, and in errors.
+    pub id: Uuid,
+    /// Who asks.
+    pub user: Arc<str>,
+    /// What the path said.
+    pub path: PathParams,
+    /// The header fields.
+    pub headers: HeaderMap,
+    pub(super) uri: Uri,
+    pub(super) body: Incoming,
+    pub(super) body_limit: Duration,
+}
+
+impl Request {
+    /// The query arguments; none if there is no query.
+    ///
+    /// # Errors
+    /// 422, see [`Query::parse`].
+    pub fn query(&self) -> Result<Query, ApiError> {
+        Query::parse(self.uri.query().unwrap_or_default())
+    }
+
+    /// Reads the body, which is empty after it was read once.
+    ///
+    /// # Errors
+    /// 413, 408 or 400, see [`body::read`].
+    pub async fn bytes(&mut self) -> Result<Bytes, ApiError> {
+        body::read(&mut self.body, self.body_limit).await
+    }
+
+    /// Reads the body as JSON, whatever its content type.
+    ///
+    /// # Errors
+    /// 422 if it is not the JSON of a `T`; and as [`bytes`](Self::bytes).
+    pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
+        parse_json(&self.bytes().await?)
+    }
+
+    /// Reads the body as text, which may be empty: the string that it encodes if its content type is JSON, else itself.
+    ///
+    /// # Errors
+    /// 422 if it is not a JSON string or not UTF-8; and as [`bytes`](Self::bytes).
+    pub async fn text(&mut self) -> Result<String, ApiError> {
+        let bytes = self.bytes().await?;
+        if is_json(&self.headers) { parse_json(&bytes) } else { parse_text(bytes) }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|value| value.split(';').next());
+    media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| invalid_body("json_invalid", error.to_string()))
+}
+
+fn parse_text(bytes: Bytes) -> Result<String, ApiError> {
+    let text = String::from_utf8(bytes.into());
+    text.map_err(|error| invalid_body("string_unicode", error.to_string()))
+}
+
+/// The input is left out: an answer to a prompt may be a secret.
+fn invalid_body(kind: &'static str, message: String) -> ApiError {
+    ApiError::invalid(Invalid { kind, location: vec!["body".into()], message, input: serde_json::Value::Null })
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn json_is_recognised_by_its_media_type() {
+        let with = |value| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]);
+        assert!(is_json(&with("application/json")));
+        assert!(is_json(&with("Application/JSON; charset=utf-8")));
+        assert!(!is_json(&with("application/jsonl")));
+        assert!(!is_json(&with("text/plain")));
+        assert!(!is_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn bodies_that_are_not_text_are_422() {
+        assert_eq!(parse_json::<String>(b"\"yes\\n\"").unwrap(), "yes\n");
+        assert_eq!(parse_json::<String>(b"").unwrap_err().status(), 422);
+        assert_eq!(parse_json::<String>(b"{}").unwrap_err().status(), 422);
+        assert_eq!(parse_text(Bytes::new()).unwrap(), "");
+        assert_eq!(parse_text(Bytes::from_static(b"\xff")).unwrap_err().status(), 422);
+    }
+}

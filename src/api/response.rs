@@ -1,0 +1,41 @@
+//! Responses that handlers give.
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::body::{self, Body};
+use super::error::ApiError;
+
+/// What a handler answers.
+pub type Response = hyper::Response<Body>;
+
+/// A JSON response that no cache may reuse unasked.
+///
+/// # Errors
+/// 500 if `value` has no JSON form.
+pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Response, ApiError> {
+    let text = serde_json::to_vec(value).map_err(ApiError::internal)?;
+    Ok(uncached(status, "application/json", body::full(text)))
+}
+
+/// A response that is sent piece by piece; see [`body::stream`] for the sender and `end`.
+///
+/// Proxies hold back some types: what must arrive line by line is `application/octet-stream` or `text/event-stream`.
+#[must_use]
+pub fn stream(content_type: &'static str, end: CancellationToken) -> (mpsc::Sender<Bytes>, Response) {
+    let (sender, body) = body::stream(end);
+    (sender, uncached(StatusCode::OK, content_type, body))
+}
+
+pub(super) fn uncached(status: StatusCode, content_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
