@@ -78,7 +78,8 @@ impl Listen {
 /// A listen address that is neither of the two forms.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "must be an IP address with a port, such as `127.0.0.1:8000` or `[::1]:8000`, or a socket, `unix:/run/spiderpig/api.sock`"
+    "must be an IP address with a port, such as `127.0.0.1:8000` or `[::1]:8000`, \
+     or a socket, `unix:/run/spiderpig/api.sock`"
 )]
 pub struct ListenError;
 

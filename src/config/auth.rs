@@ -46,7 +46,8 @@ pub enum AuthMode {
 /// A listener that strangers can reach while nobody has to sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "authentication mode `none` signs in everyone who connects, and {0} is open to other machines; listen on 127.0.0.1, [::1] or a unix socket"
+    "authentication mode `none` signs in everyone who connects, and {0} is open to other machines; \
+     listen on 127.0.0.1, [::1] or a unix socket"
 )]
 pub struct OpenToAll(
     /// The listener.

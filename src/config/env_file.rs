@@ -32,7 +32,10 @@ pub enum EnvFileError {
         path: PathBuf,
     },
     /// Other accounts could know, or choose, what is in it.
-    #[error("the environment file {path} is open to group or others (mode {mode:03o}); run: chmod 600 {path}", path = path.display())]
+    #[error(
+        "the environment file {path} is open to group or others (mode {mode:03o}); run: chmod 600 {path}",
+        path = path.display()
+    )]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -59,8 +62,8 @@ pub enum EnvFileError {
 
 /// Reads `NAME=value` lines.
 ///
-/// Everything after the first `=` is the value, spaces and quotes included: nothing is expanded. Empty lines and those that begin with
-/// `#` are skipped.
+/// Everything after the first `=` is the value, spaces and quotes included: nothing is expanded. Empty lines and those
+/// that begin with `#` are skipped.
 ///
 /// # Errors
 ///

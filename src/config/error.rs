@@ -40,11 +40,12 @@ pub struct ParamError {
     pub param: String,
     /// A sentence that names the parameter, the rule and, for a mistyped name, the nearest one.
     pub message: String,
-    /// The value that was refused, `null` if there was none, [`MASK`](super::MASK) unless the parameter is known not to be sensitive.
+    /// The value that was refused, `null` if there was none, and [`MASK`](super::MASK) unless the parameter is known
+    /// not to be sensitive.
     pub input: Value,
 }
 
-/// Something wrong at one place of the file's text; [`Config::parse`](super::Config::parse) turns it into a file and a line.
+/// Something wrong at one place of the file's text, which [`Config::parse`](super::Config::parse) turns into a line.
 #[derive(Debug)]
 pub(super) struct Fault {
     /// Where, in bytes from the start of the text.

@@ -34,7 +34,8 @@ const KEYS: &[&str] = &[
 /// The longest single argument that Linux passes on, in bytes, without its final NUL.
 const MAX_ARGUMENT: usize = 128 * 1024 - 1;
 
-/// The largest argument vector, in bytes with a NUL and a pointer for each argument: half of what Linux allows by default.
+/// The largest argument vector, in bytes with a NUL and a pointer for each argument: half of what Linux allows by
+/// default, as the environment needs room too.
 const MAX_COMMAND: usize = 1024 * 1024;
 
 /// Something that may be started.
@@ -196,12 +197,12 @@ impl JobType {
         }
         let size = |param: &&Param| values.get(param.name.as_str()).and_then(Option::as_deref).map_or(0, cost);
         match self.params.iter().max_by_key(size) {
-            Some(largest) => {
+            Some(largest) if size(&largest) > 0 => {
                 let given = params.get(&largest.name).unwrap_or(&Value::Null);
                 Err(largest.refuse(given, "makes the command too long to be executed; give fewer or shorter values"))
             }
-            // Only literals: what the kernel says about them will be in the job's log.
-            None => Ok(()),
+            // The literals alone are too long, which no value can change: what the kernel says goes into the job's log.
+            _ => Ok(()),
         }
     }
 }

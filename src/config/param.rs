@@ -40,7 +40,8 @@ pub struct Param {
     pub many: bool,
     /// Whether a job must have at least one value for it.
     pub required: bool,
-    /// Whether its values are hidden from people. They still show in the machine's process list: secrets belong in `env_file`.
+    /// Whether its values are hidden from people. They still show in the machine's process list: secrets belong in
+    /// `env_file`.
     pub sensitive: bool,
     /// Whether a value may begin with `-` and so be taken for an option by the command.
     pub allow_dash: bool,

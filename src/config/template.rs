@@ -63,13 +63,11 @@ impl Template {
         let items = node.items()?;
         let program = items.first().ok_or_else(|| node.fault("is empty; the first element is the program to run"))?;
         let parts = items.iter().map(|item| Part::read(item, params)).collect::<Result<Vec<_>, _>>()?;
-        match &parts[..] {
-            // Who starts a job chooses among declared programs, never a program.
-            [Part::Argument(Argument::Pieces(pieces)), ..] if matches!(&pieces[..], [Piece::Literal(name)] if !name.is_empty()) => {
-                Ok(Self { parts })
-            }
-            _ => Err(program.fault("is the program to run, and must be a string with neither placeholder nor group")),
+        // Who starts a job chooses among declared programs, never a program.
+        if !parts.first().is_some_and(Part::is_program) {
+            return Err(program.fault("is the program to run, and must be a string without placeholders"));
         }
+        Ok(Self { parts })
     }
 
     /// The parameters whose values are joined, with what joins them.
@@ -115,6 +113,11 @@ impl Part {
         }
         Ok(Self::Group { switch, arguments })
     }
+
+    fn is_program(&self) -> bool {
+        let Self::Argument(Argument::Pieces(pieces)) = self else { return false };
+        matches!(&pieces[..], [Piece::Literal(name)] if !name.is_empty())
+    }
 }
 
 impl Argument {
@@ -131,8 +134,9 @@ impl Argument {
         };
         for placeholder in argument.placeholders() {
             let param = declared(item, params, &placeholder.param)?;
-            let problem = placeholder.problem(param, matches!(argument, Self::Whole(_)), in_group);
-            problem.map_or(Ok(()), |problem| Err(item.fault(format!("has {}, but {problem}", quoted(text)))))?;
+            if let Some(problem) = placeholder.problem(param, matches!(argument, Self::Whole(_)), in_group) {
+                return Err(item.fault(format!("has {}, but {problem}", quoted(text))));
+            }
         }
         Ok(argument)
     }

@@ -1,5 +1,7 @@
 //! The whole file: what a complete one gives, and what each mistake is answered with.
 
+mod render;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -250,8 +252,16 @@ fn mistakes_in_a_command() {
 const PARAM: &str = "job_types.x.command = ['x']\n[[job_types.x.params]]\n";
 
 const COMMAND: &str = "[job_types.x]
-params = [{ name = 'one', kind = 'string' }, { name = 'many', kind = 'string', many = true }, { name = 'switch', kind = 'boolean' }]
+params = [{ name = 'one', kind = 'string' }, { name = 'many', kind = 'string', many = true },
+{ name = 'switch', kind = 'boolean' }]
 ";
+
+#[test]
+fn deep_nesting_is_refused_before_it_can_exhaust_the_stack() {
+    assert!(parse(&format!("spool = {}", "[".repeat(100_000))).is_err());
+    assert!(parse(&format!("spool = {}", "{a=".repeat(100_000))).is_err());
+    assert!(parse(&format!("[{}a]", "a.".repeat(100_000))).is_err());
+}
 
 proptest! {
     #[test]

@@ -18,7 +18,8 @@ const MAX_VALUE: usize = 64 * 1024;
 pub(super) type Texts = Option<Vec<String>>;
 
 impl Param {
-    /// Checks what a job has for this parameter. What is missing or null becomes the default; what is there and empty does not.
+    /// Checks what a job has for this parameter. What is missing or null becomes the default, what is empty does not:
+    /// somebody who empties a field does not mean the default.
     pub(super) fn accept(&self, given: Option<&Value>) -> Result<Texts, ParamError> {
         let value = given.filter(|value| !value.is_null()).or(self.default.as_ref()).unwrap_or(&Value::Null);
         let texts = match value {
