@@ -1,1 +1,211 @@
-//! Placeholder.
+//! The configuration: one TOML file that both binaries read, at their start only.
+//!
+//! Everything has a default but the job types. A key that is not known, a value of the wrong type and a value that
+//! cannot work are errors that name the file and the line, so a daemon with a mistyped file never starts.
+//!
+//! ```
+//! use std::path::Path;
+//! use spiderpig::config::Config;
+//!
+//! let text = "[job_types.hello]\ncommand = ['echo', 'hello']";
+//! let config = Config::parse(Path::new("spiderpig.toml"), text)?;
+//! assert_eq!(config.spool, Path::new("/var/spool/spiderpig"));
+//! assert_eq!(config.lane_concurrency("default"), 1);
+//! # Ok::<(), spiderpig::config::ConfigError>(())
+//! ```
+
+mod api;
+mod auth;
+mod env_file;
+mod error;
+mod job_type;
+mod names;
+mod node;
+mod param;
+mod runner;
+mod template;
+mod units;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use sha2::{Digest, Sha256};
+use toml::de::DeTable;
+
+pub use self::api::{ApiConfig, Listen, ListenError};
+pub use self::auth::{AuthConfig, AuthMode, OpenToAll};
+pub use self::env_file::{EnvFileError, read_env_file};
+pub use self::error::{ConfigError, ParamError};
+pub use self::job_type::{CommandLine, JobType, Leftovers};
+pub use self::param::{Param, ParamKind, Pattern};
+pub use self::runner::RunnerConfig;
+pub use self::value::MASK;
+
+use self::error::Fault;
+use self::node::{Node, Section};
+
+/// The file that is read when neither the command line nor the environment names one.
+pub const DEFAULT_PATH: &str = "/etc/spiderpig/spiderpig.toml";
+
+/// The configuration file to read: what `--config` said, else what `SPIDERPIG_CONFIG` says, else [`DEFAULT_PATH`].
+///
+/// An empty environment value counts as unset.
+#[must_use]
+pub fn choose_path(flag: Option<PathBuf>, environment: Option<OsString>) -> PathBuf {
+    flag.or_else(|| environment.filter(|value| !value.is_empty()).map(PathBuf::from))
+        .unwrap_or_else(|| PathBuf::from(DEFAULT_PATH))
+}
+
+/// A whole configuration file, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that it was read from.
+    pub path: PathBuf,
+    /// SHA-256 of the file's bytes in hexadecimal. Daemons with the same hash agree on every job type.
+    pub hash: String,
+    /// The spool directory, absolute.
+    pub spool: PathBuf,
+    /// How the API is reached, and where it keeps its own state.
+    pub api: ApiConfig,
+    /// Who may sign in, and how.
+    pub auth: AuthConfig,
+    /// How the runner behaves.
+    pub runner: RunnerConfig,
+    /// The declared lanes. A lane that only a job type names is not in here: see [`Config::lane_concurrency`].
+    pub lanes: BTreeMap<String, LaneConfig>,
+    /// The Gerrit that changes are looked up in.
+    pub gerrit: GerritConfig,
+    /// The Phorge that task numbers link to.
+    pub phorge: PhorgeConfig,
+    /// What can be started, in the order of the file.
+    pub job_types: IndexMap<String, JobType>,
+}
+
+/// One declared lane: a queue of jobs that wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneConfig {
+    /// How many jobs of this lane run at once, at least 1.
+    pub concurrency: u32,
+}
+
+/// The Gerrit that changes are looked up in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GerritConfig {
+    /// Its address, always with a final slash, so that `c/123` can be appended.
+    pub url: String,
+}
+
+/// The Phorge that task numbers link to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhorgeConfig {
+    /// Its address, never with a final slash, so that `/T123` can be appended.
+    pub url: String,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Read`] if the file cannot be read, [`ConfigError::Invalid`] for the first thing wrong in it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        match str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(path, text),
+            Err(error) => Err(ConfigError::Invalid {
+                path: path.to_owned(),
+                line: line_of(&bytes, error.valid_up_to()),
+                message: "not UTF-8 text; save the file as UTF-8".to_owned(),
+            }),
+        }
+    }
+
+    /// Checks the text of a file; `path` is only remembered and named in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] for the first thing wrong in the text.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        Self::read(path, text).map_err(|fault| ConfigError::Invalid {
+            path: path.to_owned(),
+            line: line_of(text.as_bytes(), fault.offset),
+            message: fault.message,
+        })
+    }
+
+    fn read(path: &Path, text: &str) -> Result<Self, Fault> {
+        let document = DeTable::parse(text).map_err(|error| Fault::from_toml(&error, text))?;
+        let known = &["spool", "api", "auth", "runner", "lanes", "gerrit", "phorge", "job_types"];
+        let root = Section::document(&document, known)?;
+        let api = ApiConfig::read(&root.section("api", api::KEYS)?)?;
+        Ok(Self {
+            path: path.to_owned(),
+            hash: hex(&Sha256::digest(text)),
+            spool: root.read("spool", units::absolute_path)?.unwrap_or_else(|| "/var/spool/spiderpig".into()),
+            auth: AuthConfig::read(&root.section("auth", auth::KEYS)?, &api.listen)?,
+            api,
+            runner: RunnerConfig::read(&root.section("runner", runner::KEYS)?)?,
+            lanes: root
+                .entries("lanes")?
+                .into_iter()
+                .map(|(name, node)| lane(name, &node))
+                .collect::<Result<_, _>>()?,
+            gerrit: GerritConfig { url: url(&root, "gerrit", "https://gerrit.wikimedia.org/r")? + "/" },
+            phorge: PhorgeConfig { url: url(&root, "phorge", "https://phabricator.wikimedia.org")? },
+            job_types: root
+                .entries("job_types")?
+                .into_iter()
+                .map(|(name, node)| Ok((name.to_owned(), JobType::read(name, &node)?)))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The job type of this name, if it is declared.
+    #[must_use]
+    pub fn job_type(&self, name: &str) -> Option<&JobType> {
+        self.job_types.get(name)
+    }
+
+    /// How many jobs of a lane run at once; a lane that is not declared has 1.
+    #[must_use]
+    pub fn lane_concurrency(&self, lane: &str) -> u32 {
+        self.lanes.get(lane).map_or(1, |lane| lane.concurrency)
+    }
+
+    /// Every lane that is declared or used by a job type, sorted.
+    #[must_use]
+    pub fn lane_names(&self) -> BTreeSet<&str> {
+        let declared = self.lanes.keys();
+        let used = self.job_types.values().map(|job_type| &job_type.lane);
+        declared.chain(used).map(String::as_str).collect()
+    }
+}
+
+fn lane(name: &str, node: &Node) -> Result<(String, LaneConfig), Fault> {
+    names::check_name("lane", name).map_err(|problem| node.fault_about(problem))?;
+    let section = node.section(&["concurrency"])?;
+    let concurrency = section.read("concurrency", units::at_least_one)?.unwrap_or(1);
+    Ok((name.to_owned(), LaneConfig { concurrency }))
+}
+
+/// The one setting of a section that only says where another service is.
+fn url(root: &Section, key: &str, default: &str) -> Result<String, Fault> {
+    let section = root.section(key, &["url"])?;
+    Ok(section.read("url", units::http_url)?.unwrap_or_else(|| default.to_owned()))
+}
+
+/// The line, counted from 1, that holds the byte at `offset`.
+fn line_of(text: &[u8], offset: usize) -> usize {
+    1 + text.iter().take(offset).filter(|&&byte| byte == b'\n').count()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+#[cfg(test)]
+mod tests;

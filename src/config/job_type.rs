@@ -1,0 +1,253 @@
+//! `[job_types.NAME]`: what may be started, and how its command is put together.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::error::{Fault, ParamError};
+use super::names::{self, quoted};
+use super::node::{Node, Section};
+use super::param::Param;
+use super::template::{Template, Values, texts};
+use super::units;
+use super::value::{MASK, Texts};
+
+const KEYS: &[&str] = &[
+    "title",
+    "help",
+    "command",
+    "lane",
+    "groups",
+    "time_limit",
+    "retry",
+    "env",
+    "working_directory",
+    "env_file",
+    "max_log",
+    "leftovers",
+    "umask",
+    "params",
+];
+
+/// The longest single argument that Linux passes on, in bytes, without its final NUL.
+const MAX_ARGUMENT: usize = 128 * 1024 - 1;
+
+/// The largest argument vector, in bytes with a NUL and a pointer for each argument: half of what Linux allows by
+/// default, as the environment needs room too.
+const MAX_COMMAND: usize = 1024 * 1024;
+
+/// Something that may be started.
+#[derive(Debug, Clone)]
+pub struct JobType {
+    /// Its name in files and addresses: letters, digits, `_` and `-`.
+    pub name: String,
+    /// What people read; the name if the file has none.
+    pub title: String,
+    /// An explanation for people.
+    pub help: Option<String>,
+    /// The queue whose jobs wait for each other.
+    pub lane: String,
+    /// Whose members may start it; empty: every user.
+    pub groups: Vec<String>,
+    /// After this the job is stopped.
+    pub time_limit: Option<Duration>,
+    /// Whether a finished job may be started again from its page.
+    pub retry: bool,
+    /// Added to the environment of the job.
+    pub env: BTreeMap<String, String>,
+    /// Where the command is started, absolute.
+    pub working_directory: PathBuf,
+    /// More of the environment, for [`read_env_file`](super::read_env_file); absolute.
+    pub env_file: Option<PathBuf>,
+    /// The size in bytes after which the log takes no more.
+    pub max_log: u64,
+    /// What happens to processes that outlive the command.
+    pub leftovers: Leftovers,
+    /// The mode bits that files made by the job do not get.
+    pub umask: u32,
+    /// Its parameters, in the order of the file.
+    pub params: Vec<Param>,
+    command: Template,
+}
+
+/// What happens to processes that outlive the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leftovers {
+    /// They are stopped, and the lane is held until then.
+    Stop,
+    /// They are left running.
+    Leave,
+}
+
+/// A command that is ready to be executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandLine {
+    /// The argument vector, for the kernel only.
+    pub arguments: Vec<String>,
+    /// The same number of arguments for people, sensitive values as [`MASK`].
+    pub shown: Vec<String>,
+}
+
+impl JobType {
+    pub(super) fn read(name: &str, node: &Node) -> Result<Self, Fault> {
+        names::check_name("job type", name).map_err(|problem| node.fault_about(problem))?;
+        let section = node.section(KEYS)?;
+        let params = params(&section)?;
+        let command = section
+            .get("command")
+            .ok_or_else(|| section.fault("has no `command`, such as [\"scap\", \"backport\"]"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            title: section.read("title", units::name)?.unwrap_or_else(|| name.to_owned()),
+            help: section.read("help", units::optional_name)?.flatten(),
+            lane: section.read("lane", lane)?.unwrap_or_else(|| "default".to_owned()),
+            groups: section.read("groups", units::names)?.unwrap_or_default(),
+            time_limit: section.read("time_limit", units::time_limit)?,
+            retry: section.read("retry", Node::boolean)?.unwrap_or(true),
+            env: section.entries("env")?.into_iter().map(variable).collect::<Result<_, _>>()?,
+            working_directory: section.read("working_directory", units::absolute_path)?.unwrap_or_else(|| "/".into()),
+            env_file: section.read("env_file", units::optional_path)?.flatten(),
+            max_log: section.read("max_log", units::size)?.unwrap_or(2 << 30),
+            leftovers: section.read("leftovers", leftovers)?.unwrap_or(Leftovers::Stop),
+            umask: section.read("umask", units::umask)?.unwrap_or(0o022),
+            command: Template::read(&command, &params)?,
+            params,
+        })
+    }
+
+    /// The parameter of this name, if it is declared.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&Param> {
+        self.params.iter().find(|param| param.name == name)
+    }
+
+    /// Checks the parameters of a job, fills in defaults, and puts the command together.
+    ///
+    /// `null` is the same as a parameter that is not mentioned. Whatever the values are, no argument gets control
+    /// characters from them, and none begins with a `-` that a parameter without `allow_dash` brought in.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError`] for the first parameter that is unknown, missing or breaks its rules, or that makes the
+    /// command longer than Linux can execute.
+    pub fn render(&self, params: &Map<String, Value>) -> Result<CommandLine, ParamError> {
+        self.refuse_unknown(params)?;
+        let mut values = Values::new();
+        for param in &self.params {
+            values.insert(&param.name, param.accept(params.get(&param.name))?);
+        }
+        self.refuse_separators(&values)?;
+        let arguments = self.command.render(&values);
+        self.refuse_too_long(&arguments, &values, params)?;
+        for param in self.params.iter().filter(|param| param.sensitive) {
+            values.entry(&param.name).and_modify(mask);
+        }
+        Ok(CommandLine { arguments, shown: self.command.render(&values) })
+    }
+
+    /// The parameters of a job as people may see them: sensitive values, and those of unknown parameters, as [`MASK`].
+    #[must_use]
+    pub fn masked_params(&self, params: &Map<String, Value>) -> Map<String, Value> {
+        params.iter().map(|(name, value)| (name.clone(), self.shown(name, value))).collect()
+    }
+
+    /// An unknown name may be a mistyped one, and its value a secret.
+    fn shown(&self, name: &str, value: &Value) -> Value {
+        self.param(name).map_or_else(|| Value::from(MASK), |param| param.shown(value))
+    }
+
+    fn refuse_unknown(&self, params: &Map<String, Value>) -> Result<(), ParamError> {
+        let Some((name, value)) = params.iter().find(|(name, _)| self.param(name).is_none()) else {
+            return Ok(());
+        };
+        let known = names::suggestion(name, self.params.iter().map(|param| param.name.as_str()));
+        Err(ParamError {
+            param: name.clone(),
+            message: format!("job type `{}` has no parameter {}; {known}", self.name, quoted(name)),
+            input: self.shown(name, value),
+        })
+    }
+
+    /// A value that holds what joins the values would be read as two by the command, each of which nobody checked.
+    fn refuse_separators(&self, values: &Values) -> Result<(), ParamError> {
+        for (name, separator) in self.command.joins() {
+            let holds = |text: &&String| text.contains(separator);
+            if let (Some(param), Some(text)) =
+                (self.param(name), texts(values, name).iter().copied().flatten().find(holds))
+            {
+                let problem =
+                    format!("has a value with {} in its list, which is what joins the values", quoted(separator));
+                return Err(param.refuse(&Value::from(text.as_str()), &problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_too_long(
+        &self,
+        arguments: &[String],
+        values: &Values,
+        params: &Map<String, Value>,
+    ) -> Result<(), ParamError> {
+        let longest = arguments.iter().map(String::len).max();
+        if longest <= Some(MAX_ARGUMENT) && cost(arguments) <= MAX_COMMAND {
+            return Ok(());
+        }
+        let size = |param: &&Param| values.get(param.name.as_str()).and_then(Option::as_deref).map_or(0, cost);
+        match self.params.iter().max_by_key(size) {
+            Some(largest) if size(&largest) > 0 => {
+                let given = params.get(&largest.name).unwrap_or(&Value::Null);
+                Err(largest.refuse(given, "makes the command too long to be executed; give fewer or shorter values"))
+            }
+            // The literals alone are too long, which no value can change: what the kernel says goes into the job's log.
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What the kernel needs for these arguments, in bytes.
+fn cost(arguments: &[String]) -> usize {
+    arguments.iter().map(|argument| argument.len() + 1 + size_of::<usize>()).sum()
+}
+
+fn mask(texts: &mut Texts) {
+    texts.iter_mut().flatten().for_each(|text| MASK.clone_into(text));
+}
+
+fn params(section: &Section) -> Result<Vec<Param>, Fault> {
+    let mut params: Vec<Param> = Vec::new();
+    for node in section.read("params", Node::items)?.unwrap_or_default() {
+        let param = Param::read(&node)?;
+        if params.iter().any(|other| other.name == param.name) {
+            return Err(node.fault(format!("declares `{}` a second time; rename or remove one", param.name)));
+        }
+        params.push(param);
+    }
+    Ok(params)
+}
+
+fn lane(node: &Node) -> Result<String, Fault> {
+    let name = node.text("a string")?;
+    names::check_name("lane", name).map_err(|problem| node.fault_about(problem))?;
+    Ok(name.to_owned())
+}
+
+fn variable((name, node): (&str, Node)) -> Result<(String, String), Fault> {
+    names::check_variable(name)
+        .map_err(|problem| node.fault_about(format!("the environment variable {} {problem}", quoted(name))))?;
+    let value = node.text("a string")?;
+    if value.contains('\0') {
+        return Err(node.fault("must not contain NUL"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn leftovers(node: &Node) -> Result<Leftovers, Fault> {
+    match node.text("a string")? {
+        "stop" => Ok(Leftovers::Stop),
+        "leave" => Ok(Leftovers::Leave),
+        _ => Err(node.fault("must be \"stop\" or \"leave\"")),
+    }
+}

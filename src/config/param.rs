@@ -1,0 +1,213 @@
+//! `[[job_types.NAME.params]]`: the parameters of a job type and their rules.
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::error::Fault;
+use super::names;
+use super::node::{Node, Section};
+use super::units;
+
+const KEYS: &[&str] = &[
+    "name",
+    "kind",
+    "title",
+    "help",
+    "many",
+    "required",
+    "default",
+    "sensitive",
+    "allow_dash",
+    "pattern",
+    "min",
+    "max",
+    "choices",
+];
+
+/// One parameter of a job type.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own, any combination has a meaning")]
+pub struct Param {
+    /// The identifier that the command's placeholders and the job's `params` use.
+    pub name: String,
+    /// What people read; the name if the file has none.
+    pub title: String,
+    /// An explanation for people.
+    pub help: Option<String>,
+    /// Which values it takes.
+    pub kind: ParamKind,
+    /// Whether it takes a list of values instead of one.
+    pub many: bool,
+    /// Whether a job must have at least one value for it.
+    pub required: bool,
+    /// Whether its values are hidden from people. They still show in the machine's process list: secrets belong in
+    /// `env_file`.
+    pub sensitive: bool,
+    /// Whether a value may begin with `-` and so be taken for an option by the command.
+    pub allow_dash: bool,
+    /// What a job gets that does not mention the parameter; it follows the rules.
+    pub default: Option<Value>,
+}
+
+/// Which values a parameter takes.
+#[derive(Debug, Clone)]
+pub enum ParamKind {
+    /// Text.
+    String {
+        /// What the whole text must match.
+        pattern: Option<Pattern>,
+    },
+    /// A whole number.
+    Integer {
+        /// The least allowed.
+        min: Option<i64>,
+        /// The greatest allowed.
+        max: Option<i64>,
+    },
+    /// True or false; it switches a group of the command.
+    Boolean,
+    /// One of a few texts.
+    Choice {
+        /// The texts, at least one.
+        choices: Vec<String>,
+    },
+    /// A change in Gerrit: its number or its address, passed on as it was given.
+    GerritChange,
+}
+
+impl ParamKind {
+    /// The word that the configuration has for it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::String { .. } => "string",
+            Self::Integer { .. } => "integer",
+            Self::Boolean => "boolean",
+            Self::Choice { .. } => "choice",
+            Self::GerritChange => "gerrit-change",
+        }
+    }
+}
+
+/// A regular expression that a whole value has to match.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    source: String,
+    whole: Regex,
+}
+
+impl Pattern {
+    fn new(source: &str) -> Result<Self, regex::Error> {
+        // Also compiled alone, so that `a)|(b` cannot close the group that anchors it.
+        Regex::new(source)?;
+        Ok(Self { source: source.to_owned(), whole: Regex::new(&format!(r"\A(?:{source})\z"))? })
+    }
+
+    /// The expression as the file has it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether all of `text` matches.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        self.whole.is_match(text)
+    }
+}
+
+impl Param {
+    pub(super) fn read(node: &Node) -> Result<Self, Fault> {
+        let section = node.section(KEYS)?;
+        let name = section.read("name", identifier)?.ok_or_else(|| section.fault("has no `name`"))?;
+        let mut param = Self {
+            title: section.read("title", units::name)?.unwrap_or_else(|| name.clone()),
+            name,
+            help: section.read("help", units::optional_name)?.flatten(),
+            kind: kind(&section)?,
+            many: section.read("many", Node::boolean)?.unwrap_or(false),
+            required: section.read("required", Node::boolean)?.unwrap_or(false),
+            sensitive: section.read("sensitive", Node::boolean)?.unwrap_or(false),
+            allow_dash: section.read("allow_dash", Node::boolean)?.unwrap_or(false),
+            default: None,
+        };
+        param.check_rules(&section)?;
+        param.default = section.read("default", |node| param.default_value(node))?;
+        Ok(param)
+    }
+
+    /// Refuses rules that do not go together.
+    fn check_rules(&self, section: &Section) -> Result<(), Fault> {
+        for (key, kind) in [("pattern", "string"), ("min", "integer"), ("max", "integer"), ("choices", "choice")] {
+            if let Some(node) = section.get(key).filter(|_| kind != self.kind.name()) {
+                return Err(node.fault(format!(
+                    "is for parameters of kind \"{kind}\"; `{}` is of kind \"{}\"",
+                    self.name,
+                    self.kind.name()
+                )));
+            }
+        }
+        if let Some(node) = section.get("many").filter(|_| self.many && matches!(self.kind, ParamKind::Boolean)) {
+            return Err(node.fault("does not go with kind \"boolean\", which switches one group"));
+        }
+        for choice in section.read("choices", Node::items)?.unwrap_or_default() {
+            let text = choice.text("a string")?;
+            self.check_text(text).map_err(|problem| choice.fault(problem))?;
+        }
+        match &self.kind {
+            ParamKind::Integer { min: Some(min), .. } if *min < 0 && !self.allow_dash => Err(section.fault(&format!(
+                "has `min` = {min}, but a number below 0 begins with `-`; set `allow_dash = true` or `min = 0`"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn default_value(&self, node: &Node) -> Result<Value, Fault> {
+        let value = node.json()?;
+        match self.accept(Some(&value)) {
+            Ok(_) => Ok(value),
+            Err(error) => Err(node.fault(format!("breaks the parameter's own rules: {error}"))),
+        }
+    }
+}
+
+fn identifier(node: &Node) -> Result<String, Fault> {
+    let name = node.text("a string")?;
+    names::check_parameter(name).map_err(|problem| node.fault(problem))?;
+    Ok(name.to_owned())
+}
+
+fn kind(section: &Section) -> Result<ParamKind, Fault> {
+    let node = section.get("kind").ok_or_else(|| section.fault("has no `kind`, such as \"string\""))?;
+    match node.text("a string")? {
+        "string" => Ok(ParamKind::String { pattern: section.read("pattern", pattern)? }),
+        "integer" => range(section),
+        "boolean" => Ok(ParamKind::Boolean),
+        "choice" => match section.read("choices", units::names)? {
+            Some(choices) if !choices.is_empty() => Ok(ParamKind::Choice { choices }),
+            _ => Err(node.fault("is \"choice\", which needs `choices`, a list with at least one string")),
+        },
+        "gerrit-change" => Ok(ParamKind::GerritChange),
+        _ => Err(node.fault("must be \"string\", \"integer\", \"boolean\", \"choice\" or \"gerrit-change\"")),
+    }
+}
+
+fn pattern(node: &Node) -> Result<Pattern, Fault> {
+    Pattern::new(node.text("a regular expression")?).map_err(|error| {
+        // The library draws the expression over several lines and explains in the last.
+        let text = error.to_string();
+        let reason = text.lines().last().unwrap_or_default();
+        node.fault(format!("is not a regular expression: {}", reason.trim_start_matches("error: ")))
+    })
+}
+
+fn range(section: &Section) -> Result<ParamKind, Fault> {
+    let min = section.read("min", Node::integer)?;
+    let max = section.read("max", Node::integer)?;
+    match (min, max, section.get("min")) {
+        (Some(least), Some(greatest), Some(node)) if least > greatest => {
+            Err(node.fault(format!("is {least}, which is more than `max`, {greatest}")))
+        }
+        _ => Ok(ParamKind::Integer { min, max }),
+    }
+}
