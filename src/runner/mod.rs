@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The runner: what starts jobs, leads them, and helps their scripts.
+
+pub mod job_script;
