@@ -22,14 +22,26 @@ pub(super) struct LineText {
     piece_limit: usize,
     /// The text since the last `\r` that was not passed on for good.
     text: Vec<u8>,
+    state: State,
+}
+
+#[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent facts, and all of them end with the line"
+)]
+struct State {
+    /// The last character was a `\r`.
     returned: bool,
-    /// `text` is a new state of the line: its first piece replaces what was shown.
+    /// The text is a new state of the line: its first piece replaces what was shown.
     restarted: bool,
     /// A piece of this line has gone out.
     shown: bool,
+    /// What goes out is sensitive.
     hidden: bool,
+    /// The key was in what has gone out.
     key_seen: bool,
-    /// `text` changed since it was last shown; the time is known at the end of the read.
+    /// The text changed since it was last shown. When, is known at the end of the read.
     unshown: bool,
     unshown_since: Option<Instant>,
     shown_at: Option<Instant>,
@@ -48,36 +60,29 @@ impl LineText {
             key,
             piece_limit,
             text: Vec::new(),
-            returned: false,
-            restarted: false,
-            shown: false,
-            hidden: false,
-            key_seen: false,
-            unshown: false,
-            unshown_since: None,
-            shown_at: None,
+            state: State::default(),
         }
     }
 
     /// Nothing of the line has come yet.
     pub(super) fn is_empty(&self) -> bool {
-        self.text.is_empty() && !self.shown && !self.returned
+        self.text.is_empty() && !self.state.shown && !self.state.returned
     }
 
     /// Makes the rest of the line sensitive.
     pub(super) fn hide(&mut self) {
-        self.hidden = true;
+        self.state.hidden = true;
     }
 
     /// Adds text without `\n`.
     pub(super) fn push(&mut self, mut bytes: &[u8], sink: &mut impl Sink) {
         while let Some(&first) = bytes.first() {
             if first == b'\r' {
-                self.returned = true;
+                self.state.returned = true;
                 bytes = &bytes[1..];
                 continue;
             }
-            if self.returned {
+            if self.state.returned {
                 self.restart();
             }
             let end = memchr(b'\r', bytes).unwrap_or(bytes.len());
@@ -87,13 +92,13 @@ impl LineText {
     }
 
     fn restart(&mut self) {
-        self.returned = false;
-        self.restarted |= self.shown || !self.text.is_empty();
+        self.state.returned = false;
+        self.state.restarted |= self.state.shown || !self.text.is_empty();
         self.text.clear();
     }
 
     fn append(&mut self, bytes: &[u8], sink: &mut impl Sink) {
-        self.unshown = true;
+        self.state.unshown = true;
         // In portions, so that neither the memory nor the moving to the front grows with the length of the line.
         for portion in bytes.chunks(self.piece_limit) {
             self.text.extend_from_slice(portion);
@@ -104,17 +109,17 @@ impl LineText {
                 }
                 self.emit(end, Reason::TooLong, sink);
                 self.text.drain(..end);
-                self.restarted = false;
+                self.state.restarted = false;
             }
         }
     }
 
     /// Ends the line, and says whether the key was in it.
     pub(super) fn end(&mut self, sink: &mut impl Sink) -> bool {
-        if !self.text.is_empty() || !self.shown {
+        if !self.text.is_empty() || !self.state.shown {
             self.emit(self.text.len(), Reason::End, sink);
         }
-        let key_seen = self.key_seen;
+        let key_seen = self.state.key_seen;
         self.reset();
         key_seen
     }
@@ -122,38 +127,31 @@ impl LineText {
     /// Goes to the beginning of the next line.
     pub(super) fn reset(&mut self) {
         self.text.clear();
-        self.returned = false;
-        self.restarted = false;
-        self.shown = false;
-        self.hidden = false;
-        self.key_seen = false;
-        self.unshown = false;
-        self.unshown_since = None;
-        self.shown_at = None;
+        self.state = State::default();
     }
 
     /// Says that everything pushed until now came at the time `now`.
     pub(super) fn came_at(&mut self, now: Instant) {
-        if self.unshown {
-            self.unshown_since.get_or_insert(now);
+        if self.state.unshown {
+            self.state.unshown_since.get_or_insert(now);
         }
     }
 
     /// When the unfinished line is to be shown.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let due = self.unshown_since? + PATIENCE;
-        match self.shown_at {
-            Some(shown) if self.restarted => Some(due.max(shown + REWRITE_INTERVAL)),
+        let due = self.state.unshown_since? + PATIENCE;
+        match self.state.shown_at {
+            Some(shown) if self.state.restarted => Some(due.max(shown + REWRITE_INTERVAL)),
             _ => Some(due),
         }
     }
 
     /// Shows the unfinished line, as far as it can be told apart from the beginning of a key.
     pub(super) fn show(&mut self, now: Instant, sink: &mut impl Sink) {
-        self.unshown = false;
-        self.unshown_since = None;
+        self.state.unshown = false;
+        self.state.unshown_since = None;
         // Behind a state that ended with \r comes no more of it.
-        let end = if self.returned {
+        let end = if self.state.returned {
             self.text.len()
         } else {
             self.safe_end(self.text.len())
@@ -162,9 +160,9 @@ impl LineText {
             return;
         }
         self.emit(end, Reason::TooSlow, sink);
-        self.shown_at = Some(now);
+        self.state.shown_at = Some(now);
         // The last state is stored whole at the end, so a state stays.
-        if !self.restarted {
+        if !self.state.restarted {
             self.text.drain(..end);
         }
     }
@@ -178,19 +176,19 @@ impl LineText {
     fn emit(&mut self, end: usize, reason: Reason, sink: &mut impl Sink) {
         let bytes = &self.text[..end];
         if self.key.find(bytes).is_some() {
-            self.key_seen = true;
-            self.hidden = true;
+            self.state.key_seen = true;
+            self.state.hidden = true;
         }
         let text = self.key.redact(String::from_utf8_lossy(bytes));
         sink.piece(Piece {
             text: &text,
-            sensitive: self.hidden,
+            sensitive: self.state.hidden,
             continued: reason == Reason::TooLong,
             partial: reason == Reason::TooSlow,
-            continues: self.shown,
-            rewrites: self.restarted && (self.shown || reason == Reason::TooSlow),
+            continues: self.state.shown,
+            rewrites: self.state.restarted && (self.state.shown || reason == Reason::TooSlow),
         });
-        self.shown = true;
+        self.state.shown = true;
     }
 }
 
