@@ -272,6 +272,10 @@ impl Decoder {
                 Candidate::Torn => {
                     rest.torn_at = Some(at);
                     at += OPENING.len();
+                    // Without the key no message follows, and the line cannot be more than torn.
+                    if !self.key.is_in(&rest.text[at..]) {
+                        break;
+                    }
                 }
             }
         }
