@@ -26,10 +26,7 @@ const MEMBERS: [&str; 11] = [
 
 pub(super) enum Candidate {
     /// A message of our own: its members without the key, and its length in the text.
-    Message {
-        object: Map<String, Value>,
-        length: usize,
-    },
+    Message { object: Map<String, Value>, length: usize },
     /// Nothing of ours. The search goes on so many bytes later.
     Other { length: usize },
     /// Begins like a message and is none: somebody wrote into the middle of it.
@@ -41,18 +38,10 @@ impl Candidate {
     pub(super) fn read(text: &str, key: &IoKey) -> Self {
         let like_message = begins_like_message(text);
         if !like_message && !key.is_in(text) {
-            return Self::Other {
-                length: OPENING.len(),
-            };
+            return Self::Other { length: OPENING.len() };
         }
         let broken = || {
-            if like_message {
-                Self::Torn
-            } else {
-                Self::Other {
-                    length: OPENING.len(),
-                }
-            }
+            if like_message { Self::Torn } else { Self::Other { length: OPENING.len() } }
         };
         let mut values = Deserializer::from_str(text).into_iter::<IgnoredAny>();
         let Some(Ok(_)) = values.next() else {
@@ -68,33 +57,24 @@ impl Candidate {
         };
         if object.get("iokey").and_then(Value::as_str) != Some(key.as_str()) {
             // A message may stand inside: two processes can write at once.
-            return Self::Other {
-                length: OPENING.len(),
-            };
+            return Self::Other { length: OPENING.len() };
         }
         object.shift_remove("iokey");
-        Self::Message {
-            object: redact_members(object, key),
-            length,
-        }
+        Self::Message { object: redact_members(object, key), length }
     }
 }
 
 fn begins_like_message(text: &str) -> bool {
     let rest = &text[OPENING.len()..];
-    MEMBERS
-        .iter()
-        .any(|member| match rest.strip_prefix(member) {
-            Some(after) => after.is_empty() || after.starts_with('"'),
-            // The line ends within the name.
-            None => member.starts_with(rest),
-        })
+    MEMBERS.iter().any(|member| match rest.strip_prefix(member) {
+        Some(after) => after.is_empty() || after.starts_with('"'),
+        // The line ends within the name.
+        None => member.starts_with(rest),
+    })
 }
 
 fn parse(json: &str) -> Option<Map<String, Value>> {
-    serde_json::from_str(json)
-        .or_else(|_| serde_json::from_str(&mend_surrogates(json)))
-        .ok()
+    serde_json::from_str(json).or_else(|_| serde_json::from_str(&mend_surrogates(json))).ok()
 }
 
 /// Python writes a byte of a file name that is not UTF-8 as half of a surrogate pair, which is not valid JSON text.
@@ -128,22 +108,14 @@ fn surrogate(text: &str) -> Option<u16> {
 }
 
 fn redact_members(object: Map<String, Value>, key: &IoKey) -> Map<String, Value> {
-    let redact = |(name, value): (String, Value)| {
-        (
-            key.redact(name.into()).into_owned(),
-            redact_value(value, key),
-        )
-    };
+    let redact = |(name, value): (String, Value)| (key.redact(name.into()).into_owned(), redact_value(value, key));
     object.into_iter().map(redact).collect()
 }
 
 fn redact_value(value: Value, key: &IoKey) -> Value {
     match value {
         Value::String(text) => Value::String(key.redact(text.into()).into_owned()),
-        Value::Array(values) => values
-            .into_iter()
-            .map(|value| redact_value(value, key))
-            .collect(),
+        Value::Array(values) => values.into_iter().map(|value| redact_value(value, key)).collect(),
         Value::Object(object) => Value::Object(redact_members(object, key)),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
@@ -166,10 +138,7 @@ mod tests {
         };
         assert_eq!(length, 61);
         let json = serde_json::to_string(&object).unwrap();
-        assert_eq!(
-            json,
-            r#"{"a":["[key removed]",{"b[key removed]b":"[key removed]"}]}"#
-        );
+        assert_eq!(json, r#"{"a":["[key removed]",{"b[key removed]b":"[key removed]"}]}"#);
     }
 
     #[test]
@@ -178,14 +147,8 @@ mod tests {
         assert!(matches!(read(r#"{"ty"#), Candidate::Torn));
         assert!(matches!(read(r#"{""#), Candidate::Torn));
         assert!(matches!(read(r#"{"types": "#), Candidate::Other { .. }));
-        assert!(matches!(
-            read(r#"{"level": "info","#),
-            Candidate::Other { .. }
-        ));
-        assert!(matches!(
-            read(r#"{"type": "line"}"#),
-            Candidate::Other { length: 16 }
-        ));
+        assert!(matches!(read(r#"{"level": "info","#), Candidate::Other { .. }));
+        assert!(matches!(read(r#"{"type": "line"}"#), Candidate::Other { length: 16 }));
     }
 
     #[test]
@@ -200,11 +163,7 @@ mod tests {
 
     #[test]
     fn deep_nesting_and_torn_escapes_are_survived() {
-        let deep = format!(
-            r#"{{"type": {}1{}, "iokey": "0xkey"}}"#,
-            "[".repeat(10_000),
-            "]".repeat(10_000)
-        );
+        let deep = format!(r#"{{"type": {}1{}, "iokey": "0xkey"}}"#, "[".repeat(10_000), "]".repeat(10_000));
         assert!(matches!(read(&deep), Candidate::Torn));
         for end in 0..12 {
             mend_surrogates(&r"\ud83d\ude00"[..end]);

@@ -39,14 +39,7 @@ impl<'a> Chunk<'a> {
             Err(error) => str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
         };
         let unknown = Next(None);
-        Self {
-            bytes,
-            text,
-            key: unknown,
-            opening: unknown,
-            carriage_return: unknown,
-            plain_until: 0,
-        }
+        Self { bytes, text, key: unknown, opening: unknown, carriage_return: unknown, plain_until: 0 }
     }
 
     /// The line that begins at `at`, if it ends in this read, is no longer than `limit`, and is nothing but text.
@@ -63,9 +56,7 @@ impl<'a> Chunk<'a> {
         if at >= self.plain_until {
             let rest = &self.bytes[at..];
             let key = self.key.pass(at, || key.find(rest));
-            let opening = self
-                .opening
-                .pass(at, || memmem::find(rest, OPENING.as_bytes()));
+            let opening = self.opening.pass(at, || memmem::find(rest, OPENING.as_bytes()));
             let carriage_return = self.carriage_return.pass(at, || memchr(b'\r', rest));
             self.plain_until = key.min(opening).min(carriage_return);
         }

@@ -56,11 +56,7 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            piece: 64 << 10,
-            held: 16 << 20,
-            torn: 16 << 20,
-        }
+        Self { piece: 64 << 10, held: 16 << 20, torn: 16 << 20 }
     }
 }
 
@@ -95,23 +91,12 @@ impl Decoder {
 
     pub(super) fn with_limits(key: IoKey, limits: Limits) -> Self {
         let line = LineText::new(key.clone(), limits.piece);
-        Self {
-            key,
-            limits,
-            line,
-            held: Vec::new(),
-            spilled: None,
-            length: 0,
-            torn: None,
-        }
+        Self { key, limits, line, held: Vec::new(), spilled: None, length: 0, torn: None }
     }
 
     /// Takes the bytes of one read, which came at the time `now`.
     pub fn feed(&mut self, bytes: &[u8], now: Instant, sink: &mut impl Sink) {
-        if self
-            .torn
-            .is_some_and(|torn| torn.until.is_some_and(|until| until <= now))
-        {
+        if self.torn.is_some_and(|torn| torn.until.is_some_and(|until| until <= now)) {
             self.torn = None;
         }
         let mut chunk = Chunk::new(bytes);
@@ -119,10 +104,7 @@ impl Decoder {
         while at < bytes.len() {
             if self.is_between_lines() {
                 while let Some(text) = chunk.plain_line(at, self.limits.piece, &self.key) {
-                    sink.piece(Piece {
-                        text,
-                        ..Piece::default()
-                    });
+                    sink.piece(Piece { text, ..Piece::default() });
                     at += text.len() + 1;
                 }
             }
@@ -185,18 +167,10 @@ impl Decoder {
             self.line.push(part, sink);
             return;
         }
-        let (passed, part) = part.split_at(if self.held.is_empty() {
-            held_from(part)
-        } else {
-            0
-        });
+        let (passed, part) = part.split_at(if self.held.is_empty() { held_from(part) } else { 0 });
         self.line.push(passed, sink);
 
-        let room = self
-            .limits
-            .held
-            .saturating_sub(self.held.len())
-            .min(part.len());
+        let room = self.limits.held.saturating_sub(self.held.len()).min(part.len());
         let (fitting, beyond) = part.split_at(room);
         self.held.extend_from_slice(fitting);
         if !beyond.is_empty() {
@@ -211,9 +185,7 @@ impl Decoder {
         let (whole, cut_character) = held.split_at(whole_characters(&held));
         let text = String::from_utf8_lossy(whole);
         let rest = self.take_messages(&text, sink);
-        self.spilled = Some(Spilled {
-            torn: self.is_torn(rest),
-        });
+        self.spilled = Some(Spilled { torn: self.is_torn(rest) });
         self.line.hide();
         self.line.push(rest.text.as_bytes(), sink);
         self.line.push(cut_character, sink);
@@ -241,10 +213,7 @@ impl Decoder {
 
     /// Passes on the messages in a held text, and what stands before each of them. Returns what follows the last.
     fn take_messages<'t>(&mut self, text: &'t str, sink: &mut impl Sink) -> Text<'t> {
-        let mut rest = Text {
-            text,
-            torn_at: None,
-        };
+        let mut rest = Text { text, torn_at: None };
         let mut at = 0;
         for _ in 0..MAX_CANDIDATES {
             let Some(found) = memmem::find(&rest.text.as_bytes()[at..], OPENING.as_bytes()) else {
@@ -254,18 +223,9 @@ impl Decoder {
             match Candidate::read(&rest.text[at..], &self.key) {
                 Candidate::Message { object, length } => {
                     let (before, message) = rest.text.split_at(at);
-                    self.end_text(
-                        Text {
-                            text: before,
-                            ..rest
-                        },
-                        sink,
-                    );
+                    self.end_text(Text { text: before, ..rest }, sink);
                     message::deliver(object, self.limits.piece, sink);
-                    rest = Text {
-                        text: &message[length..],
-                        torn_at: None,
-                    };
+                    rest = Text { text: &message[length..], torn_at: None };
                     at = 0;
                 }
                 Candidate::Other { length } => at += length,
@@ -310,17 +270,12 @@ impl Decoder {
         let Some((_, after_key)) = text.text[at..].rsplit_once(self.key.as_str()) else {
             return true;
         };
-        let closed_by_key = after_key
-            .strip_prefix('"')
-            .is_some_and(|after| after.trim_start().starts_with('}'));
+        let closed_by_key = after_key.strip_prefix('"').is_some_and(|after| after.trim_start().starts_with('}'));
         !closed_by_key && !after_key.trim_end().ends_with('}')
     }
 
     fn tear(&mut self) {
-        self.torn = Some(Torn {
-            bytes_left: self.limits.torn,
-            until: None,
-        });
+        self.torn = Some(Torn { bytes_left: self.limits.torn, until: None });
     }
 }
 

@@ -11,10 +11,7 @@ use super::prompt::{Prompt, PromptKind};
 /// A line for the log. The text has no final newline.
 #[must_use]
 pub fn line(key: &IoKey, text: &str, sensitive: bool) -> String {
-    message(
-        key,
-        json!({ "type": "line", "line": text, "sensitive": sensitive }),
-    )
+    message(key, json!({ "type": "line", "line": text, "sensitive": sensitive }))
 }
 
 /// The job's status text, or none any more.
@@ -61,12 +58,6 @@ mod tests {
     #[test]
     fn the_key_is_last() {
         let text = line(&IoKey::from_text("0xkey"), "a\n\"b\"", true);
-        assert_eq!(
-            text,
-            concat!(
-                r#"{"type":"line","line":"a\n\"b\"","sensitive":true,"iokey":"0xkey"}"#,
-                "\n"
-            )
-        );
+        assert_eq!(text, concat!(r#"{"type":"line","line":"a\n\"b\"","sensitive":true,"iokey":"0xkey"}"#, "\n"));
     }
 }

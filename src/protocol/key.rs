@@ -47,11 +47,7 @@ impl IoKey {
 
     /// Where the key first stands in `bytes`.
     pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
-        if self.text.is_empty() {
-            None
-        } else {
-            self.finder.find(bytes)
-        }
+        if self.text.is_empty() { None } else { self.finder.find(bytes) }
     }
 
     pub(super) fn is_in(&self, text: &str) -> bool {
@@ -60,11 +56,7 @@ impl IoKey {
 
     /// The text without the key.
     pub(super) fn redact<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
-        if self.is_in(&text) {
-            Cow::Owned(text.replace(&self.text, REMOVED))
-        } else {
-            text
-        }
+        if self.is_in(&text) { Cow::Owned(text.replace(&self.text, REMOVED)) } else { text }
     }
 
     /// How much of the end of `bytes` may be the beginning of a key that is still to come.
@@ -75,10 +67,7 @@ impl IoKey {
             after_keys = &after_keys[at + self.text.len()..];
         }
         let key = self.text.as_bytes();
-        (1..key.len())
-            .rev()
-            .find(|&length| after_keys.ends_with(&key[..length]))
-            .unwrap_or(0)
+        (1..key.len()).rev().find(|&length| after_keys.ends_with(&key[..length])).unwrap_or(0)
     }
 }
 

@@ -32,29 +32,17 @@ pub(super) fn deliver(object: Map<String, Value>, piece_limit: usize, sink: &mut
     if let Err(problem) = act(&object, piece_limit, sink) {
         let json = Value::Object(object);
         // Who marks a message as sensitive means its content, also when the rest is wrong.
-        if matches!(
-            json.get("sensitive"),
-            None | Some(Value::Null | Value::Bool(false))
-        ) {
+        if matches!(json.get("sensitive"), None | Some(Value::Null | Value::Bool(false))) {
             let json = json.to_string();
-            sink.message(Message::Note(format!(
-                "Message ignored, {problem}: {}",
-                cut(&json, MAX_NOTE)
-            )));
+            sink.message(Message::Note(format!("Message ignored, {problem}: {}", cut(&json, MAX_NOTE))));
         } else {
-            sink.message(Message::Note(format!(
-                "Message ignored, {problem}; its content is sensitive"
-            )));
+            sink.message(Message::Note(format!("Message ignored, {problem}; its content is sensitive")));
             emit_whole(&json.to_string(), true, piece_limit, sink);
         }
     }
 }
 
-fn act(
-    object: &Map<String, Value>,
-    piece_limit: usize,
-    sink: &mut impl Sink,
-) -> Result<(), String> {
+fn act(object: &Map<String, Value>, piece_limit: usize, sink: &mut impl Sink) -> Result<(), String> {
     match object.get("type").and_then(Value::as_str) {
         Some("line") => {
             let sensitive = match object.get("sensitive") {
@@ -66,9 +54,7 @@ fn act(
         }
         Some("status") => {
             let status = optional_text(object, "status")?;
-            sink.message(Message::Status(
-                status.map(|status| cut(status, MAX_STATUS).into_owned()),
-            ));
+            sink.message(Message::Status(status.map(|status| cut(status, MAX_STATUS).into_owned())));
             note_cut("status text", status.unwrap_or_default(), MAX_STATUS, sink);
         }
         Some("progress") => {
@@ -102,8 +88,7 @@ fn prompt_kind(object: &Map<String, Value>) -> Result<PromptKind, String> {
                 return Err("there is nothing to choose".to_owned());
             }
             check_size("choices", choices, MAX_PROMPT)?;
-            let choice =
-                |(label, code): (&String, &Value)| Some((label.clone(), code.as_str()?.to_owned()));
+            let choice = |(label, code): (&String, &Value)| Some((label.clone(), code.as_str()?.to_owned()));
             let choices = choices.iter().map(choice).collect::<Option<_>>();
             let choices = choices.ok_or_else(|| "a code in “choices” is not a text".to_owned())?;
             // A default that is no code is kept: the job knows what an empty answer means to it.
@@ -118,38 +103,21 @@ fn prompt_kind(object: &Map<String, Value>) -> Result<PromptKind, String> {
 }
 
 fn text<'a>(object: &'a Map<String, Value>, member: &str) -> Result<&'a str, String> {
-    object
-        .get(member)
-        .and_then(Value::as_str)
-        .ok_or_else(|| format!("“{member}” is not a text"))
+    object.get(member).and_then(Value::as_str).ok_or_else(|| format!("“{member}” is not a text"))
 }
 
-fn optional_text<'a>(
-    object: &'a Map<String, Value>,
-    member: &str,
-) -> Result<Option<&'a str>, String> {
-    if object.get(member).is_some_and(Value::is_null) {
-        Ok(None)
-    } else {
-        text(object, member).map(Some)
-    }
+fn optional_text<'a>(object: &'a Map<String, Value>, member: &str) -> Result<Option<&'a str>, String> {
+    if object.get(member).is_some_and(Value::is_null) { Ok(None) } else { text(object, member).map(Some) }
 }
 
 fn check_size(what: &str, members: &Map<String, Value>, limit: usize) -> Result<(), String> {
     let size = serde_json::to_string(members).map_or(0, |json| json.len());
-    if size > limit {
-        Err(format!("its {what} of {size} bytes is over {limit}"))
-    } else {
-        Ok(())
-    }
+    if size > limit { Err(format!("its {what} of {size} bytes is over {limit}")) } else { Ok(()) }
 }
 
 fn note_cut(what: &str, text: &str, limit: usize, sink: &mut impl Sink) {
     if text.len() > limit {
-        sink.message(Message::Note(format!(
-            "A {what} of {} bytes was cut to {limit}",
-            text.len()
-        )));
+        sink.message(Message::Note(format!("A {what} of {} bytes was cut to {limit}", text.len())));
     }
 }
 

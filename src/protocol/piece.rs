@@ -8,10 +8,7 @@ use super::message::Message;
 /// how they belong together. A piece that is not the end of its line is `continued` or `partial`; the one that goes on
 /// from it `continues`. If none does, the line ended there.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are the independent members of a log record"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the independent members of a log record")]
 pub struct Piece<'a> {
     /// The text without its newline, never more than 64 KiB. It never contains the job's key.
     pub text: &'a str,

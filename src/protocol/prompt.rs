@@ -61,14 +61,7 @@ impl Prompt {
     #[must_use]
     pub fn render(&self) -> Vec<String> {
         let PromptKind::Choices { choices, default } = &self.kind else {
-            return lines(
-                &self.prompt,
-                if self.prompt.ends_with(char::is_whitespace) {
-                    ""
-                } else {
-                    ": "
-                },
-            );
+            return lines(&self.prompt, if self.prompt.ends_with(char::is_whitespace) { "" } else { ": " });
         };
         let default = default.as_deref();
         if is_yes_or_no(choices) {
@@ -90,13 +83,8 @@ impl Prompt {
                 format!("[{code}] {label}")
             }
         });
-        let hint =
-            default.map_or_else(|| ": ".to_owned(), |code| format!(" (default: [{code}]): "));
-        introduction
-            .into_iter()
-            .chain(choices)
-            .chain(lines(question, &hint))
-            .collect()
+        let hint = default.map_or_else(|| ": ".to_owned(), |code| format!(" (default: [{code}]): "));
+        introduction.into_iter().chain(choices).chain(lines(question, &hint)).collect()
     }
 
     /// Whether the text answers this prompt.
@@ -116,18 +104,11 @@ impl Prompt {
         if choices.values().any(|code| code == answer) || (answer.is_empty() && default.is_some()) {
             return Ok(());
         }
-        let codes = choices
-            .values()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
+        let codes = choices.values().map(String::as_str).collect::<Vec<_>>().join(", ");
         Err(if answer.is_empty() {
             AnswerError::NoDefault(codes)
         } else {
-            AnswerError::NotAChoice {
-                answer: answer.to_owned(),
-                codes,
-            }
+            AnswerError::NotAChoice { answer: answer.to_owned(), codes }
         })
     }
 }
@@ -139,10 +120,7 @@ fn is_yes_or_no(choices: &IndexMap<String, String>) -> bool {
 
 /// The lines of a text with something behind the last.
 fn lines(text: &str, ending: &str) -> Vec<String> {
-    format!("{text}{ending}")
-        .split('\n')
-        .map(|line| line.trim_end_matches('\r').to_owned())
-        .collect()
+    format!("{text}{ending}").split('\n').map(|line| line.trim_end_matches('\r').to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -150,17 +128,8 @@ mod tests {
     use super::*;
 
     fn choices(prompt: &str, choices: &[(&str, &str)], default: Option<&str>) -> Prompt {
-        let choices = choices
-            .iter()
-            .map(|&(label, code)| (label.to_owned(), code.to_owned()))
-            .collect();
-        Prompt {
-            prompt: prompt.to_owned(),
-            kind: PromptKind::Choices {
-                choices,
-                default: default.map(str::to_owned),
-            },
-        }
+        let choices = choices.iter().map(|&(label, code)| (label.to_owned(), code.to_owned())).collect();
+        Prompt { prompt: prompt.to_owned(), kind: PromptKind::Choices { choices, default: default.map(str::to_owned) } }
     }
 
     fn yes_or_no(default: Option<&str>) -> Prompt {
@@ -168,10 +137,7 @@ mod tests {
     }
 
     fn input_line(prompt: &str) -> Prompt {
-        Prompt {
-            prompt: prompt.to_owned(),
-            kind: PromptKind::InputLine,
-        }
+        Prompt { prompt: prompt.to_owned(), kind: PromptKind::InputLine }
     }
 
     #[test]
@@ -183,33 +149,16 @@ mod tests {
 
     #[test]
     fn other_choices_are_a_line_each_between_introduction_and_question() {
-        let prompt = choices(
-            "Synced.\n\nDone?\n\nGo on?",
-            &[("Continue", "c"), ("Roll back", "r")],
-            Some("r"),
-        );
-        let expected = [
-            "Synced.",
-            "",
-            "Done?",
-            "",
-            "[c] Continue",
-            "\u{1b}[1m[r] Roll back\u{1b}[0m",
-            "Go on? (default: [r]): ",
-        ];
+        let prompt = choices("Synced.\n\nDone?\n\nGo on?", &[("Continue", "c"), ("Roll back", "r")], Some("r"));
+        let expected =
+            ["Synced.", "", "Done?", "", "[c] Continue", "\u{1b}[1m[r] Roll back\u{1b}[0m", "Go on? (default: [r]): "];
         assert_eq!(prompt.render(), expected);
-        assert_eq!(
-            choices("Go on?", &[("Yes", "y")], None).render(),
-            ["[y] Yes", "Go on?: "]
-        );
+        assert_eq!(choices("Go on?", &[("Yes", "y")], None).render(), ["[y] Yes", "Go on?: "]);
     }
 
     #[test]
     fn an_input_line_is_typed_behind_its_prompt() {
-        assert_eq!(
-            input_line("Which\nversion").render(),
-            ["Which", "version: "]
-        );
+        assert_eq!(input_line("Which\nversion").render(), ["Which", "version: "]);
         assert_eq!(input_line("> ").render(), ["> "]);
     }
 
@@ -217,15 +166,9 @@ mod tests {
     fn an_answer_is_a_code_or_empty_where_there_is_a_default() {
         assert_eq!(yes_or_no(Some("y")).check("n"), Ok(()));
         assert_eq!(yes_or_no(Some("y")).check(""), Ok(()));
-        assert_eq!(
-            yes_or_no(None).check(""),
-            Err(AnswerError::NoDefault("y, n".to_owned()))
-        );
+        assert_eq!(yes_or_no(None).check(""), Err(AnswerError::NoDefault("y, n".to_owned())));
         let error = yes_or_no(None).check("Yes").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "“Yes” is not a choice; answer one of: y, n"
-        );
+        assert_eq!(error.to_string(), "“Yes” is not a choice; answer one of: y, n");
     }
 
     #[test]
@@ -236,19 +179,13 @@ mod tests {
             assert_eq!(input_line("?").check(control), Err(AnswerError::Control));
         }
         assert_eq!(input_line("?").check(&"x".repeat(4_000)), Ok(()));
-        assert_eq!(
-            input_line("?").check(&"x".repeat(4_001)),
-            Err(AnswerError::TooLong(4_001))
-        );
+        assert_eq!(input_line("?").check(&"x".repeat(4_001)), Err(AnswerError::TooLong(4_001)));
     }
 
     #[test]
     fn a_prompt_survives_json() {
         let json = serde_json::to_value(yes_or_no(Some("y"))).unwrap();
         assert_eq!(json["kind"], "choices");
-        assert_eq!(
-            serde_json::from_value::<Prompt>(json).unwrap(),
-            yes_or_no(Some("y"))
-        );
+        assert_eq!(serde_json::from_value::<Prompt>(json).unwrap(), yes_or_no(Some("y")));
     }
 }

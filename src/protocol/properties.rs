@@ -12,11 +12,7 @@ use super::recorder::{KEY, Recorder, Seen, decode};
 use super::{Decoder, IoKey, Message, encode};
 
 /// Small enough that a short input reaches every one of them.
-const LIMITS: Limits = Limits {
-    piece: 100,
-    held: 500,
-    torn: 300,
-};
+const LIMITS: Limits = Limits { piece: 100, held: 500, torn: 300 };
 
 /// Text without anything that the protocol gives a meaning to.
 fn words() -> impl Strategy<Value = Vec<u8>> {
@@ -71,10 +67,7 @@ fn reads(bytes: &[u8], cuts: &[Index]) -> Vec<Vec<u8>> {
     ends.push(bytes.len());
     ends.sort_unstable();
     let starts = std::iter::once(0).chain(ends.clone());
-    starts
-        .zip(&ends)
-        .map(|(start, &end)| bytes[start..end].to_vec())
-        .collect()
+    starts.zip(&ends).map(|(start, &end)| bytes[start..end].to_vec()).collect()
 }
 
 /// Everything that comes of the reads with time passing between them.
@@ -86,10 +79,7 @@ fn decode_slowly(reads: &[Vec<u8>], pauses: &[u64]) -> Vec<Seen> {
         decoder.feed(read, now, &mut recorder);
         now += Duration::from_millis(*pause);
         decoder.wake(now, &mut recorder);
-        assert!(
-            decoder.deadline().is_none_or(|deadline| deadline > now),
-            "a deadline that was met is over"
-        );
+        assert!(decoder.deadline().is_none_or(|deadline| deadline > now), "a deadline that was met is over");
     }
     decoder.finish(&mut recorder);
     recorder.seen

@@ -28,10 +28,7 @@ impl Sink for Recorder {
             (piece.continues, "continues"),
             (piece.rewrites, "rewrites"),
         ];
-        let flags = flags
-            .into_iter()
-            .filter_map(|(set, name)| set.then_some(name))
-            .collect();
+        let flags = flags.into_iter().filter_map(|(set, name)| set.then_some(name)).collect();
         self.seen.push(Seen::Piece(piece.text.to_owned(), flags));
     }
 

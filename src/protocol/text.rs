@@ -26,10 +26,7 @@ pub(super) struct LineText {
 }
 
 #[derive(Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are independent facts, and all of them end with the line"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts, and all of them end with the line")]
 struct State {
     /// The last character was a `\r`.
     returned: bool,
@@ -56,12 +53,7 @@ enum Reason {
 
 impl LineText {
     pub(super) fn new(key: IoKey, piece_limit: usize) -> Self {
-        Self {
-            key,
-            piece_limit,
-            text: Vec::new(),
-            state: State::default(),
-        }
+        Self { key, piece_limit, text: Vec::new(), state: State::default() }
     }
 
     /// Nothing of the line has come yet.
@@ -151,11 +143,7 @@ impl LineText {
         self.state.unshown = false;
         self.state.unshown_since = None;
         // Behind a state that ended with \r comes no more of it.
-        let end = if self.state.returned {
-            self.text.len()
-        } else {
-            self.safe_end(self.text.len())
-        };
+        let end = if self.state.returned { self.text.len() } else { self.safe_end(self.text.len()) };
         if end == 0 {
             return;
         }
@@ -196,8 +184,7 @@ impl LineText {
 pub(super) fn whole_characters(bytes: &[u8]) -> usize {
     let first_possible = bytes.len().saturating_sub(3);
     for start in (first_possible..bytes.len()).rev() {
-        let is_cut =
-            |error: std::str::Utf8Error| error.valid_up_to() == 0 && error.error_len().is_none();
+        let is_cut = |error: std::str::Utf8Error| error.valid_up_to() == 0 && error.error_len().is_none();
         if str::from_utf8(&bytes[start..]).is_err_and(is_cut) {
             return start;
         }
@@ -211,13 +198,7 @@ pub(super) fn emit_whole(text: &str, sensitive: bool, piece_limit: usize, sink: 
     let mut continues = false;
     loop {
         let (text, more) = rest.split_at(rest.floor_char_boundary(piece_limit));
-        sink.piece(Piece {
-            text,
-            sensitive,
-            continued: !more.is_empty(),
-            continues,
-            ..Piece::default()
-        });
+        sink.piece(Piece { text, sensitive, continued: !more.is_empty(), continues, ..Piece::default() });
         if more.is_empty() {
             return;
         }

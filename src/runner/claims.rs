@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use tracing::{info, warn};
 
-use super::daemon::{Daemon, Event, Phase, Waiting, link_target, readable};
+use super::daemon::{Daemon, Event, Phase, link_target};
 use super::lanes::Slot;
-use super::{plan, supervisor};
+use super::{plan, readable, supervisor};
 use crate::spool::error::Result;
 use crate::spool::job::{Job, LockedJob};
 use crate::spool::lock::SlotLock;
@@ -22,7 +22,8 @@ impl Daemon {
     pub(super) fn look_at_queue(&mut self) -> Result<()> {
         let (ids, others) = queue::list(&self.spool)?;
         for name in others {
-            let reason = "its name is not a job number and .json; publish it as queue/N.json with a number from `sequence`";
+            let reason =
+                "its name is not a job number and .json; publish it as queue/N.json with a number from `sequence`";
             let rejected = reject::reject(&self.spool, &self.lock, &name, reason).map(|_| ());
             self.note_problem(&format!("queue/{}", name.display()), rejected);
         }
@@ -48,14 +49,14 @@ impl Daemon {
         if u64::from(id) > sequence::last(&self.spool)? {
             return self.reject(id, "its number is above `sequence`; take numbers from there");
         }
-        if let Some((submission, job_type)) = self.examine(id)? {
-            let lane = self.config.job_type(&job_type).map_or_else(String::new, |job_type| job_type.lane.clone());
-            self.waiting.insert(id, Waiting { lane, user: submission.user });
+        if let Some((_, lane)) = self.examine(id)? {
+            self.waiting.insert(id, lane);
         }
         Ok(())
     }
 
-    /// Reads a file of the queue and checks it against the declared job types. What is no valid job is rejected.
+    /// Reads a file of the queue and checks it against the declared job types. What is no valid job is
+    /// rejected. Returns the job and its lane.
     fn examine(&mut self, id: JobId) -> Result<Option<(Submission, String)>> {
         let submission = match queue::examine(&self.spool, id, &self.trusted)? {
             Verdict::Job(submission) => *submission,
@@ -64,8 +65,8 @@ impl Daemon {
         };
         match plan::render(&self.config, &submission) {
             Ok((job_type, _)) => {
-                let name = job_type.name.clone();
-                Ok(Some((submission, name)))
+                let lane = job_type.lane.clone();
+                Ok(Some((submission, lane)))
             }
             Err(reason) => self.reject(id, &reason).map(|()| None),
         }
@@ -85,24 +86,24 @@ impl Daemon {
             return;
         }
         let startable = self.jobs.iter().filter_map(|(id, phase)| match phase {
-            Phase::Startable(waiting) => Some((*id, waiting.lane.clone())),
+            Phase::Startable { lane } => Some((*id, lane.clone())),
             _ => None,
         });
         // What was claimed before and not executed has its turn before what waits.
         let mut candidates: Vec<(JobId, String)> = startable.collect();
-        candidates.extend(self.waiting.iter().map(|(id, waiting)| (*id, waiting.lane.clone())));
+        candidates.extend(self.waiting.iter().map(|(id, lane)| (*id, lane.clone())));
         let mut busy = BTreeSet::new();
         for (id, lane) in candidates {
             if busy.contains(&lane) {
                 continue;
             }
-            match self.lanes.take(&self.spool, &self.config, &lane) {
+            match self.lanes.take(&self.spool, &self.config, &lane, id) {
                 Ok(Slot::Free(slot)) => {
                     let started = self.claim_or_start(id, Some(slot));
                     self.note_problem(&format!("job {id}"), started);
                 }
                 Ok(Slot::Busy) => drop(busy.insert(lane)),
-                Ok(Slot::HeldByStranger(_)) => {
+                Ok(Slot::HeldByStranger) => {
                     self.impatient = true;
                     busy.insert(lane);
                 }
@@ -117,7 +118,7 @@ impl Daemon {
     /// Gives a job its supervisor, claiming it if it is still in the queue. Without a slot the job is led only to be
     /// cancelled by the signal that waits for it.
     pub(super) fn claim_or_start(&mut self, id: JobId, slot: Option<SlotLock>) -> Result<()> {
-        if let Some(Phase::Startable(_)) = self.jobs.get(&id) {
+        if let Some(Phase::Startable { .. }) = self.jobs.get(&id) {
             return self.start_again(id, slot);
         }
         let Some((submission, _)) = self.examine(id)? else {
@@ -186,7 +187,7 @@ impl Daemon {
                 self.events.spawn(async move {
                     if let Some(end) = supervisor.end {
                         // If it cannot be waited for, the wait below blocks until it has ended.
-                        let _ = readable(end).await;
+                        let _ = readable::wait(end).await;
                     }
                     let _ = child.wait();
                     Event::LeaderEnded(id)

@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -16,6 +13,7 @@ use tracing::{info, warn};
 use super::hints::Hints;
 use super::lanes::Lanes;
 use super::plan::AccountEnvironment;
+use super::readable;
 use super::report::Report;
 use crate::config::Config;
 use crate::spool::error::{Error, Result};
@@ -31,14 +29,7 @@ use crate::spool::{JobId, Spool, atomic, history, queue, sequence};
 /// has not said yet who it is.
 const IMPATIENCE: Duration = Duration::from_secs(2);
 /// A file in `incoming/` that is older was left by a writer that died.
-const INCOMING_AGE: Duration = Duration::from_secs(3600);
-
-/// A job that waits in the queue and was found to be valid.
-#[derive(Clone, Debug)]
-pub(super) struct Waiting {
-    pub lane: String,
-    pub user: String,
-}
+const INCOMING_AGE: Duration = Duration::from_hours(1);
 
 /// A job that is claimed and not finished.
 #[derive(Debug)]
@@ -47,8 +38,8 @@ pub(super) enum Phase {
     Led { last_words: Option<File> },
     /// Its lock is held, by a supervisor that has not yet said who it is.
     LedByUnknown,
-    /// It was claimed and never executed; it waits for its lane.
-    Startable(Waiting),
+    /// It was claimed and never executed; it waits for this lane.
+    Startable { lane: String },
     /// Its supervisor died; what belongs to it is being stopped.
     BeingStopped,
     /// A person must look at it.
@@ -76,7 +67,8 @@ pub struct Daemon {
     pub(super) supervisor_environment: Vec<(OsString, OsString)>,
     /// Jobs that are in the history.
     pub(super) finished: JobIdSet,
-    pub(super) waiting: BTreeMap<JobId, Waiting>,
+    /// Valid jobs in the queue, and the lane that each waits for.
+    pub(super) waiting: BTreeMap<JobId, String>,
     pub(super) jobs: BTreeMap<JobId, Phase>,
     pub(super) lanes: Lanes,
     /// How often a job could not be started, and what it said the last time.
@@ -143,10 +135,10 @@ impl Daemon {
     /// # Errors
     /// The system gives no descriptor to wait on. Nothing that is found in the spool ends the daemon.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
-        let (queue, inbox, root) = (self.spool.queue(), self.spool.inbox(), self.spool.root().to_owned());
+        let (queue, inbox, root) = (self.spool.queue(), self.spool.inbox(), self.spool.root());
         let paused = self.spool.paused();
-        let hints = Hints::new(&[&queue, &inbox, &root], self.config.runner.watch, move |path| {
-            if path.parent() == Some(&root) { path == paused } else { !is_hidden(path) }
+        let hints = Hints::new(&[&queue, &inbox, root], self.config.runner.watch, move |path| {
+            if path.parent() == paused.parent() { path == paused } else { !is_hidden(path) }
         })?;
         if let Some(trouble) = hints.trouble() {
             let problem = format!("looking every second, because nothing can be watched: {trouble}");
@@ -155,8 +147,7 @@ impl Daemon {
         }
         self.report.set_watching(hints.watching());
         let rescan = hints.rescan(self.config.runner.rescan);
-        let hints = AsyncFd::with_interest(hints, Interest::READABLE)
-            .map_err(|error| Error::io("wait for", Path::new("hints"), error))?;
+        let hints = readable::register(hints).map_err(|error| Error::io("wait for", Path::new("hints"), error))?;
         info!(spool = %self.spool.root().display(), "the runner is up");
         let mut rescan_at = Instant::now();
         loop {
@@ -177,7 +168,8 @@ impl Daemon {
                     if let Ok(mut ready) = ready {
                         ready.clear_ready();
                     }
-                    hints.get_ref().clear();
+                    // The next turn looks, whether or not there was a hint.
+                    let _ = hints.get_ref().clear();
                 }
                 () = tokio::time::sleep_until(wake_at.into()) => {}
             }
@@ -193,7 +185,7 @@ impl Daemon {
     fn handle(&mut self, event: std::result::Result<Event, tokio::task::JoinError>) {
         match event {
             Ok(Event::LeaderEnded(id)) => self.reconcile(id),
-            Ok(Event::Stopped(job, stopped)) => self.conclude_stopped(*job, stopped),
+            Ok(Event::Stopped(job, stopped)) => self.conclude_stopped(&job, stopped),
             // The next rescan meets the job again.
             Err(error) => warn!(%error, "a task of the runner failed"),
         }
@@ -240,7 +232,8 @@ impl Daemon {
 
     fn mend_view(&self) -> Result<()> {
         for name in layout::names(&self.spool.running())? {
-            let unfinished = name.to_str().and_then(|name| name.parse().ok()).is_some_and(|id| self.jobs.contains_key(&id));
+            let unfinished =
+                name.to_str().and_then(|name| name.parse().ok()).is_some_and(|id| self.jobs.contains_key(&id));
             if !unfinished {
                 atomic::remove(&self.spool.running().join(name))?;
             }
@@ -296,9 +289,4 @@ fn is_hidden(path: &Path) -> bool {
 /// Where `running/N` points to.
 pub(super) fn link_target(id: JobId) -> std::path::PathBuf {
     Path::new("../jobs").join(id.to_string())
-}
-
-/// Waits until a descriptor is readable.
-pub(super) async fn readable(descriptor: std::os::fd::OwnedFd) -> io::Result<()> {
-    AsyncFd::with_interest(descriptor, Interest::READABLE)?.readable().await.map(|_| ())
 }

@@ -57,6 +57,7 @@ impl Hints {
     }
 
     /// Forgets the hints so far, because the look that follows sees all they were about. Returns whether there were any.
+    #[must_use = "a hint that is cleared has to be followed by a look"]
     pub fn clear(&self) -> bool {
         rustix::io::read(&self.event, &mut [0; 8]).is_ok()
     }

@@ -109,19 +109,12 @@ pub enum JobScriptError {
 ///
 /// # Errors
 /// Each is to end the helper with a status other than 0, so that a script under `set -e` stops.
-pub fn run(
-    command: &JobCommand,
-    key: Option<&str>,
-    streams: &mut Streams<'_>,
-) -> Result<(), JobScriptError> {
+pub fn run(command: &JobCommand, key: Option<&str>, streams: &mut Streams<'_>) -> Result<(), JobScriptError> {
     let key = key.filter(|key| !key.is_empty()).map(IoKey::from_text);
     let key = key.as_ref();
     let message = match command {
         JobCommand::Ask { prompt } => {
-            let prompt = Prompt {
-                prompt: prompt.clone(),
-                kind: PromptKind::InputLine,
-            };
+            let prompt = Prompt { prompt: prompt.clone(), kind: PromptKind::InputLine };
             return ask(&prompt, key, streams);
         }
         JobCommand::Choose(choose) => return ask(&choose.prompt()?, key, streams),
@@ -131,10 +124,7 @@ pub fn run(
         },
         JobCommand::Progress(progress) => match key {
             Some(key) => encode::progress(key, &progress.members()),
-            None => format!(
-                "{}: {} of {}\n",
-                progress.name, progress.done, progress.total
-            ),
+            None => format!("{}: {} of {}\n", progress.name, progress.done, progress.total),
         },
         JobCommand::Line { sensitive, text } => match key {
             Some(key) => encode::line(key, text, *sensitive),
@@ -144,25 +134,14 @@ pub fn run(
     streams.say(&message)
 }
 
-fn ask(
-    prompt: &Prompt,
-    key: Option<&IoKey>,
-    streams: &mut Streams<'_>,
-) -> Result<(), JobScriptError> {
+fn ask(prompt: &Prompt, key: Option<&IoKey>, streams: &mut Streams<'_>) -> Result<(), JobScriptError> {
     loop {
-        streams.say(&key.map_or_else(
-            || prompt.render().join("\n"),
-            |key| encode::interaction(key, prompt),
-        ))?;
+        streams.say(&key.map_or_else(|| prompt.render().join("\n"), |key| encode::interaction(key, prompt)))?;
         let answer = read_line(streams.input)?;
         match (prompt.check(&answer), &prompt.kind) {
-            (
-                Ok(()),
-                PromptKind::Choices {
-                    default: Some(code),
-                    ..
-                },
-            ) if answer.is_empty() => return streams.give(code),
+            (Ok(()), PromptKind::Choices { default: Some(code), .. }) if answer.is_empty() => {
+                return streams.give(code);
+            }
             (Ok(()), _) => return streams.give(&answer),
             (Err(error), _) => streams.say(&format!("{error}\n"))?,
         }
@@ -197,9 +176,7 @@ impl Streams<'_> {
 }
 
 fn write(output: &mut dyn Write, text: &str, stream: &'static str) -> Result<(), JobScriptError> {
-    let written = output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush());
+    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
     written.map_err(|source| JobScriptError::Write { stream, source })
 }
 
@@ -216,23 +193,15 @@ impl Choose {
         {
             return Err(JobScriptError::UnknownDefault(default.clone()));
         }
-        let kind = PromptKind::Choices {
-            choices,
-            default: self.default.clone(),
-        };
-        Ok(Prompt {
-            prompt: self.prompt.clone(),
-            kind,
-        })
+        let kind = PromptKind::Choices { choices, default: self.default.clone() };
+        Ok(Prompt { prompt: self.prompt.clone(), kind })
     }
 }
 
 impl Progress {
     /// The members as scap sends them, so that both look the same to a person.
     fn members(&self) -> Map<String, Value> {
-        let percent = (u128::from(self.done) * 100)
-            .checked_div(u128::from(self.total))
-            .unwrap_or(100);
+        let percent = (u128::from(self.done) * 100).checked_div(u128::from(self.total)).unwrap_or(100);
         let members = [
             ("name", json!(self.name)),
             ("totalTasks", json!(self.total)),
@@ -240,28 +209,17 @@ impl Progress {
             ("tasksFinishedOk", json!(self.done)),
             ("tasksFinishedFailed", json!(0)),
             ("tasksFinishedTotal", json!(self.done)),
-            (
-                "tasksPercentComplete",
-                json!(u8::try_from(percent).unwrap_or(100).min(100)),
-            ),
-            (
-                "tasksRemaining",
-                json!(self.total.saturating_sub(self.done)),
-            ),
+            ("tasksPercentComplete", json!(u8::try_from(percent).unwrap_or(100).min(100))),
+            ("tasksRemaining", json!(self.total.saturating_sub(self.done))),
             ("progressFinished", json!(self.done >= self.total)),
         ];
-        members
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
 fn label_and_code(text: &str) -> Result<(String, String), String> {
     match text.rsplit_once('=') {
-        Some((label, code))
-            if !label.is_empty() && !code.is_empty() && !code.contains(char::is_control) =>
-        {
+        Some((label, code)) if !label.is_empty() && !code.is_empty() && !code.contains(char::is_control) => {
             Ok((label.to_owned(), code.to_owned()))
         }
         _ => Err("write it as LABEL=CODE, for example “Roll back=r”".to_owned()),
@@ -288,33 +246,15 @@ mod tests {
     }
 
     fn run_with(key: Option<&str>, input: &str, arguments: &[&str]) -> Ran {
-        let command = Cli::try_parse_from([&["job"], arguments].concat())
-            .map(|cli| cli.command)
-            .unwrap();
+        let command = Cli::try_parse_from([&["job"], arguments].concat()).map(|cli| cli.command).unwrap();
         let (mut input, mut answer, mut messages) = (input.as_bytes(), Vec::new(), Vec::new());
-        let mut streams = Streams {
-            input: &mut input,
-            answer: &mut answer,
-            messages: &mut messages,
-        };
+        let mut streams = Streams { input: &mut input, answer: &mut answer, messages: &mut messages };
         let result = run(&command, key, &mut streams);
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ran {
-            result,
-            answer: text(answer),
-            messages: text(messages),
-            unread: text(input.to_vec()),
-        }
+        Ran { result, answer: text(answer), messages: text(messages), unread: text(input.to_vec()) }
     }
 
-    const CHOOSE: [&str; 6] = [
-        "choose",
-        "Go on?",
-        "--choice=Continue=c",
-        "--choice=Roll back=r",
-        "--default",
-        "r",
-    ];
+    const CHOOSE: [&str; 6] = ["choose", "Go on?", "--choice=Continue=c", "--choice=Roll back=r", "--default", "r"];
 
     #[test]
     fn the_commands_are_declared_soundly() {
@@ -328,8 +268,7 @@ mod tests {
         let ran = run_with(Some("0xkey"), "1.44\nnext\n", &["ask", "Version?"]);
         ran.result.unwrap();
         assert_eq!(ran.answer, "1.44\n");
-        let message =
-            r#"{"type":"interaction","subtype":"input_line","prompt":"Version?","iokey":"0xkey"}"#;
+        let message = r#"{"type":"interaction","subtype":"input_line","prompt":"Version?","iokey":"0xkey"}"#;
         assert_eq!(ran.messages, format!("{message}\n"));
         assert_eq!(ran.unread, "next\n");
     }
@@ -340,40 +279,24 @@ mod tests {
         ran.result.unwrap();
         assert_eq!(ran.answer, "r\n");
         let question = "[c] Continue\n\u{1b}[1m[r] Roll back\u{1b}[0m\nGo on? (default: [r]): ";
-        assert_eq!(
-            ran.messages,
-            format!("{question}“x” is not a choice; answer one of: c, r\n{question}")
-        );
+        assert_eq!(ran.messages, format!("{question}“x” is not a choice; answer one of: c, r\n{question}"));
         assert_eq!(ran.unread, "next\n");
     }
 
     #[test]
     fn an_empty_key_is_none() {
-        assert_eq!(
-            run_with(Some(""), "", &["line", "--sensitive", "text"]).messages,
-            "text\n"
-        );
+        assert_eq!(run_with(Some(""), "", &["line", "--sensitive", "text"]).messages, "text\n");
     }
 
     #[test]
     fn half_an_answer_is_none() {
-        assert!(matches!(
-            run_with(None, "c", &CHOOSE).result,
-            Err(JobScriptError::EndOfInput)
-        ));
-        assert!(matches!(
-            run_with(Some("0xkey"), "", &CHOOSE).result,
-            Err(JobScriptError::EndOfInput)
-        ));
+        assert!(matches!(run_with(None, "c", &CHOOSE).result, Err(JobScriptError::EndOfInput)));
+        assert!(matches!(run_with(Some("0xkey"), "", &CHOOSE).result, Err(JobScriptError::EndOfInput)));
     }
 
     #[test]
     fn an_endless_line_is_no_answer_and_is_read_to_its_end() {
-        let ran = run_with(
-            None,
-            &format!("{}\nfine\n", "x".repeat(100_000)),
-            &["ask", "Q"],
-        );
+        let ran = run_with(None, &format!("{}\nfine\n", "x".repeat(100_000)), &["ask", "Q"]);
         assert_eq!(ran.answer, "fine\n");
         assert!(ran.messages.contains("at most 4000 bytes"));
     }
@@ -389,41 +312,21 @@ mod tests {
     #[test]
     fn status_line_and_progress_are_messages_or_plain_text() {
         let job = |arguments: &[&str]| run_with(Some("0xkey"), "", arguments).messages;
-        assert_eq!(
-            job(&["status", ""]),
-            "{\"type\":\"status\",\"status\":null,\"iokey\":\"0xkey\"}\n"
-        );
+        assert_eq!(job(&["status", ""]), "{\"type\":\"status\",\"status\":null,\"iokey\":\"0xkey\"}\n");
         assert!(job(&["line", "--sensitive", "s"]).contains(r#""line":"s","sensitive":true"#));
         let progress = job(&["progress", "sync", "1", "3"]);
-        assert!(
-            progress.contains(
-                r#""tasksPercentComplete":33,"tasksRemaining":2,"progressFinished":false"#
-            )
-        );
+        assert!(progress.contains(r#""tasksPercentComplete":33,"tasksRemaining":2,"progressFinished":false"#));
         assert!(job(&["progress", "sync", "0", "0"]).contains(r#""tasksPercentComplete":100"#));
-        assert_eq!(
-            run_with(None, "", &["progress", "sync", "1", "3"]).messages,
-            "sync: 1 of 3\n"
-        );
+        assert_eq!(run_with(None, "", &["progress", "sync", "1", "3"]).messages, "sync: 1 of 3\n");
     }
 
     #[test]
     fn a_stream_that_cannot_be_written_is_an_error() {
         let (mut input, mut full) = (io::empty(), &mut [0_u8; 2][..]);
         let mut answer = Vec::new();
-        let mut streams = Streams {
-            input: &mut input,
-            answer: &mut answer,
-            messages: &mut full,
-        };
-        let command = JobCommand::Status {
-            text: "text".to_owned(),
-        };
+        let mut streams = Streams { input: &mut input, answer: &mut answer, messages: &mut full };
+        let command = JobCommand::Status { text: "text".to_owned() };
         let error = run(&command, None, &mut streams).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("cannot write to standard error: ")
-        );
+        assert!(error.to_string().starts_with("cannot write to standard error: "));
     }
 }

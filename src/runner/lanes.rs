@@ -18,7 +18,7 @@ pub enum Slot {
     /// Jobs have all slots.
     Busy,
     /// A slot has no job, but somebody else holds its lock.
-    HeldByStranger(u32),
+    HeldByStranger,
 }
 
 /// The job that has a slot.
@@ -40,11 +40,14 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// Looks for a free slot of a lane and takes its lock.
+    /// Takes the lock of the slot that a job has, or of a free one of its lane.
     ///
     /// # Errors
     /// A lock file cannot be opened.
-    pub fn take(&self, spool: &Spool, config: &Config, lane: &str) -> Result<Slot> {
+    pub fn take(&self, spool: &Spool, config: &Config, lane: &str, job: JobId) -> Result<Slot> {
+        if let Some((own, _)) = self.holders(lane).find(|(_, holder)| holder.id == job) {
+            return Ok(SlotLock::try_take(spool, lane, own)?.map_or(Slot::HeldByStranger, Slot::Free));
+        }
         if self.blocked.values().any(|blocked| blocked == lane) {
             return Ok(Slot::Busy);
         }
@@ -55,7 +58,7 @@ impl Lanes {
             }
             match SlotLock::try_take(spool, lane, slot)? {
                 Some(lock) => return Ok(Slot::Free(lock)),
-                None => outcome = Slot::HeldByStranger(slot),
+                None => outcome = Slot::HeldByStranger,
             }
         }
         Ok(outcome)

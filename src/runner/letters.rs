@@ -55,7 +55,7 @@ impl Daemon {
 
     fn read_job_letter(&mut self, letter: &Letter, id: JobId, purpose: Purpose) -> Result<()> {
         match self.jobs.get(&id) {
-            Some(Phase::Startable(_)) if purpose == Purpose::Signal => self.cancel(letter, id),
+            Some(Phase::Startable { .. }) if purpose == Purpose::Signal => self.cancel(letter, id),
             // Only the supervisor touches the letters of a live job; recovery deals with those of a dead one.
             Some(_) => Ok(()),
             None if self.finished.contains(id) => self.refuse_late_letter(id, letter),

@@ -13,6 +13,7 @@ mod lanes;
 mod letters;
 mod plan;
 pub mod process;
+mod readable;
 mod recovery;
 mod report;
 mod stop;

@@ -86,10 +86,7 @@ pub fn signal(identity: ProcessIdentity, signal: Signal) -> rustix::io::Result<(
 #[must_use]
 pub fn table() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(Process::find)
-        .collect()
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter_map(Process::find).collect()
 }
 
 /// Of a process table: what descends from the given processes, and they themselves only if `with_roots`. Processes that

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::daemon::{Daemon, Event, Phase, Waiting, readable};
+use super::daemon::{Daemon, Event, Phase};
 use super::supervise::conclude;
-use super::{process, stop, supervisor};
+use super::{process, readable, stop, supervisor};
 use crate::spool::error::{Error, Result};
 use crate::spool::job::{Job, LockedJob};
 use crate::spool::log::{Exit, LogReader, RecordKind};
@@ -36,7 +36,7 @@ impl Daemon {
         let Some(job) = LockedJob::try_lock(&self.spool, id)? else { return self.adopt(id) };
         job.remove_leftovers()?;
         let status = job.status();
-        let never_executed = matches!(&status, Ok(None) | Ok(Some(Status { state: State::Starting, .. })));
+        let never_executed = matches!(&status, Ok(None | Some(Status { state: State::Starting, .. })));
         if never_executed && let Some(Phase::Led { last_words }) = before {
             let words = last_words.map(supervisor::read_last_words).unwrap_or_default();
             self.count_failed_start(id, &words);
@@ -52,7 +52,7 @@ impl Daemon {
             Ok(Some(status)) if status.state.is_final() => self.tidy(&job, &status),
             _ if never_executed => self.make_startable(&job, &documents?),
             status => {
-                self.stop_what_is_left(job, status.ok().flatten());
+                self.stop_what_is_left(job, status.ok().flatten().as_ref());
                 Ok(())
             }
         }
@@ -75,7 +75,7 @@ impl Daemon {
         self.jobs.insert(id, Phase::Led { last_words: None });
         self.events.spawn(async move {
             // If it cannot be waited for, the lock says whether it lives.
-            let _ = readable(end).await;
+            let _ = readable::wait(end).await;
             Event::LeaderEnded(id)
         });
         Ok(())
@@ -84,9 +84,9 @@ impl Daemon {
     fn hold_slot(&mut self, id: JobId, plan: Option<&Plan>, status: Option<&Status>) {
         match (plan, status) {
             (Some(Plan { lane, slot: Some(slot), user, .. }), _) => self.lanes.assign(lane, *slot, id, user),
-            (Some(_), _) => {}
             (None, Some(status)) => self.lanes.block(&status.lane, id),
-            (None, None) => {}
+            // Claimed only to be cancelled; or damage that is reported where it is met.
+            (Some(_) | None, _) => {}
         }
     }
 
@@ -121,26 +121,25 @@ impl Daemon {
             let request = job.request()?;
             job.write_status(&blank_status(&request.job_type, plan, request.submitted_at))?;
         }
-        let waiting = Waiting { lane: plan.lane.clone(), user: plan.user.clone() };
-        self.lanes.release(job.id());
-        self.jobs.insert(job.id(), Phase::Startable(waiting));
+        self.hold_slot(job.id(), Some(plan), None);
+        self.jobs.insert(job.id(), Phase::Startable { lane: plan.lane.clone() });
         Ok(())
     }
 
     /// The supervisor died after the start: nothing may be left of the job before its lane is used again.
-    fn stop_what_is_left(&mut self, job: LockedJob, status: Option<Status>) {
+    fn stop_what_is_left(&mut self, job: LockedJob, status: Option<&Status>) {
         let id = job.id();
         let plan = job.plan().ok();
-        let marker = status.as_ref().and_then(|status| status.marker.clone());
+        let marker = status.and_then(|status| status.marker.clone());
         let Some(marker) = marker.or_else(|| plan.as_ref().map(|plan| plan.marker.clone())) else {
             let damage = "neither status.json nor plan.json can be read, so what belongs to the job cannot be known; \
                           stop it by hand, then write a final status.json or remove the directory";
             return self.note_problem(&format!("jobs/{id}"), Err(Error::invalid(job.directory(), damage)));
         };
-        self.hold_slot(id, plan.as_ref(), status.as_ref());
+        self.hold_slot(id, plan.as_ref(), status);
         warn!(job = %id, "its supervisor died; stopping what belongs to it");
         self.jobs.insert(id, Phase::BeingStopped);
-        let leader = status.as_ref().filter(|status| status.boot_id == process::boot_id()).and_then(|s| s.process);
+        let leader = status.filter(|status| status.boot_id == process::boot_id()).and_then(|s| s.process);
         let grace = plan.map_or(self.config.runner.stop_grace, |plan| Duration::from_millis(plan.stop_grace_ms));
         self.events.spawn(async move {
             let stopped = stop::stop_everything(&marker, leader, grace).await;
@@ -149,10 +148,10 @@ impl Daemon {
     }
 
     /// Nothing of the job is left: its end is what its `exit` record says, or unknown.
-    pub(super) fn conclude_stopped(&mut self, job: LockedJob, stopped: Result<usize, String>) {
+    pub(super) fn conclude_stopped(&mut self, job: &LockedJob, stopped: Result<usize, String>) {
         let id = job.id();
         let concluded = match stopped {
-            Ok(count) => self.write_end(&job, count),
+            Ok(count) => self.write_end(job, count),
             Err(reason) => Err(Error::invalid(job.directory(), reason)),
         };
         if concluded.is_err() {
@@ -162,12 +161,11 @@ impl Daemon {
     }
 
     fn write_end(&mut self, job: &LockedJob, stopped: usize) -> Result<()> {
-        let mut status = match job.status() {
-            Ok(Some(status)) => status,
-            _ => {
-                let request = job.request()?;
-                blank_status(&request.job_type, &job.plan()?, request.submitted_at)
-            }
+        let mut status = if let Ok(Some(status)) = job.status() {
+            status
+        } else {
+            let request = job.request()?;
+            blank_status(&request.job_type, &job.plan()?, request.submitted_at)
         };
         let (exit, signal) = last_words(job)?;
         let mut log = job.log_writer()?;

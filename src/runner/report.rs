@@ -64,12 +64,12 @@ impl Daemon {
             state.holders = self.holders(lane);
         }
         let startable = self.jobs.iter().filter_map(|(id, phase)| match phase {
-            Phase::Startable(waiting) => Some((id, waiting)),
+            Phase::Startable { lane } => Some((id, lane)),
             _ => None,
         });
-        for (id, waiting) in startable.chain(&self.waiting) {
-            let state = lanes.entry(waiting.lane.clone()).or_default();
-            let reason = self.why(&waiting.lane, state, paused.as_deref());
+        for (id, lane) in startable.chain(&self.waiting) {
+            let state = lanes.entry(lane.clone()).or_default();
+            let reason = self.why(lane, state, paused.as_deref());
             state.waiting.insert(*id, reason);
         }
         RunnerState {
@@ -88,7 +88,10 @@ impl Daemon {
     }
 
     fn holders(&self, lane: &str) -> Vec<Holder> {
-        self.lanes.holders(lane).map(|(slot, holder)| Holder { slot, job: holder.id, user: holder.user.clone() }).collect()
+        self.lanes
+            .holders(lane)
+            .map(|(slot, holder)| Holder { slot, job: holder.id, user: holder.user.clone() })
+            .collect()
     }
 
     /// Why the next job of a lane waits, in words.

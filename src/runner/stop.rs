@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::daemon::readable;
-use super::process;
+use super::{process, readable};
 use crate::spool::status::ProcessIdentity;
 
 /// Between two passes at most, while nothing is seen to end.
@@ -19,11 +18,7 @@ const BREATH: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// A process may not be signalled: a text for people.
-pub async fn stop_everything(
-    marker: &str,
-    leader: Option<ProcessIdentity>,
-    grace: Duration,
-) -> Result<usize, String> {
+pub async fn stop_everything(marker: &str, leader: Option<ProcessIdentity>, grace: Duration) -> Result<usize, String> {
     let kill_at = Instant::now() + grace;
     let mut seen = BTreeSet::new();
     let mut quiet_passes = 0;
@@ -47,7 +42,7 @@ pub async fn stop_everything(
         }
         let patience = if kill { PASS } else { PASS.min(kill_at.saturating_duration_since(Instant::now())) };
         if let Some(first) = found.first().and_then(|process| process::open(*process)) {
-            let _ = tokio::time::timeout(patience, readable(first)).await;
+            let _ = tokio::time::timeout(patience, readable::wait(first)).await;
         }
     }
     Ok(seen.len())

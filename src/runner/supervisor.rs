@@ -60,6 +60,7 @@ pub fn start(
         command.pre_exec(move || passed_on.iter().try_for_each(|number| keep_open(*number)));
     }
     let child = command.spawn().map_err(wrap)?;
+    drop((job, slot));
     let identity = i32::try_from(child.id()).ok().and_then(process::identity);
     Ok(Supervisor { child, end: identity.and_then(process::open), last_words })
 }

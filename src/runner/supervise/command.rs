@@ -56,7 +56,8 @@ pub fn execute(plan: &Plan, key: &IoKey) -> Result<Running, String> {
     unsafe {
         command.pre_exec(move || become_command(umask, &image));
     }
-    let child = command.spawn().map_err(|error| format!("cannot execute {}: {}", program.display(), explain(&error)))?;
+    let child =
+        command.spawn().map_err(|error| format!("cannot execute {}: {}", program.display(), explain(&error)))?;
     let pid = i32::try_from(child.id()).map_err(|_| "the system gave an impossible process number")?;
     Ok(Running { pid, stdin: stdin_write, output: File::from(output_read) })
 }

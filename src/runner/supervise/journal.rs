@@ -48,6 +48,8 @@ pub struct Journal {
     stopped: Option<String>,
     /// Letters that could not be read and were complained of.
     unreadable: BTreeSet<OsString>,
+    /// Signals that were delivered, in case their letters cannot be removed.
+    acted_on: BTreeSet<OsString>,
     full: bool,
 }
 
@@ -69,6 +71,7 @@ impl Journal {
             not_before: Instant::now(),
             stopped: None,
             unreadable: BTreeSet::new(),
+            acted_on: BTreeSet::new(),
             full: false,
         })
     }
@@ -236,11 +239,11 @@ impl Journal {
         for letter in letters {
             match letter.recipient {
                 Recipient::Job(_, Purpose::Signal) => signals.extend(self.read_signal(letter)),
-                Recipient::Job(_, Purpose::Response(number)) if !self.prompts.is_delivered(number) => {
-                    // A signal that came with the answer closes the prompt first: it was asked to stop.
-                    if signals.is_empty() {
-                        self.read_answer(&letter, number, input);
-                    }
+                // A signal that lies beside the answer closes the prompt first: somebody wants the job to stop.
+                Recipient::Job(_, Purpose::Response(number))
+                    if signals.is_empty() && !self.prompts.is_delivered(number) =>
+                {
+                    self.read_answer(&letter, number, input);
                 }
                 _ => {}
             }
@@ -255,6 +258,9 @@ impl Journal {
     }
 
     fn read_signal(&mut self, letter: Letter) -> Option<(Letter, SignalRequest)> {
+        if self.acted_on.contains(&letter.name) {
+            return None;
+        }
         match inbox::read::<SignalRequest>(&self.spool, &letter, &self.plan.trusted_submitters) {
             Ok(Reading::Valid(request)) => return Some((letter, request)),
             Ok(Reading::Refused { user, reason }) => self.refuse(&letter, &format!("signal of {user}"), &reason),
@@ -294,10 +300,7 @@ impl Journal {
 
     /// Records a signal before it is delivered, and closes the prompt that it overtakes.
     pub fn record_signal(&mut self, request: &SignalRequest, now: Instant) {
-        self.log.record(&RecordKind::Signal {
-            user: request.user.clone(),
-            signal: request.signal.word().to_owned(),
-        });
+        self.log.record(&RecordKind::Signal { user: request.user.clone(), signal: request.signal.word().to_owned() });
         self.stop(format!("{} by {}", request.signal.done(), request.user), now);
     }
 
@@ -310,9 +313,10 @@ impl Journal {
     }
 
     /// A signal was acted on: its record is made durable, then its letter is removed.
-    pub fn signal_delivered(&mut self, letter: &Letter) {
+    pub fn signal_delivered(&mut self, letter: Letter) {
         self.sync();
-        self.remove(letter);
+        self.remove(&letter);
+        self.acted_on.insert(letter.name);
     }
 
     /// Asks again what a signal closed, if the job has not asked anything since.
@@ -428,4 +432,3 @@ impl Sink for Journal {
         }
     }
 }
-

@@ -19,7 +19,7 @@ use super::stdin::JobInput;
 use crate::protocol::Decoder;
 use crate::runner::hints::Hints;
 use crate::runner::process;
-use crate::spool::inbox::JobSignal;
+use crate::spool::inbox::{JobSignal, SignalRequest};
 use crate::spool::log::Exit;
 use crate::spool::status::ProcessIdentity;
 
@@ -29,7 +29,6 @@ const READ_AT_ONCE: usize = 256 * 1024;
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// A running command and what it takes to lead it.
-#[derive(Debug)]
 pub struct Leader {
     journal: Journal,
     hints: Hints,
@@ -175,14 +174,21 @@ impl Leader {
     fn read_letters(&mut self) {
         let now = Instant::now();
         self.rescan_at = now + self.hints.rescan(Duration::from_millis(self.journal.plan().rescan_ms));
-        for (letter, request) in self.journal.read_inbox(&mut self.input) {
-            if self.ended.is_none() {
-                self.journal.record_signal(&request, now);
-                self.deliver(request.signal);
-            } else {
-                self.journal.note(format!("{} by {} came after the end", request.signal.word(), request.user));
+        loop {
+            let signals = self.journal.read_inbox(&mut self.input);
+            if signals.is_empty() {
+                return;
             }
-            self.journal.signal_delivered(&letter);
+            for (letter, request) in signals {
+                if self.ended.is_none() {
+                    self.journal.record_signal(&request, now);
+                    self.deliver(request.signal);
+                } else {
+                    let SignalRequest { user, signal } = request;
+                    self.journal.note(format!("{} of {user} refused: the command had ended", signal.word()));
+                }
+                self.journal.signal_delivered(letter);
+            }
         }
     }
 

@@ -77,7 +77,7 @@ pub fn run(spool: &Spool, id: JobId, inherited: Inherited) -> Result<()> {
     let stop = first_signal(spool, id, &plan)?;
     let mut journal = Journal::open(spool, job, plan, status)?;
     match stop {
-        Some((letter, request)) => cancel(&mut journal, &letter, &request),
+        Some((letter, request)) => cancel(&mut journal, letter, &request),
         // The signal for which it was claimed is gone; the runner starts it when its lane has room.
         None if slot.is_none() => Ok(()),
         None => start(journal, hints),
@@ -112,7 +112,7 @@ fn first_signal(spool: &Spool, id: JobId, plan: &Plan) -> Result<Option<(Letter,
     Ok(None)
 }
 
-fn cancel(journal: &mut Journal, letter: &Letter, request: &SignalRequest) -> Result<()> {
+fn cancel(journal: &mut Journal, letter: Letter, request: &SignalRequest) -> Result<()> {
     journal.record_signal(request, std::time::Instant::now());
     journal.finish_unstarted(State::Cancelled, format!("cancelled by {} before it started", request.user))?;
     journal.commit_unstarted()?;
