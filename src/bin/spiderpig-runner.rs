@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::{AsFd as _, RawFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -79,7 +79,8 @@ fn supervise(spool: &Path, id: JobId, job_lock: RawFd, slot_lock: Option<RawFd>)
 
 fn daemon(config: Option<PathBuf>, spool: Option<PathBuf>) -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let color = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr).init();
     let config = match load(config, spool) {
         Ok(config) => config,
         Err(error) => return complain(&error, USAGE),
