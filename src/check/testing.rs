@@ -37,7 +37,7 @@ impl Scene {
         crate::spool::atomic::set_mode(directory.path(), 0o755).unwrap();
         let spool = Spool::lay_out(&directory.path().join("spool")).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
-        sequence::raise(&spool, &runner, 7).unwrap();
+        sequence::raise(&spool, &runner, 7, 0).unwrap();
         let owner = Owner::of(&spool.root().metadata().unwrap()).to_string();
         let mut scene = Self { _directory: directory, spool, config: parse(CONFIG), owner };
         scene.config.spool = scene.spool.root().to_owned();

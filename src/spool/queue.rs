@@ -190,7 +190,7 @@ mod tests {
     fn spool() -> (tempfile::TempDir, Spool) {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
-        sequence::raise(&spool, &RunnerLock::take(&spool).unwrap(), 0).unwrap();
+        sequence::raise(&spool, &RunnerLock::take(&spool).unwrap(), 0, 0).unwrap();
         (directory, spool)
     }
 
