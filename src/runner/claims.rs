@@ -97,19 +97,26 @@ impl Daemon {
             if busy.contains(&lane) {
                 continue;
             }
-            match self.lanes.take(&self.spool, &self.config, &lane, id) {
-                Ok(Slot::Free(slot)) => {
-                    let started = self.claim_or_start(id, Some(slot));
-                    self.note_problem(&format!("job {id}"), started);
+            let taken = match self.lanes.take(&self.spool, &self.config, &lane, id) {
+                Ok(taken) => taken,
+                Err(error) => {
+                    self.note_problem(&format!("lane {lane}"), Err(error));
+                    busy.insert(lane);
+                    continue;
                 }
-                Ok(Slot::Busy) => drop(busy.insert(lane)),
-                Ok(Slot::HeldByStranger) => {
+            };
+            self.note_problem(&format!("lane {lane}"), Ok(()));
+            match taken {
+                Slot::Free(slot) => {
+                    let about =
+                        if self.jobs.contains_key(&id) { format!("jobs/{id}") } else { format!("queue/{id}.json") };
+                    let started = self.claim_or_start(id, Some(slot));
+                    self.note_problem(&about, started);
+                }
+                Slot::Busy => drop(busy.insert(lane)),
+                Slot::HeldByStranger => {
                     self.impatient = true;
                     busy.insert(lane);
-                }
-                Err(error) => {
-                    busy.insert(lane.clone());
-                    self.note_problem(&format!("lanes/{lane}"), Err(error));
                 }
             }
         }

@@ -199,6 +199,7 @@ impl Daemon {
             let cleaned = self.clean_incoming();
             self.note_problem("incoming", cleaned);
         }
+        self.forget_problems_of_the_gone();
         self.look_at_unknown_leaders();
         let looked = self.look_at_queue();
         self.note_problem("queue", looked);
@@ -266,7 +267,15 @@ impl Daemon {
         }
     }
 
-    /// Keeps a problem for people as long as it lasts; it is told once.
+    /// What was wrong with a file is over when the file is gone.
+    fn forget_problems_of_the_gone(&mut self) {
+        let root = self.spool.root();
+        let is_there = |about: &str| root.join(about).symlink_metadata().is_ok();
+        self.problems.retain(|about, _| !about.contains('/') || is_there(about));
+    }
+
+    /// Keeps a problem for people as long as it lasts; it is told once. What it is about is a path in the spool, or a
+    /// word.
     pub(super) fn note_problem(&mut self, about: &str, result: Result<()>) {
         match result {
             Ok(()) => drop(self.problems.remove(about)),
