@@ -4,4 +4,5 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod jobs;
+mod recovery;
 mod support;
