@@ -1,29 +1,86 @@
 //! What the tests of this module share: an [`App`], a client that writes bytes and reads responses, and the log.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
+use super::mirror::Mirror;
+use crate::config::Config;
+use crate::spool::lock::RunnerLock;
+use crate::spool::{Spool, sequence};
 
 /// How long a test waits for anything before it fails.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// An app for a loopback listener, whose limits are beyond every test.
-pub fn app() -> App {
-    App {
-        public_url: "http://spiderpig.test:8000".parse().unwrap(),
-        listener_is_loopback: true,
-        user: "tester".into(),
-        limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
-        shutdown: CancellationToken::new(),
+/// The job types that the tests know.
+const CONFIG: &str = r#"
+[auth]
+mode = "none"
+[job_types.greet]
+command = ["greet", "{name}", "{key}"]
+[[job_types.greet.params]]
+name = "name"
+kind = "string"
+required = true
+[[job_types.greet.params]]
+name = "key"
+kind = "string"
+sensitive = true
+[job_types.other]
+command = ["true"]
+lane = "other"
+"#;
+
+/// A spool of its own for one test, which goes when this is dropped.
+pub struct Bench {
+    pub spool: Spool,
+    pub runner: RunnerLock,
+    _directory: tempfile::TempDir,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let runner = RunnerLock::take(&spool).unwrap();
+        sequence::raise(&spool, &runner, 0).unwrap();
+        Self { spool, runner, _directory: directory }
     }
+
+    /// An app for a loopback listener, whose limits are beyond every test. Its mirror is told of changes.
+    pub fn app(&self) -> App {
+        App {
+            config: Config::parse("test.toml".as_ref(), CONFIG).unwrap(),
+            spool: self.spool.clone(),
+            mirror: Mirror::start(self.spool.clone(), true).unwrap(),
+            public_url: "http://spiderpig.test:8000".parse().unwrap(),
+            listener_is_loopback: true,
+            user: "tester".into(),
+            limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
+            shutdown: CancellationToken::new(),
+        }
+    }
+
+    /// Serves an app until its shutdown or the end of the test.
+    pub async fn serve(app: App) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(super::server::serve(listener, Arc::new(app)));
+        address
+    }
+}
+
+/// An app for tests that do not look into the spool: it is gone.
+pub fn app() -> App {
+    Bench::new().app()
 }
 
 /// Waits for a future, but not for ever.
