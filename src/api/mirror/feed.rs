@@ -40,9 +40,20 @@ impl Feed {
         if watch {
             feed.start_watch();
         }
-        feed.look_everywhere()?;
-        let root = feed.spool.root().to_owned();
-        let thread = std::thread::Builder::new().name("mirror".into()).spawn(move || feed.run());
+        feed.begin()
+    }
+
+    /// A feed that believes to be told of everything and is told of nothing.
+    #[cfg(test)]
+    pub(super) fn start_deaf(shared: Arc<Shared>, spool: Spool) -> Result<()> {
+        let watch = Some(Watch::new(|_| {})?);
+        Self { shared, spool, watch, watched: HashSet::new(), history: Cursor::default() }.begin()
+    }
+
+    fn begin(mut self) -> Result<()> {
+        self.look_everywhere()?;
+        let root = self.spool.root().to_owned();
+        let thread = std::thread::Builder::new().name("mirror".into()).spawn(move || self.run());
         thread.map(drop).map_err(|error| Error::io("start a thread for", &root, error))
     }
 

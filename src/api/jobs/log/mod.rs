@@ -1,5 +1,7 @@
 //! A job's log as a stream that follows it to its end.
 
+#[cfg(test)]
+mod tests;
 mod transcript;
 
 use std::path::PathBuf;

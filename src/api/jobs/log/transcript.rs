@@ -218,3 +218,6 @@ impl Transcript {
 fn inside(json: &RawValue) -> Option<&str> {
     json.get().strip_prefix('"')?.strip_suffix('"')
 }
+
+#[cfg(test)]
+mod tests;
