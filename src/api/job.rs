@@ -27,7 +27,7 @@ const UNKNOWN: &str = "unknown";
 pub struct Job<'a> {
     id: JobId,
     #[serde(rename = "type")]
-    job_type: &'a str,
+    kind: &'a str,
     user: &'a str,
     /// The argument vector as a JSON string.
     #[serde(serialize_with = "as_json_string")]
@@ -120,7 +120,7 @@ impl<'a> Job<'a> {
         let job_type = config.job_type(&status.job_type);
         Self {
             id: status.id,
-            job_type: &status.job_type,
+            kind: &status.job_type,
             user: &status.user,
             command: Cow::Borrowed(&status.command),
             times: Times::new(status.queued_at, status.started_at, status.finished_at).complete(status.state),
@@ -144,7 +144,7 @@ impl<'a> Job<'a> {
     pub fn finished(line: &'a HistoryLine) -> Self {
         Self {
             id: line.id,
-            job_type: &line.job_type,
+            kind: &line.job_type,
             user: &line.user,
             command: Cow::Borrowed(&line.command),
             times: Times::new(line.queued_at, line.started_at, line.finished_at).complete(line.state),
@@ -189,10 +189,10 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn bare(id: JobId, job_type: &'a str, user: &'a str, state: State) -> Self {
+    fn bare(id: JobId, kind: &'a str, user: &'a str, state: State) -> Self {
         Self {
             id,
-            job_type,
+            kind,
             user,
             command: Cow::default(),
             times: Times::default(),

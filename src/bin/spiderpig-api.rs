@@ -1,5 +1,6 @@
 //! The HTTP front: arguments, environment, signals and exit codes. Everything else is in the library.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,7 +23,7 @@ const USAGE: u8 = 2;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The configuration file [default: $SPIDERPIG_CONFIG, or /etc/spiderpig/spiderpig.toml]
+    /// The configuration file; without it the one that `SPIDERPIG_CONFIG` names, or /etc/spiderpig/spiderpig.toml
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The spool directory, instead of the configured one
@@ -36,7 +37,8 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr).init();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, message }) => {
@@ -86,7 +88,7 @@ fn configuration(arguments: Arguments) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// The first signal asks for an orderly end; the kernel is not asked to let a second one kill.
+/// Either signal asks for an orderly end, which comes within a second; a second one changes nothing.
 fn stop_on_signals(shutdown: &CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -16,7 +16,7 @@ use crate::api::response::{self, Response};
 use crate::spool::JobId;
 
 #[derive(Serialize)]
-struct Status<'a> {
+struct Banner<'a> {
     status: String,
     job: Option<Shown<'a>>,
     pending_interaction: Option<Interaction<'a>>,
@@ -39,7 +39,7 @@ pub async fn status(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
         Some((id, ..)) => format!("Running job {id}"),
     };
     let job = foremost.map(|(_, entry, _)| Show::new(&view, &app.config).job(entry));
-    response::json(StatusCode::OK, &Status { status, job, pending_interaction })
+    response::json(StatusCode::OK, &Banner { status, job, pending_interaction })
 }
 
 /// Of several jobs the oldest that waits for an answer, else the oldest.

@@ -19,8 +19,8 @@ use super::{Shared, runner_is_up};
 
 /// Between two looks at everything while the kernel tells of changes: for what it did not tell.
 const FULL_LOOK: Duration = Duration::from_secs(30);
-/// The same while it does not.
-const FULL_LOOK_UNTOLD: Duration = Duration::from_secs(1);
+/// The same while it does not. Tests have less patience.
+const FULL_LOOK_UNTOLD: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
 
 /// Looks at the spool and puts what it finds into the view. There is one for each mirror.
 pub struct Feed {
@@ -69,6 +69,8 @@ impl Feed {
                 full_look = Instant::now() + self.patience();
             } else {
                 self.look_at(&todo);
+                // A look can be the one at which the watch is lost.
+                full_look = full_look.min(Instant::now() + self.patience());
             }
         }
     }

@@ -72,6 +72,7 @@ impl Mirror {
 
     /// Asks the kernel whether a runner lives, which no event tells, and notes it in the view. It reads two small files
     /// that are not on a disk.
+    #[must_use]
     pub fn ask_for_runner(&self) -> bool {
         let up = runner_is_up(&self.spool);
         self.shared.view_mut().runner.up = up;
