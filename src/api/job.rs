@@ -80,7 +80,7 @@ pub struct Wait<'a> {
 }
 
 /// An open prompt, as clients see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Interaction<'a> {
     id: u64,
     job_id: JobId,

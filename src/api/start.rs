@@ -105,3 +105,52 @@ async fn open(config: &Config) -> Result<(Spool, Mirror), StartError> {
     };
     Ok(blocking::run(open).await.map_err(|_| StartError::Panicked)??)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{Bench, soon};
+
+    fn config(auth: &str, listen: &str, bench: &Bench) -> Config {
+        let text = format!("[auth]\nmode = \"{auth}\"");
+        let mut config = Config::parse("test.toml".as_ref(), &text).unwrap();
+        config.spool = bench.spool.root().to_owned();
+        config.api.listen = listen.parse().unwrap();
+        config
+    }
+
+    async fn refusal(config: Config) -> StartError {
+        soon(run(config, CancellationToken::new())).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn what_this_version_cannot_do_is_refused_by_name() {
+        let bench = Bench::new();
+        for (auth, listen, expected) in [
+            ("none", "0.0.0.0:0", "open to other machines"),
+            ("local", "127.0.0.1:0", "mode = \"none\""),
+            ("none", "unix:/run/api.sock", "unix:/run/api.sock"),
+        ] {
+            let error = refusal(config(auth, listen, &bench)).await;
+            assert!(error.is_configuration() && error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_no_spool_is_refused_with_what_to_do() {
+        let bench = Bench::new();
+        let mut config = config("none", "127.0.0.1:0", &bench);
+        config.spool.push("queue");
+        let error = refusal(config).await;
+        assert!(!error.is_configuration() && error.to_string().contains("start spiderpig-runner"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_ends_it() {
+        let bench = Bench::new();
+        let shutdown = CancellationToken::new();
+        let service = tokio::spawn(run(config("none", "127.0.0.1:0", &bench), shutdown.clone()));
+        shutdown.cancel();
+        soon(service).await.unwrap().unwrap();
+    }
+}

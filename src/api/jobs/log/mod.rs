@@ -150,5 +150,5 @@ impl Stream {
 
 async fn tell_chunk(mut log: Log) -> Result<(bool, Log), ApiError> {
     let (told, log) = blocking::run(move || (log.tell_chunk(), log)).await?;
-    Ok((told?, log))
+    Ok((told.map_err(ApiError::internal)?, log))
 }
