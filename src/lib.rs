@@ -3,6 +3,7 @@
 //! The library prints nothing and reads no environment; the two binaries in `src/bin` do both.
 
 pub mod api;
+pub mod check;
 pub mod config;
 pub mod protocol;
 pub mod runner;

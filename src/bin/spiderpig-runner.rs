@@ -1,3 +1,194 @@
-//! The runner binary.
+//! `spiderpig-runner`: claims jobs from the spool and leads them. Arguments and wiring only.
 
-fn main() {}
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::{AsFd as _, RawFd};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use spiderpig::check;
+use spiderpig::config::{self, Config};
+use spiderpig::runner::job_script::{self, JobCommand, Streams};
+use spiderpig::runner::supervise::{self, Inherited};
+use spiderpig::runner::{AccountEnvironment, Daemon};
+use spiderpig::spool::{JobId, Spool, fault};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// The search path of jobs where the runner itself has none.
+const DEFAULT_SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Something went wrong.
+const FAILURE: u8 = 1;
+/// The configuration or the arguments are wrong.
+const USAGE: u8 = 2;
+
+/// Claims jobs from the spool and leads them. Without a subcommand: runs the daemon.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    /// The configuration file [default: the one that `SPIDERPIG_CONFIG` names, else /etc/spiderpig/spiderpig.toml].
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The spool directory, instead of the configured one.
+    #[arg(long, value_name = "DIR", global = true)]
+    spool: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Verifies the configuration and the spool, and names the fix for each finding. Changes nothing.
+    Check {
+        /// Accept any kind of filesystem: you know that locks work on it.
+        #[arg(long)]
+        any_filesystem: bool,
+    },
+    /// For job scripts: asks people, and reports status and progress.
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// Leads one job. Started by the daemon only.
+    #[command(hide = true)]
+    Supervise {
+        /// The job's number.
+        id: JobId,
+        /// The descriptor of the job's lock.
+        #[arg(long)]
+        job_lock: RawFd,
+        /// The descriptor of the lock of its lane's slot.
+        #[arg(long)]
+        slot_lock: Option<RawFd>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Some(Command::Job(command)) => job(&command),
+        Some(Command::Supervise { id, job_lock, slot_lock }) => {
+            plan_faults("supervise");
+            // Without a spool there is nothing to lead; the daemon always names it.
+            let spool = arguments.spool.unwrap_or_default();
+            outcome(supervise(&spool, id, job_lock, slot_lock))
+        }
+        Some(Command::Check { any_filesystem }) => check(arguments.config, arguments.spool, any_filesystem),
+        None => daemon(arguments.config, arguments.spool),
+    }
+}
+
+fn supervise(spool: &Path, id: JobId, job_lock: RawFd, slot_lock: Option<RawFd>) -> spiderpig::spool::Result<()> {
+    // First of all: the numbers name the locks only until something else is opened.
+    let inherited = Inherited::take(job_lock, slot_lock)?;
+    supervise::run(&Spool::open(spool)?, id, inherited)
+}
+
+fn daemon(config: Option<PathBuf>, spool: Option<PathBuf>) -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let color = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr).init();
+    let config = match load(config, spool) {
+        Ok(config) => config,
+        Err(error) => return complain(&error, USAGE),
+    };
+    plan_faults("runner");
+    let language = std::env::var("LANG").ok();
+    let account = AccountEnvironment::new(&search_path(), language.as_deref());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => outcome(runtime.block_on(run(config, account))),
+        Err(error) => complain(&error, FAILURE),
+    }
+}
+
+async fn run(config: Config, account: AccountEnvironment) -> Result<(), Box<dyn std::error::Error>> {
+    let shutdown = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Daemon::new(config, account, supervisor_environment())?.run(shutdown).await?;
+    Ok(())
+}
+
+fn load(config: Option<PathBuf>, spool: Option<PathBuf>) -> Result<Config, Box<dyn std::error::Error>> {
+    let mut config = Config::load(&config::choose_path(config, std::env::var_os("SPIDERPIG_CONFIG")))?;
+    if let Some(spool) = spool {
+        config.spool = std::path::absolute(spool)?;
+    }
+    Ok(config)
+}
+
+fn check(config: Option<PathBuf>, spool: Option<PathBuf>, any_filesystem: bool) -> ExitCode {
+    let config = match load(config, spool) {
+        Ok(config) => config,
+        Err(error) => return complain(&error, USAGE),
+    };
+    let search_path = search_path();
+    let findings = check::check(&config, check::Options { search_path: &search_path, any_filesystem });
+    let mut output = std::io::stdout().lock();
+    let told = findings.iter().try_for_each(|finding| writeln!(output, "{finding}"));
+    match (told, findings.len()) {
+        (Err(error), _) => complain(&error, FAILURE),
+        (Ok(()), 0) => outcome(writeln!(output, "no findings: the configuration and the spool are in order")),
+        (Ok(()), count) => complain(&format!("{count} to be looked at"), FAILURE),
+    }
+}
+
+/// The search path that jobs get.
+fn search_path() -> String {
+    std::env::var("PATH").unwrap_or_else(|_| DEFAULT_SEARCH_PATH.to_owned())
+}
+
+fn job(command: &JobCommand) -> ExitCode {
+    let key = std::env::var("SPIDERPIG_IO_KEY").ok().filter(|key| !key.is_empty());
+    // The library's own handle would read ahead, and take the answer to the next helper's question.
+    let mut input = match std::io::stdin().as_fd().try_clone_to_owned() {
+        Ok(descriptor) => File::from(descriptor),
+        Err(error) => return complain(&error, FAILURE),
+    };
+    let (mut answer, mut messages) = (std::io::stdout(), std::io::stderr());
+    let mut streams = Streams { input: &mut input, answer: &mut answer, messages: &mut messages };
+    outcome(job_script::run(command, key.as_deref(), &mut streams))
+}
+
+fn outcome<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error, FAILURE),
+    }
+}
+
+fn complain(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    // If nobody can be told, the exit code still tells.
+    let _ = writeln!(std::io::stderr(), "spiderpig-runner: {error}");
+    ExitCode::from(code)
+}
+
+/// Variable by which tests make the writes of a process fail, as `runner=7:die` or `supervise=3:fail`.
+const FAULT_VARIABLE: &str = "SPIDERPIG_FAULT";
+
+/// Lets a debug build break on demand; a release build never does.
+fn plan_faults(role: &str) {
+    if cfg!(debug_assertions)
+        && let Ok(text) = std::env::var(FAULT_VARIABLE)
+        && let Some((whose, plan)) = text.split_once('=')
+        && whose == role
+        && let Ok(plan) = plan.parse()
+    {
+        fault::install(plan);
+    }
+}
+
+/// What supervisors find in their environment: nothing, but in debug builds the faults they are to have.
+fn supervisor_environment() -> Vec<(OsString, OsString)> {
+    let fault = std::env::var_os(FAULT_VARIABLE).filter(|_| cfg!(debug_assertions));
+    fault.map(|plan| (FAULT_VARIABLE.into(), plan)).into_iter().collect()
+}

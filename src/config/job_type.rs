@@ -117,6 +117,12 @@ impl JobType {
         })
     }
 
+    /// The program that is executed: a path, or a name that is looked up in `PATH`.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        self.command.program()
+    }
+
     /// The parameter of this name, if it is declared.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&Param> {

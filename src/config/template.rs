@@ -64,10 +64,15 @@ impl Template {
         let program = items.first().ok_or_else(|| node.fault("is empty; the first element is the program to run"))?;
         let parts = items.iter().map(|item| Part::read(item, params)).collect::<Result<Vec<_>, _>>()?;
         // Who starts a job chooses among declared programs, never a program.
-        if !parts.first().is_some_and(Part::is_program) {
+        if parts.first().and_then(Part::program).is_none() {
             return Err(program.fault("is the program to run, and must be a string without placeholders"));
         }
         Ok(Self { parts })
+    }
+
+    /// The program that is executed, which [`Template::read`] has seen to be there.
+    pub(super) fn program(&self) -> &str {
+        self.parts.first().and_then(Part::program).unwrap_or_default()
     }
 
     /// The parameters whose values are joined, with what joins them.
@@ -114,9 +119,13 @@ impl Part {
         Ok(Self::Group { switch, arguments })
     }
 
-    fn is_program(&self) -> bool {
-        let Self::Argument(Argument::Pieces(pieces)) = self else { return false };
-        matches!(&pieces[..], [Piece::Literal(name)] if !name.is_empty())
+    /// The name of a program, if this is one: a literal that is not empty.
+    fn program(&self) -> Option<&str> {
+        let Self::Argument(Argument::Pieces(pieces)) = self else { return None };
+        match &pieces[..] {
+            [Piece::Literal(name)] if !name.is_empty() => Some(name),
+            _ => None,
+        }
     }
 }
 

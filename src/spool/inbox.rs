@@ -153,6 +153,14 @@ impl Letter {
         spool.inbox().join(&self.name)
     }
 
+    /// How long ago it was put there or changed, in seconds; `None` if it is gone.
+    #[must_use]
+    pub fn age(&self, spool: &Spool) -> Option<i64> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = std::fs::symlink_metadata(self.path(spool)).ok()?;
+        Some(super::queue::age_in_seconds(metadata.ctime()))
+    }
+
     /// Removes it, because it was dealt with.
     ///
     /// # Errors

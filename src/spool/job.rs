@@ -164,6 +164,14 @@ impl LockedJob {
         atomic::replace(&self.directory.join("status.json"), &status.to_bytes(), FILE, Durability::Ordered)
     }
 
+    /// Replaces `plan.json` of a job that was not started yet: it may get another slot.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_plan(&self, plan: &Plan) -> Result<()> {
+        atomic::replace(&self.directory.join("plan.json"), &plan.to_bytes(), SECRET_FILE, Durability::Ordered)
+    }
+
     /// **The start group**: makes durable what was claimed and the names that lead to it, in five syncs. After it the
     /// command may be executed, and `queue/N.json` may go.
     ///

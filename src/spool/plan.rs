@@ -27,6 +27,8 @@ pub struct Plan {
     pub arguments: Vec<String>,
     /// The whole environment but for what is drawn or known at the start.
     pub environment: BTreeMap<String, String>,
+    /// Value of `SPIDERPIG_JOB_MARKER` in that environment: by it everything that belongs to the job is known.
+    pub marker: String,
     /// Where the command starts.
     pub working_directory: PathBuf,
     /// The file mode creation mask of the command.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::id::JobId;
+use super::plan::Plan;
 use super::request::json_line;
 use super::time::Time;
 
@@ -161,6 +162,36 @@ impl Status {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         json_line(self)
+    }
+
+    /// The first status of a job that is being claimed.
+    #[must_use]
+    pub fn starting(plan: &Plan, job_type: &str, command: Vec<String>, queued_at: Time) -> Self {
+        Self {
+            version: VERSION,
+            id: plan.id,
+            job_type: job_type.to_owned(),
+            user: plan.user.clone(),
+            lane: plan.lane.clone(),
+            state: State::Starting,
+            queued_at,
+            started_at: None,
+            finished_at: None,
+            command,
+            message: None,
+            progress: None,
+            interaction: None,
+            exit_status: None,
+            signal: None,
+            reason: None,
+            outcome: None,
+            log_records: 0,
+            dropped_bytes: 0,
+            marker: Some(plan.marker.clone()),
+            boot_id: None,
+            process: None,
+            supervisor: None,
+        }
     }
 
     /// Ends the job in this state, now.

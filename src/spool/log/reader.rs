@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use memchr::memchr_iter;
 
 use super::index::{self, Checkpoint};
-use super::record::Record;
+use super::record::{Record, RecordKind};
 use crate::spool::error::{Error, Missing as _, Result};
 use crate::spool::open;
 
@@ -134,6 +134,28 @@ impl LogReader {
             }
         }
         Ok(filled)
+    }
+
+    /// Reads all that is left and parses only records of these types, which are rare: most lines are not looked into.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn for_each_of(&mut self, types: &[&str], mut visit: impl FnMut(RecordKind)) -> Result<()> {
+        let marks: Vec<String> = types.iter().map(|name| format!("\"type\":\"{name}\"")).collect();
+        let finders: Vec<_> = marks.iter().map(|mark| memchr::memmem::Finder::new(mark.as_bytes())).collect();
+        while let Some(lines) = self.read()? {
+            if finders.iter().all(|finder| finder.find(lines).is_none()) {
+                continue;
+            }
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                if finders.iter().any(|finder| finder.find(line).is_some())
+                    && let Ok(record) = serde_json::from_slice::<Record>(line)
+                {
+                    visit(record.kind);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads all that is left and parses it, leaving out lines that are no records.

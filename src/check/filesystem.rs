@@ -1,0 +1,168 @@
+//! The filesystem of the spool: one whose locks and notices can be relied on, with room left.
+
+use std::path::Path;
+
+use super::finding::{Finding, Findings};
+use super::shell::quote;
+
+/// Kinds whose locks may not exclude, and which tell nobody of a change made on another machine.
+const REMOTE: [(u32, &str); 10] = [
+    (0x6969, "NFS"),
+    (0x517B, "SMB"),
+    (0xFF53_4D42, "CIFS"),
+    (0xFE53_4D42, "SMB2"),
+    (0x6573_5546, "FUSE"),
+    (0x0102_1997, "9P"),
+    (0x00C3_6400, "Ceph"),
+    (0x5346_414F, "AFS"),
+    (0x0BD0_0BD0, "Lustre"),
+    (0x0116_1970, "GFS2"),
+];
+
+/// Kinds that are empty after a reboot.
+const VOLATILE: [(u32, &str); 2] = [(0x0102_1994, "tmpfs"), (0x8584_58F6, "ramfs")];
+
+const LEAST_BYTES: u64 = 1 << 30;
+const LEAST_INODES: u64 = 10_000;
+
+/// What the system says of a filesystem.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    kind: u32,
+    read_only: bool,
+    /// In bytes, for others than root.
+    available: u64,
+    /// In bytes.
+    size: u64,
+    free_inodes: u64,
+    /// 0 where inodes are made as needed.
+    inodes: u64,
+}
+
+/// Checks the filesystem that holds the spool.
+pub(super) fn check(root: &Path, any_kind: bool, findings: &mut Findings) {
+    match facts(root) {
+        Ok(facts) => facts.judge(&quote(root), any_kind, findings),
+        Err(error) => findings.add(Finding::new(
+            quote(root),
+            format!("its filesystem cannot be looked at: {error}"),
+            format!("find out why: stat -f {}", quote(root)),
+        )),
+    }
+}
+
+fn facts(root: &Path) -> rustix::io::Result<Facts> {
+    let kind = rustix::fs::statfs(root)?.f_type;
+    let space = rustix::fs::statvfs(root)?;
+    // The width and the sign of the field differ between machines; all magic numbers have 32 bits.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only 32 bits are meant")]
+    let kind = kind as u32;
+    Ok(Facts {
+        kind,
+        read_only: space.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+        available: space.f_bavail.saturating_mul(space.f_frsize),
+        size: space.f_blocks.saturating_mul(space.f_frsize),
+        free_inodes: space.f_favail,
+        inodes: space.f_files,
+    })
+}
+
+impl Facts {
+    fn judge(&self, spool: &str, any_kind: bool, findings: &mut Findings) {
+        let mut find = |problem: String, fix: String| findings.add(Finding::new(spool, problem, fix));
+        let kind_in = |kinds: &[(u32, &'static str)]| {
+            kinds.iter().find(|(kind, _)| *kind == self.kind && !any_kind).map(|(_, name)| *name)
+        };
+        let elsewhere = "move the spool to a local disk, or, if this is meant, check with --any-filesystem";
+        if let Some(name) = kind_in(&REMOTE) {
+            find(format!("is on {name}, where locks cannot be relied on"), elsewhere.to_owned());
+        }
+        if let Some(name) = kind_in(&VOLATILE) {
+            find(format!("is on {name}, where nothing survives a reboot"), elsewhere.to_owned());
+        }
+        if self.read_only {
+            find(
+                "is on a filesystem that is mounted read-only".into(),
+                format!("mount -o remount,rw \"$(findmnt -nT {spool} -o TARGET)\""),
+            );
+        }
+        let (available, size) = (self.available, self.size);
+        if available < LEAST_BYTES || available < size / 20 {
+            find(
+                format!("has only {} free of {}", bytes(available), bytes(size)),
+                format!("see what takes the room: du -xh --max-depth=2 {spool} | sort -h"),
+            );
+        }
+        if self.inodes > 0 && self.free_inodes < LEAST_INODES {
+            find(
+                format!("has room for only {} more files", self.free_inodes),
+                format!("see where the files are: du -x --inodes --max-depth=2 {spool} | sort -n"),
+            );
+        }
+    }
+}
+
+fn bytes(number: u64) -> String {
+    bytesize::ByteSize(number).display().iec().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(any_kind: bool, change: impl FnOnce(&mut Facts)) -> Vec<String> {
+        let mut facts = Facts {
+            kind: 0xEF53,
+            read_only: false,
+            available: 8 << 30,
+            size: 100 << 30,
+            free_inodes: LEAST_INODES,
+            inodes: 1 << 20,
+        };
+        change(&mut facts);
+        let mut findings = Findings::default();
+        facts.judge("/spool", any_kind, &mut findings);
+        findings.into_vec().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_local_disk_with_room_is_fine() {
+        assert_eq!(judge(false, |_| ()), [""; 0]);
+        assert_eq!(judge(false, |facts| (facts.inodes, facts.free_inodes) = (0, 0)), [""; 0]);
+    }
+
+    #[test]
+    fn network_and_memory_are_refused_unless_told() {
+        let fix = "\n  fix: move the spool to a local disk, or, if this is meant, check with --any-filesystem";
+        assert_eq!(
+            judge(false, |facts| facts.kind = 0x6969),
+            [format!("/spool: is on NFS, where locks cannot be relied on{fix}")]
+        );
+        assert_eq!(
+            judge(false, |facts| facts.kind = 0x0102_1994),
+            [format!("/spool: is on tmpfs, where nothing survives a reboot{fix}")]
+        );
+        assert_eq!(judge(true, |facts| facts.kind = 0x6969), [""; 0]);
+    }
+
+    #[test]
+    fn too_little_room_and_no_room_at_all_are_named() {
+        let free = "\n  fix: see what takes the room: du -xh --max-depth=2 /spool | sort -h";
+        let inodes = "\n  fix: see where the files are: du -x --inodes --max-depth=2 /spool | sort -n";
+        let few = |bytes: u64, size: u64| move |facts: &mut Facts| (facts.available, facts.size) = (bytes, size);
+        assert_eq!(judge(false, few(1 << 29, 2 << 30)), [format!("/spool: has only 512.0 MiB free of 2.0 GiB{free}")]);
+        assert_eq!(
+            judge(false, few(4 << 30, 100 << 30)),
+            [format!("/spool: has only 4.0 GiB free of 100.0 GiB{free}")]
+        );
+        assert_eq!(
+            judge(false, |facts| facts.free_inodes = 9_999),
+            [format!("/spool: has room for only 9999 more files{inodes}")]
+        );
+        assert_eq!(
+            judge(false, |facts| facts.read_only = true),
+            ["/spool: is on a filesystem that is mounted read-only\n  \
+             fix: mount -o remount,rw \"$(findmnt -nT /spool -o TARGET)\""]
+        );
+    }
+}

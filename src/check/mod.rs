@@ -1,0 +1,72 @@
+//! `check`: what is wrong with the machine, the configuration and the spool, and how to put each of it right.
+//!
+//! Looking changes nothing, takes no lock and does not need the daemons stopped: states that the layout allows for a
+//! while are no findings. Whose rights count is computed from owners and modes, as the layout sets them, so that an administrator
+//! can check for the accounts that the daemons have. Access control lists are not part of the layout and not read.
+
+mod access;
+mod account;
+mod filesystem;
+mod finding;
+mod inotify;
+mod job_types;
+mod jobs;
+mod numbers;
+mod root;
+mod shape;
+mod shell;
+mod submitters;
+mod tree;
+
+#[cfg(test)]
+mod testing;
+
+pub use self::access::check_access;
+pub use self::account::Account;
+pub use self::finding::Finding;
+
+use crate::config::Config;
+
+use self::finding::Findings;
+use self::root::Root;
+
+/// What a check is told beside the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options<'a> {
+    /// The `PATH` that jobs get unless their job type sets another.
+    pub search_path: &'a str,
+    /// The spool may be on any kind of filesystem: whoever says so knows that locks work on it.
+    pub any_filesystem: bool,
+}
+
+/// Checks everything that the runner relies on. An empty list means that all is well.
+///
+/// The runner's account is taken to be the one that owns the spool, or the one that checks if there is no spool yet.
+#[must_use]
+pub fn check(config: &Config, options: Options) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    let mut runner = Account::current();
+    if let Some(root) = Root::look(config, &mut findings) {
+        runner = Account::of(root.owner().user);
+        root.check(config, &mut findings);
+        filesystem::check(root.path(), options.any_filesystem, &mut findings);
+        submitters::check(config, &root, &mut findings);
+        if let Some(spool) = root.open_spool(config, &mut findings) {
+            tree::check(&spool, &root, &mut findings);
+            numbers::check(&spool, &mut findings);
+        }
+    }
+    inotify::check(config, &mut findings);
+    job_types::check(config, options.search_path, &runner, &mut findings);
+    findings.into_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Scene;
+
+    #[test]
+    fn a_spool_in_order_has_no_finding() {
+        assert_eq!(Scene::new().with_job(1).findings(), "");
+    }
+}

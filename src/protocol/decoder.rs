@@ -1,0 +1,293 @@
+//! Tells messages from ordinary output.
+//!
+//! A job and its children write to one pipe, and a message carries its key at the end. So:
+//! - A line is judged when it is complete. From its first `{"` on it is held back until then.
+//! - At every `{"` of the complete line one JSON value is read. If it has our key, it is a message; the text before it
+//!   is a line of its own, and what follows is treated in the same way.
+//! - What begins like a message and does not parse was torn by the output of another process. It is sensitive, and so
+//!   is every line up to the one where the key turns up.
+//! - A line with the key and without a message is sensitive, and stored without the key.
+
+use std::time::{Duration, Instant};
+
+use memchr::{memchr, memmem};
+
+use super::candidate::{Candidate, OPENING};
+use super::chunk::Chunk;
+use super::key::IoKey;
+use super::message;
+use super::piece::{Piece, Sink};
+use super::text::{LineText, whole_characters};
+
+/// How many `{"` of a line are looked at.
+const MAX_CANDIDATES: usize = 64;
+
+/// How long the lines after a torn message stay sensitive if the key does not turn up.
+const TORN_TIME: Duration = Duration::from_secs(5);
+
+/// Turns the output of one job into pieces of text and messages.
+///
+/// Times are passed in and only ever compared with each other. Memory is bounded, whatever comes: 16 MiB are held
+/// back, and what is not held back is passed on 64 KiB at a time.
+pub struct Decoder {
+    key: IoKey,
+    limits: Limits,
+    /// The text of the current line before `held`.
+    line: LineText,
+    /// The current line from its first `{"` on, or a `{` at the end of what came.
+    held: Vec<u8>,
+    /// The current line was too long to be held back; its rest goes out as it comes, hidden.
+    spilled: Option<Spilled>,
+    /// Bytes of the current line.
+    length: usize,
+    torn: Option<Torn>,
+}
+
+/// In bytes. Tests use smaller ones.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// The longest text of one piece.
+    pub piece: usize,
+    /// How much of a line is held back.
+    pub held: usize,
+    /// How much after a torn message is hidden if the key does not turn up.
+    pub torn: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { piece: 64 << 10, held: 16 << 20, torn: 16 << 20 }
+    }
+}
+
+/// A message that was torn; its end, with the key, is still to come.
+#[derive(Clone, Copy)]
+struct Torn {
+    bytes_left: usize,
+    /// Known at the end of the read in which it began.
+    until: Option<Instant>,
+}
+
+#[derive(Clone, Copy)]
+struct Spilled {
+    /// It is a message that is still to be completed.
+    torn: bool,
+}
+
+impl Torn {
+    /// What is left of it after a line of so many bytes.
+    fn after(self, length: usize) -> Option<Self> {
+        let bytes_left = self.bytes_left.checked_sub(length)?;
+        Some(Self { bytes_left, ..self })
+    }
+}
+
+impl Decoder {
+    /// A decoder at the beginning of the output of the job that has this key.
+    #[must_use]
+    pub fn new(key: IoKey) -> Self {
+        Self::with_limits(key, Limits::default())
+    }
+
+    pub(super) fn with_limits(key: IoKey, limits: Limits) -> Self {
+        let line = LineText::new(key.clone(), limits.piece);
+        Self { key, limits, line, held: Vec::new(), spilled: None, length: 0, torn: None }
+    }
+
+    /// Takes the bytes of one read, which came at the time `now`.
+    pub fn feed(&mut self, bytes: &[u8], now: Instant, sink: &mut impl Sink) {
+        if self.torn.is_some_and(|torn| torn.until.is_some_and(|until| until <= now)) {
+            self.torn = None;
+        }
+        let mut chunk = Chunk::new(bytes);
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.is_between_lines() {
+                while let Some(text) = chunk.plain_line(at, self.limits.piece, &self.key) {
+                    sink.piece(Piece { text, ..Piece::default() });
+                    at += text.len() + 1;
+                }
+            }
+            let rest = &bytes[at..];
+            if let Some(length) = memchr(b'\n', rest) {
+                self.push(&rest[..length], sink);
+                self.end_line(sink);
+                at += length + 1;
+            } else {
+                self.push(rest, sink);
+                at = bytes.len();
+            }
+        }
+        self.line.came_at(now);
+        if let Some(torn) = &mut self.torn {
+            torn.until.get_or_insert(now + TORN_TIME);
+        }
+        self.wake(now, sink);
+    }
+
+    /// When [`Self::wake`] is due, unless more bytes come before. `None`: nothing waits for the time.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.line.deadline()
+    }
+
+    /// Shows what has waited long enough: an unfinished line after 200 ms, the state of one that rewrites itself at
+    /// most once a second. Harmless at any time.
+    pub fn wake(&mut self, now: Instant, sink: &mut impl Sink) {
+        if self.line.deadline().is_some_and(|deadline| deadline <= now) {
+            self.line.show(now, sink);
+        }
+    }
+
+    /// The output has ended. Everything that was held back comes out.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        if !self.line.is_empty() || !self.held.is_empty() {
+            self.end_line(sink);
+        }
+    }
+
+    fn is_between_lines(&self) -> bool {
+        self.length == 0 && self.torn.is_none()
+    }
+
+    /// Takes a part of a line.
+    fn push(&mut self, part: &[u8], sink: &mut impl Sink) {
+        let Some(&first) = part.first() else {
+            return;
+        };
+        self.length += part.len();
+        if self.torn.is_some() {
+            self.line.hide();
+        }
+        if self.held == b"{" && first != b'"' {
+            self.held.clear();
+            self.line.push(b"{", sink);
+        }
+        if self.spilled.is_some() {
+            self.line.push(part, sink);
+            return;
+        }
+        let (passed, part) = part.split_at(if self.held.is_empty() { held_from(part) } else { 0 });
+        self.line.push(passed, sink);
+
+        let room = self.limits.held.saturating_sub(self.held.len()).min(part.len());
+        let (fitting, beyond) = part.split_at(room);
+        self.held.extend_from_slice(fitting);
+        if !beyond.is_empty() {
+            self.spill(sink);
+            self.line.push(beyond, sink);
+        }
+    }
+
+    /// Gives up holding the line back.
+    fn spill(&mut self, sink: &mut impl Sink) {
+        let held = std::mem::take(&mut self.held);
+        let (whole, cut_character) = held.split_at(whole_characters(&held));
+        let text = String::from_utf8_lossy(whole);
+        let rest = self.take_messages(&text, sink);
+        self.spilled = Some(Spilled { torn: self.is_torn(rest) });
+        self.line.hide();
+        self.line.push(rest.text.as_bytes(), sink);
+        self.line.push(cut_character, sink);
+    }
+
+    fn end_line(&mut self, sink: &mut impl Sink) {
+        self.torn = self.torn.and_then(|torn| torn.after(self.length));
+        self.length = 0;
+        let held = std::mem::take(&mut self.held);
+        if held.len() < OPENING.len() {
+            self.line.push(&held, sink);
+            let has_key = self.line.end(sink);
+            if has_key {
+                self.torn = None;
+            } else if self.spilled.is_some_and(|spilled| spilled.torn) {
+                self.tear();
+            }
+        } else {
+            let text = String::from_utf8_lossy(&held);
+            let rest = self.take_messages(&text, sink);
+            self.end_text(rest, sink);
+        }
+        self.spilled = None;
+    }
+
+    /// Passes on the messages in a held text, and what stands before each of them. Returns what follows the last.
+    fn take_messages<'t>(&mut self, text: &'t str, sink: &mut impl Sink) -> Text<'t> {
+        let mut rest = Text { text, torn_at: None };
+        let mut at = 0;
+        for _ in 0..MAX_CANDIDATES {
+            let Some(found) = memmem::find(&rest.text.as_bytes()[at..], OPENING.as_bytes()) else {
+                break;
+            };
+            at += found;
+            match Candidate::read(&rest.text[at..], &self.key) {
+                Candidate::Message { object, length } => {
+                    let (before, message) = rest.text.split_at(at);
+                    self.end_text(Text { text: before, ..rest }, sink);
+                    message::deliver(object, self.limits.piece, sink);
+                    rest = Text { text: &message[length..], torn_at: None };
+                    at = 0;
+                }
+                Candidate::Other { length } => at += length,
+                Candidate::Torn => {
+                    rest.torn_at = Some(at);
+                    at += OPENING.len();
+                    // Without the key no message follows, and the line cannot be more than torn.
+                    if !self.key.is_in(&rest.text[at..]) {
+                        break;
+                    }
+                }
+            }
+        }
+        rest
+    }
+
+    /// Ends a line with this text.
+    fn end_text(&mut self, rest: Text<'_>, sink: &mut impl Sink) {
+        // Blanks around a message are no line.
+        if self.line.is_empty() && rest.text.trim_ascii().is_empty() {
+            self.line.reset();
+            return;
+        }
+        if rest.torn_at.is_some() || self.torn.is_some() || self.key.is_in(rest.text) {
+            self.line.hide();
+        }
+        self.line.push(rest.text.as_bytes(), sink);
+        let has_key = self.line.end(sink);
+        if self.is_torn(rest) {
+            self.tear();
+        } else if has_key && rest.torn_at.is_none() {
+            self.torn = None;
+        }
+    }
+
+    /// Whether a message begins in the text whose end is still to come. It ends with its key and the end of the
+    /// object. With the key alone it does not: the key may have come first, and the secrets are still to come.
+    fn is_torn(&self, text: Text<'_>) -> bool {
+        let Some(at) = text.torn_at else {
+            return false;
+        };
+        let Some((_, after_key)) = text.text[at..].rsplit_once(self.key.as_str()) else {
+            return true;
+        };
+        let closed_by_key = after_key.strip_prefix('"').is_some_and(|after| after.trim_start().starts_with('}'));
+        !closed_by_key && !after_key.trim_end().ends_with('}')
+    }
+
+    fn tear(&mut self) {
+        self.torn = Some(Torn { bytes_left: self.limits.torn, until: None });
+    }
+}
+
+/// A part of a line without messages.
+#[derive(Clone, Copy)]
+struct Text<'t> {
+    text: &'t str,
+    /// Where in it a message begins that does not parse.
+    torn_at: Option<usize>,
+}
+
+/// Where the text ends that needs not be held back.
+fn held_from(part: &[u8]) -> usize {
+    memmem::find(part, OPENING.as_bytes()).unwrap_or(part.len() - usize::from(part.ends_with(b"{")))
+}

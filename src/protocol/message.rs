@@ -1,0 +1,131 @@
+//! What a message asks for.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::piece::Sink;
+use super::prompt::{Prompt, PromptKind};
+use super::text::emit_whole;
+
+const MAX_STATUS: usize = 4 << 10;
+const MAX_PROGRESS: usize = 8 << 10;
+const MAX_PROMPT: usize = 32 << 10;
+/// How much of a message that was not understood a note shows.
+const MAX_NOTE: usize = 4 << 10;
+
+/// Something a job said that is more than text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// The new status text, at most 4 KiB, or none. It also clears the progress.
+    Status(Option<String>),
+    /// Replaces the progress; at most 8 KiB as JSON. The members are as the job sent them.
+    Progress(Map<String, Value>),
+    /// Opens a prompt.
+    Interaction(Prompt),
+    /// For the log: a message that was not understood or was too long, and what was done about it.
+    Note(String),
+}
+
+/// Passes on what a message says. The key is not in the object any more.
+pub(super) fn deliver(object: Map<String, Value>, piece_limit: usize, sink: &mut impl Sink) {
+    if let Err(problem) = act(&object, piece_limit, sink) {
+        let json = Value::Object(object);
+        // Who marks a message as sensitive means its content, also when the rest is wrong.
+        if matches!(json.get("sensitive"), None | Some(Value::Null | Value::Bool(false))) {
+            let json = json.to_string();
+            sink.message(Message::Note(format!("Message ignored, {problem}: {}", cut(&json, MAX_NOTE))));
+        } else {
+            sink.message(Message::Note(format!("Message ignored, {problem}; its content is sensitive")));
+            emit_whole(&json.to_string(), true, piece_limit, sink);
+        }
+    }
+}
+
+fn act(object: &Map<String, Value>, piece_limit: usize, sink: &mut impl Sink) -> Result<(), String> {
+    match object.get("type").and_then(Value::as_str) {
+        Some("line") => {
+            let sensitive = match object.get("sensitive") {
+                None | Some(Value::Null) => false,
+                Some(Value::Bool(sensitive)) => *sensitive,
+                Some(_) => return Err("“sensitive” is neither true nor false".to_owned()),
+            };
+            emit_whole(text(object, "line")?, sensitive, piece_limit, sink);
+        }
+        Some("status") => {
+            let status = optional_text(object, "status")?;
+            sink.message(Message::Status(status.map(|status| cut(status, MAX_STATUS).into_owned())));
+            note_cut("status text", status.unwrap_or_default(), MAX_STATUS, sink);
+        }
+        Some("progress") => {
+            let Some(Value::Object(progress)) = object.get("progress") else {
+                return Err("“progress” is not an object".to_owned());
+            };
+            check_size("progress", progress, MAX_PROGRESS)?;
+            sink.message(Message::Progress(progress.clone()));
+        }
+        Some("interaction") => {
+            let question = text(object, "prompt")?;
+            let kind = prompt_kind(object)?;
+            let prompt = cut(question, MAX_PROMPT).into_owned();
+            note_cut("prompt", question, MAX_PROMPT, sink);
+            sink.message(Message::Interaction(Prompt { prompt, kind }));
+        }
+        Some(other) => return Err(format!("unknown type “{}”", cut(other, 80))),
+        None => return Err("it has no type".to_owned()),
+    }
+    Ok(())
+}
+
+fn prompt_kind(object: &Map<String, Value>) -> Result<PromptKind, String> {
+    match text(object, "subtype")? {
+        "input_line" => Ok(PromptKind::InputLine),
+        "choices" => {
+            let Some(Value::Object(choices)) = object.get("choices") else {
+                return Err("“choices” is not an object".to_owned());
+            };
+            if choices.is_empty() {
+                return Err("there is nothing to choose".to_owned());
+            }
+            check_size("choices", choices, MAX_PROMPT)?;
+            let choice = |(label, code): (&String, &Value)| Some((label.clone(), code.as_str()?.to_owned()));
+            let choices = choices.iter().map(choice).collect::<Option<_>>();
+            let choices = choices.ok_or_else(|| "a code in “choices” is not a text".to_owned())?;
+            // A default that is no code is kept: the job knows what an empty answer means to it.
+            let default = match object.get("default") {
+                None => None,
+                Some(_) => optional_text(object, "default")?.map(str::to_owned),
+            };
+            Ok(PromptKind::Choices { choices, default })
+        }
+        other => Err(format!("unknown subtype “{}”", cut(other, 80))),
+    }
+}
+
+fn text<'a>(object: &'a Map<String, Value>, member: &str) -> Result<&'a str, String> {
+    object.get(member).and_then(Value::as_str).ok_or_else(|| format!("“{member}” is not a text"))
+}
+
+fn optional_text<'a>(object: &'a Map<String, Value>, member: &str) -> Result<Option<&'a str>, String> {
+    if object.get(member).is_some_and(Value::is_null) { Ok(None) } else { text(object, member).map(Some) }
+}
+
+fn check_size(what: &str, members: &Map<String, Value>, limit: usize) -> Result<(), String> {
+    let size = serde_json::to_string(members).map_or(0, |json| json.len());
+    if size > limit { Err(format!("its {what} of {size} bytes is over {limit}")) } else { Ok(()) }
+}
+
+fn note_cut(what: &str, text: &str, limit: usize, sink: &mut impl Sink) {
+    if text.len() > limit {
+        sink.message(Message::Note(format!("A {what} of {} bytes was cut to {limit}", text.len())));
+    }
+}
+
+/// The text, or its beginning and an ellipsis, together no longer than `limit`.
+fn cut(text: &str, limit: usize) -> Cow<'_, str> {
+    const ELLIPSIS: &str = "…";
+    if text.len() <= limit {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text[..text.floor_char_boundary(limit - ELLIPSIS.len())].to_owned() + ELLIPSIS)
+}

@@ -1,0 +1,191 @@
+//! A question of a job, and what counts as an answer.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// The longest answer, in bytes.
+pub const MAX_ANSWER: usize = 4_000;
+
+const BOLD: &str = "\u{1b}[1m";
+const NORMAL: &str = "\u{1b}[0m";
+
+/// What a job asks and waits for.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Prompt {
+    /// The question. It may have several lines.
+    pub prompt: String,
+    /// What can be answered.
+    #[serde(flatten)]
+    pub kind: PromptKind,
+}
+
+/// The two kinds of prompts.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PromptKind {
+    /// One of several choices.
+    Choices {
+        /// What a person reads → the code that is the answer, in the order of the job.
+        choices: IndexMap<String, String>,
+        /// The code that an empty answer stands for.
+        default: Option<String>,
+    },
+    /// Any one line, also an empty one.
+    InputLine,
+}
+
+/// Why a text is no answer to a prompt.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum AnswerError {
+    /// A newline would answer the next prompt too.
+    #[error("an answer is one line without control characters")]
+    Control,
+    /// Longer than [`MAX_ANSWER`].
+    #[error("an answer has at most {MAX_ANSWER} bytes; this one has {0}")]
+    TooLong(usize),
+    /// Empty, and there is no default.
+    #[error("this prompt has no default; answer one of: {0}")]
+    NoDefault(String),
+    /// Not one of the codes.
+    #[error("“{answer}” is not a choice; answer one of: {codes}")]
+    NotAChoice {
+        /// What was answered.
+        answer: String,
+        /// What could have been.
+        codes: String,
+    },
+}
+
+impl Prompt {
+    /// The lines as a terminal would show them; the answer is typed behind the last.
+    #[must_use]
+    pub fn render(&self) -> Vec<String> {
+        let PromptKind::Choices { choices, default } = &self.kind else {
+            return lines(&self.prompt, if self.prompt.ends_with(char::is_whitespace) { "" } else { ": " });
+        };
+        let default = default.as_deref();
+        if is_yes_or_no(choices) {
+            let hint = match default {
+                Some("y") => " [Y/n]: ",
+                Some("n") => " [y/N]: ",
+                _ => " [y/n]: ",
+            };
+            return lines(&self.prompt, hint);
+        }
+        let (introduction, question) = match self.prompt.rsplit_once("\n\n") {
+            Some((introduction, question)) => (lines(introduction, "\n"), question),
+            None => (Vec::new(), self.prompt.as_str()),
+        };
+        let choices = choices.iter().map(|(label, code)| {
+            if Some(code.as_str()) == default {
+                format!("{BOLD}[{code}] {label}{NORMAL}")
+            } else {
+                format!("[{code}] {label}")
+            }
+        });
+        let hint = default.map_or_else(|| ": ".to_owned(), |code| format!(" (default: [{code}]): "));
+        introduction.into_iter().chain(choices).chain(lines(question, &hint)).collect()
+    }
+
+    /// Whether the text answers this prompt.
+    ///
+    /// # Errors
+    /// It does not; the text of the error says to a person what would.
+    pub fn check(&self, answer: &str) -> Result<(), AnswerError> {
+        if answer.len() > MAX_ANSWER {
+            return Err(AnswerError::TooLong(answer.len()));
+        }
+        if answer.contains(char::is_control) {
+            return Err(AnswerError::Control);
+        }
+        let PromptKind::Choices { choices, default } = &self.kind else {
+            return Ok(());
+        };
+        if choices.values().any(|code| code == answer) || (answer.is_empty() && default.is_some()) {
+            return Ok(());
+        }
+        let codes = choices.values().map(String::as_str).collect::<Vec<_>>().join(", ");
+        Err(if answer.is_empty() {
+            AnswerError::NoDefault(codes)
+        } else {
+            AnswerError::NotAChoice { answer: answer.to_owned(), codes }
+        })
+    }
+}
+
+fn is_yes_or_no(choices: &IndexMap<String, String>) -> bool {
+    let is = |label, code| choices.get(label).is_some_and(|found| found == code);
+    choices.len() == 2 && is("Yes", "y") && is("No", "n")
+}
+
+/// The lines of a text with something behind the last.
+fn lines(text: &str, ending: &str) -> Vec<String> {
+    format!("{text}{ending}").split('\n').map(|line| line.trim_end_matches('\r').to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choices(prompt: &str, choices: &[(&str, &str)], default: Option<&str>) -> Prompt {
+        let choices = choices.iter().map(|&(label, code)| (label.to_owned(), code.to_owned())).collect();
+        Prompt { prompt: prompt.to_owned(), kind: PromptKind::Choices { choices, default: default.map(str::to_owned) } }
+    }
+
+    fn yes_or_no(default: Option<&str>) -> Prompt {
+        choices("Backport?", &[("Yes", "y"), ("No", "n")], default)
+    }
+
+    fn input_line(prompt: &str) -> Prompt {
+        Prompt { prompt: prompt.to_owned(), kind: PromptKind::InputLine }
+    }
+
+    #[test]
+    fn yes_and_no_are_a_hint_behind_the_question() {
+        assert_eq!(yes_or_no(Some("y")).render(), ["Backport? [Y/n]: "]);
+        assert_eq!(yes_or_no(Some("n")).render(), ["Backport? [y/N]: "]);
+        assert_eq!(yes_or_no(None).render(), ["Backport? [y/n]: "]);
+    }
+
+    #[test]
+    fn other_choices_are_a_line_each_between_introduction_and_question() {
+        let prompt = choices("Synced.\n\nDone?\n\nGo on?", &[("Continue", "c"), ("Roll back", "r")], Some("r"));
+        let expected =
+            ["Synced.", "", "Done?", "", "[c] Continue", "\u{1b}[1m[r] Roll back\u{1b}[0m", "Go on? (default: [r]): "];
+        assert_eq!(prompt.render(), expected);
+        assert_eq!(choices("Go on?", &[("Yes", "y")], None).render(), ["[y] Yes", "Go on?: "]);
+    }
+
+    #[test]
+    fn an_input_line_is_typed_behind_its_prompt() {
+        assert_eq!(input_line("Which\nversion").render(), ["Which", "version: "]);
+        assert_eq!(input_line("> ").render(), ["> "]);
+    }
+
+    #[test]
+    fn an_answer_is_a_code_or_empty_where_there_is_a_default() {
+        assert_eq!(yes_or_no(Some("y")).check("n"), Ok(()));
+        assert_eq!(yes_or_no(Some("y")).check(""), Ok(()));
+        assert_eq!(yes_or_no(None).check(""), Err(AnswerError::NoDefault("y, n".to_owned())));
+        let error = yes_or_no(None).check("Yes").unwrap_err();
+        assert_eq!(error.to_string(), "“Yes” is not a choice; answer one of: y, n");
+    }
+
+    #[test]
+    fn an_answer_is_one_line_of_bounded_length() {
+        assert_eq!(input_line("?").check(""), Ok(()));
+        assert_eq!(input_line("?").check("any thing"), Ok(()));
+        for control in ["a\nb", "\r", "\0", "\u{1b}[A", "\u{85}"] {
+            assert_eq!(input_line("?").check(control), Err(AnswerError::Control));
+        }
+        assert_eq!(input_line("?").check(&"x".repeat(4_000)), Ok(()));
+        assert_eq!(input_line("?").check(&"x".repeat(4_001)), Err(AnswerError::TooLong(4_001)));
+    }
+
+    #[test]
+    fn a_prompt_survives_json() {
+        let json = serde_json::to_value(yes_or_no(Some("y"))).unwrap();
+        assert_eq!(json["kind"], "choices");
+        assert_eq!(serde_json::from_value::<Prompt>(json).unwrap(), yes_or_no(Some("y")));
+    }
+}

@@ -1,0 +1,208 @@
+//! The text of one line on its way to the log.
+
+use std::time::{Duration, Instant};
+
+use memchr::memchr;
+
+use super::key::IoKey;
+use super::piece::{Piece, Sink};
+
+/// How long a line may stay unfinished before what there is of it is shown.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long a shown state of a line that rewrites itself stays before the next.
+const REWRITE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Collects the text of a line, which comes in any portions, and passes it on in pieces.
+///
+/// A `\r` takes effect with the first character after it, so that `\r\n` is an ordinary end, and the state that a
+/// progress bar leaves behind when it ends in `\r` is kept.
+pub(super) struct LineText {
+    key: IoKey,
+    piece_limit: usize,
+    /// The text since the last `\r` that was not passed on for good.
+    text: Vec<u8>,
+    state: State,
+}
+
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts, and all of them end with the line")]
+struct State {
+    /// The last character was a `\r`.
+    returned: bool,
+    /// The text is a new state of the line: its first piece replaces what was shown.
+    restarted: bool,
+    /// A piece of this line has gone out.
+    shown: bool,
+    /// What goes out is sensitive.
+    hidden: bool,
+    /// The key was in what has gone out.
+    key_seen: bool,
+    /// The text changed since it was last shown. When, is known at the end of the read.
+    unshown: bool,
+    unshown_since: Option<Instant>,
+    shown_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Reason {
+    TooLong,
+    TooSlow,
+    End,
+}
+
+impl LineText {
+    pub(super) fn new(key: IoKey, piece_limit: usize) -> Self {
+        Self { key, piece_limit, text: Vec::new(), state: State::default() }
+    }
+
+    /// Nothing of the line has come yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty() && !self.state.shown && !self.state.returned
+    }
+
+    /// Makes the rest of the line sensitive.
+    pub(super) fn hide(&mut self) {
+        self.state.hidden = true;
+    }
+
+    /// Adds text without `\n`.
+    pub(super) fn push(&mut self, mut bytes: &[u8], sink: &mut impl Sink) {
+        while let Some(&first) = bytes.first() {
+            if first == b'\r' {
+                self.state.returned = true;
+                bytes = &bytes[1..];
+                continue;
+            }
+            if self.state.returned {
+                self.restart();
+            }
+            let end = memchr(b'\r', bytes).unwrap_or(bytes.len());
+            self.append(&bytes[..end], sink);
+            bytes = &bytes[end..];
+        }
+    }
+
+    fn restart(&mut self) {
+        self.state.returned = false;
+        self.state.restarted |= self.state.shown || !self.text.is_empty();
+        self.text.clear();
+    }
+
+    fn append(&mut self, bytes: &[u8], sink: &mut impl Sink) {
+        self.state.unshown = true;
+        // In portions, so that neither the memory nor the moving to the front grows with the length of the line.
+        for portion in bytes.chunks(self.piece_limit) {
+            self.text.extend_from_slice(portion);
+            while self.text.len() > self.piece_limit {
+                let end = self.safe_end(self.piece_limit);
+                if end == 0 {
+                    break;
+                }
+                self.emit(end, Reason::TooLong, sink);
+                self.text.drain(..end);
+                self.state.restarted = false;
+            }
+        }
+    }
+
+    /// Ends the line, and says whether the key was in it.
+    pub(super) fn end(&mut self, sink: &mut impl Sink) -> bool {
+        if !self.text.is_empty() || !self.state.shown {
+            self.emit(self.text.len(), Reason::End, sink);
+        }
+        let key_seen = self.state.key_seen;
+        self.reset();
+        key_seen
+    }
+
+    /// Goes to the beginning of the next line.
+    pub(super) fn reset(&mut self) {
+        self.text.clear();
+        self.state = State::default();
+    }
+
+    /// Says that everything pushed until now came at the time `now`.
+    pub(super) fn came_at(&mut self, now: Instant) {
+        if self.state.unshown {
+            self.state.unshown_since.get_or_insert(now);
+        }
+    }
+
+    /// When the unfinished line is to be shown.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let due = self.state.unshown_since? + PATIENCE;
+        match self.state.shown_at {
+            Some(shown) if self.state.restarted => Some(due.max(shown + REWRITE_INTERVAL)),
+            _ => Some(due),
+        }
+    }
+
+    /// Shows the unfinished line, as far as it can be told apart from the beginning of a key.
+    pub(super) fn show(&mut self, now: Instant, sink: &mut impl Sink) {
+        self.state.unshown = false;
+        self.state.unshown_since = None;
+        // Behind a state that ended with \r comes no more of it.
+        let end = if self.state.returned { self.text.len() } else { self.safe_end(self.text.len()) };
+        if end == 0 {
+            return;
+        }
+        self.emit(end, Reason::TooSlow, sink);
+        self.state.shown_at = Some(now);
+        // The last state is stored whole at the end, so a state stays.
+        if !self.state.restarted {
+            self.text.drain(..end);
+        }
+    }
+
+    /// How much of the first `length` bytes can go without cutting a character or a key in two.
+    fn safe_end(&self, length: usize) -> usize {
+        let whole = whole_characters(&self.text[..length]);
+        whole - self.key.begun_at_end_of(&self.text[..whole])
+    }
+
+    fn emit(&mut self, end: usize, reason: Reason, sink: &mut impl Sink) {
+        let bytes = &self.text[..end];
+        if self.key.find(bytes).is_some() {
+            self.state.key_seen = true;
+            self.state.hidden = true;
+        }
+        let text = self.key.redact(String::from_utf8_lossy(bytes));
+        sink.piece(Piece {
+            text: &text,
+            sensitive: self.state.hidden,
+            continued: reason == Reason::TooLong,
+            partial: reason == Reason::TooSlow,
+            continues: self.state.shown,
+            rewrites: self.state.restarted && (self.state.shown || reason == Reason::TooSlow),
+        });
+        self.state.shown = true;
+    }
+}
+
+/// The length of `bytes` without a character at the end that is cut off.
+pub(super) fn whole_characters(bytes: &[u8]) -> usize {
+    let first_possible = bytes.len().saturating_sub(3);
+    for start in (first_possible..bytes.len()).rev() {
+        let is_cut = |error: std::str::Utf8Error| error.valid_up_to() == 0 && error.error_len().is_none();
+        if str::from_utf8(&bytes[start..]).is_err_and(is_cut) {
+            return start;
+        }
+    }
+    bytes.len()
+}
+
+/// Passes on a text that is known as a whole, in one piece if it is not too long. The key must not be in it.
+pub(super) fn emit_whole(text: &str, sensitive: bool, piece_limit: usize, sink: &mut impl Sink) {
+    let mut rest = text;
+    let mut continues = false;
+    loop {
+        let (text, more) = rest.split_at(rest.floor_char_boundary(piece_limit));
+        sink.piece(Piece { text, sensitive, continued: !more.is_empty(), continues, ..Piece::default() });
+        if more.is_empty() {
+            return;
+        }
+        rest = more;
+        continues = true;
+    }
+}

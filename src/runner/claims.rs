@@ -1,0 +1,230 @@
+//! From the queue into the lanes: admitting files, claiming jobs, starting supervisors.
+
+use std::collections::BTreeSet;
+
+use tracing::{info, warn};
+
+use super::daemon::{Daemon, Event, Phase, link_target};
+use super::lanes::Slot;
+use super::{plan, readable, supervisor};
+use crate::spool::error::Result;
+use crate::spool::job::{Job, LockedJob};
+use crate::spool::lock::SlotLock;
+use crate::spool::queue::{self, Submission, Verdict};
+use crate::spool::status::{State, Status};
+use crate::spool::{JobId, atomic, reject, sequence};
+
+/// After so many failures to start, a job has failed.
+const START_ATTEMPTS: u32 = 3;
+
+impl Daemon {
+    /// Meets what is new in `queue/`, and forgets what is gone.
+    pub(super) fn look_at_queue(&mut self) -> Result<()> {
+        let (ids, others) = queue::list(&self.spool)?;
+        for name in others {
+            let reason =
+                "its name is not a job number and .json; publish it as queue/N.json with a number from `sequence`";
+            let rejected = reject::reject(&self.spool, &self.lock, &name, reason).map(|_| ());
+            self.note_problem(&format!("queue/{}", name.display()), rejected);
+        }
+        self.waiting.retain(|id, _| ids.binary_search(id).is_ok());
+        for id in ids {
+            if !self.waiting.contains_key(&id) && !self.jobs.contains_key(&id) {
+                let admitted = self.admit(id);
+                self.note_problem(&format!("queue/{id}.json"), admitted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at one file of the queue: it becomes a waiting job, or is rejected.
+    fn admit(&mut self, id: JobId) -> Result<()> {
+        if self.finished.contains(id) {
+            return self.reject(id, &format!("the number {id} was used before, by a job that is finished"));
+        }
+        if Job::new(&self.spool, id).exists() {
+            self.reconcile(id);
+            return Ok(());
+        }
+        if u64::from(id) > sequence::last(&self.spool)? {
+            return self.reject(id, "its number is above `sequence`; take numbers from there");
+        }
+        if let Some((_, lane)) = self.examine(id)? {
+            self.waiting.insert(id, lane);
+        }
+        Ok(())
+    }
+
+    /// Reads a file of the queue and checks it against the declared job types. What is no valid job is
+    /// rejected. Returns the job and its lane.
+    fn examine(&mut self, id: JobId) -> Result<Option<(Submission, String)>> {
+        let submission = match queue::examine(&self.spool, id, &self.trusted)? {
+            Verdict::Job(submission) => *submission,
+            Verdict::Gone | Verdict::Later => return Ok(None),
+            Verdict::Rejected(reason) => return self.reject(id, &reason).map(|()| None),
+        };
+        match plan::render(&self.config, &submission) {
+            Ok((job_type, _)) => {
+                let lane = job_type.lane.clone();
+                Ok(Some((submission, lane)))
+            }
+            Err(reason) => self.reject(id, &reason).map(|()| None),
+        }
+    }
+
+    pub(super) fn reject(&mut self, id: JobId, reason: &str) -> Result<()> {
+        self.waiting.remove(&id);
+        let name = format!("{id}.json");
+        reject::reject(&self.spool, &self.lock, name.as_ref(), reason)?;
+        warn!(job = %id, reason, "rejected");
+        Ok(())
+    }
+
+    /// Starts what may start: jobs by their number within a lane, lanes independently of each other.
+    pub(super) fn fill_lanes(&mut self) {
+        if self.spool.pause_reason().is_some() {
+            return;
+        }
+        let startable = self.jobs.iter().filter_map(|(id, phase)| match phase {
+            Phase::Startable { lane } => Some((*id, lane.clone())),
+            _ => None,
+        });
+        // What was claimed before and not executed has its turn before what waits.
+        let mut candidates: Vec<(JobId, String)> = startable.collect();
+        candidates.extend(self.waiting.iter().map(|(id, lane)| (*id, lane.clone())));
+        let mut busy = BTreeSet::new();
+        for (id, lane) in candidates {
+            if busy.contains(&lane) {
+                continue;
+            }
+            match self.lanes.take(&self.spool, &self.config, &lane, id) {
+                Ok(Slot::Free(slot)) => {
+                    let started = self.claim_or_start(id, Some(slot));
+                    self.note_problem(&format!("job {id}"), started);
+                }
+                Ok(Slot::Busy) => drop(busy.insert(lane)),
+                Ok(Slot::HeldByStranger) => {
+                    self.impatient = true;
+                    busy.insert(lane);
+                }
+                Err(error) => {
+                    busy.insert(lane.clone());
+                    self.note_problem(&format!("lanes/{lane}"), Err(error));
+                }
+            }
+        }
+    }
+
+    /// Gives a job its supervisor, claiming it if it is still in the queue. Without a slot the job is led only to be
+    /// cancelled by the signal that waits for it.
+    pub(super) fn claim_or_start(&mut self, id: JobId, slot: Option<SlotLock>) -> Result<()> {
+        if let Some(Phase::Startable { .. }) = self.jobs.get(&id) {
+            return self.start_again(id, slot);
+        }
+        let Some((submission, _)) = self.examine(id)? else {
+            self.waiting.remove(&id);
+            return Ok(());
+        };
+        let Ok((job_type, command)) = plan::render(&self.config, &submission) else { return Ok(()) };
+        let number = slot.as_ref().map(SlotLock::slot);
+        let (plan, status, outcome) =
+            plan::make(&self.config, &self.account, &self.trusted, &submission, (job_type, command), number);
+        let job = LockedJob::claim(&self.spool, &self.lock, &submission.bytes, &plan, &status)?;
+        self.waiting.remove(&id);
+        if let Some(slot) = number {
+            self.lanes.assign(&plan.lane, slot, id, &plan.user);
+        }
+        info!(job = %id, user = %submission.user, kind = %submission.request.job_type, "claimed");
+        let linked = atomic::symlink(&link_target(id), &self.spool.running_link(id));
+        self.note_problem("running", linked);
+        match outcome.and_then(|()| self.may_start(id)) {
+            Ok(()) => self.lead(job, slot),
+            Err(reason) => self.fail_unstarted(&job, status, reason),
+        }
+        Ok(())
+    }
+
+    /// A job that was claimed and never executed gets another supervisor, maybe in another slot.
+    fn start_again(&mut self, id: JobId, slot: Option<SlotLock>) -> Result<()> {
+        let Some(job) = LockedJob::try_lock(&self.spool, id)? else {
+            self.jobs.insert(id, Phase::LedByUnknown);
+            return Ok(());
+        };
+        let mut plan = job.plan()?;
+        if let Some(slot) = &slot {
+            plan.slot = Some(slot.slot());
+            job.write_plan(&plan)?;
+            self.lanes.assign(&plan.lane, slot.slot(), id, &plan.user);
+        }
+        match self.may_start(id) {
+            Ok(()) => self.lead(job, slot),
+            Err(reason) => {
+                if let Some(status) = job.status()? {
+                    self.fail_unstarted(&job, status, reason);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn may_start(&self, id: JobId) -> Result<(), String> {
+        match self.failed_starts.get(&id) {
+            Some((count, words)) if *count >= START_ATTEMPTS => {
+                let words = if words.is_empty() { "its supervisor left no word" } else { words };
+                Err(format!("it could not be started in {START_ATTEMPTS} attempts: {words}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts a supervisor and waits for its end in the background.
+    fn lead(&mut self, job: LockedJob, slot: Option<SlotLock>) {
+        let id = job.id();
+        match supervisor::start(&self.spool, job, slot, &self.supervisor_environment) {
+            Ok(supervisor) => {
+                let mut child = supervisor.child;
+                self.jobs.insert(id, Phase::Led { last_words: Some(supervisor.last_words) });
+                self.events.spawn(async move {
+                    if let Some(end) = supervisor.end {
+                        // If it cannot be waited for, the wait below blocks until it has ended.
+                        let _ = readable::wait(end).await;
+                    }
+                    let _ = child.wait();
+                    Event::LeaderEnded(id)
+                });
+            }
+            Err(error) => {
+                self.count_failed_start(id, &error.to_string());
+                self.reconcile(id);
+            }
+        }
+    }
+
+    pub(super) fn count_failed_start(&mut self, id: JobId, words: &str) {
+        let (count, last_words) = self.failed_starts.entry(id).or_default();
+        *count += 1;
+        words.clone_into(last_words);
+        warn!(job = %id, attempt = count, words, "the job could not be started");
+    }
+
+    /// Ends a job that cannot be started, as durably as its start would have been.
+    fn fail_unstarted(&mut self, job: &LockedJob, mut status: Status, reason: String) {
+        let id = job.id();
+        let ended = (|| {
+            let mut log = job.log_writer()?;
+            log.note(format!("the job could not be started: {reason}"));
+            log.sync()?;
+            status.log_records = log.records();
+            status.message = Some(format!("Job {id} failed: {reason}"));
+            status.finish(State::Failed, "failed", Some(reason));
+            job.write_final_status(&status)?;
+            job.make_durable(&self.spool)?;
+            queue::remove(&self.spool, id)?;
+            self.tidy(job, &status)
+        })();
+        if ended.is_err() {
+            self.jobs.insert(id, Phase::Damaged);
+        }
+        self.note_problem(&format!("jobs/{id}"), ended);
+    }
+}

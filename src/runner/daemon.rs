@@ -1,0 +1,291 @@
+//! The daemon's loop, and the table of what it knows.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::hints::Hints;
+use super::lanes::Lanes;
+use super::plan::AccountEnvironment;
+use super::readable;
+use super::report::Report;
+use crate::config::Config;
+use crate::spool::error::{Error, Result};
+use crate::spool::id::JobIdSet;
+use crate::spool::job::{self, LockedJob};
+use crate::spool::layout;
+use crate::spool::lock::RunnerLock;
+use crate::spool::runner_state::RunnerState;
+use crate::spool::submitter::TrustedSubmitters;
+use crate::spool::{JobId, Spool, atomic, history, queue, sequence};
+
+/// Between two looks at something that gives no hint when it changes: a slot that a stranger holds, a lock whose holder
+/// has not said yet who it is.
+const IMPATIENCE: Duration = Duration::from_secs(2);
+/// A file in `incoming/` that is older was left by a writer that died.
+const INCOMING_AGE: Duration = Duration::from_hours(1);
+
+/// A job that is claimed and not finished.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// A supervisor leads it; what it says when it cannot is in the file.
+    Led { last_words: Option<File> },
+    /// Its lock is held, by a supervisor that has not yet said who it is.
+    LedByUnknown,
+    /// It was claimed and never executed; it waits for this lane.
+    Startable { lane: String },
+    /// Its supervisor died; what belongs to it is being stopped.
+    BeingStopped,
+    /// A person must look at it.
+    Damaged,
+}
+
+/// What the daemon waits for besides hints and time.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A supervisor has ended.
+    LeaderEnded(JobId),
+    /// What belonged to a job without a supervisor was stopped, so many processes; or why it could not be.
+    Stopped(Box<LockedJob>, Result<usize, String>),
+}
+
+/// The runner of a spool.
+#[derive(Debug)]
+pub struct Daemon {
+    pub(super) spool: Spool,
+    pub(super) lock: RunnerLock,
+    pub(super) config: Config,
+    pub(super) account: AccountEnvironment,
+    pub(super) trusted: TrustedSubmitters,
+    /// Variables for supervisors, which get no others; only tests have any.
+    pub(super) supervisor_environment: Vec<(OsString, OsString)>,
+    /// Jobs that are in the history.
+    pub(super) finished: JobIdSet,
+    /// Valid jobs in the queue, and the lane that each waits for.
+    pub(super) waiting: BTreeMap<JobId, String>,
+    pub(super) jobs: BTreeMap<JobId, Phase>,
+    pub(super) lanes: Lanes,
+    /// How often a job could not be started, and what it said the last time.
+    pub(super) failed_starts: BTreeMap<JobId, (u32, String)>,
+    /// What a person should look at, by what it is about.
+    pub(super) problems: BTreeMap<String, String>,
+    pub(super) events: JoinSet<Event>,
+    pub(super) report: Report,
+    /// Something is to be looked at again soon that gives no hint.
+    pub(super) impatient: bool,
+}
+
+impl Daemon {
+    /// Becomes the runner of the spool that the configuration names, laying it out if need be.
+    ///
+    /// # Errors
+    /// The spool cannot be used, or has a runner.
+    pub fn new(
+        config: Config,
+        account: AccountEnvironment,
+        supervisor_environment: Vec<(OsString, OsString)>,
+    ) -> Result<Self> {
+        let spool = Spool::lay_out(&config.spool)?;
+        let lock = RunnerLock::take(&spool)?;
+        let finished = history::ids(&spool)?;
+        let before = RunnerState::read(&spool).ok().flatten();
+        let failed_starts = before.map(|state| state.failed_starts).unwrap_or_default();
+        let trusted = TrustedSubmitters::from_names(&config.runner.trusted_submitters);
+        let daemon = Self {
+            spool,
+            lock,
+            account,
+            trusted,
+            supervisor_environment,
+            finished,
+            waiting: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            lanes: Lanes::default(),
+            failed_starts: failed_starts
+                .into_iter()
+                .filter_map(|(id, count)| Some((JobId::try_from(u64::from(id)).ok()?, (count, String::new()))))
+                .collect(),
+            problems: BTreeMap::new(),
+            events: JoinSet::new(),
+            report: Report::new(),
+            impatient: false,
+            config,
+        };
+        daemon.raise_sequence()?;
+        Ok(daemon)
+    }
+
+    fn raise_sequence(&self) -> Result<()> {
+        let (queued, _) = queue::list(&self.spool)?;
+        let (claimed, _) = job::list(&self.spool)?;
+        let used = claimed.into_iter().chain(self.finished.highest()).max().map_or(0, u64::from);
+        let queued = queued.into_iter().max().map_or(0, u64::from);
+        sequence::raise(&self.spool, &self.lock, used, queued)
+    }
+
+    /// Runs until `shutdown` is cancelled. Jobs that run then go on under their supervisors.
+    ///
+    /// # Errors
+    /// The system gives no descriptor to wait on. Nothing that is found in the spool ends the daemon.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
+        let (queue, inbox, root) = (self.spool.queue(), self.spool.inbox(), self.spool.root());
+        let paused = self.spool.paused();
+        let hints = Hints::new(&[&queue, &inbox, root], self.config.runner.watch, move |path| {
+            if path.parent() == paused.parent() { path == paused } else { !is_hidden(path) }
+        })?;
+        if let Some(trouble) = hints.trouble() {
+            let problem = format!("looking every second, because nothing can be watched: {trouble}");
+            warn!("{problem}");
+            self.problems.insert("watch".into(), problem);
+        }
+        self.report.set_watching(hints.watching());
+        let rescan = hints.rescan(self.config.runner.rescan);
+        let hints = readable::register(hints).map_err(|error| Error::io("wait for", Path::new("hints"), error))?;
+        info!(spool = %self.spool.root().display(), "the runner is up");
+        let mut rescan_at = Instant::now();
+        loop {
+            self.impatient = false;
+            let everything = Instant::now() >= rescan_at;
+            if everything {
+                rescan_at = Instant::now() + rescan;
+            }
+            self.look(everything);
+            let report_at = self.write_report();
+            let impatient_at = self.impatient.then(|| Instant::now() + IMPATIENCE);
+            let wake_at = [report_at, impatient_at].into_iter().flatten().fold(rescan_at, Instant::min);
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(event) = self.events.join_next() => self.handle(event),
+                ready = hints.readable() => {
+                    if let Ok(mut ready) = ready {
+                        ready.clear_ready();
+                    }
+                    // The next turn looks, whether or not there was a hint.
+                    let _ = hints.get_ref().clear();
+                }
+                () = tokio::time::sleep_until(wake_at.into()) => {}
+            }
+            while let Some(event) = self.events.try_join_next() {
+                self.handle(event);
+            }
+        }
+        info!("the runner leaves; running jobs go on");
+        self.events.detach_all();
+        Ok(())
+    }
+
+    fn handle(&mut self, event: std::result::Result<Event, tokio::task::JoinError>) {
+        match event {
+            Ok(Event::LeaderEnded(id)) => self.reconcile(id),
+            Ok(Event::Stopped(job, stopped)) => self.conclude_stopped(&job, stopped),
+            // The next rescan meets the job again.
+            Err(error) => warn!(%error, "a task of the runner failed"),
+        }
+    }
+
+    /// Looks at everything that may have changed, and does what can be done. Jobs are adopted and recovered before
+    /// anything is claimed.
+    fn look(&mut self, everything: bool) {
+        if everything {
+            let looked = self.look_at_jobs();
+            self.note_problem("jobs", looked);
+            let cleaned = self.clean_incoming();
+            self.note_problem("incoming", cleaned);
+        }
+        self.look_at_unknown_leaders();
+        let looked = self.look_at_queue();
+        self.note_problem("queue", looked);
+        let looked = self.look_at_inbox();
+        self.note_problem("inbox", looked);
+        self.fill_lanes();
+    }
+
+    /// Meets every job that is in `jobs/` and not finished, and puts the view in `running/` right.
+    fn look_at_jobs(&mut self) -> Result<()> {
+        let (jobs, uncommitted) = job::list(&self.spool)?;
+        for id in uncommitted {
+            let removed = self.remove_uncommitted(id);
+            self.note_problem(&format!("jobs/.{id}"), removed);
+        }
+        for &id in &jobs {
+            let lost_sight = matches!(self.jobs.get(&id), None | Some(Phase::Damaged));
+            if lost_sight && !self.finished.contains(id) {
+                self.reconcile(id);
+            }
+        }
+        self.jobs.retain(|id, _| jobs.binary_search(id).is_ok());
+        self.mend_view()
+    }
+
+    /// A claim that was not committed has no value; one that is being built belongs to this very process.
+    fn remove_uncommitted(&self, id: JobId) -> Result<()> {
+        atomic::remove_tree(&self.spool.uncommitted_job(id))
+    }
+
+    fn mend_view(&self) -> Result<()> {
+        for name in layout::names(&self.spool.running())? {
+            let unfinished =
+                name.to_str().and_then(|name| name.parse().ok()).is_some_and(|id| self.jobs.contains_key(&id));
+            if !unfinished {
+                atomic::remove(&self.spool.running().join(name))?;
+            }
+        }
+        for id in self.jobs.keys() {
+            let link = self.spool.running_link(*id);
+            if std::fs::read_link(&link).ok() != Some(link_target(*id)) {
+                atomic::symlink(&link_target(*id), &link)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn clean_incoming(&self) -> Result<()> {
+        for name in layout::names(&self.spool.incoming())? {
+            let path = self.spool.incoming().join(name);
+            let modified = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
+            let age = modified.map(|modified| SystemTime::now().duration_since(modified).unwrap_or_default());
+            if age.is_ok_and(|age| age > INCOMING_AGE) {
+                atomic::remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_unknown_leaders(&mut self) {
+        let unknown: Vec<JobId> =
+            self.jobs.iter().filter(|(_, phase)| matches!(phase, Phase::LedByUnknown)).map(|(id, _)| *id).collect();
+        for id in unknown {
+            self.reconcile(id);
+        }
+    }
+
+    /// Keeps a problem for people as long as it lasts; it is told once.
+    pub(super) fn note_problem(&mut self, about: &str, result: Result<()>) {
+        match result {
+            Ok(()) => drop(self.problems.remove(about)),
+            Err(error) => {
+                let problem = error.to_string();
+                if self.problems.get(about) != Some(&problem) {
+                    warn!("{problem}");
+                    self.problems.insert(about.to_owned(), problem);
+                }
+            }
+        }
+    }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// Where `running/N` points to.
+pub(super) fn link_target(id: JobId) -> std::path::PathBuf {
+    Path::new("../jobs").join(id.to_string())
+}

@@ -1,0 +1,332 @@
+//! `spiderpig-runner job …`: lets a shell script ask, and say how far it is.
+//!
+//! In `answer=$(spiderpig-runner job ask "Which version?")` the shell keeps standard output for itself. So **messages
+//! go to standard error**, which in SpiderPig is the same pipe as the job's standard output, and only the answer goes to
+//! standard output. A script that redirects the standard error of a helper hides its messages from SpiderPig.
+//!
+//! The answer is read from standard input one byte at a time and no further than its newline: what comes after it
+//! belongs to the next helper.
+//!
+//! Without a key, outside SpiderPig, the same commands talk to a person at a terminal through the same streams.
+
+use std::io::{self, Read, Write};
+
+use clap::{Args, Subcommand};
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+use crate::protocol::{IoKey, MAX_ANSWER, Prompt, PromptKind, encode};
+
+/// What a script can say.
+#[derive(Clone, Debug, Subcommand)]
+pub enum JobCommand {
+    /// Ask for one line of text and print it
+    Ask {
+        /// The question
+        prompt: String,
+    },
+    /// Ask to choose one of several things and print its code
+    Choose(Choose),
+    /// Set the status text of the job; an empty text clears it
+    Status {
+        /// What the job is doing
+        text: String,
+    },
+    /// Show how far the job is
+    Progress(Progress),
+    /// Write a line to the log
+    Line {
+        /// Hide the line from people unless they ask for it
+        #[arg(long)]
+        sensitive: bool,
+        /// The line; it may contain newlines
+        text: String,
+    },
+}
+
+/// A question with choices.
+#[derive(Args, Clone, Debug)]
+pub struct Choose {
+    /// The question
+    prompt: String,
+    /// What a person reads, and the code that is printed; give it once for each choice
+    #[arg(long = "choice", value_name = "LABEL=CODE", required = true, value_parser = label_and_code)]
+    choices: Vec<(String, String)>,
+    /// The code that an empty answer stands for
+    #[arg(long, value_name = "CODE")]
+    default: Option<String>,
+}
+
+/// So many of so many things are done.
+#[derive(Args, Clone, Debug)]
+pub struct Progress {
+    /// What is being done
+    name: String,
+    /// How many are done
+    done: u64,
+    /// How many there are
+    total: u64,
+}
+
+/// The streams of a helper process.
+pub struct Streams<'a> {
+    /// Standard input: where the answers come from.
+    pub input: &'a mut dyn Read,
+    /// Standard output: gets the answer and nothing else.
+    pub answer: &'a mut dyn Write,
+    /// Standard error: gets the messages, or what a person at a terminal reads.
+    pub messages: &'a mut dyn Write,
+}
+
+/// Why a helper could not do what the script wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum JobScriptError {
+    /// Nobody can answer any more. Half a line is no answer either.
+    #[error("standard input ended before the question was answered")]
+    EndOfInput,
+    /// Standard input cannot be read.
+    #[error("cannot read the answer from standard input: {0}")]
+    Read(#[source] io::Error),
+    /// Standard output or standard error cannot be written.
+    #[error("cannot write to {stream}: {source}")]
+    Write {
+        /// Which of the two.
+        stream: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Two choices with one label.
+    #[error("two choices have the label “{0}”")]
+    LabelTwice(String),
+    /// The default is none of the choices.
+    #[error("the default “{0}” is not the code of a choice")]
+    UnknownDefault(String),
+}
+
+/// Does what the script wants. `key` is the job's key; without one, or with an empty one, a person is at the terminal.
+///
+/// A question is asked again until the answer is valid; an empty answer gives the code of the default.
+///
+/// # Errors
+/// Each is to end the helper with a status other than 0, so that a script under `set -e` stops.
+pub fn run(command: &JobCommand, key: Option<&str>, streams: &mut Streams<'_>) -> Result<(), JobScriptError> {
+    let key = key.filter(|key| !key.is_empty()).map(IoKey::from_text);
+    let key = key.as_ref();
+    let message = match command {
+        JobCommand::Ask { prompt } => {
+            let prompt = Prompt { prompt: prompt.clone(), kind: PromptKind::InputLine };
+            return ask(&prompt, key, streams);
+        }
+        JobCommand::Choose(choose) => return ask(&choose.prompt()?, key, streams),
+        JobCommand::Status { text } => match key {
+            Some(key) => encode::status(key, Some(text.as_str()).filter(|text| !text.is_empty())),
+            None => format!("{text}\n"),
+        },
+        JobCommand::Progress(progress) => match key {
+            Some(key) => encode::progress(key, &progress.members()),
+            None => format!("{}: {} of {}\n", progress.name, progress.done, progress.total),
+        },
+        JobCommand::Line { sensitive, text } => match key {
+            Some(key) => encode::line(key, text, *sensitive),
+            None => format!("{text}\n"),
+        },
+    };
+    streams.say(&message)
+}
+
+fn ask(prompt: &Prompt, key: Option<&IoKey>, streams: &mut Streams<'_>) -> Result<(), JobScriptError> {
+    loop {
+        streams.say(&key.map_or_else(|| prompt.render().join("\n"), |key| encode::interaction(key, prompt)))?;
+        let answer = read_line(streams.input)?;
+        match (prompt.check(&answer), &prompt.kind) {
+            (Ok(()), PromptKind::Choices { default: Some(code), .. }) if answer.is_empty() => {
+                return streams.give(code);
+            }
+            (Ok(()), _) => return streams.give(&answer),
+            (Err(error), _) => streams.say(&format!("{error}\n"))?,
+        }
+    }
+}
+
+/// The next line, without its newline. Of one that is too long for an answer only so much that this can be seen.
+fn read_line(input: &mut dyn Read) -> Result<String, JobScriptError> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    loop {
+        match input.read(&mut byte) {
+            Ok(0) => return Err(JobScriptError::EndOfInput),
+            Ok(_) if byte == *b"\n" => return Ok(String::from_utf8_lossy(&line).into_owned()),
+            Ok(_) if line.len() <= MAX_ANSWER => line.push(byte[0]),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(JobScriptError::Read(error)),
+        }
+    }
+}
+
+impl Streams<'_> {
+    /// Writes a message with one call, so that no other process comes between.
+    fn say(&mut self, message: &str) -> Result<(), JobScriptError> {
+        write(self.messages, message, "standard error")
+    }
+
+    fn give(&mut self, answer: &str) -> Result<(), JobScriptError> {
+        write(self.answer, &format!("{answer}\n"), "standard output")
+    }
+}
+
+fn write(output: &mut dyn Write, text: &str, stream: &'static str) -> Result<(), JobScriptError> {
+    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    written.map_err(|source| JobScriptError::Write { stream, source })
+}
+
+impl Choose {
+    fn prompt(&self) -> Result<Prompt, JobScriptError> {
+        let mut choices = IndexMap::new();
+        for (label, code) in &self.choices {
+            if choices.insert(label.clone(), code.clone()).is_some() {
+                return Err(JobScriptError::LabelTwice(label.clone()));
+            }
+        }
+        if let Some(default) = &self.default
+            && !choices.values().any(|code| code == default)
+        {
+            return Err(JobScriptError::UnknownDefault(default.clone()));
+        }
+        let kind = PromptKind::Choices { choices, default: self.default.clone() };
+        Ok(Prompt { prompt: self.prompt.clone(), kind })
+    }
+}
+
+impl Progress {
+    /// The members as scap sends them, so that both look the same to a person.
+    fn members(&self) -> Map<String, Value> {
+        let percent = (u128::from(self.done) * 100).checked_div(u128::from(self.total)).unwrap_or(100);
+        let members = [
+            ("name", json!(self.name)),
+            ("totalTasks", json!(self.total)),
+            ("tasksInFlight", Value::Null),
+            ("tasksFinishedOk", json!(self.done)),
+            ("tasksFinishedFailed", json!(0)),
+            ("tasksFinishedTotal", json!(self.done)),
+            ("tasksPercentComplete", json!(u8::try_from(percent).unwrap_or(100).min(100))),
+            ("tasksRemaining", json!(self.total.saturating_sub(self.done))),
+            ("progressFinished", json!(self.done >= self.total)),
+        ];
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+fn label_and_code(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((label, code)) if !label.is_empty() && !code.is_empty() && !code.contains(char::is_control) => {
+            Ok((label.to_owned(), code.to_owned()))
+        }
+        _ => Err("write it as LABEL=CODE, for example “Roll back=r”".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(subcommand)]
+        command: JobCommand,
+    }
+
+    struct Ran {
+        result: Result<(), JobScriptError>,
+        answer: String,
+        messages: String,
+        unread: String,
+    }
+
+    fn run_with(key: Option<&str>, input: &str, arguments: &[&str]) -> Ran {
+        let command = Cli::try_parse_from([&["job"], arguments].concat()).map(|cli| cli.command).unwrap();
+        let (mut input, mut answer, mut messages) = (input.as_bytes(), Vec::new(), Vec::new());
+        let mut streams = Streams { input: &mut input, answer: &mut answer, messages: &mut messages };
+        let result = run(&command, key, &mut streams);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ran { result, answer: text(answer), messages: text(messages), unread: text(input.to_vec()) }
+    }
+
+    const CHOOSE: [&str; 6] = ["choose", "Go on?", "--choice=Continue=c", "--choice=Roll back=r", "--default", "r"];
+
+    #[test]
+    fn the_commands_are_declared_soundly() {
+        Cli::command().debug_assert();
+        assert!(Cli::try_parse_from(["job", "choose", "Q", "--choice", "Yes"]).is_err());
+        assert!(Cli::try_parse_from(["job", "choose", "Q"]).is_err());
+    }
+
+    #[test]
+    fn in_a_job_the_question_is_a_message_and_only_the_answer_is_printed() {
+        let ran = run_with(Some("0xkey"), "1.44\nnext\n", &["ask", "Version?"]);
+        ran.result.unwrap();
+        assert_eq!(ran.answer, "1.44\n");
+        let message = r#"{"type":"interaction","subtype":"input_line","prompt":"Version?","iokey":"0xkey"}"#;
+        assert_eq!(ran.messages, format!("{message}\n"));
+        assert_eq!(ran.unread, "next\n");
+    }
+
+    #[test]
+    fn at_a_terminal_a_wrong_choice_is_asked_again_and_an_empty_one_is_the_default() {
+        let ran = run_with(None, "x\n\nnext\n", &CHOOSE);
+        ran.result.unwrap();
+        assert_eq!(ran.answer, "r\n");
+        let question = "[c] Continue\n\u{1b}[1m[r] Roll back\u{1b}[0m\nGo on? (default: [r]): ";
+        assert_eq!(ran.messages, format!("{question}“x” is not a choice; answer one of: c, r\n{question}"));
+        assert_eq!(ran.unread, "next\n");
+    }
+
+    #[test]
+    fn an_empty_key_is_none() {
+        assert_eq!(run_with(Some(""), "", &["line", "--sensitive", "text"]).messages, "text\n");
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        assert!(matches!(run_with(None, "c", &CHOOSE).result, Err(JobScriptError::EndOfInput)));
+        assert!(matches!(run_with(Some("0xkey"), "", &CHOOSE).result, Err(JobScriptError::EndOfInput)));
+    }
+
+    #[test]
+    fn an_endless_line_is_no_answer_and_is_read_to_its_end() {
+        let ran = run_with(None, &format!("{}\nfine\n", "x".repeat(100_000)), &["ask", "Q"]);
+        assert_eq!(ran.answer, "fine\n");
+        assert!(ran.messages.contains("at most 4000 bytes"));
+    }
+
+    #[test]
+    fn choices_that_cannot_work_are_refused() {
+        let twice = run_with(None, "", &["choose", "Q", "--choice=A=1", "--choice=A=2"]).result;
+        assert!(matches!(twice, Err(JobScriptError::LabelTwice(label)) if label == "A"));
+        let unknown = run_with(None, "", &["choose", "Q", "--choice=A=1", "--default=2"]).result;
+        assert!(matches!(unknown, Err(JobScriptError::UnknownDefault(code)) if code == "2"));
+    }
+
+    #[test]
+    fn status_line_and_progress_are_messages_or_plain_text() {
+        let job = |arguments: &[&str]| run_with(Some("0xkey"), "", arguments).messages;
+        assert_eq!(job(&["status", ""]), "{\"type\":\"status\",\"status\":null,\"iokey\":\"0xkey\"}\n");
+        assert!(job(&["line", "--sensitive", "s"]).contains(r#""line":"s","sensitive":true"#));
+        let progress = job(&["progress", "sync", "1", "3"]);
+        assert!(progress.contains(r#""tasksPercentComplete":33,"tasksRemaining":2,"progressFinished":false"#));
+        assert!(job(&["progress", "sync", "0", "0"]).contains(r#""tasksPercentComplete":100"#));
+        assert_eq!(run_with(None, "", &["progress", "sync", "1", "3"]).messages, "sync: 1 of 3\n");
+    }
+
+    #[test]
+    fn a_stream_that_cannot_be_written_is_an_error() {
+        let (mut input, mut full) = (io::empty(), &mut [0_u8; 2][..]);
+        let mut answer = Vec::new();
+        let mut streams = Streams { input: &mut input, answer: &mut answer, messages: &mut full };
+        let command = JobCommand::Status { text: "text".to_owned() };
+        let error = run(&command, None, &mut streams).unwrap_err();
+        assert!(error.to_string().starts_with("cannot write to standard error: "));
+    }
+}

@@ -1,0 +1,87 @@
+//! The inbox, as far as it is the daemon's: pauses, signals for jobs that nobody leads yet, and letters that nobody
+//! will read.
+
+use tracing::{info, warn};
+
+use super::daemon::{Daemon, Phase};
+use crate::spool::JobId;
+use crate::spool::error::Result;
+use crate::spool::inbox::{self, Letter, Purpose, Reading, Recipient, RunnerRequest, SignalRequest};
+
+/// A letter for an unknown job is removed when it is older than this, in seconds: its job may be about to appear.
+const UNKNOWN_AGE: i64 = 60;
+
+impl Daemon {
+    /// Reads the letters that no supervisor reads.
+    pub(super) fn look_at_inbox(&mut self) -> Result<()> {
+        let (letters, others) = inbox::list(&self.spool)?;
+        for name in others {
+            let letter = Letter { recipient: Recipient::Resume, name };
+            let removed = self.remove_if_old(&letter, "its name means nothing");
+            self.note_problem(&format!("inbox/{}", letter.name.display()), removed);
+        }
+        for letter in letters {
+            let read = self.read_letter(&letter);
+            self.note_problem(&format!("inbox/{}", letter.name.display()), read);
+        }
+        Ok(())
+    }
+
+    fn read_letter(&mut self, letter: &Letter) -> Result<()> {
+        match letter.recipient {
+            Recipient::Pause | Recipient::Resume => self.pause_or_resume(letter),
+            Recipient::Job(id, purpose) => self.read_job_letter(letter, id, purpose),
+        }
+    }
+
+    fn pause_or_resume(&mut self, letter: &Letter) -> Result<()> {
+        match inbox::read::<RunnerRequest>(&self.spool, letter, &self.trusted)? {
+            Reading::Valid(RunnerRequest { user, reason }) if letter.recipient == Recipient::Pause => {
+                info!(user, reason, "paused");
+                let reason = if reason.trim().is_empty() { "no reason given" } else { reason.trim() };
+                self.spool.pause(&self.lock, &format!("{reason} ({user})"))?;
+            }
+            Reading::Valid(RunnerRequest { user, .. }) => {
+                info!(user, "resumed");
+                self.spool.resume(&self.lock)?;
+            }
+            Reading::Refused { user, reason } => {
+                warn!(user, reason, letter = %letter.name.display(), "refused");
+            }
+            Reading::Gone | Reading::Later => return Ok(()),
+        }
+        letter.remove(&self.spool)
+    }
+
+    fn read_job_letter(&mut self, letter: &Letter, id: JobId, purpose: Purpose) -> Result<()> {
+        match self.jobs.get(&id) {
+            Some(Phase::Startable { .. }) if purpose == Purpose::Signal => self.cancel(letter, id),
+            // Only the supervisor touches the letters of a live job; recovery deals with those of a dead one.
+            Some(_) => Ok(()),
+            None if self.finished.contains(id) => self.refuse_late_letter(id, letter),
+            None if self.waiting.contains_key(&id) && purpose == Purpose::Signal => self.cancel(letter, id),
+            None if self.spool.queued(id).exists() || self.spool.job(id).exists() => Ok(()),
+            None => self.remove_if_old(letter, "there is no such job"),
+        }
+    }
+
+    /// A signal for a job that has not started: it is led at once, without a slot, and cancelled by its supervisor.
+    fn cancel(&mut self, letter: &Letter, id: JobId) -> Result<()> {
+        match inbox::read::<SignalRequest>(&self.spool, letter, &self.trusted)? {
+            Reading::Valid(_) => self.claim_or_start(id, None),
+            Reading::Refused { user, reason } => {
+                warn!(job = %id, user, reason, "signal refused");
+                letter.remove(&self.spool)
+            }
+            Reading::Gone | Reading::Later => Ok(()),
+        }
+    }
+
+    fn remove_if_old(&self, letter: &Letter, why: &str) -> Result<()> {
+        if letter.age(&self.spool).is_some_and(|age| age >= UNKNOWN_AGE) {
+            warn!(letter = %letter.name.display(), "removed: {why}");
+            letter.remove(&self.spool)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! From a request to a plan: the command is rendered from the runner's own configuration, never taken from a job file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::config::{CommandLine, Config, JobType, Leftovers, read_env_file};
+use crate::spool::plan::{Plan, VERSION};
+use crate::spool::queue::Submission;
+use crate::spool::status::Status;
+use crate::spool::submitter::TrustedSubmitters;
+
+/// The environment that every job gets: of the runner's account, and nothing else of the runner's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountEnvironment(BTreeMap<String, String>);
+
+impl AccountEnvironment {
+    /// `PATH` and `LANG` as given, the rest from the entry of the account that runs this process.
+    #[must_use]
+    pub fn new(path: &str, language: Option<&str>) -> Self {
+        let mut variables = BTreeMap::from([("PATH".to_owned(), path.to_owned())]);
+        if let Some(language) = language {
+            variables.insert("LANG".to_owned(), language.to_owned());
+        }
+        if let Some(user) = uzers::get_user_by_uid(rustix::process::getuid().as_raw()) {
+            use uzers::os::unix::UserExt as _;
+            let name = user.name().to_string_lossy().into_owned();
+            variables.insert("HOME".to_owned(), user.home_dir().to_string_lossy().into_owned());
+            variables.insert("LOGNAME".to_owned(), name.clone());
+            variables.insert("USER".to_owned(), name);
+        }
+        Self(variables)
+    }
+}
+
+/// Checks a request against the declared job types.
+///
+/// # Errors
+/// Why it is no valid job: a text for the person who submitted it.
+pub fn render<'a>(config: &'a Config, submission: &Submission) -> Result<(&'a JobType, CommandLine), String> {
+    let request = &submission.request;
+    let Some(job_type) = config.job_type(&request.job_type) else {
+        let known: Vec<&str> = config.job_types.keys().map(String::as_str).collect();
+        return Err(format!("the job type `{}` is not declared (known: {})", request.job_type, known.join(", ")));
+    };
+    let command = job_type.render(&request.params).map_err(|error| error.to_string())?;
+    Ok((job_type, command))
+}
+
+/// Makes the plan and the first status of a job that is being claimed.
+///
+/// # Errors
+/// Why the job cannot be started: a text for people. The plan and status that are given with it are good enough to say
+/// so in the job's own files.
+pub fn make(
+    config: &Config,
+    account: &AccountEnvironment,
+    trusted: &TrustedSubmitters,
+    submission: &Submission,
+    (job_type, command): (&JobType, CommandLine),
+    slot: Option<u32>,
+) -> (Plan, Status, Result<(), String>) {
+    let request = &submission.request;
+    let marker = uuid::Uuid::new_v4().simple().to_string();
+    let mut environment = account.0.clone();
+    environment.extend(job_type.env.clone());
+    let secrets = job_type.env_file.as_deref().map_or(Ok(BTreeMap::new()), read_secrets);
+    let (secrets, outcome) = match secrets {
+        Ok(secrets) => (secrets, Ok(())),
+        Err(reason) => (BTreeMap::new(), Err(reason)),
+    };
+    environment.extend(secrets);
+    environment.extend([
+        ("FORCE_COLOR".to_owned(), "1".to_owned()),
+        ("SPIDERPIG_JOB_ID".to_owned(), request.id.to_string()),
+        (super::process::MARKER_VARIABLE.to_owned(), marker.clone()),
+        ("SPIDERPIG_REAL_USER".to_owned(), submission.user.clone()),
+    ]);
+    let milliseconds = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let plan = Plan {
+        version: VERSION,
+        id: request.id,
+        user: submission.user.clone(),
+        arguments: command.arguments,
+        environment,
+        marker,
+        working_directory: job_type.working_directory.clone(),
+        umask: job_type.umask,
+        time_limit_ms: job_type.time_limit.map(milliseconds),
+        stop_grace_ms: milliseconds(config.runner.stop_grace),
+        max_log: job_type.max_log,
+        stop_leftovers: job_type.leftovers == Leftovers::Stop,
+        lane: job_type.lane.clone(),
+        slot,
+        trusted_submitters: trusted.clone(),
+        shown_params: job_type.masked_params(&request.params),
+        watch: config.runner.watch,
+        rescan_ms: milliseconds(config.runner.rescan),
+    };
+    let status = Status::starting(&plan, &request.job_type, command.shown, request.submitted_at);
+    (plan, status, outcome)
+}
+
+fn read_secrets(path: &Path) -> Result<BTreeMap<String, String>, String> {
+    read_env_file(path).map_err(|error| format!("its env_file cannot be used: {error}"))
+}

@@ -1,0 +1,175 @@
+//! Processes as the kernel shows them in `/proc` (proc(5)), and signals that cannot hit the wrong one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+use crate::spool::status::ProcessIdentity;
+
+/// Name of the variable by which everything that belongs to a job is known.
+pub const MARKER_VARIABLE: &str = "SPIDERPIG_JOB_MARKER";
+
+/// One line of the process table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Which process.
+    pub identity: ProcessIdentity,
+    /// Its parent.
+    pub parent: i32,
+    /// Its session: the number of the process that leads it.
+    pub session: i32,
+    /// Whether it has ended and waits to be reaped.
+    pub ended: bool,
+}
+
+impl Process {
+    /// Looks up one process; `None` if it is gone.
+    #[must_use]
+    pub fn find(pid: i32) -> Option<Self> {
+        // The command name stands in parentheses and may hold anything, parentheses included.
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
+        let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_ascii_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse().ok();
+        Some(Self {
+            identity: ProcessIdentity { pid, start_time: fields.get(19)?.parse().ok()? },
+            parent: number(1)?,
+            session: number(3)?,
+            ended: matches!(*fields.first()?, "Z" | "X"),
+        })
+    }
+}
+
+/// This process.
+#[must_use]
+pub fn own_identity() -> ProcessIdentity {
+    let pid = rustix::process::getpid().as_raw_pid();
+    identity(pid).unwrap_or(ProcessIdentity { pid, start_time: 0 })
+}
+
+/// The identity of a process that is there now.
+#[must_use]
+pub fn identity(pid: i32) -> Option<ProcessIdentity> {
+    Process::find(pid).map(|process| process.identity)
+}
+
+/// The identifier of this boot: process numbers and start times mean nothing in another.
+#[must_use]
+pub fn boot_id() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned())
+}
+
+/// A descriptor of exactly this process, which becomes readable when it ends. `None` if it is gone already.
+#[must_use]
+pub fn open(identity: ProcessIdentity) -> Option<OwnedFd> {
+    let pidfd = rustix::process::pidfd_open(Pid::from_raw(identity.pid)?, PidfdFlags::empty()).ok()?;
+    // Only what is looked up after the descriptor was opened is about the process behind it.
+    (self::identity(identity.pid)? == identity).then_some(pidfd)
+}
+
+/// Sends a signal to exactly this process.
+///
+/// # Errors
+/// The account may not signal it. One that is gone is no error.
+pub fn signal(identity: ProcessIdentity, signal: Signal) -> rustix::io::Result<()> {
+    let Some(pidfd) = open(identity) else { return Ok(()) };
+    match rustix::process::pidfd_send_signal(pidfd, signal) {
+        Err(rustix::io::Errno::SRCH) => Ok(()),
+        sent => sent,
+    }
+}
+
+/// All processes that can be seen.
+#[must_use]
+pub fn table() -> Vec<Process> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter_map(Process::find).collect()
+}
+
+/// Of a process table: what descends from the given processes, and they themselves only if `with_roots`. Processes that
+/// have ended are left out.
+#[must_use]
+pub fn descendants(table: &[Process], roots: &BTreeSet<i32>, with_roots: bool) -> Vec<ProcessIdentity> {
+    let mut children: BTreeMap<i32, Vec<&Process>> = BTreeMap::new();
+    for process in table {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let mut found: Vec<ProcessIdentity> = Vec::new();
+    if with_roots {
+        found.extend(table.iter().filter(|p| roots.contains(&p.identity.pid) && !p.ended).map(|p| p.identity));
+    }
+    let mut seen = roots.clone();
+    let mut open: Vec<i32> = roots.iter().copied().collect();
+    while let Some(parent) = open.pop() {
+        for process in children.get(&parent).into_iter().flatten() {
+            if seen.insert(process.identity.pid) {
+                open.push(process.identity.pid);
+                if !process.ended {
+                    found.push(process.identity);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Everything that belongs to a job whose supervisor is gone: what carries the marker in its environment, the session
+/// of the command if its leader is still the one that was recorded, and all that descends from these.
+#[must_use]
+pub fn belonging(marker: &str, leader: Option<ProcessIdentity>) -> Vec<ProcessIdentity> {
+    let table = table();
+    let variable = format!("{MARKER_VARIABLE}={marker}");
+    let session = leader.filter(|leader| identity(leader.pid) == Some(*leader)).map(|leader| leader.pid);
+    let roots = table
+        .iter()
+        .filter(|process| session == Some(process.session) || carries(process.identity.pid, variable.as_bytes()))
+        .map(|process| process.identity.pid)
+        .collect();
+    descendants(&table, &roots, true)
+}
+
+fn carries(pid: i32, variable: &[u8]) -> bool {
+    std::fs::read(Path::new("/proc").join(pid.to_string()).join("environ"))
+        .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == variable))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_number_and_start_time() {
+        let own = own_identity();
+        assert_eq!(identity(own.pid), Some(own));
+        assert!(open(own).is_some());
+        assert!(open(ProcessIdentity { start_time: own.start_time + 1, ..own }).is_none());
+        assert!(boot_id().is_some_and(|id| id.len() == 36));
+    }
+
+    #[test]
+    fn what_carries_the_marker_is_found_with_its_descendants() {
+        let mut shell = Command::new("sh")
+            .args(["-c", "env -i setsid sleep 600 & echo ready; wait"])
+            .env(MARKER_VARIABLE, "unit-test-1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 6];
+        std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut ready).unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while belonging("unit-test-1", None).len() < 2 {
+            assert!(std::time::Instant::now() < deadline, "the child without an environment of its own is found too");
+            std::thread::yield_now();
+        }
+        assert!(belonging("unit-test-10", None).is_empty());
+        for process in belonging("unit-test-1", None) {
+            signal(process, Signal::KILL).unwrap();
+        }
+        shell.wait().unwrap();
+    }
+}

@@ -1,0 +1,213 @@
+//! What is done about a job that nobody leads: the recovery table of the layout, row by row.
+//!
+//! The lock is the truth about life: free and no final status means that a supervisor died. Everything is decided from
+//! the files under that lock, so meeting a job twice changes nothing.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::daemon::{Daemon, Event, Phase};
+use super::supervise::conclude;
+use super::{process, readable, stop, supervisor};
+use crate::spool::error::{Error, Result};
+use crate::spool::job::{Job, LockedJob};
+use crate::spool::log::{Exit, LogReader, RecordKind};
+use crate::spool::open::{self, JOB_LIMIT, Look};
+use crate::spool::plan::Plan;
+use crate::spool::queue;
+use crate::spool::status::{ProcessIdentity, State, Status};
+use crate::spool::{JobId, Time};
+
+impl Daemon {
+    /// Meets a job: adopts it if it is alive, else brings it to where it belongs.
+    pub(super) fn reconcile(&mut self, id: JobId) {
+        let before = self.jobs.insert(id, Phase::Damaged);
+        let met = self.meet(id, before);
+        if matches!(&met, Err(error) if error.is_not_found()) && !Job::new(&self.spool, id).exists() {
+            self.jobs.remove(&id);
+            self.lanes.release(id);
+            return;
+        }
+        self.note_problem(&format!("jobs/{id}"), met);
+    }
+
+    fn meet(&mut self, id: JobId, before: Option<Phase>) -> Result<()> {
+        let Some(job) = LockedJob::try_lock(&self.spool, id)? else { return self.adopt(id) };
+        job.remove_leftovers()?;
+        let status = job.status();
+        let never_executed = matches!(&status, Ok(None | Some(Status { state: State::Starting, .. })));
+        if never_executed && let Some(Phase::Led { last_words }) = before {
+            let words = last_words.map(supervisor::read_last_words).unwrap_or_default();
+            self.count_failed_start(id, &words);
+        }
+        let documents = job.request().and(job.plan());
+        if self.spool.queued(id).symlink_metadata().is_ok() {
+            if never_executed || documents.is_err() {
+                return self.take_back(job);
+            }
+            self.settle_queue_file(&job)?;
+        }
+        match status {
+            Ok(Some(status)) if status.state.is_final() => self.tidy(&job, &status),
+            _ if never_executed => self.make_startable(&job, &documents?),
+            status => self.stop_what_is_left(job, status.ok().flatten().as_ref()),
+        }
+    }
+
+    /// `jobs/N`, lock held: its supervisor lives. Its slot counts, and its end is waited for.
+    fn adopt(&mut self, id: JobId) -> Result<()> {
+        let job = Job::new(&self.spool, id);
+        let plan = job.plan();
+        let status = job.status()?;
+        self.hold_slot(id, plan.as_ref().ok(), status.as_ref());
+        let end = status.as_ref().and_then(supervisor_of).and_then(process::open);
+        let Some(end) = end else {
+            // It says who it is with its first status, which is followed by a hint: queue/N.json vanishes.
+            self.jobs.insert(id, Phase::LedByUnknown);
+            self.impatient = true;
+            return Ok(());
+        };
+        info!(job = %id, "adopted");
+        self.jobs.insert(id, Phase::Led { last_words: None });
+        self.events.spawn(async move {
+            // If it cannot be waited for, the lock says whether it lives.
+            let _ = readable::wait(end).await;
+            Event::LeaderEnded(id)
+        });
+        Ok(())
+    }
+
+    fn hold_slot(&mut self, id: JobId, plan: Option<&Plan>, status: Option<&Status>) {
+        match (plan, status) {
+            (Some(Plan { lane, slot: Some(slot), user, .. }), _) => self.lanes.assign(lane, *slot, id, user),
+            (None, Some(status)) => self.lanes.block(&status.lane, id),
+            // Claimed only to be cancelled; or damage that is reported where it is met.
+            (Some(_) | None, _) => {}
+        }
+    }
+
+    /// The claim was not durable and nothing was executed: the queue has the job again.
+    fn take_back(&mut self, job: LockedJob) -> Result<()> {
+        let id = job.id();
+        info!(job = %id, "the claim was not durable; the job waits again");
+        job.take_back(&self.spool)?;
+        self.jobs.remove(&id);
+        self.lanes.release(id);
+        Ok(())
+    }
+
+    /// The job was started, so what is in the queue under its number is the same file again, or a stranger.
+    fn settle_queue_file(&mut self, job: &LockedJob) -> Result<()> {
+        let id = job.id();
+        job.make_durable(&self.spool)?;
+        let queued = match open::look(&self.spool.queued(id), JOB_LIMIT)? {
+            Look::File(opened) => Some(opened.bytes),
+            Look::Gone => return Ok(()),
+            Look::Refused(_) => None,
+        };
+        if queued.is_some() && queued == job.request_bytes()? {
+            return queue::remove(&self.spool, id);
+        }
+        self.reject(id, &format!("the number {id} was used before, by another job"))
+    }
+
+    /// Claimed, durable, never executed: it waits for its lane, or for the signal that cancels it.
+    fn make_startable(&mut self, job: &LockedJob, plan: &Plan) -> Result<()> {
+        if job.status()?.is_none() {
+            let request = job.request()?;
+            job.write_status(&blank_status(&request.job_type, plan, request.submitted_at))?;
+        }
+        self.hold_slot(job.id(), Some(plan), None);
+        self.jobs.insert(job.id(), Phase::Startable { lane: plan.lane.clone() });
+        Ok(())
+    }
+
+    /// The supervisor died after the start: nothing may be left of the job before its lane is used again.
+    fn stop_what_is_left(&mut self, job: LockedJob, status: Option<&Status>) -> Result<()> {
+        let id = job.id();
+        let plan = job.plan().ok();
+        let marker = status.and_then(|status| status.marker.clone());
+        let Some(marker) = marker.or_else(|| plan.as_ref().map(|plan| plan.marker.clone())) else {
+            let damage = "neither status.json nor plan.json can be read, so what belongs to the job cannot be known; \
+                          stop it by hand, then write a final status.json or remove the directory";
+            return Err(Error::invalid(job.directory(), damage));
+        };
+        self.hold_slot(id, plan.as_ref(), status);
+        warn!(job = %id, "its supervisor died; stopping what belongs to it");
+        self.jobs.insert(id, Phase::BeingStopped);
+        let leader = status.filter(|status| status.boot_id == process::boot_id()).and_then(|s| s.process);
+        let grace = plan.map_or(self.config.runner.stop_grace, |plan| Duration::from_millis(plan.stop_grace_ms));
+        self.events.spawn(async move {
+            let stopped = stop::stop_everything(&marker, leader, grace).await;
+            Event::Stopped(Box::new(job), stopped)
+        });
+        Ok(())
+    }
+
+    /// Nothing of the job is left: its end is what its `exit` record says, or unknown.
+    pub(super) fn conclude_stopped(&mut self, job: &LockedJob, stopped: Result<usize, String>) {
+        let id = job.id();
+        let concluded = match stopped {
+            Ok(count) => self.write_end(job, count),
+            Err(reason) => Err(Error::invalid(job.directory(), reason)),
+        };
+        if concluded.is_err() {
+            self.jobs.insert(id, Phase::Damaged);
+        }
+        self.note_problem(&format!("jobs/{id}"), concluded);
+    }
+
+    fn write_end(&mut self, job: &LockedJob, stopped: usize) -> Result<()> {
+        let mut status = if let Ok(Some(status)) = job.status() {
+            status
+        } else {
+            let request = job.request()?;
+            blank_status(&request.job_type, &job.plan()?, request.submitted_at)
+        };
+        let (exit, signal) = last_words(job)?;
+        let mut log = job.log_writer()?;
+        let rest = match stopped {
+            0 => "nothing of it was left".to_owned(),
+            1 => "1 process of it was left and was stopped".to_owned(),
+            _ => format!("{stopped} processes of it were left and were stopped"),
+        };
+        log.note(format!("the supervisor of the job died; {rest}"));
+        log.sync()?;
+        if let Some(exit) = exit {
+            conclude(&mut status, exit, signal);
+        } else {
+            status.message = Some(format!("Job {} was lost", job.id()));
+            let reason = format!("its supervisor died, so whether the command succeeded is unknown; {rest}");
+            status.finish(State::Lost, "lost", Some(reason));
+        }
+        status.log_records = log.records();
+        job.write_final_status(&status)?;
+        self.tidy(job, &status)
+    }
+}
+
+fn supervisor_of(status: &Status) -> Option<ProcessIdentity> {
+    (status.boot_id.is_some() && status.boot_id == process::boot_id()).then_some(status.supervisor)?
+}
+
+/// How the command ended, and who had stopped it, as far as the log tells.
+fn last_words(job: &LockedJob) -> Result<(Option<Exit>, Option<String>)> {
+    let (mut exit, mut stopped) = (None, None);
+    if let Some(mut reader) = LogReader::open(job.directory())? {
+        reader.for_each_of(&["exit", "signal"], |kind| match kind {
+            RecordKind::Exit(how) => exit = Some(how),
+            RecordKind::Signal { user, signal } => {
+                let done = if signal == "kill" { "killed" } else { "interrupted" };
+                stopped = Some(format!("{done} by {user}"));
+            }
+            _ => {}
+        })?;
+    }
+    Ok((exit, stopped))
+}
+
+/// A status for a job whose own cannot be read.
+fn blank_status(job_type: &str, plan: &Plan, queued_at: Time) -> Status {
+    Status::starting(plan, job_type, vec!["(unknown)".to_owned()], queued_at)
+}

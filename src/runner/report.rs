@@ -1,0 +1,120 @@
+//! `runner.json`: telling people and the API what the daemon is doing and why something waits.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::daemon::{Daemon, Phase};
+use crate::spool::runner_state::{Holder, LaneState, RunnerState, VERSION};
+use crate::spool::{JobId, Time, lock};
+
+/// Between two writes at most often: a person reads no faster.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// What was told last.
+#[derive(Debug)]
+pub(super) struct Report {
+    started_at: Time,
+    watching: bool,
+    last: Option<RunnerState>,
+    not_before: Instant,
+}
+
+impl Report {
+    pub(super) fn new() -> Self {
+        Self { started_at: Time::now(), watching: false, last: None, not_before: Instant::now() }
+    }
+
+    pub(super) fn set_watching(&mut self, watching: bool) {
+        self.watching = watching;
+    }
+}
+
+impl Daemon {
+    /// Writes `runner.json` if it has changed. Returns when to come again, if it was written too short a time ago.
+    pub(super) fn write_report(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        if now < self.report.not_before {
+            return Some(self.report.not_before);
+        }
+        let state = self.state();
+        if self.report.last.as_ref() == Some(&state) {
+            return None;
+        }
+        self.report.not_before = now + INTERVAL;
+        match state.write(&self.spool, &self.lock) {
+            Ok(()) => {
+                self.report.last = Some(state);
+                None
+            }
+            Err(error) => {
+                self.note_problem("runner.json", Err(error));
+                Some(self.report.not_before)
+            }
+        }
+    }
+
+    fn state(&self) -> RunnerState {
+        let paused = self.spool.pause_reason();
+        let mut lanes: BTreeMap<String, LaneState> = BTreeMap::new();
+        for name in self.config.lane_names() {
+            lanes.insert(name.to_owned(), LaneState::default());
+        }
+        for (lane, state) in &mut lanes {
+            state.concurrency = self.config.lane_concurrency(lane);
+            state.holders = self.holders(lane);
+        }
+        let startable = self.jobs.iter().filter_map(|(id, phase)| match phase {
+            Phase::Startable { lane } => Some((id, lane)),
+            _ => None,
+        });
+        for (id, lane) in startable.chain(&self.waiting) {
+            let state = lanes.entry(lane.clone()).or_default();
+            let reason = self.why(*id, lane, state, paused.as_deref());
+            state.waiting.insert(*id, reason);
+        }
+        RunnerState {
+            version: VERSION,
+            pid: std::process::id(),
+            started_at: self.report.started_at,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            configuration: self.config.hash.clone(),
+            watching: self.report.watching,
+            job_types: self.config.job_types.keys().cloned().collect(),
+            paused,
+            lanes,
+            failed_starts: self.failed_starts.iter().map(|(id, (count, _))| (id.get(), *count)).collect(),
+            problems: self.problems.values().cloned().collect(),
+        }
+    }
+
+    fn holders(&self, lane: &str) -> Vec<Holder> {
+        self.lanes
+            .holders(lane)
+            .map(|(slot, holder)| Holder { slot, job: holder.id, user: holder.user.clone() })
+            .collect()
+    }
+
+    /// Why a job waits that comes next in its lane, in words. A claimed job may have its slot already.
+    fn why(&self, id: JobId, lane: &str, state: &LaneState, paused: Option<&str>) -> String {
+        if let Some(reason) = paused {
+            return format!("the runner is paused: {reason}");
+        }
+        if let Some((last, _)) = state.waiting.last() {
+            return format!("job {last} is before it in lane {lane}");
+        }
+        let taken = |slot| state.holders.iter().any(|holder| holder.slot == slot && holder.job != id);
+        let free = (1..=state.concurrency).find(|slot| !taken(*slot));
+        match free {
+            Some(slot) if lock::is_held(&self.spool.lane_slot(lane, slot)).unwrap_or(false) => {
+                format!("slot {slot} of lane {lane} is locked by another process")
+            }
+            Some(_) => format!("lane {lane} is free; it is about to start"),
+            None => format!("lane {lane} is busy with {}", list(&state.holders)),
+        }
+    }
+}
+
+fn list(holders: &[Holder]) -> String {
+    let words: Vec<String> = holders.iter().map(|holder| format!("job {} of {}", holder.job, holder.user)).collect();
+    if words.is_empty() { "a job whose plan cannot be read".to_owned() } else { words.join(", ") }
+}

@@ -1,0 +1,162 @@
+//! Executing the command of a plan: argument vector straight to execve, in a session of its own, with a clean
+//! environment and default signals.
+
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::fs::Access;
+use rustix::pipe::PipeFlags;
+
+use crate::protocol::IoKey;
+use crate::spool::plan::Plan;
+
+/// A command that was executed.
+#[derive(Debug)]
+pub struct Running {
+    /// Its process number, and the number of its session and process group.
+    pub pid: i32,
+    /// Where it reads answers from, not blocking.
+    pub stdin: OwnedFd,
+    /// What it prints, stdout and stderr merged, not blocking.
+    pub output: File,
+}
+
+/// Executes the command.
+///
+/// # Errors
+/// A text for people: what could not be executed, and why.
+pub fn execute(plan: &Plan, key: &IoKey) -> Result<Running, String> {
+    let directory = &plan.working_directory;
+    if !directory.is_dir() {
+        return Err(format!("the working directory {} does not exist or is no directory", directory.display()));
+    }
+    let name = plan.arguments.first().ok_or("the command is empty")?;
+    let program = resolve(name, plan)?;
+    let image = Image::new(&program, plan, key)?;
+    let pipes = |error: std::io::Error| format!("no pipes for the command: {error}");
+    let (stdin_read, stdin_write) = pipe().map_err(pipes)?;
+    let (output_read, output_write) = pipe().map_err(pipes)?;
+    let output_again = output_write.try_clone().map_err(pipes)?;
+    for descriptor in [stdin_write.as_fd(), output_read.as_fd()] {
+        rustix::io::ioctl_fionbio(descriptor, true).map_err(|error| pipes(error.into()))?;
+    }
+    // A larger pipe means fewer turns for a chatty job; the account's limit may forbid it.
+    let _ = rustix::pipe::fcntl_setpipe_size(&output_read, 1 << 20);
+    let mut command = Command::new(&program);
+    command.current_dir(directory).stdin(Stdio::from(stdin_read));
+    command.stdout(Stdio::from(output_write)).stderr(Stdio::from(output_again));
+    let umask = plan.umask;
+    #[expect(unsafe_code, reason = "between fork and exec; the closure makes only async-signal-safe system calls")]
+    // SAFETY: no allocation and no lock in the child; everything it points to was built before the fork.
+    unsafe {
+        command.pre_exec(move || become_command(umask, &image));
+    }
+    let child =
+        command.spawn().map_err(|error| format!("cannot execute {}: {}", program.display(), explain(&error)))?;
+    let pid = i32::try_from(child.id()).map_err(|_| "the system gave an impossible process number")?;
+    Ok(Running { pid, stdin: stdin_write, output: File::from(output_read) })
+}
+
+fn pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?)
+}
+
+/// Finds the program as execvp would, with the job's own PATH, and says what is wrong where there is none.
+fn resolve(name: &str, plan: &Plan) -> Result<PathBuf, String> {
+    if name.contains('/') {
+        let path = plan.working_directory.join(name);
+        return check_program(&path).map(|()| path);
+    }
+    let search = plan.environment.get("PATH").map_or("", String::as_str);
+    let mut refused = None;
+    for directory in search.split(':').filter(|directory| !directory.is_empty()) {
+        let path = plan.working_directory.join(directory).join(name);
+        match check_program(&path) {
+            Ok(()) => return Ok(path),
+            Err(reason) if path.exists() => refused = refused.or(Some(reason)),
+            Err(_) => {}
+        }
+    }
+    Err(refused.unwrap_or_else(|| format!("the program `{name}` is not in the job's PATH ({search})")))
+}
+
+fn check_program(path: &Path) -> Result<(), String> {
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!("the program {} does not exist", path.display()),
+        _ => format!("the program {} cannot be looked at: {error}", path.display()),
+    })?;
+    if !metadata.is_file() {
+        return Err(format!("the program {} is not a file", path.display()));
+    }
+    rustix::fs::access(path, Access::EXEC_OK)
+        .map_err(|_| format!("the program {} is not executable by the runner's account", path.display()))
+}
+
+fn explain(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::ENOEXEC) => "it is no program, and no script that begins with #! and its interpreter".into(),
+        Some(libc::ENOENT) => "it, or the interpreter that its first line names, does not exist".into(),
+        Some(libc::E2BIG) => "its arguments and environment are too large for the system".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// What execve gets, built before the fork.
+struct Image {
+    program: CString,
+    _strings: Vec<CString>,
+    arguments: Vec<*const libc::c_char>,
+    environment: Vec<*const libc::c_char>,
+}
+
+#[expect(unsafe_code, reason = "the pointers lead into strings that live as long as the value")]
+// SAFETY: the strings are never changed after `new`, so any thread may read them.
+unsafe impl Send for Image {}
+#[expect(unsafe_code, reason = "the pointers lead into strings that live as long as the value")]
+// SAFETY: as above.
+unsafe impl Sync for Image {}
+
+impl Image {
+    fn new(program: &Path, plan: &Plan, key: &IoKey) -> Result<Self, String> {
+        let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(|_| "an argument holds a NUL byte".to_owned());
+        let mut strings = Vec::new();
+        for argument in &plan.arguments {
+            strings.push(text(OsStr::new(argument))?);
+        }
+        for (name, value) in &plan.environment {
+            strings.push(text(OsStr::new(&format!("{name}={value}")))?);
+        }
+        strings.push(text(OsStr::new(&format!("SPIDERPIG_IO_KEY={}", key.as_str())))?);
+        let (arguments, environment) = strings.split_at(plan.arguments.len());
+        let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
+            strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+        };
+        Ok(Self {
+            program: text(program.as_os_str())?,
+            arguments: pointers(arguments),
+            environment: pointers(environment),
+            _strings: strings,
+        })
+    }
+}
+
+/// Runs in the child. Returns only if the command could not be executed. execve and not execvp, which would give a file
+/// without `#!` to a shell.
+fn become_command(umask: u32, image: &Image) -> std::io::Result<()> {
+    rustix::process::setsid()?;
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
+    #[expect(unsafe_code, reason = "signal dispositions and execve have no safe form")]
+    // SAFETY: signal(2) and execve(2) are async-signal-safe; the pointers end with NULL and are alive.
+    unsafe {
+        for signal in 1..=64 {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        libc::execve(image.program.as_ptr(), image.arguments.as_ptr(), image.environment.as_ptr());
+    }
+    Err(std::io::Error::last_os_error())
+}

@@ -1,0 +1,434 @@
+//! What is known of a running job, and its way into the job's files.
+//!
+//! The journal is the only writer of `log.jsonl`, `output.log` and `status.json` while the job runs. It takes what the
+//! decoder finds in the output, keeps the status in memory, and publishes it: at once when the state, the message or
+//! the prompt changed, at most twenty times a second when only the progress did.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use super::prompts::Prompts;
+use super::stdin::JobInput;
+use crate::protocol::{Message, Piece, Prompt, Sink};
+use crate::spool::error::Result;
+use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
+use crate::spool::job::LockedJob;
+use crate::spool::log::{Exit, LogWriter, RecordKind, Text};
+use crate::spool::plan::Plan;
+use crate::spool::status::{State, Status};
+use crate::spool::{Spool, queue};
+
+/// Between two publications of nothing but progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
+/// After this a publication that failed is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What people must be told, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Nothing,
+    Soon,
+    Now,
+}
+
+/// The journal of one job.
+#[derive(Debug)]
+pub struct Journal {
+    spool: Spool,
+    job: LockedJob,
+    plan: Plan,
+    log: LogWriter,
+    status: Status,
+    prompts: Prompts,
+    urgency: Urgency,
+    /// When the status may be written again.
+    not_before: Instant,
+    /// Why the job was stopped, if it was: "interrupted by alice".
+    stopped: Option<String>,
+    /// Letters that could not be read and were complained of.
+    unreadable: BTreeSet<OsString>,
+    /// Signals that were delivered, in case their letters cannot be removed.
+    acted_on: BTreeSet<OsString>,
+    full: bool,
+}
+
+impl Journal {
+    /// Opens the log of a job.
+    ///
+    /// # Errors
+    /// The log cannot be opened.
+    pub fn open(spool: &Spool, job: LockedJob, plan: Plan, status: Status) -> Result<Self> {
+        let log = job.log_writer()?;
+        Ok(Self {
+            spool: spool.clone(),
+            job,
+            plan,
+            log,
+            status,
+            prompts: Prompts::default(),
+            urgency: Urgency::Nothing,
+            not_before: Instant::now(),
+            stopped: None,
+            unreadable: BTreeSet::new(),
+            acted_on: BTreeSet::new(),
+            full: false,
+        })
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The status, to be changed before the command starts; [`Journal::publish_now`] shows it.
+    pub fn status_mut(&mut self) -> &mut Status {
+        &mut self.status
+    }
+
+    /// **The start group**: makes the claim durable, then takes the job out of the queue.
+    ///
+    /// # Errors
+    /// Something cannot be written or synced.
+    pub fn commit_start(&mut self) -> Result<()> {
+        self.publish_now()?;
+        self.job.make_durable(&self.spool)?;
+        queue::remove(&self.spool, self.status.id)
+    }
+
+    /// Adds a remark to the log.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.log.note(note);
+    }
+
+    /// Writes what has gathered. A log that cannot be written is tried again at the next turn: the job goes on.
+    pub fn flush(&mut self) {
+        let _ = self.log.flush();
+    }
+
+    /// Writes the status.
+    ///
+    /// # Errors
+    /// The status cannot be written.
+    pub fn publish_now(&mut self) -> Result<()> {
+        self.flush();
+        self.status.log_records = self.log.records();
+        self.status.dropped_bytes = self.log.dropped();
+        self.job.write_status(&self.status)
+    }
+
+    /// Writes the status if it is time to.
+    pub fn publish(&mut self, now: Instant) {
+        let due = match self.urgency {
+            Urgency::Nothing => return,
+            Urgency::Soon => now >= self.not_before,
+            Urgency::Now => true,
+        };
+        if !due {
+            return;
+        }
+        if self.publish_now().is_ok() {
+            self.urgency = Urgency::Nothing;
+            self.not_before = now + PROGRESS_INTERVAL;
+        } else {
+            // A full disk: neither spin on it nor forget.
+            self.urgency = Urgency::Soon;
+            self.not_before = now + RETRY_INTERVAL;
+        }
+    }
+
+    /// When something is to be done without anything happening.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let status = match self.urgency {
+            Urgency::Nothing => None,
+            Urgency::Soon => Some(self.not_before),
+            Urgency::Now => Some(Instant::now()),
+        };
+        [status, self.prompts.deadline()].into_iter().flatten().min()
+    }
+
+    fn changed(&mut self, urgency: Urgency) {
+        self.urgency = self.urgency.max(urgency);
+    }
+
+    fn refresh_state(&mut self) {
+        self.status.state = match (self.prompts.is_open(), &self.stopped) {
+            (true, _) => State::Waiting,
+            (false, Some(_)) => State::Stopping,
+            (false, None) => State::Running,
+        };
+        self.changed(Urgency::Now);
+    }
+
+    fn open_prompt(&mut self, prompt: Prompt) {
+        self.discard_letters_before_prompt();
+        for line in prompt.render() {
+            self.log.text(Text { text: &line, ..Text::default() });
+        }
+        let interaction = self.prompts.open(prompt);
+        self.log.record(&RecordKind::Interaction {
+            id: interaction.id,
+            kind: interaction.kind,
+            prompt: interaction.prompt.clone(),
+            choices: interaction.choices.clone(),
+            default: interaction.default.clone(),
+        });
+        self.status.interaction = Some(interaction);
+        self.refresh_state();
+    }
+
+    /// An answer that lies there before its prompt is shown cannot be meant for it. The answer to the prompt before has
+    /// done its duty.
+    fn discard_letters_before_prompt(&mut self) {
+        let delivered = self.prompts.take_delivered();
+        for letter in inbox::for_job(&self.spool, self.status.id).unwrap_or_default() {
+            match letter.recipient {
+                Recipient::Job(_, Purpose::Response(number)) if Some(number) == delivered => self.remove(&letter),
+                Recipient::Job(_, Purpose::Response(number)) => {
+                    let reason = format!("it was there before prompt {number} was asked");
+                    self.refuse_answer(&letter, number, &reason);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn refuse_answer(&mut self, letter: &Letter, number: u32, reason: &str) {
+        let user = match inbox::read::<Answer>(&self.spool, letter, &self.plan.trusted_submitters) {
+            Ok(Reading::Valid(answer)) => answer.user,
+            Ok(Reading::Refused { user, .. }) => user,
+            Ok(Reading::Gone | Reading::Later) => return,
+            Err(_) => "unknown".to_owned(),
+        };
+        self.refuse(letter, &format!("answer of {user} to prompt {number}"), reason);
+    }
+
+    /// Notes why a letter has no effect, and only then removes it.
+    fn refuse(&mut self, letter: &Letter, what: &str, reason: &str) {
+        self.note(format!("{what} refused: {reason}"));
+        self.sync();
+        self.remove(letter);
+    }
+
+    /// A disk that cannot be synced must not stop a job from being answered or stopped.
+    fn sync(&mut self) {
+        let _ = self.log.sync();
+    }
+
+    fn remove(&mut self, letter: &Letter) {
+        if let Err(error) = letter.remove(&self.spool)
+            && self.unreadable.insert(letter.name.clone())
+        {
+            self.note(error.to_string());
+        }
+    }
+
+    /// Deals with the answers in the inbox. Returns the signals that are to be delivered, each recorded; their letters
+    /// are removed by [`Journal::signal_delivered`].
+    pub fn read_inbox(&mut self, input: &mut JobInput) -> Vec<(Letter, SignalRequest)> {
+        let letters = match inbox::for_job(&self.spool, self.status.id) {
+            Ok(letters) => letters,
+            Err(error) => {
+                self.complain(OsString::new(), &error.to_string());
+                return Vec::new();
+            }
+        };
+        let mut signals = Vec::new();
+        for letter in letters {
+            match letter.recipient {
+                Recipient::Job(_, Purpose::Signal) => signals.extend(self.read_signal(letter)),
+                // A signal that lies beside the answer closes the prompt first: somebody wants the job to stop.
+                Recipient::Job(_, Purpose::Response(number))
+                    if signals.is_empty() && !self.prompts.is_delivered(number) =>
+                {
+                    self.read_answer(&letter, number, input);
+                }
+                _ => {}
+            }
+        }
+        signals
+    }
+
+    fn complain(&mut self, name: OsString, problem: &str) {
+        if self.unreadable.insert(name) {
+            self.note(problem);
+        }
+    }
+
+    fn read_signal(&mut self, letter: Letter) -> Option<(Letter, SignalRequest)> {
+        if self.acted_on.contains(&letter.name) {
+            return None;
+        }
+        match inbox::read::<SignalRequest>(&self.spool, &letter, &self.plan.trusted_submitters) {
+            Ok(Reading::Valid(request)) => return Some((letter, request)),
+            Ok(Reading::Refused { user, reason }) => self.refuse(&letter, &format!("signal of {user}"), &reason),
+            Ok(Reading::Gone | Reading::Later) => {}
+            Err(error) => self.complain(letter.name, &error.to_string()),
+        }
+        None
+    }
+
+    fn read_answer(&mut self, letter: &Letter, number: u32, input: &mut JobInput) {
+        let what = |user: &str| format!("answer of {user} to prompt {number}");
+        let answer = match inbox::read::<Answer>(&self.spool, letter, &self.plan.trusted_submitters) {
+            Ok(Reading::Valid(answer)) => answer,
+            Ok(Reading::Refused { user, reason }) => return self.refuse(letter, &what(&user), &reason),
+            Ok(Reading::Gone | Reading::Later) => return,
+            Err(error) => return self.complain(letter.name.clone(), &error.to_string()),
+        };
+        let sent = self
+            .prompts
+            .expect(number)
+            .and_then(|prompt| {
+                if answer.response.len() > ANSWER_LIMIT {
+                    return Err(format!("it has more than {ANSWER_LIMIT} bytes"));
+                }
+                prompt.check(&answer.response).map_err(|error| error.to_string())
+            })
+            .and_then(|()| input.send_line(&answer.response));
+        if let Err(reason) = sent {
+            return self.refuse(letter, &what(&answer.user), &reason);
+        }
+        self.prompts.deliver();
+        self.status.interaction = None;
+        let Answer { user, response } = answer;
+        self.log.record(&RecordKind::Response { user, response, interaction: number });
+        self.refresh_state();
+    }
+
+    /// Records a signal before it is delivered, and closes the prompt that it overtakes.
+    pub fn record_signal(&mut self, request: &SignalRequest, now: Instant) {
+        self.log.record(&RecordKind::Signal { user: request.user.clone(), signal: request.signal.word().to_owned() });
+        self.stop(format!("{} by {}", request.signal.done(), request.user), now);
+    }
+
+    /// The job is being stopped, for this reason.
+    pub fn stop(&mut self, reason: String, now: Instant) {
+        self.stopped = Some(reason);
+        self.prompts.interrupt(now);
+        self.status.interaction = None;
+        self.refresh_state();
+    }
+
+    /// A signal was acted on: its record is made durable, then its letter is removed.
+    pub fn signal_delivered(&mut self, letter: Letter) {
+        self.sync();
+        self.remove(&letter);
+        self.acted_on.insert(letter.name);
+    }
+
+    /// Asks again what a signal closed, if the job has not asked anything since.
+    pub fn reopen_prompt(&mut self, now: Instant) {
+        if let Some(prompt) = self.prompts.reopen(now) {
+            self.open_prompt(prompt);
+        }
+    }
+
+    /// The command has ended: no prompt is open any more.
+    pub fn command_ended(&mut self) {
+        self.prompts.close();
+        self.status.interaction = None;
+        self.refresh_state();
+    }
+
+    /// Adds the record of how the command ended.
+    pub fn record_exit(&mut self, exit: Exit) {
+        self.log.record(&RecordKind::Exit(exit));
+        self.flush();
+    }
+
+    /// Ends the job: the log is made durable, then the final status becomes visible.
+    ///
+    /// # Errors
+    /// The final status cannot be written; recovery makes it from the `exit` record.
+    pub fn finish(&mut self, exit: Exit) -> Result<()> {
+        conclude(&mut self.status, exit, self.stopped.take());
+        self.write_final()
+    }
+
+    /// Ends a job whose command was not, or could not be, executed.
+    ///
+    /// # Errors
+    /// The final status cannot be written.
+    pub fn finish_unstarted(&mut self, state: State, reason: String) -> Result<()> {
+        let outcome = state.word();
+        self.status.message = Some(format!("Job {} {}: {reason}", self.status.id, outcome));
+        self.status.finish(state, outcome, Some(reason));
+        self.write_final()
+    }
+
+    fn write_final(&mut self) -> Result<()> {
+        self.sync();
+        self.status.log_records = self.log.records();
+        self.status.dropped_bytes = self.log.dropped();
+        self.job.write_final_status(&self.status)
+    }
+
+    /// Makes a final status that was written before the start group as durable as that group would.
+    ///
+    /// # Errors
+    /// Something cannot be synced or removed.
+    pub fn commit_unstarted(&mut self) -> Result<()> {
+        self.job.make_durable(&self.spool)?;
+        queue::remove(&self.spool, self.status.id)
+    }
+}
+
+/// Fills in how a job ended, from the end of its command and from what was done to stop it.
+pub fn conclude(status: &mut Status, exit: Exit, stopped: Option<String>) {
+    let id = status.id;
+    let (state, message, cause) = match exit {
+        Exit { status: Some(0), .. } => (State::Succeeded, format!("Job {id} finished normally"), None),
+        Exit { status: Some(code), .. } => {
+            (State::Failed, format!("Job {id} finished with status {code}"), Some(format!("exited with status {code}")))
+        }
+        Exit { signal: Some(signal), .. } => (
+            State::Failed,
+            format!("Job {id} terminated by signal {signal}"),
+            Some(format!("killed by signal {signal}")),
+        ),
+        Exit { status: None, signal: None } => {
+            (State::Failed, format!("Job {id} could not be executed"), Some("could not be executed".to_owned()))
+        }
+    };
+    let outcome = if stopped.is_some() { "stopped" } else { state.word() };
+    status.exit_status = exit.status;
+    status.signal = exit.signal;
+    status.message = Some(message);
+    status.finish(state, outcome, stopped.or(cause));
+}
+
+impl Sink for Journal {
+    fn piece(&mut self, piece: Piece<'_>) {
+        if self.log.length() >= self.plan.max_log {
+            if !std::mem::replace(&mut self.full, true) {
+                let limit = self.plan.max_log;
+                self.note(format!("the log has reached {limit} bytes (max_log); further output is not kept"));
+            }
+            self.log.drop_output(piece.text.len());
+            return;
+        }
+        let Piece { text, sensitive, continued, partial, continues, rewrites } = piece;
+        self.log.text(Text { text, sensitive, continued, partial, continues, rewrites });
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Status(status) => {
+                self.status.message.clone_from(&status);
+                self.status.progress = None;
+                self.log.record(&RecordKind::Status { status });
+                self.changed(Urgency::Now);
+            }
+            Message::Progress(progress) => {
+                self.log.record(&RecordKind::Progress { progress: progress.clone() });
+                self.status.progress = Some(progress);
+                self.changed(Urgency::Soon);
+            }
+            Message::Interaction(prompt) => self.open_prompt(prompt),
+            Message::Note(note) => self.note(note),
+        }
+    }
+}

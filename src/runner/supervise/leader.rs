@@ -1,0 +1,215 @@
+//! The loop that leads a running command.
+//!
+//! One thread, one loop. Each turn waits for output, letters, room for an answer, the end of the command, or the next
+//! deadline, deals with what there is, and publishes what changed. Nothing in it waits for anything else: files are
+//! local, answers that do not fit into the pipe are kept, and no reader of the log is known here at all.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, Signal};
+
+use super::command::Running;
+use super::descendants;
+use super::journal::Journal;
+use super::stdin::JobInput;
+use crate::protocol::Decoder;
+use crate::runner::hints::Hints;
+use crate::runner::process;
+use crate::spool::inbox::{JobSignal, SignalRequest};
+use crate::spool::log::Exit;
+use crate::spool::status::ProcessIdentity;
+
+/// How much output is read in one turn, at most, in bytes.
+const READ_AT_ONCE: usize = 256 * 1024;
+/// How long the rest of the output is waited for after the command has ended.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// A running command and what it takes to lead it.
+pub struct Leader {
+    journal: Journal,
+    hints: Hints,
+    decoder: Decoder,
+    /// None once every writer has closed it.
+    output: Option<File>,
+    input: JobInput,
+    command: ProcessIdentity,
+    /// Becomes readable when the command ends.
+    end_of_command: Option<OwnedFd>,
+    /// How the command ended, and until when its output is waited for.
+    ended: Option<(Exit, Instant)>,
+    /// When the time limit is reached.
+    limit: Option<Instant>,
+    /// When a job that did not stop at its time limit is killed.
+    kill_at: Option<Instant>,
+    killed: bool,
+    /// When the inbox is looked into without a hint.
+    rescan_at: Instant,
+    buffer: Vec<u8>,
+}
+
+impl Leader {
+    /// Takes the lead of a command that was just executed.
+    #[must_use]
+    pub fn new(journal: Journal, hints: Hints, decoder: Decoder, running: Running) -> Self {
+        let command = process::identity(running.pid).unwrap_or(ProcessIdentity { pid: running.pid, start_time: 0 });
+        let limit = journal.plan().time_limit_ms.map(|limit| Instant::now() + Duration::from_millis(limit));
+        Self {
+            journal,
+            hints,
+            decoder,
+            output: Some(running.output),
+            input: JobInput::new(running.stdin),
+            command,
+            end_of_command: process::open(command),
+            ended: None,
+            limit,
+            kill_at: None,
+            killed: false,
+            rescan_at: Instant::now(),
+            buffer: vec![0; READ_AT_ONCE],
+        }
+    }
+
+    /// Leads the command to its end, stops what it left behind, and hands back the journal for the last words.
+    pub fn lead(mut self) -> (Journal, Exit) {
+        self.journal.status_mut().process = Some(self.command);
+        // Not waited for: if it fails, the next change of the status carries it.
+        let _ = self.journal.publish_now();
+        self.read_letters();
+        let exit = loop {
+            self.journal.flush();
+            self.journal.publish(Instant::now());
+            if let Some((exit, until)) = self.ended
+                && (self.output.is_none() || Instant::now() >= until)
+            {
+                break exit;
+            }
+            self.wait();
+            self.take_turn();
+        };
+        self.decoder.finish(&mut self.journal);
+        self.output = None;
+        self.journal.record_exit(exit);
+        if self.journal.plan().stop_leftovers || self.killed {
+            descendants::stop_leftovers(&mut self.journal);
+        }
+        (self.journal, exit)
+    }
+
+    /// Waits until something can be done.
+    fn wait(&self) {
+        let mut polled = vec![PollFd::new(&self.hints, PollFlags::IN)];
+        polled.extend(self.output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
+        polled.extend(self.end_of_command.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+        polled.extend(self.input.waits().map(|pipe| PollFd::from_borrowed_fd(pipe, PollFlags::OUT)));
+        let left = self.next_deadline().saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).ok();
+        // An interrupted wait only means a turn in which there is nothing to do.
+        let _ = rustix::event::poll(&mut polled, timeout.as_ref());
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let drained = self.ended.map(|(_, until)| until);
+        let deadlines = [drained, self.limit, self.kill_at, self.decoder.deadline(), self.journal.deadline()];
+        deadlines.into_iter().flatten().fold(self.rescan_at, Instant::min)
+    }
+
+    /// Does whatever can be done without waiting.
+    fn take_turn(&mut self) {
+        self.read_output();
+        self.input.push();
+        self.look_for_end();
+        let now = Instant::now();
+        self.decoder.wake(now, &mut self.journal);
+        if self.ended.is_none() {
+            self.keep_time_limit(now);
+            self.journal.reopen_prompt(now);
+        }
+        if self.hints.clear() || now >= self.rescan_at {
+            self.read_letters();
+        }
+    }
+
+    fn read_output(&mut self) {
+        let Some(output) = &mut self.output else { return };
+        match output.read(&mut self.buffer) {
+            Ok(0) => self.output = None,
+            Ok(length) => self.decoder.feed(&self.buffer[..length], Instant::now(), &mut self.journal),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => {
+                self.journal.note(format!("the output of the job cannot be read any more: {error}"));
+                self.output = None;
+            }
+        }
+    }
+
+    fn look_for_end(&mut self) {
+        let (exit, _) = descendants::reap(self.command.pid);
+        if let Some(exit) = exit {
+            self.ended = Some((exit, Instant::now() + DRAIN));
+            (self.end_of_command, self.limit, self.kill_at) = (None, None, None);
+            self.input.close();
+            self.journal.command_ended();
+        }
+    }
+
+    fn keep_time_limit(&mut self, now: Instant) {
+        if self.limit.take_if(|limit| *limit <= now).is_some() {
+            let limit = Duration::from_millis(self.journal.plan().time_limit_ms.unwrap_or_default());
+            self.journal.note(format!("the time limit of {limit:?} is reached; interrupting the job"));
+            self.journal.stop(format!("stopped at the time limit of {limit:?}"), now);
+            self.deliver(JobSignal::Interrupt);
+            self.kill_at = Some(now + Duration::from_millis(self.journal.plan().stop_grace_ms));
+        }
+        if self.kill_at.take_if(|at| *at <= now).is_some() {
+            self.journal.note("the job did not stop in time; killing it");
+            self.deliver(JobSignal::Kill);
+        }
+    }
+
+    fn read_letters(&mut self) {
+        let now = Instant::now();
+        self.rescan_at = now + self.hints.rescan(Duration::from_millis(self.journal.plan().rescan_ms));
+        loop {
+            let signals = self.journal.read_inbox(&mut self.input);
+            if signals.is_empty() {
+                return;
+            }
+            for (letter, request) in signals {
+                if self.ended.is_none() {
+                    self.journal.record_signal(&request, now);
+                    self.deliver(request.signal);
+                } else {
+                    let SignalRequest { user, signal } = request;
+                    self.journal.note(format!("{} of {user} refused: the command had ended", signal.word()));
+                }
+                self.journal.signal_delivered(letter);
+            }
+        }
+    }
+
+    /// Sends a signal to the process group of the command, which is there as long as its end was not collected.
+    fn deliver(&mut self, signal: JobSignal) {
+        let group = Pid::from_raw(self.command.pid);
+        let send = |signal| {
+            // Nobody left in the group to receive it is what a stop is after.
+            let _ = group.map(|group| rustix::process::kill_process_group(group, signal));
+        };
+        match signal {
+            JobSignal::Interrupt => {
+                send(Signal::INT);
+                // A stopped process does not see the interrupt before it goes on.
+                send(Signal::CONT);
+            }
+            JobSignal::Kill => {
+                self.killed = true;
+                send(Signal::KILL);
+                descendants::kill_all();
+            }
+        }
+    }
+}

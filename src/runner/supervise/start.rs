@@ -1,0 +1,154 @@
+//! From the claim to the executed command, or to a job that was cancelled before it started.
+
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::path::Path;
+
+use crate::protocol::{Decoder, IoKey};
+use crate::runner::hints::Hints;
+use crate::runner::process;
+use crate::spool::error::{Error, Result};
+use crate::spool::inbox::{self, Letter, Purpose, Reading, Recipient, SignalRequest};
+use crate::spool::job::LockedJob;
+use crate::spool::lock::JobLock;
+use crate::spool::log::Exit;
+use crate::spool::plan::Plan;
+use crate::spool::status::State;
+use crate::spool::{JobId, Spool, Time};
+
+use super::command::{self, Running};
+use super::journal::Journal;
+use super::leader::Leader;
+
+/// The locks that the runner passed on.
+#[derive(Debug)]
+pub struct Inherited {
+    job: OwnedFd,
+    /// Held until this process ends. None for a job that was claimed only to be cancelled.
+    slot: Option<OwnedFd>,
+}
+
+impl Inherited {
+    /// Takes over the descriptors with these numbers, and keeps them from being passed on to the command.
+    ///
+    /// # Errors
+    /// A number is not that of an open descriptor: this process was not started by a runner.
+    pub fn take(job: RawFd, slot: Option<RawFd>) -> Result<Self> {
+        Ok(Self { job: take_descriptor(job)?, slot: slot.map(take_descriptor).transpose()? })
+    }
+}
+
+fn take_descriptor(number: RawFd) -> Result<OwnedFd> {
+    let path = Path::new("the inherited lock");
+    let standard_streams = 0..=2;
+    if number < 0 || standard_streams.contains(&number) {
+        return Err(Error::invalid(path, "`supervise` is started by the runner, not by hand"));
+    }
+    #[expect(unsafe_code, reason = "the number of an inherited descriptor has to become an owner once")]
+    // SAFETY: called once per number, first thing in the process, before anything else could own it; a number that is
+    // not open is found by the next call and never used.
+    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+    match rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::CLOEXEC) {
+        Ok(()) => Ok(descriptor),
+        Err(error) => {
+            // Closing a number that is not open would be an error of its own.
+            std::mem::forget(descriptor);
+            Err(Error::io("take over", path, error))
+        }
+    }
+}
+
+/// Leads job `id` from its claim to its end. Returns when its final status is durable.
+///
+/// # Errors
+/// The job could not be started, and its status still says `starting`, so that the runner may try again; or its end
+/// could not be recorded, and recovery does it.
+pub fn run(spool: &Spool, id: JobId, inherited: Inherited) -> Result<()> {
+    leave_the_runner()?;
+    let Inherited { job, slot } = inherited;
+    let job = LockedJob::inherited(spool, JobLock::inherited(id, job));
+    let plan = job.plan()?;
+    let Some(status) = job.status()? else {
+        return Err(Error::invalid(job.directory(), "there is no status.json"));
+    };
+    let prefix = format!("{id}.");
+    let hints = Hints::new(&[&spool.inbox()], plan.watch, move |path| {
+        path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+    })?;
+    let stop = first_signal(spool, id, &plan)?;
+    let mut journal = Journal::open(spool, job, plan, status)?;
+    match stop {
+        Some((letter, request)) => cancel(&mut journal, letter, &request),
+        // The signal for which it was claimed is gone; the runner starts it when its lane has room.
+        None if slot.is_none() => Ok(()),
+        None => start(journal, hints),
+    }
+}
+
+/// A session of its own, no signals but those that cannot be ignored, and the adoption of every orphan of the job:
+/// what ends the runner, its terminal or its service must not end a deployment.
+fn leave_the_runner() -> Result<()> {
+    let this = Path::new("this process");
+    // A process that leads a group cannot begin a session; it is then nobody's child in a terminal either.
+    let _ = rustix::process::setsid();
+    #[expect(unsafe_code, reason = "signal dispositions have no safe form")]
+    // SAFETY: SIG_IGN is a valid disposition, and no handler runs.
+    unsafe {
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+    }
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(|error| Error::io("become the subreaper of", this, error))
+}
+
+fn first_signal(spool: &Spool, id: JobId, plan: &Plan) -> Result<Option<(Letter, SignalRequest)>> {
+    for letter in inbox::for_job(spool, id)? {
+        if matches!(letter.recipient, Recipient::Job(_, Purpose::Signal))
+            && let Reading::Valid(request) = inbox::read::<SignalRequest>(spool, &letter, &plan.trusted_submitters)?
+        {
+            return Ok(Some((letter, request)));
+        }
+    }
+    Ok(None)
+}
+
+fn cancel(journal: &mut Journal, letter: Letter, request: &SignalRequest) -> Result<()> {
+    journal.record_signal(request, std::time::Instant::now());
+    journal.finish_unstarted(State::Cancelled, format!("cancelled by {} before it started", request.user))?;
+    journal.commit_unstarted()?;
+    journal.signal_delivered(letter);
+    Ok(())
+}
+
+fn start(mut journal: Journal, hints: Hints) -> Result<()> {
+    if let Some(trouble) = hints.trouble() {
+        journal.note(format!("answers and signals may take a second: {trouble}"));
+    }
+    let status = journal.status_mut();
+    status.state = State::Running;
+    status.started_at = Some(Time::now());
+    status.boot_id = process::boot_id();
+    status.supervisor = Some(process::own_identity());
+    let executed = match journal.commit_start() {
+        Ok(()) => execute(&journal),
+        Err(error) => Err(format!("its start could not be made durable: {error}")),
+    };
+    match executed {
+        Ok((key, running)) => {
+            let (mut journal, exit) = Leader::new(journal, hints, Decoder::new(key), running).lead();
+            journal.finish(exit)
+        }
+        Err(reason) => {
+            journal.note(format!("the job could not be started: {reason}"));
+            journal.record_exit(Exit { status: None, signal: None });
+            journal.finish_unstarted(State::Failed, reason)?;
+            journal.commit_unstarted()
+        }
+    }
+}
+
+fn execute(journal: &Journal) -> Result<(IoKey, Running), String> {
+    let key = IoKey::generate().map_err(|error| format!("no random key: {error}"))?;
+    let running = command::execute(journal.plan(), &key)?;
+    Ok((key, running))
+}

@@ -1,0 +1,108 @@
+//! After the end: the letters that nobody read, the line in the history, the view.
+
+use serde_json::Map;
+use tracing::info;
+
+use super::daemon::Daemon;
+use crate::spool::error::Result;
+use crate::spool::history::{self, HistoryLine};
+use crate::spool::inbox::{self, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
+use crate::spool::job::LockedJob;
+use crate::spool::log::{LogReader, RecordKind};
+use crate::spool::status::Status;
+use crate::spool::{JobId, atomic};
+
+impl Daemon {
+    /// Tidies up after a job whose status is final, under its lock. Doing it twice changes nothing.
+    pub(super) fn tidy(&mut self, job: &LockedJob, status: &Status) -> Result<()> {
+        let id = job.id();
+        job.make_durable(&self.spool)?;
+        self.note_letters(job)?;
+        if !self.finished.contains(id) {
+            let params = job.plan().map_or_else(|_| Map::new(), |plan| plan.shown_params);
+            let line = HistoryLine::new(status, job.request().ok().as_ref(), params);
+            history::append(&self.spool, &self.lock, &line)?;
+            self.finished.insert(id);
+            info!(job = %id, state = status.state.word(), "finished");
+        }
+        atomic::remove(&self.spool.running_link(id))?;
+        self.jobs.remove(&id);
+        self.lanes.release(id);
+        self.failed_starts.remove(&id);
+        Ok(())
+    }
+
+    /// Notes in the log every letter for the job that has no record yet, then removes the letters.
+    pub(super) fn note_letters(&self, job: &LockedJob) -> Result<()> {
+        let letters = inbox::for_job(&self.spool, job.id())?;
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let recorded = Recorded::read(job)?;
+        let mut log = job.log_writer()?;
+        for letter in &letters {
+            if let Some(note) = self.remark(letter, &recorded)? {
+                log.note(note);
+            }
+        }
+        log.sync()?;
+        letters.iter().try_for_each(|letter| letter.remove(&self.spool))
+    }
+
+    /// What is to be said of a letter that came too late; nothing if the log tells of it already.
+    fn remark(&self, letter: &Letter, recorded: &Recorded) -> Result<Option<String>> {
+        let Recipient::Job(_, purpose) = letter.recipient else { return Ok(None) };
+        let (what, user, known) = match purpose {
+            Purpose::Response(prompt) => match inbox::read::<Answer>(&self.spool, letter, &self.trusted)? {
+                Reading::Valid(answer) => {
+                    let known = recorded.answers.contains(&(prompt, answer.user.clone(), answer.response));
+                    (format!("answer to prompt {prompt}"), answer.user, known)
+                }
+                Reading::Refused { user, .. } => (format!("answer to prompt {prompt}"), user, false),
+                Reading::Gone | Reading::Later => return Ok(None),
+            },
+            Purpose::Signal => match inbox::read::<SignalRequest>(&self.spool, letter, &self.trusted)? {
+                Reading::Valid(request) => {
+                    let known = recorded.signals.contains(&(request.user.clone(), request.signal.word().to_owned()));
+                    (request.signal.word().to_owned(), request.user, known)
+                }
+                Reading::Refused { user, .. } => ("signal".to_owned(), user, false),
+                Reading::Gone | Reading::Later => return Ok(None),
+            },
+        };
+        Ok((!known).then(|| format!("{what} of {user} refused: the job had ended")))
+    }
+
+    /// A letter for a job that is in the history came too late.
+    pub(super) fn refuse_late_letter(&self, id: JobId, letter: &Letter) -> Result<()> {
+        if self.spool.job(id).is_dir() {
+            // Somebody may look at the lock for a moment; the next look meets the letter again.
+            return LockedJob::try_lock(&self.spool, id)?.map_or(Ok(()), |job| self.note_letters(&job));
+        }
+        tracing::warn!(job = %id, letter = %letter.name.display(), "removed: the job is long finished");
+        letter.remove(&self.spool)
+    }
+}
+
+/// Answers and signals that the log tells of.
+#[derive(Debug, Default)]
+struct Recorded {
+    answers: Vec<(u32, String, String)>,
+    signals: Vec<(String, String)>,
+}
+
+impl Recorded {
+    fn read(job: &LockedJob) -> Result<Self> {
+        let mut recorded = Self::default();
+        if let Some(mut reader) = LogReader::open(job.directory())? {
+            reader.for_each_of(&["response", "signal"], |kind| match kind {
+                RecordKind::Response { user, response, interaction } => {
+                    recorded.answers.push((interaction, user, response));
+                }
+                RecordKind::Signal { user, signal } => recorded.signals.push((user, signal)),
+                _ => {}
+            })?;
+        }
+        Ok(recorded)
+    }
+}
