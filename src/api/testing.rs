@@ -59,7 +59,7 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
-        sequence::raise(&spool, &runner, 0).unwrap();
+        sequence::raise(&spool, &runner, 0, 0).unwrap();
         Self { spool, runner, _directory: directory }
     }
 
@@ -78,6 +78,7 @@ impl Bench {
             user: status.user.clone(),
             arguments: status.command.clone(),
             environment: BTreeMap::new(),
+            marker: String::new(),
             working_directory: "/".into(),
             umask: 0o022,
             time_limit_ms: None,

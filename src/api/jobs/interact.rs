@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use memchr::memmem;
 use serde_json::json;
 
 use super::{id_in_path, no_such_job};
@@ -15,7 +14,7 @@ use crate::api::mirror::Entry;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
 use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Answered};
-use crate::spool::log::{LogReader, Record, RecordKind};
+use crate::spool::log::{LogReader, RecordKind};
 use crate::spool::status::{Interaction, InteractionKind};
 use crate::spool::{JobId, Result as SpoolResult, Spool};
 
@@ -101,26 +100,14 @@ fn first_answer(spool: &Spool, id: JobId, prompt: u32, is_open: bool) -> SpoolRe
 }
 
 fn logged_answer(spool: &Spool, id: JobId, prompt: u32) -> SpoolResult<Option<Answer>> {
-    let Some(mut log) = LogReader::open(&spool.job(id))? else { return Ok(None) };
-    let response = memmem::Finder::new(br#""type":"response""#);
-    while let Some(lines) = log.read()? {
-        if response.find(lines).is_none() {
-            continue; // most of a log, and so at the speed of the search
-        }
-        let mut lines = lines.split(|byte| *byte == b'\n').filter(|line| response.find(line).is_some());
-        if let Some(answer) = lines.find_map(|line| answer_to(prompt, line)) {
-            return Ok(Some(answer));
-        }
+    let mut answer = None;
+    if let Some(mut log) = LogReader::open(&spool.job(id))? {
+        log.for_each_of(&["response"], |record| match record {
+            RecordKind::Response { user, response, interaction } if interaction == prompt => {
+                answer = Some(Answer { user, response });
+            }
+            _ => {}
+        })?;
     }
-    Ok(None)
-}
-
-fn answer_to(prompt: u32, line: &[u8]) -> Option<Answer> {
-    let record: Record = serde_json::from_slice(line).ok()?;
-    match record.kind {
-        RecordKind::Response { user, response, interaction } if interaction == prompt => {
-            Some(Answer { user, response })
-        }
-        _ => None,
-    }
+    Ok(answer)
 }
