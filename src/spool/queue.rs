@@ -1,7 +1,7 @@
 //! `queue/`: jobs that wait. Dropping a job, and looking at what was dropped.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -127,19 +127,15 @@ pub fn examine(spool: &Spool, id: JobId, trusted: &TrustedSubmitters) -> Result<
         Look::Gone => return Ok(Verdict::Gone),
         Look::Refused(reason) => return Ok(Verdict::Rejected(reason)),
     };
-    if opened.links > 1 && name_in(&spool.rejected(), &opened)?.is_some() {
-        let reason = check(id, &opened, trusted).err();
-        return Ok(Verdict::Rejected(
-            reason.unwrap_or_else(|| "it was about to be rejected, and is not tried again".into()),
-        ));
-    }
-    if opened.links > 1 && !finish_torn_publication(spool, &opened)? {
+    let half_rejected = opened.links > 1 && is_rejected(spool, &opened)?;
+    if opened.links > 1 && !half_rejected && !finish_torn_publication(spool, &opened)? {
         if age_in_seconds(opened.changed) < SEVERAL_NAMES_PATIENCE {
             return Ok(Verdict::Later);
         }
         return Ok(Verdict::Rejected("it has several names (hard links); publish it by rename".into()));
     }
     Ok(match check(id, &opened, trusted) {
+        Ok(_) if half_rejected => Verdict::Rejected("it was rejected before; the reason was lost in a crash".into()),
         Ok((request, user)) => Verdict::Job(Box::new(Submission { request, bytes: opened.bytes, user })),
         Err(reason) => Verdict::Rejected(reason),
     })
@@ -159,17 +155,23 @@ fn check(id: JobId, opened: &Opened, trusted: &TrustedSubmitters) -> Result<(Job
     Ok((request, user))
 }
 
-/// A file that is also in `incoming/` was published by a link whose second half, removing the first name, is missing.
-fn finish_torn_publication(spool: &Spool, opened: &Opened) -> Result<bool> {
-    let Some(other) = name_in(&spool.incoming(), opened)? else { return Ok(false) };
-    atomic::remove(&other)?;
-    Ok(opened.links == 2)
+/// A file that is also in `rejected/` was put aside by a rejection whose last step, removing this name, is missing.
+fn is_rejected(spool: &Spool, opened: &Opened) -> Result<bool> {
+    let rejected = spool.rejected();
+    Ok(layout::names(&rejected)?.into_iter().any(|name| is_same_file(&rejected.join(name), opened.identity)))
 }
 
-/// The name that the file has in a directory, if it has one there.
-fn name_in(directory: &Path, opened: &Opened) -> Result<Option<PathBuf>> {
-    let mut paths = layout::names(directory)?.into_iter().map(|name| directory.join(name));
-    Ok(paths.find(|path| is_same_file(path, opened.identity)))
+/// A file that is also in `incoming/` was published by a link whose second half, removing the first name, is missing.
+fn finish_torn_publication(spool: &Spool, opened: &Opened) -> Result<bool> {
+    let incoming = spool.incoming();
+    for name in layout::names(&incoming)? {
+        let path = incoming.join(name);
+        if is_same_file(&path, opened.identity) {
+            atomic::remove(&path)?;
+            return Ok(opened.links == 2);
+        }
+    }
+    Ok(false)
 }
 
 pub(super) fn is_same_file(path: &Path, identity: (u64, u64)) -> bool {
