@@ -3,12 +3,15 @@
 #![expect(clippy::disallowed_methods, reason = "tests do to the spool what people, crashes and disks do")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod answers;
 mod crash;
 mod faults;
 mod hostile;
 mod jobs;
 mod output;
+mod pausing;
 mod recovery;
+mod stopping;
 mod submitting;
 mod support;
 mod torture;

@@ -8,9 +8,8 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use serde_json::json;
-use spiderpig::spool::lock::RunnerLock;
 use spiderpig::spool::status::State;
-use spiderpig::spool::{JobId, Spool, sequence};
+use spiderpig::spool::{JobId, sequence};
 
 use crate::hostile::HostileSpool;
 use crate::support::{TestSpool, wait_for, wait_until};
@@ -320,21 +319,6 @@ fn a_publication_that_was_cut_short_is_finished() {
     fs::hard_link(&staged, queued(&spool, id)).unwrap();
     assert_eq!(spool.wait_final(id).state, State::Succeeded);
     assert!(spool.names("incoming").is_empty());
-}
-
-#[test]
-fn a_rejection_that_was_cut_short_is_finished_by_the_next_runner() {
-    let spool = TestSpool::new();
-    Spool::lay_out(&spool.root()).unwrap();
-    let lock = RunnerLock::take(&spool.spool()).unwrap();
-    sequence::raise(&spool.spool(), &lock, 1, 0).unwrap();
-    drop(lock);
-    spool.drop_file("queue/1.json", "{}");
-    fs::hard_link(spool.root().join("queue/1.json"), spool.root().join("rejected/1.json")).unwrap();
-    let _runner = spool.runner();
-    spool.wait_rejected("1.reason");
-    wait_until("the queue is empty", || spool.names("queue").is_empty());
-    assert_eq!(spool.names("rejected"), ["1.json", "1.reason"]);
 }
 
 #[test]
