@@ -16,7 +16,7 @@ use super::layout::{self, FILE, Spool};
 use super::open::{self, INBOX_LIMIT, Look};
 use super::request::json_line;
 use super::strict;
-use super::submitter::TrustedSubmitters;
+use super::submitter::{TrustedSubmitters, login_name};
 
 /// The most that an answer may have, in bytes.
 pub const ANSWER_LIMIT: usize = 4000;
@@ -241,12 +241,15 @@ where
     let opened = match open::look(&letter.path(spool), INBOX_LIMIT)? {
         Look::File(opened) => opened,
         Look::Gone => return Ok(Reading::Gone),
-        Look::Refused(reason) => return Ok(Reading::Refused { user: "unknown".into(), reason }),
+        Look::Refused { owner, reason } => {
+            let user = owner.map_or_else(|| "unknown".into(), owner_name);
+            return Ok(Reading::Refused { user, reason });
+        }
     };
     if opened.links > 1 && super::queue::age_in_seconds(opened.changed) < super::queue::SEVERAL_NAMES_PATIENCE {
         return Ok(Reading::Later);
     }
-    let owner = super::submitter::login_name(opened.owner).unwrap_or_else(|| format!("uid {}", opened.owner));
+    let owner = owner_name(opened.owner);
     let request: T = match strict::from_slice(&opened.bytes) {
         Ok(request) => request,
         Err(error) => return Ok(Reading::Refused { user: owner, reason: format!("it is not valid: {error}") }),
@@ -255,6 +258,11 @@ where
         Ok(_) => Ok(Reading::Valid(request)),
         Err(reason) => Ok(Reading::Refused { user: owner, reason }),
     }
+}
+
+/// Who put a letter there, as far as its file tells.
+fn owner_name(uid: u32) -> String {
+    login_name(uid).unwrap_or_else(|| format!("uid {uid}"))
 }
 
 /// What became of an answer that was put into the inbox.
