@@ -32,56 +32,93 @@ impl Daemon {
         Ok(())
     }
 
-    /// Notes in the log every letter for the job that has no record yet, then removes the letters.
-    pub(super) fn note_letters(&self, job: &LockedJob) -> Result<()> {
-        let letters = inbox::for_job(&self.spool, job.id())?;
+    /// Notes in the log every letter for the job that has no record yet, then removes the letters. One that cannot be
+    /// read or removed is told as a problem, and then passed over as long as it is there.
+    pub(super) fn note_letters(&mut self, job: &LockedJob) -> Result<()> {
+        let mut letters = inbox::for_job(&self.spool, job.id())?;
+        letters.retain(|letter| !self.problems.contains_key(&about(letter)));
         if letters.is_empty() {
             return Ok(());
         }
         let recorded = Recorded::read(job)?;
         let mut log = job.log_writer()?;
-        for letter in &letters {
-            if let Some(note) = self.remark(letter, &recorded)? {
-                log.note(note);
+        let mut noted = Vec::new();
+        for letter in letters {
+            match self.remark(&letter, &recorded) {
+                Ok(Remark::Say(note)) => log.note(note),
+                Ok(Remark::Known) => {}
+                Ok(Remark::NotYet) => continue,
+                Err(error) => {
+                    self.note_problem(&about(&letter), Err(error));
+                    continue;
+                }
             }
+            noted.push(letter);
         }
         log.sync()?;
-        letters.iter().try_for_each(|letter| letter.remove(&self.spool))
+        for letter in noted {
+            let removed = letter.remove(&self.spool);
+            self.note_problem(&about(&letter), removed);
+        }
+        Ok(())
     }
 
-    /// What is to be said of a letter that came too late; nothing if the log tells of it already.
-    fn remark(&self, letter: &Letter, recorded: &Recorded) -> Result<Option<String>> {
-        let Recipient::Job(_, purpose) = letter.recipient else { return Ok(None) };
-        let (what, user, known) = match purpose {
-            Purpose::Response(prompt) => match inbox::read::<Answer>(&self.spool, letter, &self.trusted)? {
-                Reading::Valid(answer) => {
-                    let known = recorded.answers.contains(&(prompt, answer.user.clone(), answer.response));
-                    (format!("answer to prompt {prompt}"), answer.user, known)
-                }
-                Reading::Refused { user, .. } => (format!("answer to prompt {prompt}"), user, false),
-                Reading::Gone | Reading::Later => return Ok(None),
-            },
+    /// What is to be said of a letter that came too late.
+    fn remark(&self, letter: &Letter, recorded: &Recorded) -> Result<Remark> {
+        let Recipient::Job(_, purpose) = letter.recipient else { return Ok(Remark::Known) };
+        let (what, known) = match purpose {
+            Purpose::Response(prompt) => {
+                let (user, known) = match inbox::read::<Answer>(&self.spool, letter, &self.trusted)? {
+                    Reading::Valid(Answer { user, response }) => {
+                        let known = recorded.answers.contains(&(prompt, user.clone(), response));
+                        (user, known)
+                    }
+                    Reading::Refused { user, .. } => (user, false),
+                    Reading::Gone => return Ok(Remark::Known),
+                    Reading::Later => return Ok(Remark::NotYet),
+                };
+                (format!("answer of {user} to prompt {prompt}"), known)
+            }
             Purpose::Signal => match inbox::read::<SignalRequest>(&self.spool, letter, &self.trusted)? {
-                Reading::Valid(request) => {
-                    let known = recorded.signals.contains(&(request.user.clone(), request.signal.word().to_owned()));
-                    (request.signal.word().to_owned(), request.user, known)
+                Reading::Valid(SignalRequest { user, signal }) => {
+                    let what = format!("{} of {user}", signal.word());
+                    (what, recorded.signals.contains(&(user, signal.word().to_owned())))
                 }
-                Reading::Refused { user, .. } => ("signal".to_owned(), user, false),
-                Reading::Gone | Reading::Later => return Ok(None),
+                Reading::Refused { user, .. } => (format!("signal of {user}"), false),
+                Reading::Gone => return Ok(Remark::Known),
+                Reading::Later => return Ok(Remark::NotYet),
             },
         };
-        Ok((!known).then(|| format!("{what} of {user} refused: the job had ended")))
+        Ok(if known { Remark::Known } else { Remark::Say(format!("{what} refused: the job had ended")) })
     }
 
     /// A letter for a job that is in the history came too late.
-    pub(super) fn refuse_late_letter(&self, id: JobId, letter: &Letter) -> Result<()> {
+    pub(super) fn refuse_late_letter(&mut self, id: JobId, letter: &Letter) -> Result<()> {
         if self.spool.job(id).is_dir() {
             // Somebody may look at the lock for a moment; the next look meets the letter again.
-            return LockedJob::try_lock(&self.spool, id)?.map_or(Ok(()), |job| self.note_letters(&job));
+            let noted =
+                LockedJob::try_lock(&self.spool, id).and_then(|job| job.map_or(Ok(()), |job| self.note_letters(&job)));
+            self.note_problem(&format!("jobs/{id}"), noted);
+            return Ok(());
         }
+        letter.remove(&self.spool)?;
         tracing::warn!(job = %id, letter = %letter.name.display(), "removed: the job is long finished");
-        letter.remove(&self.spool)
+        Ok(())
     }
+}
+
+/// What a problem with a letter is about.
+pub(super) fn about(letter: &Letter) -> String {
+    format!("inbox/{}", letter.name.display())
+}
+
+/// What is to be said of a letter that nobody read in time.
+enum Remark {
+    Say(String),
+    /// Nothing: the log tells of it already, or it is gone.
+    Known,
+    /// Nothing before its writer is done with it.
+    NotYet,
 }
 
 /// Answers and signals that the log tells of.

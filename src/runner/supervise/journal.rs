@@ -4,7 +4,7 @@
 //! decoder finds in the output, keeps the status in memory, and publishes it: at once when the state, the message or
 //! the prompt changed, at most twenty times a second when only the progress did.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
@@ -46,8 +46,8 @@ pub struct Journal {
     not_before: Instant,
     /// Why the job was stopped, if it was: "interrupted by alice".
     stopped: Option<String>,
-    /// Letters that could not be read and were complained of.
-    unreadable: BTreeSet<OsString>,
+    /// Letters that could not be read or removed, and what was last said of each.
+    stuck: BTreeMap<OsString, String>,
     /// Signals that were delivered, in case their letters cannot be removed.
     acted_on: BTreeSet<OsString>,
     full: bool,
@@ -70,7 +70,7 @@ impl Journal {
             urgency: Urgency::Nothing,
             not_before: Instant::now(),
             stopped: None,
-            unreadable: BTreeSet::new(),
+            stuck: BTreeMap::new(),
             acted_on: BTreeSet::new(),
             full: false,
         })
@@ -207,9 +207,16 @@ impl Journal {
 
     /// Notes why a letter has no effect, and only then removes it.
     fn refuse(&mut self, letter: &Letter, what: &str, reason: &str) {
-        self.note(format!("{what} refused: {reason}"));
+        let note = format!("{what} refused: {reason}");
+        if self.stuck.get(&letter.name) == Some(&note) {
+            return;
+        }
+        self.note(note.clone());
         self.sync();
-        self.remove(letter);
+        if let Err(error) = letter.remove(&self.spool) {
+            self.note(error.to_string());
+            self.stuck.insert(letter.name.clone(), note);
+        }
     }
 
     /// A disk that cannot be synced must not stop a job from being answered or stopped.
@@ -218,10 +225,8 @@ impl Journal {
     }
 
     fn remove(&mut self, letter: &Letter) {
-        if let Err(error) = letter.remove(&self.spool)
-            && self.unreadable.insert(letter.name.clone())
-        {
-            self.note(error.to_string());
+        if let Err(error) = letter.remove(&self.spool) {
+            self.complain(letter.name.clone(), &error.to_string());
         }
     }
 
@@ -252,8 +257,9 @@ impl Journal {
     }
 
     fn complain(&mut self, name: OsString, problem: &str) {
-        if self.unreadable.insert(name) {
+        if self.stuck.get(&name).is_none_or(|said| said != problem) {
             self.note(problem);
+            self.stuck.insert(name, problem.to_owned());
         }
     }
 
