@@ -32,10 +32,7 @@ fn a_child_that_keeps_the_output_open_does_not_keep_the_job() {
     let child = child(&spool, id);
     assert_eq!(spool.wait_final(id).exit_status, Some(3));
     assert!(!is_alive(child), "it is stopped");
-    spool.wait_note(
-        id,
-        &format!("1 process was left behind by the job; interrupting them ({child})").replace(" them", ""),
-    );
+    spool.wait_note(id, &format!("left behind by the job and interrupted: process {child}"));
 }
 
 #[test]
@@ -46,7 +43,11 @@ fn what_is_left_and_ignores_the_interrupt_is_killed() {
     spool.open_gate("end");
     assert_eq!(spool.wait_final(id).state, State::Succeeded);
     assert!(!is_alive(child));
-    assert!(spool.notes(id).iter().any(|note| note.contains("did not end; killing")), "{:?}", spool.notes(id));
+    assert!(
+        spool.notes(id).iter().any(|note| note.contains("and killed, as it did not end: process")),
+        "{:?}",
+        spool.notes(id)
+    );
 }
 
 #[test]
