@@ -5,6 +5,7 @@
 
 mod answers;
 mod crash;
+mod disk;
 mod faults;
 mod hostile;
 mod jobs;
