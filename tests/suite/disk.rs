@@ -57,7 +57,7 @@ fn a_job_that_fills_the_disk_is_not_blocked_and_its_result_is_recorded() {
     let status = spool.wait_status(id, "it is final", |status| status.state.is_final());
     assert_eq!((status.state, status.exit_status), (State::Failed, Some(3)));
     assert!(status.dropped_bytes > 1_000_000, "{}", status.dropped_bytes);
-    assert_eq!(status.log_records as usize, spool.log(id).len(), "what the status says is in the log");
+    assert_eq!(status.log_records, spool.log(id).len() as u64, "what the status says is in the log");
     spool.assert_no_key_anywhere();
 }
 
@@ -78,7 +78,7 @@ fn when_there_is_room_again_the_log_says_what_is_missing_and_goes_on() {
     spool.wait_note(id, "the log has a gap here");
     spool.answer(id, 1, "alice", "y");
     let status = spool.wait_final(id);
-    assert_eq!((status.exit_status, status.log_records as usize), (Some(4), spool.log(id).len()));
+    assert_eq!((status.exit_status, status.log_records), (Some(4), spool.log(id).len() as u64));
     assert!(status.dropped_bytes > 1_000_000, "{}", status.dropped_bytes);
     let lines = spool.lines(id);
     assert_eq!(lines.first().unwrap(), "before");
