@@ -55,7 +55,7 @@ impl Scene {
         let id = JobId::try_from(number).unwrap();
         let runner = RunnerLock::take(&self.spool).unwrap();
         let plan: Plan = serde_json::from_value(json!({
-            "version": 1, "id": id, "user": "alice", "arguments": ["true"], "environment": {},
+            "version": 1, "id": id, "user": "alice", "arguments": ["true"], "environment": {}, "marker": "m",
             "working_directory": "/", "umask": 18, "stop_grace_ms": 0, "max_log": 0, "stop_leftovers": true,
             "lane": "default", "slot": 1, "trusted_submitters": [], "shown_params": {}, "watch": true, "rescan_ms": 0
         }))

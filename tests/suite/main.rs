@@ -5,4 +5,5 @@
 
 mod demo;
 mod jobs;
+mod recovery;
 mod support;
