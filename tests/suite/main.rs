@@ -3,7 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "tests do to the spool what people, crashes and disks do")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod crash;
 mod demo;
+mod faults;
 mod jobs;
 mod recovery;
 mod support;
+mod torture;

@@ -260,7 +260,10 @@ fn a_durable_claim_waits_for_a_pause_and_for_a_slot_that_a_stranger_holds() {
 
 #[test]
 fn a_job_that_died_while_finishing_is_finished_from_its_exit_record() {
-    let exits = [(Exit { status: Some(0), signal: None }, State::Succeeded), (Exit { status: Some(7), signal: None }, State::Failed)];
+    let exits = [
+        (Exit { status: Some(0), signal: None }, State::Succeeded),
+        (Exit { status: Some(7), signal: None }, State::Failed),
+    ];
     for (exit, state) in exits {
         for unreadable in [false, true] {
             let (spool, id) = spool_with_job();

@@ -1,5 +1,6 @@
 //! A temporary spool with the real programs on it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -284,7 +285,7 @@ impl Drop for TestSpool {
             .collect();
         self.supervisors().into_iter().for_each(kill_process);
         for marker in markers {
-            for process in spiderpig::runner::process::belonging(&marker, None) {
+            for process in spiderpig::runner::process::belonging(&marker, None, &BTreeSet::new()) {
                 kill_process(process.pid.unsigned_abs());
             }
         }
