@@ -87,7 +87,9 @@ fn start(spool: &TestSpool, id: JobId) -> Status {
 fn log(spool: &TestSpool, id: JobId, kinds: &[RecordKind]) {
     let job = locked(spool, id);
     let mut writer = job.log_writer().unwrap();
-    kinds.iter().for_each(|kind| writer.record(kind));
+    for kind in kinds {
+        writer.record(kind);
+    }
     writer.sync().unwrap();
 }
 
@@ -393,4 +395,17 @@ fn files_of_writers_that_died_are_removed_after_an_hour() {
     fs::File::options().write(true).open(incoming.join("old")).unwrap().set_modified(hours_ago).unwrap();
     recover(&spool, id);
     assert_eq!(spool.names("incoming"), ["new"]);
+}
+
+#[test]
+fn failures_to_start_are_counted_over_restarts() {
+    let (spool, id) = spool_with_job();
+    let path = spool.root().join("runner.json");
+    let state = fs::read_to_string(&path).unwrap();
+    let counted = state.replace("\"failed_starts\":{}", &format!("\"failed_starts\":{{\"{id}\":3}}"));
+    assert_ne!(state, counted);
+    fs::write(path, counted).unwrap();
+    let status = recover(&spool, id);
+    assert_eq!((status.state, executed(&spool).as_str()), (State::Failed, ""));
+    assert!(status.reason.unwrap().starts_with("it could not be started in 3 attempts"));
 }

@@ -17,7 +17,7 @@ use spiderpig::spool::status::{State, Status};
 use spiderpig::spool::{JobId, Spool};
 
 /// How long anything may take before a test gives up. Generous: CI has two busy cores.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The job types that most tests need.
 const JOB_TYPES: &str = r#"
@@ -88,8 +88,9 @@ impl TestSpool {
         let watch = std::env::var("SPIDERPIG_TEST_WATCH").unwrap_or_else(|_| "true".to_owned());
         let root = spool.root();
         let text = format!(
-            "spool = {root:?}\n[api]\nlisten = \"127.0.0.1:0\"\n[auth]\nmode = \"none\"\ndev_user = \"tester\"\n\
-             [runner]\nwatch = {watch}\n{more}\n{JOB_TYPES}"
+            "spool = \"{}\"\n[api]\nlisten = \"127.0.0.1:0\"\n[auth]\nmode = \"none\"\ndev_user = \"tester\"\n\
+             [runner]\nwatch = {watch}\n{more}\n{JOB_TYPES}",
+            root.display()
         );
         fs::write(spool.configuration(), text).unwrap();
         spool
