@@ -104,7 +104,9 @@ fi
 stop
 echo
 echo "Runner and API have stopped."
-left=$(cd "$spool" && ls running)
-if [[ -n $left ]]; then
-	echo "Jobs go on without them, and \`make run\` finds them again: $(echo "$left" | tr '\n' ' ')"
-fi
+for link in "$spool"/running/*; do
+	# The link of a job that has just ended stays until a runner tidies up.
+	if [[ -e $link ]] && jq --exit-status '.finished_at == null' "$link/status.json" >/dev/null; then
+		echo "Job ${link##*/} goes on without them; \`make run\` finds it again."
+	fi
+done

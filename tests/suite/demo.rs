@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use spiderpig::api::routes::ROUTES;
 use spiderpig::config::Config;
 use spiderpig::protocol::{Prompt, PromptKind};
 use spiderpig::spool::JobId;
@@ -251,11 +252,19 @@ fn the_configuration_of_the_examples_is_valid_and_their_programs_are_there() {
 }
 
 #[test]
-fn the_configuration_in_the_readme_is_valid() {
+fn the_readme_knows_every_setting_and_every_route() {
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
-    let blocks: Vec<&str> = readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert!(!blocks.is_empty());
-    for block in blocks {
-        Config::parse(Path::new("README.md"), block).unwrap();
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (toml, _) = rest.split_once("```").unwrap();
+    Config::parse(Path::new("README.md"), toml).unwrap();
+    let settings = fs::read_to_string(repository().join("src/config/tests/example.toml")).unwrap();
+    for line in settings.lines().filter(|line| !line.starts_with('#')) {
+        let key = line.split_once(" = ").map_or(line, |(key, _)| key);
+        assert!(toml.lines().any(|line| line.starts_with(key)), "README.md lacks {key}");
+    }
+    for route in ROUTES {
+        let path = route.path.replace(":number", "").replace(":text", "").replace("{iid}", "{question}");
+        let known = format!("| `{} {}", route.method, path.replace("/{signal}", "/{interrupt,kill}"));
+        assert!(readme.contains(&known), "README.md lacks {known}");
     }
 }
