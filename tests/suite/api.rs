@@ -1,14 +1,14 @@
 //! The HTTP front on a real spool with a real runner, and what becomes of it when either is killed.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead, BufReader};
 use std::sync::Barrier;
 
 use fs2::FileExt as _;
 use serde_json::{Value, json};
 use spiderpig::spool::status::State;
-use ureq::Body;
 use ureq::http::Response;
+use ureq::{Body, BodyReader};
 
 use crate::support::{ASK, Daemon, TestSpool, wait_for, wait_until};
 
@@ -52,12 +52,15 @@ impl Api {
         created["id"].as_u64().unwrap()
     }
 
-    /// Reads a log stream to its end, however it ends. Returns its records.
-    fn log(&self, id: u64, resume: u64) -> Vec<Value> {
+    /// Opens a log stream.
+    fn follow(&self, id: u64, resume: u64) -> BufReader<BodyReader<'static>> {
         let url = format!("{}/api/jobs/{id}/log?resume_record={resume}", self.base);
-        let response = Self::agent().get(url).call().unwrap();
-        let lines = BufReader::new(response.into_body().into_reader()).lines();
-        lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok()).collect()
+        BufReader::new(Self::agent().get(url).call().unwrap().into_body().into_reader())
+    }
+
+    /// Reads a log from a record to its end.
+    fn log(&self, id: u64, resume: u64) -> Vec<Value> {
+        read_stream(self.follow(id, resume))
     }
 
     fn wait_prompt(&self, id: u64, number: u64) {
@@ -75,6 +78,11 @@ impl Api {
 fn read(mut response: Response<Body>) -> (u16, Value) {
     let code = response.status().as_u16();
     (code, serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap())
+}
+
+/// Reads a log stream to its end, however it ends. Returns its records.
+fn read_stream(stream: impl BufRead) -> Vec<Value> {
+    stream.lines().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok()).collect()
 }
 
 fn lines(records: &[Value]) -> Vec<&str> {
@@ -150,7 +158,8 @@ fn the_api_killed_in_the_middle_of_a_job_misses_nothing() {
     let id = api.create(&format!("{ASK} seq 500; ask one; seq 501 1000; ask two; exit 4"));
     api.wait_prompt(id, 1);
     let before = std::thread::scope(|scope| {
-        let follower = scope.spawn(|| api.log(id, 0));
+        let stream = api.follow(id, 0);
+        let follower = scope.spawn(|| read_stream(stream));
         wait_until("half of the log is stored", || spool.lines(id.try_into().unwrap()).len() > 500);
         crate::support::kill_process(api.daemon.pid());
         follower.join().unwrap()
@@ -249,8 +258,7 @@ fn open_streams_do_not_hold_up_the_end_of_the_api() {
     let _runner = spool.runner();
     let api = start(&spool);
     let id = api.create("echo up; sleep 600");
-    let url = format!("{}/api/jobs/{id}/log", api.base);
-    let mut stream = BufReader::new(Api::agent().get(url).call().unwrap().into_body().into_reader());
+    let mut stream = api.follow(id, 0);
     let mut line = String::new();
     while !line.contains("\"up\"") {
         line.clear();
