@@ -9,5 +9,6 @@ mod demo;
 mod faults;
 mod jobs;
 mod recovery;
+mod recipes;
 mod support;
 mod torture;
