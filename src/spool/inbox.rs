@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::atomic::{self, Published};
-use super::error::Result;
+use super::error::{Error, Result};
 use super::id::JobId;
-use super::layout::{self, FILE, Spool};
+use super::layout::{FILE, Spool};
 use super::open::{self, INBOX_LIMIT, Look};
 use super::request::json_line;
 use super::strict;
@@ -178,8 +178,14 @@ impl Letter {
 pub fn list(spool: &Spool) -> Result<(Vec<Letter>, Vec<OsString>)> {
     let mut letters = Vec::new();
     let mut others = Vec::new();
-    for name in layout::names(&spool.inbox())? {
-        match Recipient::of(&name) {
+    let inbox = spool.inbox();
+    let wrap = |error| Error::io("list", &inbox, error);
+    for entry in std::fs::read_dir(&inbox).map_err(wrap)? {
+        let entry = entry.map_err(wrap)?;
+        let name = entry.file_name();
+        // A directory is no letter, and could not be removed like one.
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        match Recipient::of(&name).filter(|_| !is_directory) {
             Some(recipient) => letters.push(Letter { recipient, name }),
             None if name.as_encoded_bytes().starts_with(b".") => {}
             None => others.push(name),
@@ -340,7 +346,7 @@ mod tests {
         assert_eq!(answer(&spool, id(1), 1, &by("bob")).unwrap(), Answered::TooLate);
         assert_eq!(pending_answer(&spool, id(1), 1), Some(by("alice")));
         assert_eq!(pending_answer(&spool, id(1), 2), None);
-        assert!(layout::names(&spool.incoming()).unwrap().is_empty());
+        assert!(crate::spool::layout::names(&spool.incoming()).unwrap().is_empty());
     }
 
     #[test]
