@@ -6,6 +6,7 @@
 mod api;
 mod crash;
 mod demo;
+mod examples;
 mod faults;
 mod jobs;
 mod recipes;
