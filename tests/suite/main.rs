@@ -6,8 +6,11 @@
 mod api;
 mod crash;
 mod demo;
+mod examples;
 mod faults;
 mod jobs;
+mod recipes;
 mod recovery;
+mod strangers;
 mod support;
 mod torture;
