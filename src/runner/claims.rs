@@ -97,26 +97,23 @@ impl Daemon {
             if busy.contains(&lane) {
                 continue;
             }
-            let taken = match self.lanes.take(&self.spool, &self.config, &lane, id) {
-                Ok(taken) => taken,
-                Err(error) => {
-                    self.note_problem(&format!("lane {lane}"), Err(error));
-                    busy.insert(lane);
-                    continue;
-                }
-            };
-            self.note_problem(&format!("lane {lane}"), Ok(()));
+            let taken = self.lanes.take(&self.spool, &self.config, &lane, id);
+            if taken.is_ok() {
+                self.problems.remove(&format!("lanes/{lane}"));
+            }
             match taken {
-                Slot::Free(slot) => {
-                    let about =
-                        if self.jobs.contains_key(&id) { format!("jobs/{id}") } else { format!("queue/{id}.json") };
+                Ok(Slot::Free(slot)) => {
                     let started = self.claim_or_start(id, Some(slot));
-                    self.note_problem(&about, started);
+                    self.note_problem(&format!("job {id}"), started);
                 }
-                Slot::Busy => drop(busy.insert(lane)),
-                Slot::HeldByStranger => {
+                Ok(Slot::Busy) => drop(busy.insert(lane)),
+                Ok(Slot::HeldByStranger) => {
                     self.impatient = true;
                     busy.insert(lane);
+                }
+                Err(error) => {
+                    busy.insert(lane.clone());
+                    self.note_problem(&format!("lanes/{lane}"), Err(error));
                 }
             }
         }
@@ -128,10 +125,16 @@ impl Daemon {
         if let Some(Phase::Startable { .. }) = self.jobs.get(&id) {
             return self.start_again(id, slot);
         }
-        let Some((submission, _)) = self.examine(id)? else {
+        let Some((submission, lane)) = self.examine(id)? else {
             self.waiting.remove(&id);
             return Ok(());
         };
+        if slot.is_some() && self.waiting.get(&id) != Some(&lane) {
+            // The file was replaced since it was admitted; the slot is one of another lane.
+            self.waiting.insert(id, lane);
+            self.impatient = true;
+            return Ok(());
+        }
         let Ok((job_type, command)) = plan::render(&self.config, &submission) else { return Ok(()) };
         let number = slot.as_ref().map(SlotLock::slot);
         let (plan, status, outcome) =
@@ -190,14 +193,14 @@ impl Daemon {
         match supervisor::start(&self.spool, job, slot, &self.supervisor_environment) {
             Ok(supervisor) => {
                 let mut child = supervisor.child;
-                self.jobs.insert(id, Phase::Led { last_words: Some(supervisor.last_words) });
+                self.jobs.insert(id, Phase::Led { last_words: Some(supervisor.last_words), ended_well: false });
                 self.events.spawn(async move {
                     if let Some(end) = supervisor.end {
                         // If it cannot be waited for, the wait below blocks until it has ended.
                         let _ = readable::wait(end).await;
                     }
-                    let _ = child.wait();
-                    Event::LeaderEnded(id)
+                    let well = child.wait().is_ok_and(|status| status.success());
+                    Event::LeaderEnded(id, well)
                 });
             }
             Err(error) => {

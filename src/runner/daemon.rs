@@ -34,8 +34,9 @@ const INCOMING_AGE: Duration = Duration::from_hours(1);
 /// A job that is claimed and not finished.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// A supervisor leads it; what it says when it cannot is in the file.
-    Led { last_words: Option<File> },
+    /// A supervisor leads it; what it says when it cannot is in the file. `ended_well` once it was seen to end without an
+    /// error: all that it has to make durable is.
+    Led { last_words: Option<File>, ended_well: bool },
     /// Its lock is held, by a supervisor that has not yet said who it is.
     LedByUnknown,
     /// It was claimed and never executed; it waits for this lane.
@@ -49,8 +50,8 @@ pub(super) enum Phase {
 /// What the daemon waits for besides hints and time.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A supervisor has ended.
-    LeaderEnded(JobId),
+    /// A supervisor has ended, and whether it was seen to end well.
+    LeaderEnded(JobId, bool),
     /// What belonged to a job without a supervisor was stopped, so many processes; or why it could not be.
     Stopped(Box<LockedJob>, Result<usize, String>),
 }
@@ -183,7 +184,12 @@ impl Daemon {
 
     fn handle(&mut self, event: std::result::Result<Event, tokio::task::JoinError>) {
         match event {
-            Ok(Event::LeaderEnded(id)) => self.reconcile(id),
+            Ok(Event::LeaderEnded(id, well)) => {
+                if let Some(Phase::Led { ended_well, .. }) = self.jobs.get_mut(&id) {
+                    *ended_well = well;
+                }
+                self.reconcile(id);
+            }
             Ok(Event::Stopped(job, stopped)) => self.conclude_stopped(&job, stopped),
             // The next rescan meets the job again.
             Err(error) => warn!(%error, "a task of the runner failed"),
@@ -198,8 +204,8 @@ impl Daemon {
             self.note_problem("jobs", looked);
             let cleaned = self.clean_incoming();
             self.note_problem("incoming", cleaned);
+            self.forget_solved_problems();
         }
-        self.forget_problems_of_the_gone();
         self.look_at_unknown_leaders();
         let looked = self.look_at_queue();
         self.note_problem("queue", looked);
@@ -247,16 +253,27 @@ impl Daemon {
         Ok(())
     }
 
-    fn clean_incoming(&self) -> Result<()> {
+    fn clean_incoming(&mut self) -> Result<()> {
         for name in layout::names(&self.spool.incoming())? {
-            let path = self.spool.incoming().join(name);
+            let path = self.spool.incoming().join(&name);
             let modified = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
             let age = modified.map(|modified| SystemTime::now().duration_since(modified).unwrap_or_default());
             if age.is_ok_and(|age| age > INCOMING_AGE) {
-                atomic::remove(&path)?;
+                self.note_problem(&format!("incoming/{}", name.display()), atomic::remove(&path));
             }
         }
         Ok(())
+    }
+
+    /// What was about a file that is gone, or about a job that does not wait any more, is no problem now.
+    fn forget_solved_problems(&mut self) {
+        self.problems.retain(|about, _| {
+            if let Some(Ok(id)) = about.strip_prefix("job ").map(str::parse) {
+                return self.waiting.contains_key(&id) || self.jobs.contains_key(&id);
+            }
+            let is_file = matches!(about.split_once('/'), Some(("incoming" | "inbox" | "jobs" | "queue", _)));
+            !is_file || self.spool.root().join(about).symlink_metadata().is_ok()
+        });
     }
 
     fn look_at_unknown_leaders(&mut self) {
@@ -267,15 +284,7 @@ impl Daemon {
         }
     }
 
-    /// What was wrong with a file is over when the file is gone.
-    fn forget_problems_of_the_gone(&mut self) {
-        let root = self.spool.root();
-        let is_there = |about: &str| root.join(about).symlink_metadata().is_ok();
-        self.problems.retain(|about, _| !about.contains('/') || is_there(about));
-    }
-
-    /// Keeps a problem for people as long as it lasts; it is told once. What it is about is a path in the spool, or a
-    /// word.
+    /// Keeps a problem for people as long as it lasts; it is told once.
     pub(super) fn note_problem(&mut self, about: &str, result: Result<()>) {
         match result {
             Ok(()) => drop(self.problems.remove(about)),

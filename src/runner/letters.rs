@@ -4,7 +4,6 @@
 use tracing::{info, warn};
 
 use super::daemon::{Daemon, Phase};
-use super::tidy::about;
 use crate::spool::JobId;
 use crate::spool::error::Result;
 use crate::spool::inbox::{self, Letter, Purpose, Reading, Recipient, RunnerRequest, SignalRequest};
@@ -19,13 +18,11 @@ impl Daemon {
         for name in others {
             let letter = Letter { recipient: Recipient::Resume, name };
             let removed = self.remove_if_old(&letter, "its name means nothing");
-            self.note_problem(&about(&letter), removed);
+            self.note_problem(&format!("inbox/{}", letter.name.display()), removed);
         }
         for letter in letters {
-            // What is wrong with a letter is wrong until it is gone.
-            if let Err(error) = self.read_letter(&letter) {
-                self.note_problem(&about(&letter), Err(error));
-            }
+            let read = self.read_letter(&letter);
+            self.note_problem(&format!("inbox/{}", letter.name.display()), read);
         }
         Ok(())
     }
@@ -49,9 +46,7 @@ impl Daemon {
                 self.spool.resume(&self.lock)?;
             }
             Reading::Refused { user, reason } => {
-                letter.remove(&self.spool)?;
                 warn!(user, reason, letter = %letter.name.display(), "refused");
-                return Ok(());
             }
             Reading::Gone | Reading::Later => return Ok(()),
         }
@@ -75,9 +70,8 @@ impl Daemon {
         match inbox::read::<SignalRequest>(&self.spool, letter, &self.trusted)? {
             Reading::Valid(_) => self.claim_or_start(id, None),
             Reading::Refused { user, reason } => {
-                letter.remove(&self.spool)?;
                 warn!(job = %id, user, reason, "signal refused");
-                Ok(())
+                letter.remove(&self.spool)
             }
             Reading::Gone | Reading::Later => Ok(()),
         }
@@ -85,8 +79,8 @@ impl Daemon {
 
     fn remove_if_old(&self, letter: &Letter, why: &str) -> Result<()> {
         if letter.age(&self.spool).is_some_and(|age| age >= UNKNOWN_AGE) {
-            letter.remove(&self.spool)?;
             warn!(letter = %letter.name.display(), "removed: {why}");
+            letter.remove(&self.spool)?;
         }
         Ok(())
     }

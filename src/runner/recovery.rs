@@ -104,7 +104,7 @@ impl Daemon {
         let queued = match open::look(&self.spool.queued(id), JOB_LIMIT)? {
             Look::File(opened) => Some(opened.bytes),
             Look::Gone => return Ok(()),
-            Look::Refused { .. } => None,
+            Look::Refused(_) => None,
         };
         if queued.is_some() && queued == job.request_bytes()? {
             return queue::remove(&self.spool, id);

@@ -1,22 +1,22 @@
 //! After the end: the letters that nobody read, the line in the history, the view.
 
+use serde::de::DeserializeOwned;
 use serde_json::Map;
 use tracing::info;
 
 use super::daemon::Daemon;
 use crate::spool::error::Result;
 use crate::spool::history::{self, HistoryLine};
-use crate::spool::inbox::{self, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
+use crate::spool::inbox::{self, Answer, Letter, Purpose, Reading, Recipient, SignalRequest, Signed};
 use crate::spool::job::LockedJob;
 use crate::spool::log::{LogReader, RecordKind};
 use crate::spool::status::Status;
 use crate::spool::{JobId, atomic};
 
 impl Daemon {
-    /// Tidies up after a job whose status is final, under its lock. Doing it twice changes nothing.
+    /// Tidies up after a job whose status is final and durable, under its lock. Doing it twice changes nothing.
     pub(super) fn tidy(&mut self, job: &LockedJob, status: &Status) -> Result<()> {
         let id = job.id();
-        job.make_durable(&self.spool)?;
         self.note_letters(job)?;
         if !self.finished.contains(id) {
             let params = job.plan().map_or_else(|_| Map::new(), |plan| plan.shown_params);
@@ -32,92 +32,78 @@ impl Daemon {
         Ok(())
     }
 
-    /// Notes in the log every letter for the job that has no record yet, then removes the letters. One that cannot be
-    /// read or removed is told as a problem, and then passed over as long as it is there.
-    pub(super) fn note_letters(&mut self, job: &LockedJob) -> Result<()> {
+    /// Notes in the log every letter for the job that has no record yet, then removes the letters.
+    pub(super) fn note_letters(&self, job: &LockedJob) -> Result<()> {
         let mut letters = inbox::for_job(&self.spool, job.id())?;
-        letters.retain(|letter| !self.problems.contains_key(&about(letter)));
         if letters.is_empty() {
             return Ok(());
         }
         let recorded = Recorded::read(job)?;
         let mut log = job.log_writer()?;
-        let mut noted = Vec::new();
-        for letter in letters {
-            match self.remark(&letter, &recorded) {
-                Ok(Remark::Say(note)) => log.note(note),
-                Ok(Remark::Known) => {}
-                Ok(Remark::NotYet) => continue,
-                Err(error) => {
-                    self.note_problem(&about(&letter), Err(error));
-                    continue;
-                }
+        letters.retain(|letter| match self.remark(letter, &recorded) {
+            Remark::Say(note) => {
+                log.note(note);
+                true
             }
-            noted.push(letter);
-        }
+            Remark::Nothing => true,
+            Remark::NotYet => false,
+        });
         log.sync()?;
-        for letter in noted {
-            let removed = letter.remove(&self.spool);
-            self.note_problem(&about(&letter), removed);
-        }
-        Ok(())
+        letters.iter().try_for_each(|letter| letter.remove(&self.spool))
     }
 
     /// What is to be said of a letter that came too late.
-    fn remark(&self, letter: &Letter, recorded: &Recorded) -> Result<Remark> {
-        let Recipient::Job(_, purpose) = letter.recipient else { return Ok(Remark::Known) };
+    fn remark(&self, letter: &Letter, recorded: &Recorded) -> Remark {
+        let Recipient::Job(_, purpose) = letter.recipient else { return Remark::Nothing };
         let (what, known) = match purpose {
             Purpose::Response(prompt) => {
-                let (user, known) = match inbox::read::<Answer>(&self.spool, letter, &self.trusted)? {
+                let (user, known) = match self.read_late::<Answer>(letter) {
                     Reading::Valid(Answer { user, response }) => {
                         let known = recorded.answers.contains(&(prompt, user.clone(), response));
                         (user, known)
                     }
                     Reading::Refused { user, .. } => (user, false),
-                    Reading::Gone => return Ok(Remark::Known),
-                    Reading::Later => return Ok(Remark::NotYet),
+                    Reading::Gone => return Remark::Nothing,
+                    Reading::Later => return Remark::NotYet,
                 };
                 (format!("answer of {user} to prompt {prompt}"), known)
             }
-            Purpose::Signal => match inbox::read::<SignalRequest>(&self.spool, letter, &self.trusted)? {
+            Purpose::Signal => match self.read_late::<SignalRequest>(letter) {
                 Reading::Valid(SignalRequest { user, signal }) => {
                     let what = format!("{} of {user}", signal.word());
                     (what, recorded.signals.contains(&(user, signal.word().to_owned())))
                 }
                 Reading::Refused { user, .. } => (format!("signal of {user}"), false),
-                Reading::Gone => return Ok(Remark::Known),
-                Reading::Later => return Ok(Remark::NotYet),
+                Reading::Gone => return Remark::Nothing,
+                Reading::Later => return Remark::NotYet,
             },
         };
-        Ok(if known { Remark::Known } else { Remark::Say(format!("{what} refused: the job had ended")) })
+        if known { Remark::Nothing } else { Remark::Say(format!("{what} refused: the job had ended")) }
+    }
+
+    /// A letter that cannot be read must not keep a job from its end: it is refused like any other.
+    fn read_late<T: DeserializeOwned + Signed>(&self, letter: &Letter) -> Reading<T> {
+        inbox::read(&self.spool, letter, &self.trusted)
+            .unwrap_or_else(|error| Reading::Refused { user: "unknown".to_owned(), reason: error.to_string() })
     }
 
     /// A letter for a job that is in the history came too late.
-    pub(super) fn refuse_late_letter(&mut self, id: JobId, letter: &Letter) -> Result<()> {
+    pub(super) fn refuse_late_letter(&self, id: JobId, letter: &Letter) -> Result<()> {
         if self.spool.job(id).is_dir() {
             // Somebody may look at the lock for a moment; the next look meets the letter again.
-            let noted =
-                LockedJob::try_lock(&self.spool, id).and_then(|job| job.map_or(Ok(()), |job| self.note_letters(&job)));
-            self.note_problem(&format!("jobs/{id}"), noted);
-            return Ok(());
+            return LockedJob::try_lock(&self.spool, id)?.map_or(Ok(()), |job| self.note_letters(&job));
         }
-        letter.remove(&self.spool)?;
         tracing::warn!(job = %id, letter = %letter.name.display(), "removed: the job is long finished");
-        Ok(())
+        letter.remove(&self.spool)
     }
-}
-
-/// What a problem with a letter is about.
-pub(super) fn about(letter: &Letter) -> String {
-    format!("inbox/{}", letter.name.display())
 }
 
 /// What is to be said of a letter that nobody read in time.
 enum Remark {
     Say(String),
-    /// Nothing: the log tells of it already, or it is gone.
-    Known,
-    /// Nothing before its writer is done with it.
+    /// The log tells of it already, or it is gone.
+    Nothing,
+    /// Its writer is not done with it; the next look meets it again.
     NotYet,
 }
 

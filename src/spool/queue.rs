@@ -125,7 +125,7 @@ pub fn examine(spool: &Spool, id: JobId, trusted: &TrustedSubmitters) -> Result<
     let opened = match open::look(&path, JOB_LIMIT)? {
         Look::File(opened) => opened,
         Look::Gone => return Ok(Verdict::Gone),
-        Look::Refused { reason, .. } => return Ok(Verdict::Rejected(reason)),
+        Look::Refused(reason) => return Ok(Verdict::Rejected(reason)),
     };
     let half_rejected = opened.links > 1 && is_rejected(spool, &opened)?;
     if opened.links > 1 && !half_rejected && !finish_torn_publication(spool, &opened)? {

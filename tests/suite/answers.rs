@@ -151,30 +151,19 @@ fn an_answer_that_is_no_proper_file_is_refused_in_the_name_of_its_owner() {
 }
 
 #[test]
-fn a_letter_that_cannot_be_removed_is_noted_once_and_stops_nobody() {
-    let spool = HostileSpool::new();
-    let id = spool.shell("ask one; gate end");
+fn a_late_letter_whose_writer_is_not_done_with_it_is_not_swallowed() {
+    let spool = HostileSpool::with_configuration("rescan = \"1s\"\n");
+    let id = spool.shell("show go; gate end");
     spool.wait_prompt(id, 1);
-    for name in [format!("{id}.response.1.json"), format!("{id}.signal.x.json"), format!("{id}.response.7.json")] {
-        let folder = spool.root().join("inbox").join(name);
-        fs::create_dir_all(folder.join("full")).unwrap();
-    }
-    spool.wait_note(id, "to prompt 1 refused: it is not a regular file");
-    assert_open(&spool, id, 1);
-    fs::rename(spool.root().join(format!("inbox/{id}.response.1.json")), spool.path().join("away")).unwrap();
-    spool.answer(id, 1, "alice", "y");
-    spool.wait_line(id, "got:y");
+    // As `ln staged inbox/…; rm staged` publishes it.
+    let staged = spool.root().join("incoming/staged");
+    fs::write(&staged, answer_text("bob", "y")).unwrap();
+    fs::set_permissions(&staged, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::hard_link(&staged, spool.root().join(format!("inbox/{id}.response.1.json"))).unwrap();
     spool.open_gate("end");
-    assert_eq!(spool.wait_final(id).state, State::Succeeded);
-    let again = spool.shell("echo the lane is free");
-    spool.signal(id, "carol", JobSignal::Kill);
-    assert_eq!(spool.wait_final(again).state, State::Succeeded);
-    spool.wait_note(id, "kill of carol refused");
-    wait_until("what can be removed is", || spool.names("inbox").len() == 2);
-    for what in ["to prompt 1 refused", "to prompt 7 refused", "signal of"] {
-        let told = spool.notes(id).into_iter().filter(|note| note.contains(what)).count();
-        assert!(told <= 2, "{what}: once by the supervisor, once by the runner: {:?}", spool.notes(id));
-    }
+    spool.wait_final(id);
+    fs::remove_file(&staged).unwrap();
+    assert_refused(&spool, id, "bob", 1, "the job had ended");
 }
 
 #[test]

@@ -5,15 +5,20 @@
 
 mod accounts;
 mod answers;
+mod api;
 mod crash;
+mod demo;
 mod disk;
+mod examples;
 mod faults;
 mod hostile;
 mod jobs;
 mod output;
 mod pausing;
+mod recipes;
 mod recovery;
 mod stopping;
+mod strangers;
 mod submitting;
 mod support;
 mod torture;

@@ -250,7 +250,7 @@ impl Feed {
 fn request_in(path: &Path) -> Option<(Option<JobRequest>, Option<String>)> {
     match open::look(path, JOB_LIMIT) {
         Ok(Look::File(opened)) => Some((JobRequest::parse(&opened.bytes).ok(), submitter::login_name(opened.owner))),
-        Ok(Look::Refused { .. }) => Some((None, None)),
+        Ok(Look::Refused(_)) => Some((None, None)),
         Ok(Look::Gone) | Err(_) => None,
     }
 }

@@ -4,7 +4,7 @@
 //! decoder finds in the output, keeps the status in memory, and publishes it: at once when the state, the message or
 //! the prompt changed, at most twenty times a second when only the progress did.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
@@ -46,8 +46,8 @@ pub struct Journal {
     not_before: Instant,
     /// Why the job was stopped, if it was: "interrupted by alice".
     stopped: Option<String>,
-    /// Letters that could not be read or removed, and what was last said of each.
-    stuck: BTreeMap<OsString, String>,
+    /// Letters that could not be read and were complained of.
+    unreadable: BTreeSet<OsString>,
     /// Signals that were delivered, in case their letters cannot be removed.
     acted_on: BTreeSet<OsString>,
     full: bool,
@@ -70,7 +70,7 @@ impl Journal {
             urgency: Urgency::Nothing,
             not_before: Instant::now(),
             stopped: None,
-            stuck: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             acted_on: BTreeSet::new(),
             full: false,
         })
@@ -179,18 +179,14 @@ impl Journal {
         self.refresh_state();
     }
 
-    /// An answer that lies there before its prompt is shown cannot be meant for it. The answer to the prompt before has
-    /// done its duty.
+    /// An answer that lies there before its prompt is shown cannot be meant for it.
     fn discard_letters_before_prompt(&mut self) {
-        let delivered = self.prompts.take_delivered();
         for letter in inbox::for_job(&self.spool, self.status.id).unwrap_or_default() {
-            match letter.recipient {
-                Recipient::Job(_, Purpose::Response(number)) if Some(number) == delivered => self.remove(&letter),
-                Recipient::Job(_, Purpose::Response(number)) => {
-                    let reason = format!("it was there before prompt {number} was asked");
-                    self.refuse_answer(&letter, number, &reason);
-                }
-                _ => {}
+            if let Recipient::Job(_, Purpose::Response(number)) = letter.recipient
+                && !self.prompts.is_delivered(number)
+            {
+                let reason = format!("it was there before prompt {number} was asked");
+                self.refuse_answer(&letter, number, &reason);
             }
         }
     }
@@ -207,16 +203,9 @@ impl Journal {
 
     /// Notes why a letter has no effect, and only then removes it.
     fn refuse(&mut self, letter: &Letter, what: &str, reason: &str) {
-        let note = format!("{what} refused: {reason}");
-        if self.stuck.get(&letter.name) == Some(&note) {
-            return;
-        }
-        self.note(note.clone());
+        self.note(format!("{what} refused: {reason}"));
         self.sync();
-        if let Err(error) = letter.remove(&self.spool) {
-            self.note(error.to_string());
-            self.stuck.insert(letter.name.clone(), note);
-        }
+        self.remove(letter);
     }
 
     /// A disk that cannot be synced must not stop a job from being answered or stopped.
@@ -225,8 +214,10 @@ impl Journal {
     }
 
     fn remove(&mut self, letter: &Letter) {
-        if let Err(error) = letter.remove(&self.spool) {
-            self.complain(letter.name.clone(), &error.to_string());
+        if let Err(error) = letter.remove(&self.spool)
+            && self.unreadable.insert(letter.name.clone())
+        {
+            self.note(error.to_string());
         }
     }
 
@@ -257,9 +248,8 @@ impl Journal {
     }
 
     fn complain(&mut self, name: OsString, problem: &str) {
-        if self.stuck.get(&name).is_none_or(|said| said != problem) {
+        if self.unreadable.insert(name) {
             self.note(problem);
-            self.stuck.insert(name, problem.to_owned());
         }
     }
 

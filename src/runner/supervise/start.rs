@@ -103,8 +103,8 @@ fn leave_the_runner() -> Result<()> {
 
 fn first_signal(spool: &Spool, id: JobId, plan: &Plan) -> Result<Option<(Letter, SignalRequest)>> {
     for letter in inbox::for_job(spool, id)? {
-        // One that cannot be read keeps no job from starting; the journal complains of it.
         if matches!(letter.recipient, Recipient::Job(_, Purpose::Signal))
+            // One that cannot be read is complained of in the log, once there is one.
             && let Ok(Reading::Valid(request)) = inbox::read::<SignalRequest>(spool, &letter, &plan.trusted_submitters)
         {
             return Ok(Some((letter, request)));
