@@ -1,0 +1,70 @@
+//! What the programs need while nothing happens.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use spiderpig::spool::JobId;
+
+use super::stage::Stage;
+use super::table::Row;
+use super::{Result, job};
+
+/// Before the first look, for what is done after a start.
+const SETTLE: Duration = Duration::from_secs(3);
+/// How long wake-ups are counted. Together with [`SETTLE`] less than the slow rescan's 30 s.
+const WINDOW: Duration = Duration::from_secs(20);
+
+/// Resident memory, and wake-ups.
+pub fn measure() -> Result<Vec<Row>> {
+    let mut stage = Stage::new()?;
+    let (api, _) = stage.start_api()?;
+    job::submit(&stage.spool()?, "sleep")?;
+    let status = stage.wait_running(JobId::try_from(1_u64)?)?;
+    let supervisor = u32::try_from(status.supervisor.ok_or("the job has no supervisor")?.pid)?;
+    std::thread::sleep(SETTLE);
+    let programs = [("runner", stage.runner()?, 8), ("API", api, 12), ("supervisor", supervisor, 4)];
+    let before = programs.map(|(_, pid, _)| wake_ups(pid));
+    std::thread::sleep(WINDOW);
+    let mut rows = Vec::new();
+    for (name, pid, megabytes) in programs {
+        let (resident, anonymous) = (kilobytes(pid, "VmRSS:")?, kilobytes(pid, "RssAnon:")?);
+        let measured = format!("{:.1} MB ({:.1} MB anonymous)", megabytes_of(resident), megabytes_of(anonymous));
+        rows.push(
+            Row::new(format!("resident memory, idle: {name}"), measured)
+                .goal(format!("{megabytes} MB"), megabytes_of(resident) <= f64::from(megabytes)),
+        );
+    }
+    for ((name, pid, _), before) in programs.into_iter().zip(before) {
+        let count = wake_ups(pid)? - before?;
+        rows.push(
+            Row::new(format!("wake-ups in {} s, idle: {name}", WINDOW.as_secs()), count.to_string())
+                .goal("0", count == 0),
+        );
+    }
+    Ok(rows)
+}
+
+fn megabytes_of(kilobytes: u32) -> f64 {
+    f64::from(kilobytes) / 1024.0
+}
+
+fn kilobytes(pid: u32, member: &str) -> Result<u32> {
+    number(&Path::new("/proc").join(pid.to_string()).join("status"), member)
+}
+
+/// How often any thread of a process has gone to sleep: as often as it was woken.
+fn wake_ups(pid: u32) -> Result<u32> {
+    let mut sum = 0;
+    for thread in fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"))? {
+        sum += number(&thread?.path().join("status"), "voluntary_ctxt_switches:")?;
+    }
+    Ok(sum)
+}
+
+/// The number in a line of a status file of proc(5).
+fn number(path: &Path, member: &str) -> Result<u32> {
+    let text = fs::read_to_string(path)?;
+    let line = text.lines().find_map(|line| line.strip_prefix(member)).ok_or("the process has ended")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
