@@ -5,11 +5,21 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
+use crate::spool::Spool;
+
 use super::access::PublicUrl;
+use super::mirror::Mirror;
 
 /// The state that all requests share.
 #[derive(Debug)]
 pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// Where jobs, answers and signals are put.
+    pub spool: Spool,
+    /// What is known of the spool without opening anything.
+    pub mirror: Mirror,
     /// Where people reach this service; its host is the one that requests must name.
     pub public_url: PublicUrl,
     /// The listener is bound to a loopback address, so requests may also name `localhost`.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::body;
 use super::response::{Response, uncached};
+use crate::spool;
 
 /// Why a request is not answered as asked.
 ///
@@ -113,6 +114,33 @@ impl ApiError {
             response.headers_mut().insert(ALLOW, allow);
         }
         response
+    }
+}
+
+/// What a person can do about a spool that does not take what was put into it. Nothing was accepted.
+impl From<spool::Error> for ApiError {
+    fn from(error: spool::Error) -> Self {
+        let message = match &error {
+            spool::Error::Locked { .. } => "Nothing was accepted: the spool is busy. Try again in a moment",
+            spool::Error::Invalid { .. } => {
+                "Nothing was accepted: a file of the spool is damaged. A restart of spiderpig-runner mends it"
+            }
+            _ if error.is_disk_full() => {
+                "Nothing was accepted: the spool's disk is full. Make room on it, and try again"
+            }
+            _ if error.is_not_found() => {
+                "Nothing was accepted: the spool is not complete. Start spiderpig-runner, which lays it out"
+            }
+            spool::Error::Io { .. } => {
+                return Self::failed(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "Nothing was accepted: the spool cannot be written. See that the account of the API is in the \
+                     spool's group and that the disk is not read-only; the log says more under this request id",
+                    error,
+                );
+            }
+        };
+        Self::failed(StatusCode::SERVICE_UNAVAILABLE, message, error)
     }
 }
 

@@ -3,18 +3,25 @@
 //! A request passes, in this order: [`server`] (request id, its own task), [`access`] (is it meant for us, does it come
 //! from our page), [`routes`] (which handler, which path parameters), the handler. To add a route, write
 //! `async fn(Arc<App>, Request) -> Result<Response, ApiError>` and give it a line in [`routes::ROUTES`].
+//!
+//! Handlers know the spool through the [`mirror`], and change it by dropping files into it.
 
 pub mod access;
 pub mod app;
+mod blocking;
 pub mod body;
 pub mod error;
 pub mod health;
+pub mod job;
+pub mod jobs;
+pub mod mirror;
 pub mod percent;
 pub mod query;
 pub mod request;
 pub mod response;
 pub mod routes;
 pub mod server;
+pub mod start;
 #[cfg(test)]
 mod testing;
 pub mod whoami;

@@ -10,7 +10,7 @@ use super::error::{ApiError, Invalid};
 use super::percent;
 use super::request::Request;
 use super::response::Response;
-use super::{health, whoami};
+use super::{health, jobs, whoami};
 
 /// An `async fn(Arc<App>, Request) -> Result<Response, ApiError>`, in a form that fits in a table.
 pub type Handler = fn(Arc<App>, Request) -> Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
@@ -45,6 +45,13 @@ pub(super) use routes;
 pub static ROUTES: &[Route] = routes! {
     GET "/healthz" => health::healthz, "Is the service alive?";
     GET "/api/whoami" => whoami::whoami, "Who is signed in, and what may they do?";
+    GET "/api/jobrunner/status" => jobs::status::status, "What does the runner do?";
+    GET "/api/jobs" => jobs::list::list, "List jobs, the newest first";
+    POST "/api/jobs" => jobs::create::create, "Start a job";
+    GET "/api/jobs/{id:number}" => jobs::list::one, "One job";
+    GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job";
+    POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job";
+    POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job";
 };
 
 /// What the path of a request said where its route has `{name:…}`.

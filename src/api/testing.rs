@@ -1,29 +1,217 @@
 //! What the tests of this module share: an [`App`], a client that writes bytes and reads responses, and the log.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
+use super::mirror::Mirror;
+use crate::config::Config;
+use crate::spool::atomic::{self, Published};
+use crate::spool::history::{self, HistoryLine};
+use crate::spool::job::LockedJob;
+use crate::spool::lock::RunnerLock;
+use crate::spool::plan::Plan;
+use crate::spool::request::JobRequest;
+use crate::spool::status::{Interaction, InteractionKind, State, Status};
+use crate::spool::submitter::TrustedSubmitters;
+use crate::spool::{JobId, Spool, Time, queue, sequence};
 
 /// How long a test waits for anything before it fails.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// An app for a loopback listener, whose limits are beyond every test.
-pub fn app() -> App {
-    App {
-        public_url: "http://spiderpig.test:8000".parse().unwrap(),
-        listener_is_loopback: true,
-        user: "tester".into(),
-        limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
-        shutdown: CancellationToken::new(),
+/// The job types that the tests know.
+const CONFIG: &str = r#"
+[auth]
+mode = "none"
+[job_types.greet]
+command = ["greet", "{name}", "{key}"]
+[[job_types.greet.params]]
+name = "name"
+kind = "string"
+required = true
+[[job_types.greet.params]]
+name = "key"
+kind = "string"
+sensitive = true
+[job_types.other]
+command = ["true"]
+lane = "other"
+"#;
+
+/// A spool of its own for one test, which goes when this is dropped.
+pub struct Bench {
+    pub spool: Spool,
+    pub runner: RunnerLock,
+    _directory: tempfile::TempDir,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let runner = RunnerLock::take(&spool).unwrap();
+        sequence::raise(&spool, &runner, 0, 0).unwrap();
+        Self { spool, runner, _directory: directory }
     }
+
+    /// Puts `queue/N.json` there, as an operator would.
+    pub fn queue(&self, request: &JobRequest) {
+        let path = self.spool.queued(request.id);
+        let published = atomic::publish(&self.spool.incoming(), &path, &request.to_bytes(), 0o640).unwrap();
+        assert_eq!(published, Published::New);
+    }
+
+    /// Claims a job, as the runner would.
+    pub fn claim(&self, status: &Status) -> LockedJob {
+        let plan = Plan {
+            version: 1,
+            id: status.id,
+            user: status.user.clone(),
+            arguments: status.command.clone(),
+            environment: BTreeMap::new(),
+            marker: String::new(),
+            working_directory: "/".into(),
+            umask: 0o022,
+            time_limit_ms: None,
+            stop_grace_ms: 0,
+            max_log: 0,
+            stop_leftovers: true,
+            lane: status.lane.clone(),
+            slot: None,
+            trusted_submitters: TrustedSubmitters::default(),
+            shown_params: Map::new(),
+            watch: true,
+            rescan_ms: 1000,
+        };
+        let request = request(status.id.into()).to_bytes();
+        let job = LockedJob::claim(&self.spool, &self.runner, &request, &plan, status).unwrap();
+        queue::remove(&self.spool, status.id).unwrap();
+        job
+    }
+
+    /// Ends a claimed job and writes the history, as supervisor and runner would.
+    pub fn finish(&self, job: &LockedJob, status: &Status) {
+        job.write_final_status(status).unwrap();
+        self.tidy(status);
+    }
+
+    /// Writes a job into the history.
+    pub fn tidy(&self, status: &Status) {
+        let shown = Map::from_iter([("name".to_owned(), json!("World"))]);
+        let line = HistoryLine::new(status, Some(&request(status.id.into())), shown);
+        history::append(&self.spool, &self.runner, &line).unwrap();
+    }
+
+    /// An app for a loopback listener, whose limits are beyond every test. Its mirror is told of changes.
+    pub fn app(&self) -> App {
+        App {
+            config: config(),
+            spool: self.spool.clone(),
+            mirror: Mirror::start(self.spool.clone(), true).unwrap(),
+            public_url: "http://spiderpig.test:8000".parse().unwrap(),
+            listener_is_loopback: true,
+            user: "tester".into(),
+            limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
+            shutdown: CancellationToken::new(),
+        }
+    }
+
+    /// Serves an app until its shutdown or the end of the test.
+    pub async fn serve(app: App) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(super::server::serve(listener, Arc::new(app)));
+        address
+    }
+}
+
+pub fn config() -> Config {
+    Config::parse("test.toml".as_ref(), CONFIG).unwrap()
+}
+
+/// A request for job `number`, with a secret in it.
+pub fn request(number: u64) -> JobRequest {
+    let params = json!({ "name": "World", "key": "hunter2" });
+    JobRequest {
+        version: 1,
+        id: job_id(number),
+        job_type: "greet".into(),
+        params: params.as_object().unwrap().clone(),
+        user: "alice".into(),
+        submitted_at: Time::from_milliseconds(1_000_250),
+        data: None,
+        retry_of: None,
+        request: None,
+    }
+}
+
+/// The status of job `number` once it is claimed.
+pub fn status(number: u64, state: State) -> Status {
+    Status {
+        version: 1,
+        id: job_id(number),
+        job_type: "greet".into(),
+        user: "alice".into(),
+        lane: "default".into(),
+        state,
+        queued_at: Time::from_milliseconds(1_000_250),
+        started_at: Some(Time::from_milliseconds(1_001_000)),
+        finished_at: None,
+        command: vec!["greet".into(), "World".into(), "•••".into()],
+        message: None,
+        progress: None,
+        interaction: None,
+        exit_status: None,
+        signal: None,
+        reason: None,
+        outcome: None,
+        log_records: 0,
+        dropped_bytes: 0,
+        marker: None,
+        boot_id: None,
+        process: None,
+        supervisor: None,
+    }
+}
+
+/// A prompt with the codes `y` and `n`, of which the second is the default.
+pub fn prompt(number: u32) -> Interaction {
+    Interaction {
+        id: number,
+        kind: InteractionKind::Choices,
+        prompt: "Deploy?".into(),
+        choices: [("Yes", "y"), ("No", "n")].map(|(label, code)| (label.into(), code.into())).into(),
+        default: Some("n".into()),
+        asked_at: Time::from_milliseconds(1_002_000),
+    }
+}
+
+pub fn job_id(number: u64) -> JobId {
+    JobId::try_from(number).unwrap()
+}
+
+/// Waits until something is so; a condition that nothing tells of is looked at again and again.
+pub async fn until(mut condition: impl FnMut() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    soon(wait).await;
+}
+
+/// An app for tests that do not look into the spool: it is gone.
+pub fn app() -> App {
+    Bench::new().app()
 }
 
 /// Waits for a future, but not for ever.

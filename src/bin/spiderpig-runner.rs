@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use spiderpig::check;
 use spiderpig::config::{self, Config};
 use spiderpig::runner::job_script::{self, JobCommand, Streams};
 use spiderpig::runner::supervise::{self, Inherited};
@@ -40,6 +41,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Verifies the configuration and the spool, and names the fix for each finding. Changes nothing.
+    Check {
+        /// Accept any kind of filesystem: you know that locks work on it.
+        #[arg(long)]
+        any_filesystem: bool,
+    },
     /// For job scripts: asks people, and reports status and progress.
     #[command(subcommand)]
     Job(JobCommand),
@@ -67,6 +74,7 @@ fn main() -> ExitCode {
             let spool = arguments.spool.unwrap_or_default();
             outcome(supervise(&spool, id, job_lock, slot_lock))
         }
+        Some(Command::Check { any_filesystem }) => check(arguments.config, arguments.spool, any_filesystem),
         None => daemon(arguments.config, arguments.spool),
     }
 }
@@ -86,9 +94,8 @@ fn daemon(config: Option<PathBuf>, spool: Option<PathBuf>) -> ExitCode {
         Err(error) => return complain(&error, USAGE),
     };
     plan_faults("runner");
-    let search_path = std::env::var("PATH").unwrap_or_else(|_| DEFAULT_SEARCH_PATH.to_owned());
     let language = std::env::var("LANG").ok();
-    let account = AccountEnvironment::new(&search_path, language.as_deref());
+    let account = AccountEnvironment::new(&search_path(), language.as_deref());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
         Ok(runtime) => outcome(runtime.block_on(run(config, account))),
@@ -117,6 +124,27 @@ fn load(config: Option<PathBuf>, spool: Option<PathBuf>) -> Result<Config, Box<d
         config.spool = std::path::absolute(spool)?;
     }
     Ok(config)
+}
+
+fn check(config: Option<PathBuf>, spool: Option<PathBuf>, any_filesystem: bool) -> ExitCode {
+    let config = match load(config, spool) {
+        Ok(config) => config,
+        Err(error) => return complain(&error, USAGE),
+    };
+    let search_path = search_path();
+    let findings = check::check(&config, check::Options { search_path: &search_path, any_filesystem });
+    let mut output = std::io::stdout().lock();
+    let told = findings.iter().try_for_each(|finding| writeln!(output, "{finding}"));
+    match (told, findings.len()) {
+        (Err(error), _) => complain(&error, FAILURE),
+        (Ok(()), 0) => outcome(writeln!(output, "no findings: the configuration and the spool are in order")),
+        (Ok(()), count) => complain(&format!("{count} to be looked at"), FAILURE),
+    }
+}
+
+/// The search path that jobs get.
+fn search_path() -> String {
+    std::env::var("PATH").unwrap_or_else(|_| DEFAULT_SEARCH_PATH.to_owned())
 }
 
 fn job(command: &JobCommand) -> ExitCode {

@@ -37,7 +37,7 @@ impl Scene {
         crate::spool::atomic::set_mode(directory.path(), 0o755).unwrap();
         let spool = Spool::lay_out(&directory.path().join("spool")).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
-        sequence::raise(&spool, &runner, 7).unwrap();
+        sequence::raise(&spool, &runner, 7, 0).unwrap();
         let owner = Owner::of(&spool.root().metadata().unwrap()).to_string();
         let mut scene = Self { _directory: directory, spool, config: parse(CONFIG), owner };
         scene.config.spool = scene.spool.root().to_owned();
@@ -55,7 +55,7 @@ impl Scene {
         let id = JobId::try_from(number).unwrap();
         let runner = RunnerLock::take(&self.spool).unwrap();
         let plan: Plan = serde_json::from_value(json!({
-            "version": 1, "id": id, "user": "alice", "arguments": ["true"], "environment": {},
+            "version": 1, "id": id, "user": "alice", "arguments": ["true"], "environment": {}, "marker": "m",
             "working_directory": "/", "umask": 18, "stop_grace_ms": 0, "max_log": 0, "stop_leftovers": true,
             "lane": "default", "slot": 1, "trusted_submitters": [], "shown_params": {}, "watch": true, "rescan_ms": 0
         }))

@@ -124,10 +124,9 @@ impl Daemon {
     fn raise_sequence(&self) -> Result<()> {
         let (queued, _) = queue::list(&self.spool)?;
         let (claimed, _) = job::list(&self.spool)?;
-        let rejected = layout::names(&self.spool.rejected())?;
-        let rejected = rejected.iter().filter_map(|name| queue::number(name));
-        let known = queued.into_iter().chain(claimed).chain(rejected).chain(self.finished.highest());
-        sequence::raise(&self.spool, &self.lock, known.max().map_or(0, u64::from))
+        let used = claimed.into_iter().chain(self.finished.highest()).max().map_or(0, u64::from);
+        let queued = queued.into_iter().max().map_or(0, u64::from);
+        sequence::raise(&self.spool, &self.lock, used, queued)
     }
 
     /// Runs until `shutdown` is cancelled. Jobs that run then go on under their supervisors.

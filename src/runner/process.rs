@@ -117,15 +117,24 @@ pub fn descendants(table: &[Process], roots: &BTreeSet<i32>, with_roots: bool) -
 }
 
 /// Everything that belongs to a job whose supervisor is gone: what carries the marker in its environment, the session
-/// of the command if its leader is still the one that was recorded, and all that descends from these.
+/// of the command if its leader is still the one that was recorded, what was found to belong to it before (its parent may
+/// have died since), and all that descends from these.
 #[must_use]
-pub fn belonging(marker: &str, leader: Option<ProcessIdentity>) -> Vec<ProcessIdentity> {
+pub fn belonging(
+    marker: &str,
+    leader: Option<ProcessIdentity>,
+    known: &BTreeSet<ProcessIdentity>,
+) -> Vec<ProcessIdentity> {
     let table = table();
     let variable = format!("{MARKER_VARIABLE}={marker}");
     let session = leader.filter(|leader| identity(leader.pid) == Some(*leader)).map(|leader| leader.pid);
     let roots = table
         .iter()
-        .filter(|process| session == Some(process.session) || carries(process.identity.pid, variable.as_bytes()))
+        .filter(|process| {
+            session == Some(process.session)
+                || known.contains(&process.identity)
+                || carries(process.identity.pid, variable.as_bytes())
+        })
         .map(|process| process.identity.pid)
         .collect();
     descendants(&table, &roots, true)
@@ -162,12 +171,12 @@ mod tests {
         let mut ready = [0; 6];
         std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut ready).unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while belonging("unit-test-1", None).len() < 2 {
+        while belonging("unit-test-1", None, &BTreeSet::new()).len() < 2 {
             assert!(std::time::Instant::now() < deadline, "the child without an environment of its own is found too");
             std::thread::yield_now();
         }
-        assert!(belonging("unit-test-10", None).is_empty());
-        for process in belonging("unit-test-1", None) {
+        assert!(belonging("unit-test-10", None, &BTreeSet::new()).is_empty());
+        for process in belonging("unit-test-1", None, &BTreeSet::new()) {
             signal(process, Signal::KILL).unwrap();
         }
         shell.wait().unwrap();

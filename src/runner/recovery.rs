@@ -51,10 +51,7 @@ impl Daemon {
         match status {
             Ok(Some(status)) if status.state.is_final() => self.tidy(&job, &status),
             _ if never_executed => self.make_startable(&job, &documents?),
-            status => {
-                self.stop_what_is_left(job, status.ok().flatten().as_ref());
-                Ok(())
-            }
+            status => self.stop_what_is_left(job, status.ok().flatten().as_ref()),
         }
     }
 
@@ -127,14 +124,14 @@ impl Daemon {
     }
 
     /// The supervisor died after the start: nothing may be left of the job before its lane is used again.
-    fn stop_what_is_left(&mut self, job: LockedJob, status: Option<&Status>) {
+    fn stop_what_is_left(&mut self, job: LockedJob, status: Option<&Status>) -> Result<()> {
         let id = job.id();
         let plan = job.plan().ok();
         let marker = status.and_then(|status| status.marker.clone());
         let Some(marker) = marker.or_else(|| plan.as_ref().map(|plan| plan.marker.clone())) else {
             let damage = "neither status.json nor plan.json can be read, so what belongs to the job cannot be known; \
                           stop it by hand, then write a final status.json or remove the directory";
-            return self.note_problem(&format!("jobs/{id}"), Err(Error::invalid(job.directory(), damage)));
+            return Err(Error::invalid(job.directory(), damage));
         };
         self.hold_slot(id, plan.as_ref(), status);
         warn!(job = %id, "its supervisor died; stopping what belongs to it");
@@ -145,6 +142,7 @@ impl Daemon {
             let stopped = stop::stop_everything(&marker, leader, grace).await;
             Event::Stopped(Box::new(job), stopped)
         });
+        Ok(())
     }
 
     /// Nothing of the job is left: its end is what its `exit` record says, or unknown.

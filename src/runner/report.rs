@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::daemon::{Daemon, Phase};
 use crate::spool::runner_state::{Holder, LaneState, RunnerState, VERSION};
-use crate::spool::{Time, lock};
+use crate::spool::{JobId, Time, lock};
 
 /// Between two writes at most often: a person reads no faster.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -69,7 +69,7 @@ impl Daemon {
         });
         for (id, lane) in startable.chain(&self.waiting) {
             let state = lanes.entry(lane.clone()).or_default();
-            let reason = self.why(lane, state, paused.as_deref());
+            let reason = self.why(*id, lane, state, paused.as_deref());
             state.waiting.insert(*id, reason);
         }
         RunnerState {
@@ -94,15 +94,16 @@ impl Daemon {
             .collect()
     }
 
-    /// Why the next job of a lane waits, in words.
-    fn why(&self, lane: &str, state: &LaneState, paused: Option<&str>) -> String {
+    /// Why a job waits that comes next in its lane, in words. A claimed job may have its slot already.
+    fn why(&self, id: JobId, lane: &str, state: &LaneState, paused: Option<&str>) -> String {
         if let Some(reason) = paused {
             return format!("the runner is paused: {reason}");
         }
         if let Some((last, _)) = state.waiting.last() {
             return format!("job {last} is before it in lane {lane}");
         }
-        let free = (1..=state.concurrency).find(|slot| !state.holders.iter().any(|holder| holder.slot == *slot));
+        let taken = |slot| state.holders.iter().any(|holder| holder.slot == slot && holder.job != id);
+        let free = (1..=state.concurrency).find(|slot| !taken(*slot));
         match free {
             Some(slot) if lock::is_held(&self.spool.lane_slot(lane, slot)).unwrap_or(false) => {
                 format!("slot {slot} of lane {lane} is locked by another process")

@@ -23,7 +23,7 @@ pub async fn stop_everything(marker: &str, leader: Option<ProcessIdentity>, grac
     let mut seen = BTreeSet::new();
     let mut quiet_passes = 0;
     while quiet_passes < 2 {
-        let found = process::belonging(marker, leader);
+        let found = process::belonging(marker, leader, &seen);
         if found.is_empty() {
             quiet_passes += 1;
             tokio::time::sleep(BREATH).await;
@@ -32,7 +32,7 @@ pub async fn stop_everything(marker: &str, leader: Option<ProcessIdentity>, grac
         quiet_passes = 0;
         let kill = Instant::now() >= kill_at;
         for process in &found {
-            let fresh = seen.insert((process.pid, process.start_time));
+            let fresh = seen.insert(*process);
             if kill {
                 send(*process, Signal::KILL)?;
             } else if fresh {

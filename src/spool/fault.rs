@@ -65,7 +65,10 @@ pub fn point() -> io::Result<()> {
     let Some(plan) = PLAN.get() else { return Ok(()) };
     let number = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
     match plan.effect {
-        Effect::Die if number == plan.at => std::process::abort(),
+        Effect::Die if number == plan.at => {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?;
+            Ok(())
+        }
         Effect::Fail if number == plan.at => Err(rustix::io::Errno::IO.into()),
         Effect::Full if number >= plan.at => Err(rustix::io::Errno::NOSPC.into()),
         _ => Ok(()),

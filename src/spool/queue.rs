@@ -127,13 +127,15 @@ pub fn examine(spool: &Spool, id: JobId, trusted: &TrustedSubmitters) -> Result<
         Look::Gone => return Ok(Verdict::Gone),
         Look::Refused(reason) => return Ok(Verdict::Rejected(reason)),
     };
-    if opened.links > 1 && !finish_torn_publication(spool, &opened)? {
+    let half_rejected = opened.links > 1 && is_rejected(spool, &opened)?;
+    if opened.links > 1 && !half_rejected && !finish_torn_publication(spool, &opened)? {
         if age_in_seconds(opened.changed) < SEVERAL_NAMES_PATIENCE {
             return Ok(Verdict::Later);
         }
         return Ok(Verdict::Rejected("it has several names (hard links); publish it by rename".into()));
     }
     Ok(match check(id, &opened, trusted) {
+        Ok(_) if half_rejected => Verdict::Rejected("it was rejected before; the reason was lost in a crash".into()),
         Ok((request, user)) => Verdict::Job(Box::new(Submission { request, bytes: opened.bytes, user })),
         Err(reason) => Verdict::Rejected(reason),
     })
@@ -151,6 +153,12 @@ fn check(id: JobId, opened: &Opened, trusted: &TrustedSubmitters) -> Result<(Job
     }
     let user = trusted.resolve(opened.owner, &request.user)?;
     Ok((request, user))
+}
+
+/// A file that is also in `rejected/` was put aside by a rejection whose last step, removing this name, is missing.
+fn is_rejected(spool: &Spool, opened: &Opened) -> Result<bool> {
+    let rejected = spool.rejected();
+    Ok(layout::names(&rejected)?.into_iter().any(|name| is_same_file(&rejected.join(name), opened.identity)))
 }
 
 /// A file that is also in `incoming/` was published by a link whose second half, removing the first name, is missing.
@@ -190,7 +198,7 @@ mod tests {
     fn spool() -> (tempfile::TempDir, Spool) {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
-        sequence::raise(&spool, &RunnerLock::take(&spool).unwrap(), 0).unwrap();
+        sequence::raise(&spool, &RunnerLock::take(&spool).unwrap(), 0, 0).unwrap();
         (directory, spool)
     }
 

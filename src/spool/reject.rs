@@ -20,7 +20,9 @@ pub fn reject(spool: &Spool, _runner: &RunnerLock, name: &OsStr, reason: &str) -
     let from = spool.queue().join(name);
     let (kept, linked) = keep(spool, name, &from)?;
     let reason_path = spool.rejected().join(reason_name(&kept));
-    atomic::replace(&reason_path, format!("{reason}\n").as_bytes(), FILE, Durability::Synced)?;
+    if !reason_path.exists() {
+        atomic::replace(&reason_path, format!("{reason}\n").as_bytes(), FILE, Durability::Synced)?;
+    }
     if linked {
         atomic::remove(&from)?;
     }

@@ -57,27 +57,31 @@ pub fn last(spool: &Spool) -> Result<u64> {
     decode(&path, &open::read(&path)?)
 }
 
-/// Mends `sequence` at the runner's start: missing, damaged or too small, it becomes `highest`, the highest number that
-/// is known. A larger number stays.
+/// Mends `sequence` at the runner's start. One that can be read is raised to `used`, the highest number that a job has
+/// had; a larger one stays. One that is missing or damaged becomes the highest number known, `queued` included. Where it
+/// can be read, a higher number in the queue is somebody's invention, and must not use up all the numbers below it.
 ///
 /// # Errors
 /// It cannot be read or written.
-pub fn raise(spool: &Spool, _runner: &RunnerLock, highest: u64) -> Result<()> {
+pub fn raise(spool: &Spool, _runner: &RunnerLock, used: u64, queued: u64) -> Result<()> {
     let path = spool.sequence();
+    let known = encode(used.max(queued));
     let Some(file) = atomic::open_update(&path).missing_is_none()? else {
-        return atomic::replace(&path, encode(highest).as_bytes(), SHARED_FILE, atomic::Durability::Synced);
+        return atomic::replace(&path, known.as_bytes(), SHARED_FILE, atomic::Durability::Synced);
     };
     if !lock::exclusive_within(&file, &path, PATIENCE)? {
         return Err(Error::Locked { path, holder: format!("it was not free for {PATIENCE:?}") });
     }
     let mut bytes = [0; 32];
     let length = file.read_at(&mut bytes, 0).map_err(|error| Error::io("read", &path, error))?;
-    if decode(&path, &bytes[..length]).is_ok_and(|last| last >= highest) {
-        return Ok(());
-    }
+    let mended = match decode(&path, &bytes[..length]) {
+        Ok(last) if last >= used => return Ok(()),
+        Ok(_) => encode(used),
+        Err(_) => known,
+    };
     // In place, because submitters may wait for the lock of this very file; a longer damaged rest is cut off after.
-    file.write_all_at(encode(highest).as_bytes(), 0).map_err(|error| Error::io("write", &path, error))?;
-    file.set_len(encode(highest).len() as u64).map_err(|error| Error::io("write", &path, error))?;
+    file.write_all_at(mended.as_bytes(), 0).map_err(|error| Error::io("write", &path, error))?;
+    file.set_len(mended.len() as u64).map_err(|error| Error::io("write", &path, error))?;
     file.sync_all().map_err(|error| Error::io("sync", &path, error))
 }
 
@@ -96,7 +100,7 @@ mod tests {
     #[test]
     fn numbers_are_handed_out_once_even_to_many_at_a_time() {
         let (_directory, spool, lock) = spool();
-        raise(&spool, &lock, 0).unwrap();
+        raise(&spool, &lock, 0, 0).unwrap();
         let mut numbers: Vec<u32> = std::thread::scope(|scope| {
             let takers: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| (0..25).map(|_| take(&spool).unwrap().get()).collect::<Vec<_>>()))
@@ -114,17 +118,26 @@ mod tests {
         assert!(take(&spool).unwrap_err().is_not_found());
         for damage in ["", "7", "garbage of a much greater length than it ought to have\n", "00000000000000000003\n"] {
             std::fs::write(spool.sequence(), damage).unwrap();
-            raise(&spool, &lock, 41).unwrap();
+            raise(&spool, &lock, 41, 7).unwrap();
             assert_eq!(last(&spool).unwrap(), 41, "after {damage:?}");
         }
-        raise(&spool, &lock, 7).unwrap();
+        raise(&spool, &lock, 7, 0).unwrap();
         assert_eq!(take(&spool).unwrap().get(), 42);
+    }
+
+    #[test]
+    fn a_number_in_the_queue_counts_only_where_nothing_else_is_known() {
+        let (_directory, spool, lock) = spool();
+        raise(&spool, &lock, 3, 5).unwrap();
+        assert_eq!(last(&spool).unwrap(), 5, "there was no sequence");
+        raise(&spool, &lock, 6, 999_999_999).unwrap();
+        assert_eq!(last(&spool).unwrap(), 6);
     }
 
     #[test]
     fn used_up_numbers_are_an_error() {
         let (_directory, spool, lock) = spool();
-        raise(&spool, &lock, u64::from(JobId::MAX)).unwrap();
+        raise(&spool, &lock, u64::from(JobId::MAX), 0).unwrap();
         assert!(take(&spool).unwrap_err().to_string().contains("used up"));
         assert_eq!(last(&spool).unwrap(), u64::from(JobId::MAX));
     }

@@ -97,7 +97,7 @@ pub struct Interaction {
 }
 
 /// A process that cannot be mistaken for a later one with the same number, given the boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProcessIdentity {
     /// Its number.
     pub pid: i32,

@@ -16,7 +16,7 @@ fn a_job_runs_and_is_recorded() {
     assert_eq!((status.state, status.exit_status), (State::Failed, Some(3)));
     assert_eq!(status.message.as_deref(), Some("Job 1 finished with status 3"));
     assert_eq!(spool.lines(id), ["out", "err"]);
-    assert_eq!(status.log_records as usize, spool.log(id).len());
+    assert_eq!(usize::try_from(status.log_records).unwrap(), spool.log(id).len());
     assert_eq!(std::fs::read_to_string(spool.job(id).directory().join("output.log")).unwrap(), "out\nerr\n");
     wait_until("the view is empty", || spool.names("running").is_empty());
     assert!(spool.names("queue").is_empty());

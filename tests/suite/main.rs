@@ -1,7 +1,11 @@
 //! Integration tests: the real binaries on real files in a temporary spool.
 
 #![expect(clippy::disallowed_methods, reason = "tests do to the spool what people, crashes and disks do")]
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod crash;
+mod faults;
 mod jobs;
+mod recovery;
 mod support;
+mod torture;

@@ -1,5 +1,6 @@
 //! A temporary spool with the real programs on it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use spiderpig::spool::status::{State, Status};
 use spiderpig::spool::{JobId, Spool};
 
 /// How long anything may take before a test gives up. Generous: CI has two busy cores.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The job types that most tests need.
 const JOB_TYPES: &str = r#"
@@ -87,8 +88,9 @@ impl TestSpool {
         let watch = std::env::var("SPIDERPIG_TEST_WATCH").unwrap_or_else(|_| "true".to_owned());
         let root = spool.root();
         let text = format!(
-            "spool = {root:?}\n[api]\nlisten = \"127.0.0.1:0\"\n[auth]\nmode = \"none\"\ndev_user = \"tester\"\n\
-             [runner]\nwatch = {watch}\n{more}\n{JOB_TYPES}"
+            "spool = \"{}\"\n[api]\nlisten = \"127.0.0.1:0\"\n[auth]\nmode = \"none\"\ndev_user = \"tester\"\n\
+             [runner]\nwatch = {watch}\n{more}\n{JOB_TYPES}",
+            root.display()
         );
         fs::write(spool.configuration(), text).unwrap();
         spool
@@ -163,9 +165,9 @@ impl TestSpool {
         Job::new(&self.spool(), id)
     }
 
-    /// The status of a job, once there is one.
+    /// The status of a job, once there is one that can be read.
     pub fn status(&self, id: JobId) -> Option<Status> {
-        self.job(id).status().unwrap()
+        self.job(id).status().ok().flatten()
     }
 
     /// Waits until a job's status meets a condition.
@@ -284,7 +286,7 @@ impl Drop for TestSpool {
             .collect();
         self.supervisors().into_iter().for_each(kill_process);
         for marker in markers {
-            for process in spiderpig::runner::process::belonging(&marker, None) {
+            for process in spiderpig::runner::process::belonging(&marker, None, &BTreeSet::new()) {
                 kill_process(process.pid.unsigned_abs());
             }
         }

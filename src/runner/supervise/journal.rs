@@ -360,7 +360,8 @@ impl Journal {
     }
 
     fn write_final(&mut self) -> Result<()> {
-        self.sync();
+        // A log that is cut short on a full disk does not keep the result from being recorded.
+        let _ = self.log.finish();
         self.status.log_records = self.log.records();
         self.status.dropped_bytes = self.log.dropped();
         self.job.write_final_status(&self.status)

@@ -89,7 +89,9 @@ impl LogReader {
     }
 
     fn read_at_most(&mut self, limit: u64) -> Result<Option<&[u8]>> {
-        let mut wanted = CHUNK;
+        let length = self.file.metadata().map_err(|error| Error::io("look at", &self.path, error))?.len();
+        let left = usize::try_from(length.saturating_sub(self.at.offset)).unwrap_or(usize::MAX);
+        let mut wanted = left.min(CHUNK);
         loop {
             self.buffer.resize(wanted, 0);
             let length = self.fill()?;
@@ -107,15 +109,15 @@ impl LogReader {
                 self.at.offset += end as u64;
                 return Ok(Some(&self.buffer[..end]));
             }
-            if length < wanted {
-                self.buffer.clear();
-                self.buffer.shrink_to(CHUNK);
+            if wanted == left || length < wanted {
+                // Who waits at the end of a log may do so for hours, and is not alone.
+                self.buffer = Vec::new();
                 return Ok(None);
             }
             if wanted >= LINE_LIMIT {
                 return Err(Error::invalid(&self.path, format!("record {} has no end", self.at.record)));
             }
-            wanted *= 4;
+            wanted = left.min(wanted * 4);
         }
     }
 

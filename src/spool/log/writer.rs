@@ -215,6 +215,9 @@ impl LogWriter {
             }
         } else if self.log.batch.len() > BACKLOG {
             self.drop_batch();
+            // The first thing to be written when there is room again, at the place where something is missing.
+            let lost = self.dropped;
+            self.note(format!("the log has a gap here: it could not be written; {lost} bytes are lost so far"));
         }
         if self.output.flush().is_err() && self.output.batch.len() > BACKLOG {
             self.output.batch.clear();
@@ -228,6 +231,19 @@ impl LogWriter {
         self.dropped += self.log.batch.len() as u64;
         self.log.batch.clear();
         self.checkpoints.clear();
+    }
+
+    /// Writes the last batch and makes the log durable. What cannot be written now never will be: it is dropped, so that
+    /// the number of records is that of the file.
+    ///
+    /// # Errors
+    /// The log cannot be written or synced.
+    pub fn finish(&mut self) -> Result<()> {
+        let finished = self.sync();
+        if finished.is_err() {
+            self.drop_batch();
+        }
+        finished
     }
 
     /// Writes the batch and makes the log durable.
@@ -373,5 +389,31 @@ mod tests {
         reader.skip_to(2000).unwrap();
         let next = String::from_utf8(reader.read().unwrap().unwrap().to_vec()).unwrap();
         assert!(next.lines().next().unwrap().ends_with("\"line\":\"2001\"}"), "{next}");
+    }
+
+    #[test]
+    fn what_a_full_disk_does_not_take_is_counted_and_told_at_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        writer.text(line("before"));
+        writer.flush().unwrap();
+        let good = std::mem::replace(&mut writer.log.file, std::fs::File::open("/dev/null").unwrap());
+        writer.text(line("kept for a while"));
+        assert!(writer.flush().is_err());
+        writer.text(line(&"x".repeat(BACKLOG)));
+        assert!(writer.flush().is_err());
+        assert!(writer.dropped() > BACKLOG as u64);
+        writer.log.file = good;
+        writer.text(line("after"));
+        writer.finish().unwrap();
+        let kinds: Vec<RecordKind> = records(directory.path()).into_iter().map(|record| record.kind).collect();
+        assert_eq!(kinds.len(), 3);
+        assert!(matches!(&kinds[1], RecordKind::Note { note } if note.starts_with("the log has a gap here")));
+        assert_eq!(writer.records(), 3);
+
+        writer.log.file = std::fs::File::open("/dev/null").unwrap();
+        writer.text(line("never"));
+        assert!(writer.finish().is_err());
+        assert_eq!(writer.records(), 3, "the count is that of the file");
     }
 }

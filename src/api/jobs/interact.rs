@@ -1,0 +1,113 @@
+//! Answering a prompt.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use super::{id_in_path, no_such_job};
+use crate::api::app::App;
+use crate::api::blocking;
+use crate::api::error::ApiError;
+use crate::api::job::PROMPTS_PER_JOB;
+use crate::api::mirror::Entry;
+use crate::api::request::Request;
+use crate::api::response::{self, Response};
+use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Answered};
+use crate::spool::log::{LogReader, RecordKind};
+use crate::spool::status::{Interaction, InteractionKind};
+use crate::spool::{JobId, Result as SpoolResult, Spool};
+
+/// `POST /api/jobs/{id}/interact/{iid}`: answers a prompt, durably. The first answer wins.
+///
+/// # Errors
+/// 400 for what the prompt does not take, 404 if it is not open, 409 with the answer that was first, 503 or 500 if the
+/// spool does not take it.
+pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, ApiError> {
+    let id = id_in_path(&request)?;
+    let interaction = request.path.number("iid")?;
+    let response = request.text().await?;
+    let prompt = u32::try_from(interaction % PROMPTS_PER_JOB).unwrap_or_default();
+    if interaction / PROMPTS_PER_JOB != u64::from(id) || prompt == 0 {
+        return Err(not_pending(id, interaction));
+    }
+    let answer = Answer { user: request.user.as_ref().into(), response };
+    let is_open = is_open(&app, id, prompt, &answer.response)?;
+    let first = blocking::run(move || {
+        if is_open && inbox::answer(&app.spool, id, prompt, &answer)? == Answered::First {
+            return Ok(None);
+        }
+        first_answer(&app.spool, id, prompt, is_open).map(Some)
+    });
+    match first.await?? {
+        None => {
+            tracing::info!(job = %id, interaction, "answer accepted");
+            let stored = json!({ "message": "Response stored", "job_id": id, "interaction_id": interaction });
+            response::json(StatusCode::OK, &stored)
+        }
+        Some(Some(first)) => Err(ApiError::refused(StatusCode::CONFLICT, "This prompt was answered already")
+            .with("job_id", u64::from(id))
+            .with("interaction_id", interaction)
+            .with("responded_by", first.user)
+            .with("response", first.response)),
+        Some(None) => Err(not_pending(id, interaction)),
+    }
+}
+
+fn not_pending(id: JobId, interaction: u64) -> ApiError {
+    ApiError::refused(StatusCode::NOT_FOUND, "The job does not wait at this prompt")
+        .with("job_id", u64::from(id))
+        .with("interaction_id", interaction)
+}
+
+/// Whether the prompt is open, as far as is known.
+///
+/// # Errors
+/// 404 if there is no such job, 400 if the open prompt does not take the answer.
+fn is_open(app: &App, id: JobId, prompt: u32, response: &str) -> Result<bool, ApiError> {
+    let view = app.mirror.view();
+    let Entry::Claimed(claimed) = view.get(id).ok_or_else(|| no_such_job(id))? else { return Ok(false) };
+    let Some(open) = claimed.status.interaction.as_ref().filter(|open| open.id == prompt) else { return Ok(false) };
+    match refusal(open, response) {
+        Some(reason) => Err(ApiError::refused(StatusCode::BAD_REQUEST, reason).with("job_id", u64::from(id))),
+        None => Ok(true),
+    }
+}
+
+/// Why a prompt does not take an answer: the same rules as the job's supervisor has.
+fn refusal(prompt: &Interaction, response: &str) -> Option<String> {
+    if response.len() > ANSWER_LIMIT {
+        return Some(format!("An answer has at most {ANSWER_LIMIT} bytes"));
+    }
+    if response.contains(char::is_control) {
+        return Some("An answer is one line, without control characters".to_owned());
+    }
+    let is_default = response.is_empty() && prompt.default.is_some();
+    let is_code = || prompt.choices.values().any(|code| code == response);
+    if prompt.kind == InteractionKind::InputLine || is_default || is_code() {
+        return None;
+    }
+    let codes: Vec<&str> = prompt.choices.values().map(String::as_str).collect();
+    Some(format!("Not one of the choices: answer with one of {}", codes.join(", ")))
+}
+
+/// The answer that was first: in the inbox until the job goes on to another prompt, and in its log after.
+fn first_answer(spool: &Spool, id: JobId, prompt: u32, is_open: bool) -> SpoolResult<Option<Answer>> {
+    match inbox::pending_answer(spool, id, prompt) {
+        Some(answer) if is_open => Ok(Some(answer)),
+        _ => logged_answer(spool, id, prompt),
+    }
+}
+
+fn logged_answer(spool: &Spool, id: JobId, prompt: u32) -> SpoolResult<Option<Answer>> {
+    let mut answer = None;
+    if let Some(mut log) = LogReader::open(&spool.job(id))? {
+        log.for_each_of(&["response"], |record| match record {
+            RecordKind::Response { user, response, interaction } if interaction == prompt => {
+                answer = Some(Answer { user, response });
+            }
+            _ => {}
+        })?;
+    }
+    Ok(answer)
+}

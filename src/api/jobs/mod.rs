@@ -1,0 +1,31 @@
+//! Handlers about jobs. They read from the mirror, and write by dropping a file into the spool: an answer of success
+//! means that the file survives a power cut.
+
+pub mod create;
+pub mod interact;
+pub mod list;
+pub mod log;
+mod show;
+pub mod signal;
+pub mod status;
+#[cfg(test)]
+mod tests;
+
+use hyper::StatusCode;
+
+use super::error::ApiError;
+use super::request::Request;
+use crate::spool::JobId;
+
+/// The job that the path names.
+///
+/// # Errors
+/// 404 for a number that no job can have.
+fn id_in_path(request: &Request) -> Result<JobId, ApiError> {
+    let number = request.path.number("id")?;
+    JobId::try_from(number).map_err(|_| no_such_job(number))
+}
+
+fn no_such_job(id: impl Into<u64>) -> ApiError {
+    ApiError::refused(StatusCode::NOT_FOUND, "No such job").with("job_id", id.into())
+}

@@ -1,0 +1,43 @@
+//! Stopping a job.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{id_in_path, no_such_job};
+use crate::api::app::App;
+use crate::api::blocking;
+use crate::api::error::ApiError;
+use crate::api::mirror::Ending;
+use crate::api::request::Request;
+use crate::api::response::{self, Response};
+use crate::spool::inbox::{self, JobSignal, SignalRequest};
+
+/// `POST /api/jobs/{id}/signal/{signal}`: asks for a job to be stopped, durably. One that waits is cancelled.
+///
+/// # Errors
+/// 400 for another signal than `interrupt` and `kill`, 404, 409 if it has finished, 503 or 500 if the spool does not
+/// take it.
+pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let (signal, message) = match request.path.text("signal")? {
+        "interrupt" => (JobSignal::Interrupt, "Interrupted"),
+        "kill" => (JobSignal::Kill, "Killed"),
+        _ => return Err(ApiError::refused(StatusCode::BAD_REQUEST, "A signal is `interrupt` or `kill`")),
+    };
+    let id = id_in_path(&request)?;
+    match app.mirror.view().ending(id) {
+        Ending::Open => {}
+        Ending::NoSuchJob => return Err(no_such_job(id)),
+        Ending::Ended => {
+            let error = ApiError::refused(StatusCode::CONFLICT, "The job has finished already");
+            return Err(error.with("job_id", u64::from(id)));
+        }
+    }
+    let letter = SignalRequest { user: request.user.as_ref().into(), signal };
+    let word = Uuid::new_v4().simple().to_string();
+    blocking::run(move || inbox::signal(&app.spool, id, &word, &letter)).await??;
+    tracing::info!(job = %id, signal = signal.word(), "signal accepted");
+    response::json(StatusCode::OK, &json!({ "message": message, "job_id": id }))
+}

@@ -1,0 +1,155 @@
+//! What the feed has been told to look at and has not looked at yet: a set, so that it stays small however fast the
+//! spool changes.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::spool::{JobId, queue};
+
+/// Something in the spool that can be looked at by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// `jobs/N` came or went: a watch on it may be one on its predecessor.
+    Directory(JobId),
+    /// Where a job stands: its file in `queue/` or `rejected/`, or its status.
+    Job(JobId),
+    /// The log of a job.
+    Log(JobId),
+    /// `history.jsonl`.
+    History,
+    /// `runner.json`, `paused` or `runner.lock`.
+    Runner,
+}
+
+impl Place {
+    /// The place of a path; `None` for what the mirror does not hold, such as temporary files.
+    #[must_use]
+    pub fn of(spool: &Path, path: &Path) -> Option<Self> {
+        let mut names = path.strip_prefix(spool).ok()?.iter();
+        let first = names.next()?.to_str()?;
+        match (first, names.next(), names.next()) {
+            ("history.jsonl", None, None) => Some(Self::History),
+            ("runner.json" | "runner.lock" | "paused", None, None) => Some(Self::Runner),
+            ("queue", Some(name), None) => queue::number(name).map(Self::Job),
+            ("rejected", Some(name), None) => rejected_number(name).map(Self::Job),
+            ("jobs", Some(name), None) => name.to_str()?.parse().ok().map(Self::Directory),
+            ("jobs", Some(name), Some(file)) => {
+                let id = name.to_str()?.parse().ok()?;
+                match file.to_str()? {
+                    "status.json" => Some(Self::Job(id)),
+                    "log.jsonl" => Some(Self::Log(id)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `N.json` and `N.reason`. A second file of the same number has no page of its own.
+fn rejected_number(name: &OsStr) -> Option<JobId> {
+    queue::number(name).or_else(|| name.to_str()?.strip_suffix(".reason")?.parse().ok())
+}
+
+/// What is to be looked at.
+#[derive(Debug, Default)]
+pub struct Todo {
+    /// Everything; the places are part of it.
+    pub everywhere: bool,
+    /// These.
+    pub places: BTreeSet<Place>,
+    stop: bool,
+}
+
+impl Todo {
+    fn is_empty(&self) -> bool {
+        !self.everywhere && self.places.is_empty() && !self.stop
+    }
+}
+
+/// The hints that wait for the feed.
+#[derive(Debug, Default)]
+pub struct Hints {
+    todo: Mutex<Todo>,
+    told: Condvar,
+}
+
+impl Hints {
+    /// One place may have changed.
+    pub fn tell(&self, place: Place) {
+        self.change(|todo| {
+            todo.places.insert(place);
+        });
+    }
+
+    /// Anything may have changed.
+    pub fn tell_everywhere(&self) {
+        self.change(|todo| todo.everywhere = true);
+    }
+
+    /// There will be nothing more to look at.
+    pub fn stop(&self) {
+        self.change(|todo| todo.stop = true);
+    }
+
+    /// Waits for a hint, and takes all that there are. At `full_look` at the latest, it is to be everywhere. `None`
+    /// after [`stop`](Self::stop).
+    pub fn wait(&self, full_look: Instant) -> Option<Todo> {
+        let mut todo = self.lock();
+        loop {
+            let patience = full_look.saturating_duration_since(Instant::now());
+            if patience.is_zero() {
+                todo.everywhere = true;
+            }
+            if !todo.is_empty() {
+                break;
+            }
+            todo = self.told.wait_timeout(todo, patience).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let todo = std::mem::take(&mut *todo);
+        (!todo.stop).then_some(todo)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Todo)) {
+        change(&mut self.lock());
+        self.told.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Todo> {
+        self.todo.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_places() {
+        let job = JobId::try_from(7).unwrap();
+        for (path, place) in [
+            ("queue/7.json", Some(Place::Job(job))),
+            ("queue/.7.json", None),
+            ("queue/x.json", None),
+            ("rejected/7.json", Some(Place::Job(job))),
+            ("rejected/7.reason", Some(Place::Job(job))),
+            ("rejected/7.2.json", None),
+            ("jobs/7", Some(Place::Directory(job))),
+            ("jobs/.7", None),
+            ("jobs/7/status.json", Some(Place::Job(job))),
+            ("jobs/7/log.jsonl", Some(Place::Log(job))),
+            ("jobs/7/output.log", None),
+            ("jobs/7/.tmpAbc", None),
+            ("history.jsonl", Some(Place::History)),
+            ("paused", Some(Place::Runner)),
+            ("sequence", None),
+            ("", None),
+            ("../elsewhere", None),
+        ] {
+            assert_eq!(Place::of(Path::new("/spool"), &Path::new("/spool").join(path)), place, "{path}");
+        }
+    }
+}

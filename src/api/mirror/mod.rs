@@ -1,0 +1,120 @@
+//! The spool as this process last saw it, in memory.
+//!
+//! Handlers answer from the [`View`] and open nothing. One thread, the [`feed`], looks at the spool and keeps the view
+//! right: it sets a watch, looks everywhere once, and from then on looks again at what it is told of, and now and then
+//! at everything, because events are hints and the scan is the truth. A stream that waits for one job is woken through
+//! [`followers`].
+
+mod feed;
+mod followers;
+mod hints;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tokio::sync::watch;
+
+use crate::spool::request::JobRequest;
+use crate::spool::watch::Hint;
+use crate::spool::{JobId, Result, Spool, lock};
+
+use self::feed::Feed;
+use self::followers::Followers;
+use self::hints::{Hints, Place};
+pub use self::view::{Claimed, Ending, Entry, Finished, Rejected, Runner, View};
+
+/// The spool in memory. Dropping it ends its thread.
+#[derive(Debug)]
+pub struct Mirror {
+    shared: Arc<Shared>,
+    spool: Spool,
+}
+
+/// What the mirror's thread, the watcher's thread and the handlers have in common.
+#[derive(Debug, Default)]
+struct Shared {
+    view: RwLock<View>,
+    followers: Followers,
+    hints: Hints,
+}
+
+impl Mirror {
+    /// Reads the whole spool, which takes a while, and then keeps up with it in a thread of its own. With `watch` the
+    /// kernel tells of changes; without, or if it refuses, everything is looked at every second.
+    ///
+    /// # Errors
+    /// The spool cannot be read, or there is no thread to be had.
+    pub fn start(spool: Spool, watch: bool) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
+        Feed::start(Arc::clone(&shared), spool.clone(), watch)?;
+        Ok(Self { shared, spool })
+    }
+
+    /// What is known now. Hold it briefly, and never while waiting for anything.
+    pub fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.shared.view()
+    }
+
+    /// Puts in a job that this process has just queued, so that it is there before the watcher tells of it.
+    pub fn insert_queued(&self, request: JobRequest) {
+        self.shared.view_mut().insert_queued(request);
+    }
+
+    /// Tells of every change of a job's directory from now on, and of more: it is a hint as well. Many in a row may be
+    /// told as one.
+    #[must_use]
+    pub fn follow(&self, id: JobId) -> watch::Receiver<()> {
+        self.shared.followers.follow(id)
+    }
+
+    /// Asks the kernel whether a runner lives, which no event tells, and notes it in the view. It reads two small files
+    /// that are not on a disk.
+    #[must_use]
+    pub fn ask_for_runner(&self) -> bool {
+        let up = runner_is_up(&self.spool);
+        self.shared.view_mut().runner.up = up;
+        up
+    }
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        self.shared.hints.stop();
+    }
+}
+
+impl Shared {
+    // A panic while the view is locked would be a bug in a few lines of map operations; what is in it is still the best
+    // that is known, and the next look at everything puts it right.
+    fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a hint on the watcher's thread.
+    fn hear(&self, spool: &Path, hint: &Hint) {
+        match hint {
+            Hint::LookEverywhere => self.hints.tell_everywhere(),
+            Hint::Changed(path) => match Place::of(spool, path) {
+                // Nothing of a log is in the view: whoever reads it is woken without a detour.
+                Some(Place::Log(id)) => self.followers.wake(id),
+                Some(place) => self.hints.tell(place),
+                None => {}
+            },
+        }
+    }
+}
+
+/// A lock that cannot be looked at is said to be free: the log says why, and people are told that no runner is seen.
+fn runner_is_up(spool: &Spool) -> bool {
+    lock::is_held(&spool.runner_lock()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot see whether the runner lives");
+        false
+    })
+}
