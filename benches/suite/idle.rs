@@ -1,5 +1,7 @@
 //! What the programs need while nothing happens.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -10,10 +12,10 @@ use super::stage::Stage;
 use super::table::Row;
 use super::{Result, job};
 
-/// Before the first look, for what is done after a start.
-const SETTLE: Duration = Duration::from_secs(3);
+/// Before the first look: threads that did something after the start leave when they had nothing to do for 10 s.
+const SETTLE: Duration = Duration::from_secs(12);
 /// How long wake-ups are counted. Together with [`SETTLE`] less than the slow rescan's 30 s.
-const WINDOW: Duration = Duration::from_secs(20);
+const WINDOW: Duration = Duration::from_secs(15);
 
 /// Resident memory, and wake-ups.
 pub fn measure() -> Result<Vec<Row>> {
@@ -36,7 +38,7 @@ pub fn measure() -> Result<Vec<Row>> {
         );
     }
     for ((name, pid, _), before) in programs.into_iter().zip(before) {
-        let count = wake_ups(pid)? - before?;
+        let count = since(&before?, &wake_ups(pid)?);
         rows.push(
             Row::new(format!("wake-ups in {} s, idle: {name}", WINDOW.as_secs()), count.to_string())
                 .goal("0", count == 0),
@@ -53,13 +55,22 @@ fn kilobytes(pid: u32, member: &str) -> Result<u32> {
     number(&Path::new("/proc").join(pid.to_string()).join("status"), member)
 }
 
-/// How often any thread of a process has gone to sleep: as often as it was woken.
-fn wake_ups(pid: u32) -> Result<u32> {
-    let mut sum = 0;
-    for thread in fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"))? {
-        sum += number(&thread?.path().join("status"), "voluntary_ctxt_switches:")?;
-    }
-    Ok(sum)
+/// How often each thread of a process has gone to sleep: as often as it was woken.
+fn wake_ups(pid: u32) -> Result<BTreeMap<OsString, u32>> {
+    let threads = fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"))?;
+    threads
+        .map(|thread| {
+            let thread = thread?;
+            Ok((thread.file_name(), number(&thread.path().join("status"), "voluntary_ctxt_switches:")?))
+        })
+        .collect()
+}
+
+/// The wake-ups between two counts. A thread that has ended was woken for it.
+fn since(before: &BTreeMap<OsString, u32>, after: &BTreeMap<OsString, u32>) -> u32 {
+    let more = after.iter().map(|(thread, count)| count - before.get(thread).unwrap_or(&0)).sum::<u32>();
+    let ended = before.keys().filter(|thread| !after.contains_key(*thread)).count();
+    more + u32::try_from(ended).unwrap_or(u32::MAX)
 }
 
 /// The number in a line of a status file of proc(5).

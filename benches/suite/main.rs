@@ -3,6 +3,7 @@
 //! `cargo bench` prints one table. Each line has its goal, what was measured, and a floor: what this machine needs at
 //! least for the same, measured in the same run, so that a slow disk is not taken for slow software. A goal that is
 //! missed is no error; something that does not work is. `cargo bench -- WORD` runs only what has the word in its name.
+//! `SPIDERPIG_BENCH_DIRECTORY` puts the spools on another disk than that of `target/`.
 
 #![expect(clippy::disallowed_methods, reason = "floors are measured on plain files, without the spool's own writer")]
 
