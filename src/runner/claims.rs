@@ -193,14 +193,14 @@ impl Daemon {
         match supervisor::start(&self.spool, job, slot, &self.supervisor_environment) {
             Ok(supervisor) => {
                 let mut child = supervisor.child;
-                self.jobs.insert(id, Phase::Led { last_words: Some(supervisor.last_words) });
+                self.jobs.insert(id, Phase::Led { last_words: Some(supervisor.last_words), ended_well: false });
                 self.events.spawn(async move {
                     if let Some(end) = supervisor.end {
                         // If it cannot be waited for, the wait below blocks until it has ended.
                         let _ = readable::wait(end).await;
                     }
-                    let _ = child.wait();
-                    Event::LeaderEnded(id)
+                    let well = child.wait().is_ok_and(|status| status.success());
+                    Event::LeaderEnded(id, well)
                 });
             }
             Err(error) => {

@@ -34,8 +34,9 @@ const INCOMING_AGE: Duration = Duration::from_hours(1);
 /// A job that is claimed and not finished.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// A supervisor leads it; what it says when it cannot is in the file.
-    Led { last_words: Option<File> },
+    /// A supervisor leads it; what it says when it cannot is in the file. `ended_well` once it was seen to end without an
+    /// error: all that it has to make durable is.
+    Led { last_words: Option<File>, ended_well: bool },
     /// Its lock is held, by a supervisor that has not yet said who it is.
     LedByUnknown,
     /// It was claimed and never executed; it waits for this lane.
@@ -49,8 +50,8 @@ pub(super) enum Phase {
 /// What the daemon waits for besides hints and time.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A supervisor has ended.
-    LeaderEnded(JobId),
+    /// A supervisor has ended, and whether it was seen to end well.
+    LeaderEnded(JobId, bool),
     /// What belonged to a job without a supervisor was stopped, so many processes; or why it could not be.
     Stopped(Box<LockedJob>, Result<usize, String>),
 }
@@ -183,7 +184,12 @@ impl Daemon {
 
     fn handle(&mut self, event: std::result::Result<Event, tokio::task::JoinError>) {
         match event {
-            Ok(Event::LeaderEnded(id)) => self.reconcile(id),
+            Ok(Event::LeaderEnded(id, well)) => {
+                if let Some(Phase::Led { ended_well, .. }) = self.jobs.get_mut(&id) {
+                    *ended_well = well;
+                }
+                self.reconcile(id);
+            }
             Ok(Event::Stopped(job, stopped)) => self.conclude_stopped(&job, stopped),
             // The next rescan meets the job again.
             Err(error) => warn!(%error, "a task of the runner failed"),

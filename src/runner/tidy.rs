@@ -14,10 +14,9 @@ use crate::spool::status::Status;
 use crate::spool::{JobId, atomic};
 
 impl Daemon {
-    /// Tidies up after a job whose status is final, under its lock. Doing it twice changes nothing.
+    /// Tidies up after a job whose status is final and durable, under its lock. Doing it twice changes nothing.
     pub(super) fn tidy(&mut self, job: &LockedJob, status: &Status) -> Result<()> {
         let id = job.id();
-        job.make_durable(&self.spool)?;
         self.note_letters(job)?;
         if !self.finished.contains(id) {
             let params = job.plan().map_or_else(|_| Map::new(), |plan| plan.shown_params);
