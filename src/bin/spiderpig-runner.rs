@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::os::fd::{AsFd as _, RawFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -13,7 +13,7 @@ use spiderpig::config::{self, Config};
 use spiderpig::runner::job_script::{self, JobCommand, Streams};
 use spiderpig::runner::supervise::{self, Inherited};
 use spiderpig::runner::{AccountEnvironment, Daemon};
-use spiderpig::spool::{JobId, Spool, fault};
+use spiderpig::spool::{Spool, fault};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -50,39 +50,26 @@ enum Command {
     /// For job scripts: asks people, and reports status and progress.
     #[command(subcommand)]
     Job(JobCommand),
-    /// Leads one job. Started by the daemon only.
-    #[command(hide = true)]
-    Supervise {
-        /// The job's number.
-        id: JobId,
-        /// The descriptor of the job's lock.
-        #[arg(long)]
-        job_lock: RawFd,
-        /// The descriptor of the lock of its lane's slot.
-        #[arg(long)]
-        slot_lock: Option<RawFd>,
-    },
 }
 
 fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(arguments) = supervise::Arguments::parse(&arguments) {
+        plan_faults("supervise");
+        return outcome(supervise(&arguments));
+    }
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Job(command)) => job(&command),
-        Some(Command::Supervise { id, job_lock, slot_lock }) => {
-            plan_faults("supervise");
-            // Without a spool there is nothing to lead; the daemon always names it.
-            let spool = arguments.spool.unwrap_or_default();
-            outcome(supervise(&spool, id, job_lock, slot_lock))
-        }
         Some(Command::Check { any_filesystem }) => check(arguments.config, arguments.spool, any_filesystem),
         None => daemon(arguments.config, arguments.spool),
     }
 }
 
-fn supervise(spool: &Path, id: JobId, job_lock: RawFd, slot_lock: Option<RawFd>) -> spiderpig::spool::Result<()> {
+fn supervise(arguments: &supervise::Arguments) -> spiderpig::spool::Result<()> {
     // First of all: the numbers name the locks only until something else is opened.
-    let inherited = Inherited::take(job_lock, slot_lock)?;
-    supervise::run(&Spool::open(spool)?, id, inherited)
+    let inherited = Inherited::take(arguments.job_lock, arguments.slot_lock)?;
+    supervise::run(&Spool::open(&arguments.spool)?, arguments.id, inherited)
 }
 
 fn daemon(config: Option<PathBuf>, spool: Option<PathBuf>) -> ExitCode {

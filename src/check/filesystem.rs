@@ -102,8 +102,15 @@ impl Facts {
     }
 }
 
+/// A size for people. `bytesize` would take a logarithm for it, and with that the C library's mathematics would be loaded
+/// into every process of the program, each supervisor too.
 fn bytes(number: u64) -> String {
-    bytesize::ByteSize(number).display().iec().to_string()
+    let tenths_of_gib = number / ((1 << 30) / 10);
+    if tenths_of_gib < 10 {
+        format!("{} MiB", number >> 20)
+    } else {
+        format!("{}.{} GiB", tenths_of_gib / 10, tenths_of_gib % 10)
+    }
 }
 
 #[cfg(test)]
@@ -150,7 +157,7 @@ mod tests {
         let free = "\n  fix: see what takes the room: du -xh --max-depth=2 /spool | sort -h";
         let inodes = "\n  fix: see where the files are: du -x --inodes --max-depth=2 /spool | sort -n";
         let few = |bytes: u64, size: u64| move |facts: &mut Facts| (facts.available, facts.size) = (bytes, size);
-        assert_eq!(judge(false, few(1 << 29, 2 << 30)), [format!("/spool: has only 512.0 MiB free of 2.0 GiB{free}")]);
+        assert_eq!(judge(false, few(1 << 29, 2 << 30)), [format!("/spool: has only 512 MiB free of 2.0 GiB{free}")]);
         assert_eq!(
             judge(false, few(4 << 30, 100 << 30)),
             [format!("/spool: has only 4.0 GiB free of 100.0 GiB{free}")]

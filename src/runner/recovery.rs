@@ -37,7 +37,8 @@ impl Daemon {
         job.remove_leftovers()?;
         let status = job.status();
         let never_executed = matches!(&status, Ok(None | Some(Status { state: State::Starting, .. })));
-        if never_executed && let Some(Phase::Led { last_words }) = before {
+        let ended_well = matches!(before, Some(Phase::Led { ended_well: true, .. }));
+        if never_executed && let Some(Phase::Led { last_words, .. }) = before {
             let words = last_words.map(supervisor::read_last_words).unwrap_or_default();
             self.count_failed_start(id, &words);
         }
@@ -49,7 +50,13 @@ impl Daemon {
             self.settle_queue_file(&job)?;
         }
         match status {
-            Ok(Some(status)) if status.state.is_final() => self.tidy(&job, &status),
+            Ok(Some(status)) if status.state.is_final() => {
+                // Of any other end nobody knows which syncs it came to.
+                if !ended_well {
+                    job.make_durable(&self.spool)?;
+                }
+                self.tidy(&job, &status)
+            }
             _ if never_executed => self.make_startable(&job, &documents?),
             status => self.stop_what_is_left(job, status.ok().flatten().as_ref()),
         }
@@ -69,11 +76,11 @@ impl Daemon {
             return Ok(());
         };
         info!(job = %id, "adopted");
-        self.jobs.insert(id, Phase::Led { last_words: None });
+        self.jobs.insert(id, Phase::Led { last_words: None, ended_well: false });
         self.events.spawn(async move {
             // If it cannot be waited for, the lock says whether it lives.
             let _ = readable::wait(end).await;
-            Event::LeaderEnded(id)
+            Event::LeaderEnded(id, false)
         });
         Ok(())
     }
@@ -183,6 +190,7 @@ impl Daemon {
         }
         status.log_records = log.records();
         job.write_final_status(&status)?;
+        job.make_durable(&self.spool)?;
         self.tidy(job, &status)
     }
 }

@@ -1,17 +1,18 @@
 //! Starting a supervisor: the same program, with the job's locks and nothing else of the daemon's.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use std::ffi::OsString;
-
 use rustix::fs::MemfdFlags;
+use rustix::io::FdFlags;
 
 use super::process;
+use super::supervise::Arguments;
 use crate::spool::Spool;
 use crate::spool::error::{Error, Result};
 use crate::spool::job::LockedJob;
@@ -44,33 +45,24 @@ pub fn start(
     let wrap = |error| Error::io("start a supervisor from", program, error);
     let last_words = rustix::fs::memfd_create("last words", MemfdFlags::CLOEXEC).map_err(|error| wrap(error.into()))?;
     let last_words = File::from(last_words);
+    let arguments = Arguments {
+        id: job.id(),
+        spool: spool.root().to_owned(),
+        job_lock: job.lock().as_fd().as_raw_fd(),
+        slot_lock: slot.as_ref().map(|slot| slot.as_fd().as_raw_fd()),
+    };
     let mut command = Command::new(program);
-    command.arg0("spiderpig-runner").arg("supervise").arg(job.id().to_string()).arg("--spool").arg(spool.root());
-    let mut passed_on: Vec<RawFd> = vec![job.lock().as_raw_fd()];
-    command.arg("--job-lock").arg(job.lock().as_raw_fd().to_string());
-    if let Some(slot) = &slot {
-        passed_on.push(slot.as_raw_fd());
-        command.arg("--slot-lock").arg(slot.as_raw_fd().to_string());
-    }
+    command.arg0("spiderpig-runner").args(arguments.to_vec());
     command.env_clear().envs(environment.iter().cloned()).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(last_words.try_clone().map_err(wrap)?);
-    #[expect(unsafe_code, reason = "between fork and exec; the closure makes only async-signal-safe system calls")]
-    // SAFETY: fcntl(2) is async-signal-safe; the descriptors are open, as their owners live until `spawn` has returned.
-    unsafe {
-        command.pre_exec(move || passed_on.iter().try_for_each(|number| keep_open(*number)));
+    // Nothing else is started before both are closed again: only this thread starts processes.
+    for lock in std::iter::once(job.lock().as_fd()).chain(slot.as_ref().map(AsFd::as_fd)) {
+        rustix::io::fcntl_setfd(lock, FdFlags::empty()).map_err(|error| wrap(error.into()))?;
     }
     let child = command.spawn().map_err(wrap)?;
     drop((job, slot));
     let identity = i32::try_from(child.id()).ok().and_then(process::identity);
     Ok(Supervisor { child, end: identity.and_then(process::open), last_words })
-}
-
-/// Lets a descriptor survive execve, in the child only.
-fn keep_open(number: RawFd) -> std::io::Result<()> {
-    #[expect(unsafe_code, reason = "a descriptor is borrowed by its number between fork and exec")]
-    // SAFETY: as above: it is open and stays open.
-    let descriptor = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
-    Ok(rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::empty())?)
 }
 
 /// What a supervisor that has ended said.

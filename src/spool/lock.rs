@@ -5,7 +5,7 @@
 //! kernel frees the lock when the last copy of the descriptor is closed, whoever inherited it.
 
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -116,9 +116,9 @@ impl JobLock {
     }
 }
 
-impl AsRawFd for JobLock {
-    fn as_raw_fd(&self) -> RawFd {
-        self.file.as_raw_fd()
+impl AsFd for JobLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 
@@ -147,9 +147,9 @@ impl SlotLock {
     }
 }
 
-impl AsRawFd for SlotLock {
-    fn as_raw_fd(&self) -> RawFd {
-        self.file.as_raw_fd()
+impl AsFd for SlotLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

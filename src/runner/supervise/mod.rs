@@ -9,6 +9,7 @@
 //! 3. [`journal`]: what is known of the job, written to its log and status. Prompts live in [`prompts`].
 //! 4. [`descendants`]: what is left when the command has ended.
 
+mod arguments;
 mod command;
 mod descendants;
 mod journal;
@@ -17,5 +18,6 @@ mod prompts;
 mod start;
 mod stdin;
 
+pub use arguments::Arguments;
 pub use journal::conclude;
 pub use start::{Inherited, run};

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::index::{Checkpoint, INTERVAL};
 use super::reader::LogReader;
@@ -57,7 +57,8 @@ impl<'a> From<&'a Line> for Text<'a> {
 #[derive(Debug)]
 pub struct LogWriter {
     log: Appender,
-    index: File,
+    /// Of the index, which most logs never need.
+    index: PathBuf,
     output: Appender,
     /// Records in the file and in the batch.
     records: u64,
@@ -87,7 +88,7 @@ impl LogWriter {
         }
         Ok(Self {
             log,
-            index: atomic::open_append(&directory.join("log.index"), FILE)?,
+            index: directory.join("log.index"),
             output: Appender::open(&directory.join("output.log"))?,
             records,
             checkpoints: String::new(),
@@ -210,8 +211,7 @@ impl LogWriter {
         let written = self.log.flush();
         if written.is_ok() {
             if !self.checkpoints.is_empty() {
-                let _ = fault::point().and_then(|()| self.index.write_all(self.checkpoints.as_bytes()));
-                self.checkpoints.clear();
+                let _ = self.write_checkpoints();
             }
         } else if self.log.batch.len() > BACKLOG {
             self.drop_batch();
@@ -223,6 +223,13 @@ impl LogWriter {
             self.output.batch.clear();
         }
         written
+    }
+
+    fn write_checkpoints(&mut self) -> Result<()> {
+        let text = std::mem::take(&mut self.checkpoints);
+        let mut file = atomic::open_append(&self.index, FILE)?;
+        let written = fault::point().and_then(|()| file.write_all(text.as_bytes()));
+        written.map_err(|error| Error::io("write", &self.index, error))
     }
 
     fn drop_batch(&mut self) {
@@ -264,7 +271,7 @@ fn write_json<T: serde::Serialize + ?Sized>(batch: &mut Vec<u8>, value: &T) {
 /// A file that grows by whole batches.
 #[derive(Debug)]
 struct Appender {
-    path: std::path::PathBuf,
+    path: PathBuf,
     file: File,
     length: u64,
     batch: Vec<u8>,

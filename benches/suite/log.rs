@@ -1,0 +1,82 @@
+//! Logs: how fast they grow, and how soon a line is seen.
+
+use std::time::Duration;
+
+use spiderpig::spool::JobId;
+use spiderpig::spool::log::{LogReader, RecordKind};
+
+use super::http::Client;
+use super::samples::{Samples, milliseconds};
+use super::stage::Stage;
+use super::table::Row;
+use super::{Result, disk, job};
+
+const LINES: u32 = 2_000_000;
+const LINES_PER_SECOND: f64 = 700_000.0;
+const MEDIAN: Duration = Duration::from_millis(3);
+/// Lines whose way to the client is measured.
+const SEEN: usize = 300;
+
+/// One job that prints as fast as it can.
+pub fn measure_rate() -> Result<Vec<Row>> {
+    let stage = Stage::new()?;
+    job::submit(&stage.spool()?, "seq")?;
+    stage.wait_finished(1)?;
+    let id = JobId::try_from(1_u64)?;
+    let status = stage.job(id)?.status()?.ok_or("the job has no status")?;
+    let (Some(begun), Some(ended)) = (status.started_at, status.finished_at) else {
+        return Err("the job has no beginning or no end".into());
+    };
+    check(&stage, id)?;
+    let rate = f64::from(LINES) / (ended.as_seconds_f64() - begun.as_seconds_f64());
+    let plain = disk::print_to_file("seq", &["1", &LINES.to_string()])?;
+    let floor = f64::from(LINES) / plain.as_secs_f64();
+    Ok(vec![
+        Row::new("lines logged from `seq 1 2000000`", format!("{rate:.0} lines/s"))
+            .goal("700,000 lines/s", rate >= LINES_PER_SECOND)
+            .floor(format!("{floor:.0} lines/s into a plain file"), floor / rate),
+    ])
+}
+
+/// Every line is there, and the last is the last.
+fn check(stage: &Stage, id: JobId) -> Result<()> {
+    let mut reader = LogReader::open(stage.job(id)?.directory())?.ok_or("the job has no log")?;
+    reader.skip_to(u64::from(LINES) - 1)?;
+    let mut rest = Vec::new();
+    reader.for_each(|number, record| rest.push((number, record.kind)))?;
+    match &rest[..] {
+        [(_, RecordKind::Line(line)), (_, RecordKind::Exit(_))]
+            if reader.records() == u64::from(LINES) + 1 && line.line == LINES.to_string() =>
+        {
+            Ok(())
+        }
+        rest => Err(format!("the log has {} records and ends with {rest:?}", reader.records()).into()),
+    }
+}
+
+/// A job that prints the time every few milliseconds, and a client that follows its log.
+pub fn measure_latency() -> Result<Vec<Row>> {
+    let mut stage = Stage::new()?;
+    let (_, port) = stage.start_api()?;
+    let id = Client::connect(port)?.submit("ticks")?;
+    stage.wait_running(id)?;
+    let mut stream = Client::connect(port)?.follow(id)?;
+    let followed_since = job::now()?;
+    let mut latencies = Vec::new();
+    while let Some(lines) = stream.next_lines()? {
+        for line in lines {
+            let printed: u64 = line.parse()?;
+            if printed > followed_since {
+                latencies.push(job::since(printed)?);
+            }
+        }
+    }
+    if latencies.len() < SEEN {
+        return Err(format!("the client received only {} lines", latencies.len()).into());
+    }
+    let samples = Samples::from(latencies);
+    Ok(vec![
+        Row::new("line printed → received by a client; median / p99", samples.to_string())
+            .goal(format!("{} median", milliseconds(MEDIAN)), samples.median() <= MEDIAN),
+    ])
+}

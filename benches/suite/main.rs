@@ -1,0 +1,78 @@
+//! The benchmark suite: the real programs on a temporary spool, and what they are promised to reach.
+//!
+//! `cargo bench` prints one table. Each line has its goal, what was measured, and a floor: what this machine needs at
+//! least for the same, measured in the same run, so that a slow disk is not taken for slow software. A goal that is
+//! missed is no error; something that does not work is. `cargo bench -- WORD` runs only what has the word in its name.
+//! `SPIDERPIG_BENCH_DIRECTORY` puts the spools on another disk than that of `target/`.
+
+#![expect(clippy::disallowed_methods, reason = "floors are measured on plain files, without the spool's own writer")]
+
+mod disk;
+mod http;
+mod idle;
+mod job;
+mod log;
+mod rate;
+mod samples;
+mod stage;
+mod start;
+mod syncs;
+mod table;
+
+use std::process::ExitCode;
+
+use table::Row;
+
+/// What did not work, for people.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// One kind of measurement, by the word that selects it.
+type Measurement = (&'static str, fn() -> Result<Vec<Row>>);
+
+const MEASUREMENTS: [Measurement; 7] = [
+    ("disk", disk::measure),
+    ("start", start::measure),
+    ("rate", rate::measure),
+    ("log", log::measure_rate),
+    ("line", log::measure_latency),
+    ("idle", idle::measure),
+    ("syncs", syncs::measure),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.split_first() {
+        // The suite is also the command of its own jobs.
+        Some((first, rest)) if first == "job" => job::run(rest),
+        // Cargo adds `--bench`.
+        _ => run(arguments.iter().find(|argument| !argument.starts_with('-')).map_or("", String::as_str)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the suite has no other way to say what did not work")]
+            {
+                eprintln!("bench: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(word: &str) -> Result<()> {
+    let mut rows = Vec::new();
+    for (name, measure) in MEASUREMENTS {
+        if name.contains(word) {
+            rows.extend(measure().map_err(|error| format!("{name}: {error}"))?);
+        }
+    }
+    if rows.is_empty() {
+        let names: Vec<&str> = MEASUREMENTS.iter().map(|(name, _)| *name).collect();
+        return Err(format!("there is no `{word}`; there is {}", names.join(", ")).into());
+    }
+    #[expect(clippy::print_stdout, reason = "the table is what the suite is for")]
+    {
+        print!("{}", table::render(&rows));
+    }
+    Ok(())
+}
