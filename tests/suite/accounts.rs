@@ -298,9 +298,10 @@ fn what_the_runner_cannot_read_or_move_is_told_and_stops_nobody() {
     assert!(shared.may(
         API,
         &format!(
-            "cd queue && echo x >.a && chmod 0 .a && mv .a {unreadable}.json && mkfifo -m 640 {fifo}.json && \
-             mkdir -m 700 {folder}.json && ln -s /etc/shadow {link}.json && echo '{{}}' >.b && chmod 666 .b && \
-             mv .b {writable}.json && cd ../inbox && for x in {id}.signal.a {id}.response.2 {id}.response.x runner.pause.b; \
+            "set -e; cd queue; echo x >.a; chmod 0 .a; mkfifo -m 640 .b; mkdir -m 700 .c; ln -s /etc/shadow .d; \
+             echo '{{}}' >.e; chmod 666 .e; mv .a {unreadable}.json; mv .b {fifo}.json; mv .c {folder}.json; \
+             mv .d {link}.json; mv .e {writable}.json; cd ../inbox; \
+             for x in {id}.signal.a {id}.response.2 {id}.response.x runner.pause.b; \
              do echo x >.c; chmod 0 .c; mv .c $x.json; done; mkdir {id}.signal.c.json {id}.response.3.json"
         )
     ));
