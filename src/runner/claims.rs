@@ -1,6 +1,9 @@
 //! From the queue into the lanes: admitting files, claiming jobs, starting supervisors.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::os::fd::OwnedFd;
+use std::process::Child;
 
 use tracing::{info, warn};
 
@@ -40,7 +43,7 @@ impl Daemon {
     /// Looks at one file of the queue: it becomes a waiting job, or is rejected.
     fn admit(&mut self, id: JobId) -> Result<()> {
         if self.finished.contains(id) {
-            return self.reject(id, &format!("the number {id} was used before, by a job that is finished"));
+            return self.settle_finished(id);
         }
         if Job::new(&self.spool, id).exists() {
             self.reconcile(id);
@@ -89,32 +92,51 @@ impl Daemon {
             Phase::Startable { lane } => Some((*id, lane.clone())),
             _ => None,
         });
-        // What was claimed before and not executed has its turn before what waits.
-        let mut candidates: Vec<(JobId, String)> = startable.collect();
-        candidates.extend(self.waiting.iter().map(|(id, lane)| (*id, lane.clone())));
         let mut busy = BTreeSet::new();
-        for (id, lane) in candidates {
-            if busy.contains(&lane) {
-                continue;
-            }
-            let taken = self.lanes.take(&self.spool, &self.config, &lane, id);
-            if taken.is_ok() {
-                self.problems.remove(&format!("lanes/{lane}"));
-            }
-            match taken {
-                Ok(Slot::Free(slot)) => {
-                    let started = self.claim_or_start(id, Some(slot));
-                    self.note_problem(&format!("job {id}"), started);
-                }
-                Ok(Slot::Busy) => drop(busy.insert(lane)),
-                Ok(Slot::HeldByStranger) => {
+        // What was claimed before and not executed has its turn before what waits.
+        for (id, lane) in startable.collect::<Vec<_>>() {
+            self.fill_slot(id, lane, &mut busy);
+        }
+        let mut last = None;
+        while let Some((id, lane)) = self.next_waiting(last, &busy) {
+            last = Some(id);
+            self.fill_slot(id, lane, &mut busy);
+        }
+    }
+
+    /// The first waiting job behind `last` whose lane is not known to be busy.
+    fn next_waiting(&self, last: Option<JobId>, busy: &BTreeSet<String>) -> Option<(JobId, String)> {
+        let after = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.waiting.range((after, Bound::Unbounded));
+        rest.find(|(_, lane)| !busy.contains(*lane)).map(|(id, lane)| (*id, lane.clone()))
+    }
+
+    /// Starts a job if its lane has room; else notes that the lane is busy, so that no later job overtakes it.
+    fn fill_slot(&mut self, id: JobId, lane: String, busy: &mut BTreeSet<String>) {
+        if busy.contains(&lane) {
+            return;
+        }
+        let taken = self.lanes.take(&self.spool, &self.config, &lane, id);
+        if taken.is_ok() {
+            self.problems.remove(&format!("lanes/{lane}"));
+        }
+        match taken {
+            Ok(Slot::Free(slot)) => {
+                let started = self.claim_or_start(id, Some(slot));
+                if started.is_err() {
                     self.impatient = true;
                     busy.insert(lane);
                 }
-                Err(error) => {
-                    busy.insert(lane.clone());
-                    self.note_problem(&format!("lanes/{lane}"), Err(error));
-                }
+                self.note_problem(&format!("job {id}"), started);
+            }
+            Ok(Slot::Busy) => drop(busy.insert(lane)),
+            Ok(Slot::HeldByStranger) => {
+                self.impatient = true;
+                busy.insert(lane);
+            }
+            Err(error) => {
+                self.note_problem(&format!("lanes/{lane}"), Err(error));
+                busy.insert(lane);
             }
         }
     }
@@ -147,11 +169,15 @@ impl Daemon {
         info!(job = %id, user = %submission.user, kind = %submission.request.job_type, "claimed");
         let linked = atomic::symlink(&link_target(id), &self.spool.running_link(id));
         self.note_problem("running", linked);
-        match outcome.and_then(|()| self.may_start(id)) {
+        // Without a slot it is only to be cancelled, whatever keeps it from starting.
+        let may_start = if slot.is_some() { outcome.and_then(|()| self.may_start(id)) } else { Ok(()) };
+        match may_start {
             Ok(()) => self.lead(job, slot),
-            Err(reason) => self.fail_unstarted(&job, status, reason),
+            Err(reason) => {
+                self.fail_unstarted(&job, status, reason);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// A job that was claimed and never executed gets another supervisor, maybe in another slot.
@@ -166,15 +192,15 @@ impl Daemon {
             job.write_plan(&plan)?;
             self.lanes.assign(&plan.lane, slot.slot(), id, &plan.user);
         }
-        match self.may_start(id) {
+        match if slot.is_some() { self.may_start(id) } else { Ok(()) } {
             Ok(()) => self.lead(job, slot),
             Err(reason) => {
                 if let Some(status) = job.status()? {
                     self.fail_unstarted(&job, status, reason);
                 }
+                Ok(())
             }
         }
-        Ok(())
     }
 
     fn may_start(&self, id: JobId) -> Result<(), String> {
@@ -187,25 +213,19 @@ impl Daemon {
         }
     }
 
-    /// Starts a supervisor and waits for its end in the background.
-    fn lead(&mut self, job: LockedJob, slot: Option<SlotLock>) {
+    /// Starts a supervisor and waits for its end in the background. If there is no process to be had, that is not the
+    /// job's fault, and not counted.
+    fn lead(&mut self, job: LockedJob, slot: Option<SlotLock>) -> Result<()> {
         let id = job.id();
         match supervisor::start(&self.spool, job, slot, &self.supervisor_environment) {
             Ok(supervisor) => {
-                let mut child = supervisor.child;
                 self.jobs.insert(id, Phase::Led { last_words: Some(supervisor.last_words), ended_well: false });
-                self.events.spawn(async move {
-                    if let Some(end) = supervisor.end {
-                        // If it cannot be waited for, the wait below blocks until it has ended.
-                        let _ = readable::wait(end).await;
-                    }
-                    let well = child.wait().is_ok_and(|status| status.success());
-                    Event::LeaderEnded(id, well)
-                });
+                self.events.spawn(wait_for_end(id, supervisor.child, supervisor.end));
+                Ok(())
             }
             Err(error) => {
-                self.count_failed_start(id, &error.to_string());
                 self.reconcile(id);
+                Err(error)
             }
         }
     }
@@ -223,7 +243,8 @@ impl Daemon {
         let ended = (|| {
             let mut log = job.log_writer()?;
             log.note(format!("the job could not be started: {reason}"));
-            log.sync()?;
+            // The reason stands in the status too, which has its own room on a full disk.
+            let _ = log.finish();
             status.log_records = log.records();
             status.message = Some(format!("Job {id} failed: {reason}"));
             status.finish(State::Failed, "failed", Some(reason));
@@ -237,4 +258,19 @@ impl Daemon {
         }
         self.note_problem(&format!("jobs/{id}"), ended);
     }
+}
+
+/// Waits until a supervisor has ended, and tells whether it ended well.
+async fn wait_for_end(id: JobId, mut child: Child, end: Option<OwnedFd>) -> Event {
+    let ended = match end {
+        Some(end) => readable::wait(end).await.is_ok(),
+        None => false,
+    };
+    let status = if ended {
+        child.wait().ok()
+    } else {
+        // Without a descriptor to wait on, a thread of its own waits: the loop must not.
+        tokio::task::spawn_blocking(move || child.wait().ok()).await.ok().flatten()
+    };
+    Event::LeaderEnded(id, status.is_some_and(|status| status.success()))
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -23,13 +24,13 @@ use crate::spool::layout;
 use crate::spool::lock::RunnerLock;
 use crate::spool::runner_state::RunnerState;
 use crate::spool::submitter::TrustedSubmitters;
-use crate::spool::{JobId, Spool, atomic, history, queue, sequence};
+use crate::spool::{JobId, Spool, Time, atomic, history, queue, sequence};
 
 /// Between two looks at something that gives no hint when it changes: a slot that a stranger holds, a lock whose holder
 /// has not said yet who it is.
 const IMPATIENCE: Duration = Duration::from_secs(2);
-/// A file in `incoming/` that is older was left by a writer that died.
-const INCOMING_AGE: Duration = Duration::from_hours(1);
+/// A file in `incoming/` that was not touched for longer, in seconds, was left by a writer that died.
+const INCOMING_AGE: i64 = 3600;
 
 /// A job that is claimed and not finished.
 #[derive(Debug)]
@@ -138,7 +139,8 @@ impl Daemon {
         let (queue, inbox, root) = (self.spool.queue(), self.spool.inbox(), self.spool.root());
         let paused = self.spool.paused();
         let hints = Hints::new(&[&queue, &inbox, root], self.config.runner.watch, move |path| {
-            if path.parent() == paused.parent() { path == paused } else { !is_hidden(path) }
+            // What vanishes from the queue was taken by a supervisor. A pause ends by vanishing.
+            path == paused || path.parent() != paused.parent() && !is_hidden(path) && path.symlink_metadata().is_ok()
         })?;
         if let Some(trouble) = hints.trouble() {
             let problem = format!("looking every second, because nothing can be watched: {trouble}");
@@ -150,13 +152,14 @@ impl Daemon {
         let hints = readable::register(hints).map_err(|error| Error::io("wait for", Path::new("hints"), error))?;
         info!(spool = %self.spool.root().display(), "the runner is up");
         let mut rescan_at = Instant::now();
+        let mut hinted = true;
         loop {
             self.impatient = false;
             let everything = Instant::now() >= rescan_at;
             if everything {
                 rescan_at = Instant::now() + rescan;
             }
-            self.look(everything);
+            self.look(everything, std::mem::take(&mut hinted));
             let report_at = self.write_report();
             let impatient_at = self.impatient.then(|| Instant::now() + IMPATIENCE);
             let wake_at = [report_at, impatient_at].into_iter().flatten().fold(rescan_at, Instant::min);
@@ -168,8 +171,7 @@ impl Daemon {
                     if let Ok(mut ready) = ready {
                         ready.clear_ready();
                     }
-                    // The next turn looks, whether or not there was a hint.
-                    let _ = hints.get_ref().clear();
+                    hinted |= hints.get_ref().clear();
                 }
                 () = tokio::time::sleep_until(wake_at.into()) => {}
             }
@@ -197,8 +199,8 @@ impl Daemon {
     }
 
     /// Looks at everything that may have changed, and does what can be done. Jobs are adopted and recovered before
-    /// anything is claimed.
-    fn look(&mut self, everything: bool) {
+    /// anything is claimed. The queue is listed when something may have come into it: it can be long.
+    fn look(&mut self, everything: bool, hinted: bool) {
         if everything {
             let looked = self.look_at_jobs();
             self.note_problem("jobs", looked);
@@ -207,8 +209,10 @@ impl Daemon {
             self.forget_solved_problems();
         }
         self.look_at_unknown_leaders();
-        let looked = self.look_at_queue();
-        self.note_problem("queue", looked);
+        if everything || hinted {
+            let looked = self.look_at_queue();
+            self.note_problem("queue", looked);
+        }
         let looked = self.look_at_inbox();
         self.note_problem("inbox", looked);
         self.fill_lanes();
@@ -227,8 +231,19 @@ impl Daemon {
                 self.reconcile(id);
             }
         }
-        self.jobs.retain(|id, _| jobs.binary_search(id).is_ok());
+        let gone: Vec<JobId> = self.jobs.keys().filter(|id| jobs.binary_search(id).is_err()).copied().collect();
+        for id in gone {
+            self.forget(id);
+        }
         self.mend_view()
+    }
+
+    /// The directory of a job is gone. A supervisor that still leads it keeps its slot until it ends.
+    fn forget(&mut self, id: JobId) {
+        if !matches!(self.jobs.get(&id), Some(Phase::Led { .. } | Phase::BeingStopped)) {
+            self.jobs.remove(&id);
+            self.lanes.release(id);
+        }
     }
 
     /// A claim that was not committed has no value; one that is being built belongs to this very process.
@@ -256,9 +271,9 @@ impl Daemon {
     fn clean_incoming(&mut self) -> Result<()> {
         for name in layout::names(&self.spool.incoming())? {
             let path = self.spool.incoming().join(&name);
-            let modified = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
-            let age = modified.map(|modified| SystemTime::now().duration_since(modified).unwrap_or_default());
-            if age.is_ok_and(|age| age > INCOMING_AGE) {
+            // The time of the last change of the file's names, too: an old file may just have been moved here.
+            let changed = std::fs::symlink_metadata(&path).map(|metadata| metadata.ctime());
+            if changed.is_ok_and(|changed| Time::now().as_milliseconds() / 1000 - changed > INCOMING_AGE) {
                 self.note_problem(&format!("incoming/{}", name.display()), atomic::remove(&path));
             }
         }

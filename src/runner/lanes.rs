@@ -82,6 +82,17 @@ impl Lanes {
         }
     }
 
+    /// Whether the job has a slot.
+    #[must_use]
+    pub fn has_slot(&self, job: JobId) -> bool {
+        self.slots.values().flat_map(BTreeMap::values).any(|holder| holder.id == job)
+    }
+
+    /// The lanes in which jobs have had slots.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.slots.keys()
+    }
+
     /// The slots of a lane that jobs have, in order.
     pub fn holders(&self, lane: &str) -> impl Iterator<Item = (u32, &SlotHolder)> {
         self.slots.get(lane).into_iter().flatten().map(|(slot, holder)| (*slot, holder))

@@ -11,10 +11,18 @@ use crate::spool::inbox::{self, Letter, Purpose, Reading, Recipient, RunnerReque
 /// A letter for an unknown job is removed when it is older than this, in seconds: its job may be about to appear.
 const UNKNOWN_AGE: i64 = 60;
 
+/// How many jobs are being cancelled at the same time, at most: each takes a process, descriptors and a watch.
+const CANCELS_AT_ONCE: usize = 16;
+
 impl Daemon {
     /// Reads the letters that no supervisor reads.
     pub(super) fn look_at_inbox(&mut self) -> Result<()> {
-        let (letters, others) = inbox::list(&self.spool)?;
+        let (mut letters, others) = inbox::list(&self.spool)?;
+        // Of a pause and a resume the later one holds.
+        letters.sort_by_cached_key(|letter| match letter.recipient {
+            Recipient::Pause | Recipient::Resume => (None, letter.changed(&self.spool)),
+            Recipient::Job(..) => (Some(letter.clone()), None),
+        });
         for name in others {
             let letter = Letter { recipient: Recipient::Resume, name };
             let removed = self.remove_if_old(&letter, "its name means nothing");
@@ -68,6 +76,10 @@ impl Daemon {
     /// A signal for a job that has not started: it is led at once, without a slot, and cancelled by its supervisor.
     fn cancel(&mut self, letter: &Letter, id: JobId) -> Result<()> {
         match inbox::read::<SignalRequest>(&self.spool, letter, &self.trusted)? {
+            Reading::Valid(_) if self.leaders_without_slot() >= CANCELS_AT_ONCE => {
+                self.impatient = true;
+                Ok(())
+            }
             Reading::Valid(_) => self.claim_or_start(id, None),
             Reading::Refused { user, reason } => {
                 warn!(job = %id, user, reason, "signal refused");
@@ -77,10 +89,14 @@ impl Daemon {
         }
     }
 
+    fn leaders_without_slot(&self) -> usize {
+        self.jobs.iter().filter(|(id, phase)| matches!(phase, Phase::Led { .. }) && !self.lanes.has_slot(**id)).count()
+    }
+
     fn remove_if_old(&self, letter: &Letter, why: &str) -> Result<()> {
         if letter.age(&self.spool).is_some_and(|age| age >= UNKNOWN_AGE) {
-            warn!(letter = %letter.name.display(), "removed: {why}");
             letter.remove(&self.spool)?;
+            warn!(letter = %letter.name.display(), "removed: {why}");
         }
         Ok(())
     }

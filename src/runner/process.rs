@@ -37,7 +37,8 @@ impl Process {
             identity: ProcessIdentity { pid, start_time: fields.get(19)?.parse().ok()? },
             parent: number(1)?,
             session: number(3)?,
-            ended: matches!(*fields.first()?, "Z" | "X"),
+            // The first thread may have ended while others of the process live.
+            ended: matches!(*fields.first()?, "Z" | "X") && number(17).is_none_or(|threads| threads <= 1),
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::spool::open::{self, JOB_LIMIT, Look};
 use crate::spool::plan::Plan;
 use crate::spool::queue;
 use crate::spool::status::{ProcessIdentity, State, Status};
-use crate::spool::{JobId, Time};
+use crate::spool::{JobId, Time, atomic};
 
 impl Daemon {
     /// Meets a job: adopts it if it is alive, else brings it to where it belongs.
@@ -34,8 +34,10 @@ impl Daemon {
 
     fn meet(&mut self, id: JobId, before: Option<Phase>) -> Result<()> {
         let Some(job) = LockedJob::try_lock(&self.spool, id)? else { return self.adopt(id) };
-        job.remove_leftovers()?;
         let status = job.status();
+        // Before anything can fail: no other job may have its slot while it is not final.
+        self.hold_slot(id, job.plan().ok().as_ref(), status.as_ref().ok().and_then(Option::as_ref));
+        job.remove_leftovers()?;
         let never_executed = matches!(&status, Ok(None | Some(Status { state: State::Starting, .. })));
         let ended_well = matches!(before, Some(Phase::Led { ended_well: true, .. }));
         if never_executed && let Some(Phase::Led { last_words, .. }) = before {
@@ -44,8 +46,12 @@ impl Daemon {
         }
         let documents = job.request().and(job.plan());
         if self.spool.queued(id).symlink_metadata().is_ok() {
-            if never_executed || documents.is_err() {
-                return self.take_back(job);
+            match &documents {
+                _ if never_executed => return self.take_back(job),
+                Err(error) if is_damage(error) => return self.take_back(job),
+                // They may be there and good; the machine cannot read them now.
+                Err(_) => return documents.map(|_| ()),
+                Ok(_) => {}
             }
             self.settle_queue_file(&job)?;
         }
@@ -66,8 +72,9 @@ impl Daemon {
     fn adopt(&mut self, id: JobId) -> Result<()> {
         let job = Job::new(&self.spool, id);
         let plan = job.plan();
-        let status = job.status()?;
-        self.hold_slot(id, plan.as_ref().ok(), status.as_ref());
+        let status = job.status();
+        self.hold_slot(id, plan.as_ref().ok(), status.as_ref().ok().and_then(Option::as_ref));
+        let status = status?;
         let end = status.as_ref().and_then(supervisor_of).and_then(process::open);
         let Some(end) = end else {
             // It says who it is with its first status, which is followed by a hint: queue/N.json vanishes.
@@ -99,9 +106,20 @@ impl Daemon {
         let id = job.id();
         info!(job = %id, "the claim was not durable; the job waits again");
         job.take_back(&self.spool)?;
+        atomic::remove(&self.spool.running_link(id))?;
         self.jobs.remove(&id);
         self.lanes.release(id);
         Ok(())
+    }
+
+    /// A file in the queue under the number of a job in the history: the same file again, or a stranger.
+    pub(super) fn settle_finished(&mut self, id: JobId) -> Result<()> {
+        if Job::new(&self.spool, id).exists() {
+            // Somebody may look at the lock for a moment; the next look meets the file again.
+            let job = LockedJob::try_lock(&self.spool, id)?;
+            return job.map_or(Ok(()), |job| self.settle_queue_file(&job));
+        }
+        self.reject(id, &format!("the number {id} was used before, by a job that is finished"))
     }
 
     /// The job was started, so what is in the queue under its number is the same file again, or a stranger.
@@ -125,7 +143,6 @@ impl Daemon {
             let request = job.request()?;
             job.write_status(&blank_status(&request.job_type, plan, request.submitted_at))?;
         }
-        self.hold_slot(job.id(), Some(plan), None);
         self.jobs.insert(job.id(), Phase::Startable { lane: plan.lane.clone() });
         Ok(())
     }
@@ -140,7 +157,6 @@ impl Daemon {
                           stop it by hand, then write a final status.json or remove the directory";
             return Err(Error::invalid(job.directory(), damage));
         };
-        self.hold_slot(id, plan.as_ref(), status);
         warn!(job = %id, "its supervisor died; stopping what belongs to it");
         self.jobs.insert(id, Phase::BeingStopped);
         let leader = status.filter(|status| status.boot_id == process::boot_id()).and_then(|s| s.process);
@@ -173,14 +189,17 @@ impl Daemon {
             blank_status(&request.job_type, &job.plan()?, request.submitted_at)
         };
         let (exit, signal) = last_words(job)?;
-        let mut log = job.log_writer()?;
         let rest = match stopped {
             0 => "nothing of it was left".to_owned(),
             1 => "1 process of it was left and was stopped".to_owned(),
             _ => format!("{stopped} processes of it were left and were stopped"),
         };
-        log.note(format!("the supervisor of the job died; {rest}"));
-        log.sync()?;
+        // A log that cannot be written keeps neither the result from being recorded nor the lane from being freed.
+        if let Ok(mut log) = job.log_writer() {
+            log.note(format!("the supervisor of the job died; {rest}"));
+            let _ = log.finish();
+            status.log_records = log.records();
+        }
         if let Some(exit) = exit {
             conclude(&mut status, exit, signal);
         } else {
@@ -188,11 +207,15 @@ impl Daemon {
             let reason = format!("its supervisor died, so whether the command succeeded is unknown; {rest}");
             status.finish(State::Lost, "lost", Some(reason));
         }
-        status.log_records = log.records();
         job.write_final_status(&status)?;
         job.make_durable(&self.spool)?;
         self.tidy(job, &status)
     }
+}
+
+/// Whether an error says that a file is missing or not what was written: what a power cut does to what was not synced.
+fn is_damage(error: &Error) -> bool {
+    error.is_not_found() || matches!(error, Error::Invalid { .. })
 }
 
 fn supervisor_of(status: &Status) -> Option<ProcessIdentity> {

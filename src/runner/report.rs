@@ -10,6 +10,11 @@ use crate::spool::{JobId, Time, lock};
 /// Between two writes at most often: a person reads no faster.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// A long queue makes a large file, which is written less often: one interval more for each so many waiting jobs.
+const WAITING_PER_INTERVAL: usize = 500;
+/// After this a write that failed is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
 /// What was told last.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -40,14 +45,18 @@ impl Daemon {
         if self.report.last.as_ref() == Some(&state) {
             return None;
         }
-        self.report.not_before = now + INTERVAL;
+        let interval =
+            INTERVAL * (1 + u32::try_from(self.waiting.len() / WAITING_PER_INTERVAL).unwrap_or(u32::MAX - 1));
+        self.report.not_before = now + interval;
         match state.write(&self.spool, &self.lock) {
             Ok(()) => {
                 self.report.last = Some(state);
+                self.problems.remove("runner.json");
                 None
             }
             Err(error) => {
                 self.note_problem("runner.json", Err(error));
+                self.report.not_before = now + RETRY;
                 Some(self.report.not_before)
             }
         }
@@ -56,7 +65,8 @@ impl Daemon {
     fn state(&self) -> RunnerState {
         let paused = self.spool.pause_reason();
         let mut lanes: BTreeMap<String, LaneState> = BTreeMap::new();
-        for name in self.config.lane_names() {
+        // Jobs may still run in lanes that the configuration does not have any more.
+        for name in self.config.lane_names().into_iter().chain(self.lanes.names().map(String::as_str)) {
             lanes.insert(name.to_owned(), LaneState::default());
         }
         for (lane, state) in &mut lanes {

@@ -17,7 +17,9 @@ impl Daemon {
     /// Tidies up after a job whose status is final and durable, under its lock. Doing it twice changes nothing.
     pub(super) fn tidy(&mut self, job: &LockedJob, status: &Status) -> Result<()> {
         let id = job.id();
-        self.note_letters(job)?;
+        self.lanes.release(id);
+        // Letters that cannot be noted now are met again as letters of a finished job.
+        let noted = self.note_letters(job);
         if !self.finished.contains(id) {
             let params = job.plan().map_or_else(|_| Map::new(), |plan| plan.shown_params);
             let line = HistoryLine::new(status, job.request().ok().as_ref(), params);
@@ -27,9 +29,8 @@ impl Daemon {
         }
         atomic::remove(&self.spool.running_link(id))?;
         self.jobs.remove(&id);
-        self.lanes.release(id);
         self.failed_starts.remove(&id);
-        Ok(())
+        noted
     }
 
     /// Notes in the log every letter for the job that has no record yet, then removes the letters.

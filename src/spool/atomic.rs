@@ -151,9 +151,10 @@ fn stage(
         .prefix(&prefix_hidden)
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(directory)
-        .map_err(wrap)?;
+        // Its own text would name the temporary file, and so be another text each time.
+        .map_err(|error| wrap(error.kind().into()))?;
     rustix::fs::fchmod(staged.as_file(), Mode::from_raw_mode(mode)).map_err(|error| wrap(error.into()))?;
-    staged.write_all(bytes).map_err(wrap)?;
+    staged.as_file_mut().write_all(bytes).map_err(wrap)?;
     if durability == Durability::Synced {
         staged.as_file().sync_all().map_err(|error| Error::io("sync", target, error))?;
     }

@@ -153,12 +153,18 @@ impl Letter {
         spool.inbox().join(&self.name)
     }
 
+    /// When it was put there or changed, in seconds since the epoch and nanoseconds; `None` if it is gone.
+    #[must_use]
+    pub fn changed(&self, spool: &Spool) -> Option<(i64, i64)> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = std::fs::symlink_metadata(self.path(spool)).ok()?;
+        Some((metadata.ctime(), metadata.ctime_nsec()))
+    }
+
     /// How long ago it was put there or changed, in seconds; `None` if it is gone.
     #[must_use]
     pub fn age(&self, spool: &Spool) -> Option<i64> {
-        use std::os::unix::fs::MetadataExt as _;
-        let metadata = std::fs::symlink_metadata(self.path(spool)).ok()?;
-        Some(super::queue::age_in_seconds(metadata.ctime()))
+        self.changed(spool).map(|(seconds, _)| super::queue::age_in_seconds(seconds))
     }
 
     /// Removes it, because it was dealt with.
@@ -256,8 +262,11 @@ where
         }
         Err(error) => return Err(error),
     };
-    if opened.links > 1 && super::queue::age_in_seconds(opened.changed) < super::queue::SEVERAL_NAMES_PATIENCE {
-        return Ok(Reading::Later);
+    if opened.links > 1 && !super::queue::finish_torn_publication(spool, &opened)? {
+        if super::queue::age_in_seconds(opened.changed) < super::queue::SEVERAL_NAMES_PATIENCE {
+            return Ok(Reading::Later);
+        }
+        return refused("it has several names (hard links); publish it by rename".into());
     }
     let owner = name_of(opened.owner);
     let request: T = match strict::from_slice(&opened.bytes) {

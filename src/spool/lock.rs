@@ -15,6 +15,7 @@ use super::atomic;
 use super::error::{Error, Missing as _, Result};
 use super::id::JobId;
 use super::layout::{FILE, SECRET_FILE, Spool};
+use super::open;
 use super::runner_state::RunnerState;
 
 /// How long the starting runner waits for `runner.lock`: a recipe that looks at it holds it for a moment.
@@ -65,6 +66,21 @@ impl RunnerLock {
             None => "another process holds it; `fuser` on the file names it".to_owned(),
         };
         Err(Error::Locked { path, holder })
+    }
+}
+
+/// Whether a runner works on the spool. It asks for a shared lock for a moment, which the starting runner waits out;
+/// `/proc/locks` does not show the locks of other containers.
+///
+/// # Errors
+/// The lock file cannot be opened. One that is not there is held by nobody.
+pub fn runner_is_up(spool: &Spool) -> Result<bool> {
+    let path = spool.runner_lock();
+    let Some(file) = open::read_only(&path).missing_is_none()? else { return Ok(false) };
+    match fs2::FileExt::try_lock_shared(&file) {
+        Ok(()) => Ok(false),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(true),
+        Err(error) => Err(Error::io("lock", &path, error)),
     }
 }
 

@@ -162,7 +162,7 @@ fn is_rejected(spool: &Spool, opened: &Opened) -> Result<bool> {
 }
 
 /// A file that is also in `incoming/` was published by a link whose second half, removing the first name, is missing.
-fn finish_torn_publication(spool: &Spool, opened: &Opened) -> Result<bool> {
+pub(super) fn finish_torn_publication(spool: &Spool, opened: &Opened) -> Result<bool> {
     let incoming = spool.incoming();
     for name in layout::names(&incoming)? {
         let path = incoming.join(name);

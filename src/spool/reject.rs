@@ -25,9 +25,12 @@ pub fn reject(spool: &Spool, _runner: &RunnerLock, name: &OsStr, reason: &str) -
     let (kept, linked) = keep(spool, name, &from)?;
     let reason_path = spool.rejected().join(reason_name(&kept));
     if !reason_path.exists() {
-        atomic::replace(&reason_path, format!("{reason}\n").as_bytes(), FILE, Durability::Synced)?;
+        atomic::replace(&reason_path, format!("{reason}\n").as_bytes(), FILE, Durability::Ordered)?;
+        atomic::sync_file(&reason_path)?;
     }
     if linked {
+        // The name there must be durable before the one here goes, also if an earlier attempt wrote the reason.
+        atomic::sync_directory(&spool.rejected())?;
         atomic::remove(&from)?;
     }
     Ok(kept)

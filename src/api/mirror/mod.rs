@@ -113,7 +113,7 @@ impl Shared {
 
 /// A lock that cannot be looked at is said to be free: the log says why, and people are told that no runner is seen.
 fn runner_is_up(spool: &Spool) -> bool {
-    lock::is_held(&spool.runner_lock()).unwrap_or_else(|error| {
+    lock::runner_is_up(spool).unwrap_or_else(|error| {
         tracing::warn!(%error, "cannot see whether the runner lives");
         false
     })

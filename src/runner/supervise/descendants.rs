@@ -18,6 +18,9 @@ const LEFTOVER_GRACE: Duration = Duration::from_secs(2);
 /// Between two kills of what does not die: a process in an uninterruptible wait.
 const KILL_AGAIN: Duration = Duration::from_secs(1);
 
+/// After so many kills people are told that something does not die: it belongs to another account, or hangs in the kernel.
+const STUBBORN_PASSES: u32 = 3;
+
 /// Everything that descends from this process and has not ended.
 #[must_use]
 pub fn all() -> Vec<ProcessIdentity> {
@@ -87,9 +90,18 @@ pub fn stop_leftovers(journal: &mut Journal) {
     }
     journal.note(format!("left behind by the job and killed, as it did not end: {}", list(&left)));
     journal.flush();
-    while !all().is_empty() {
+    for pass in 1.. {
         kill_all();
         wait_for_end(Instant::now() + KILL_AGAIN);
+        let left = all();
+        if left.is_empty() {
+            return;
+        }
+        if pass == STUBBORN_PASSES {
+            journal.explain(format!("Cannot stop what the job left behind ({}): stop it by hand", list(&left)));
+        }
+        journal.refuse_letters();
+        journal.flush();
     }
 }
 

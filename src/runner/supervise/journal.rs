@@ -48,6 +48,8 @@ pub struct Journal {
     stopped: Option<String>,
     /// Letters that could not be read and were complained of.
     unreadable: BTreeSet<OsString>,
+    /// The command has ended.
+    ended: bool,
     /// Signals that were delivered, in case their letters cannot be removed.
     acted_on: BTreeSet<OsString>,
     full: bool,
@@ -71,6 +73,7 @@ impl Journal {
             not_before: Instant::now(),
             stopped: None,
             unreadable: BTreeSet::new(),
+            ended: false,
             acted_on: BTreeSet::new(),
             full: false,
         })
@@ -167,6 +170,10 @@ impl Journal {
         for line in prompt.render() {
             self.log.text(Text { text: &line, ..Text::default() });
         }
+        if self.ended {
+            self.note("the command has ended, so this question is not asked");
+            return;
+        }
         let interaction = self.prompts.open(prompt);
         self.log.record(&RecordKind::Interaction {
             id: interaction.id,
@@ -185,7 +192,7 @@ impl Journal {
             if let Recipient::Job(_, Purpose::Response(number)) = letter.recipient
                 && !self.prompts.is_delivered(number)
             {
-                let reason = format!("it was there before prompt {number} was asked");
+                let reason = self.prompts.why_not_next(number);
                 self.refuse_answer(&letter, number, &reason);
             }
         }
@@ -324,9 +331,26 @@ impl Journal {
 
     /// The command has ended: no prompt is open any more.
     pub fn command_ended(&mut self) {
+        self.ended = true;
         self.prompts.close();
         self.status.interaction = None;
         self.refresh_state();
+    }
+
+    /// Deals with the letters that come when the command has ended: all are refused.
+    pub fn refuse_letters(&mut self) {
+        for (letter, SignalRequest { user, signal }) in self.read_inbox(&mut JobInput::closed()) {
+            self.note(format!("{} of {user} refused: the command had ended", signal.word()));
+            self.signal_delivered(letter);
+        }
+    }
+
+    /// Tells people in the status why the job does not end.
+    pub fn explain(&mut self, message: String) {
+        self.note(message.clone());
+        self.status.message = Some(message);
+        self.changed(Urgency::Now);
+        self.publish(Instant::now());
     }
 
     /// Adds the record of how the command ended.

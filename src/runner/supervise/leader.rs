@@ -19,7 +19,7 @@ use super::stdin::JobInput;
 use crate::protocol::Decoder;
 use crate::runner::hints::Hints;
 use crate::runner::process;
-use crate::spool::inbox::{JobSignal, SignalRequest};
+use crate::spool::inbox::JobSignal;
 use crate::spool::log::Exit;
 use crate::spool::status::ProcessIdentity;
 
@@ -174,19 +174,17 @@ impl Leader {
     fn read_letters(&mut self) {
         let now = Instant::now();
         self.rescan_at = now + self.hints.rescan(Duration::from_millis(self.journal.plan().rescan_ms));
+        if self.ended.is_some() {
+            return self.journal.refuse_letters();
+        }
         loop {
             let signals = self.journal.read_inbox(&mut self.input);
             if signals.is_empty() {
                 return;
             }
             for (letter, request) in signals {
-                if self.ended.is_none() {
-                    self.journal.record_signal(&request, now);
-                    self.deliver(request.signal);
-                } else {
-                    let SignalRequest { user, signal } = request;
-                    self.journal.note(format!("{} of {user} refused: the command had ended", signal.word()));
-                }
+                self.journal.record_signal(&request, now);
+                self.deliver(request.signal);
                 self.journal.signal_delivered(letter);
             }
         }

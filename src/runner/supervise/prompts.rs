@@ -51,6 +51,16 @@ impl Prompts {
         }
     }
 
+    /// Why an answer that lies there when the next prompt is about to be opened is for none.
+    #[must_use]
+    pub fn why_not_next(&self, number: u32) -> String {
+        if number > self.last {
+            format!("it was there before prompt {number} was asked")
+        } else {
+            format!("prompt {number} is closed")
+        }
+    }
+
     /// The open prompt was answered.
     pub fn deliver(&mut self) {
         self.open = None;

@@ -17,6 +17,12 @@ impl JobInput {
         Self { pipe: Some(pipe), pending: Vec::new() }
     }
 
+    /// The input of a job that has ended.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self { pipe: None, pending: Vec::new() }
+    }
+
     /// Sends a line. What does not fit into the pipe goes out as the job reads.
     ///
     /// # Errors

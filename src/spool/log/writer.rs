@@ -60,6 +60,8 @@ pub struct LogWriter {
     /// Of the index, which most logs never need.
     index: PathBuf,
     output: Appender,
+    /// `output.log` ends in the middle of a line.
+    line_is_open: bool,
     /// Records in the file and in the batch.
     records: u64,
     /// Index entries of the batch.
@@ -90,6 +92,7 @@ impl LogWriter {
             log,
             index: directory.join("log.index"),
             output: Appender::open(&directory.join("output.log"))?,
+            line_is_open: false,
             records,
             checkpoints: String::new(),
             head: Vec::new(),
@@ -148,8 +151,18 @@ impl LogWriter {
         if text.sensitive || unfinished_rewrite {
             return;
         }
+        if !text.continues || text.rewrites {
+            self.end_plain_line();
+        }
         self.output.batch.extend_from_slice(text.text.as_bytes());
+        self.line_is_open = true;
         if !text.continued && !text.partial {
+            self.end_plain_line();
+        }
+    }
+
+    fn end_plain_line(&mut self) {
+        if std::mem::take(&mut self.line_is_open) {
             self.output.batch.push(b'\n');
         }
     }
@@ -178,6 +191,7 @@ impl LogWriter {
             RecordKind::Note { note } => format!("[{note}]\n"),
             _ => return,
         };
+        self.end_plain_line();
         self.output.batch.extend_from_slice(text.as_bytes());
     }
 
@@ -246,6 +260,7 @@ impl LogWriter {
     /// # Errors
     /// The log cannot be written or synced.
     pub fn finish(&mut self) -> Result<()> {
+        self.end_plain_line();
         let finished = self.sync();
         if finished.is_err() {
             self.drop_batch();
@@ -363,7 +378,7 @@ mod tests {
         let read: Vec<_> = records(directory.path()).into_iter().map(|record| record.kind).collect();
         assert_eq!(read, kinds);
         let output = std::fs::read_to_string(directory.path().join("output.log")).unwrap();
-        assert_eq!(output, "tab\tquote\" nul\0 é[alice answered: y]\n[remark]\n");
+        assert_eq!(output, "tab\tquote\" nul\0 é\n[alice answered: y]\n[remark]\n");
     }
 
     #[test]
@@ -395,6 +410,21 @@ mod tests {
         writer.text(Text { continues: true, ..line("ok") });
         writer.flush().unwrap();
         assert_eq!(output(), "Password: ok\n");
+    }
+
+    #[test]
+    fn plain_text_keeps_lines_apart_that_were_shown_unfinished() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        writer.text(Text { partial: true, ..line("first") });
+        writer.text(line("second"));
+        writer.text(Text { partial: true, ..line("10%") });
+        writer.text(Text { partial: true, continues: true, rewrites: true, ..line("50%") });
+        writer.text(Text { continues: true, rewrites: true, ..line("100%") });
+        writer.text(Text { partial: true, ..line("FATAL") });
+        writer.finish().unwrap();
+        let output = std::fs::read_to_string(directory.path().join("output.log")).unwrap();
+        assert_eq!(output, "first\nsecond\n10%\n100%\nFATAL\n");
     }
 
     #[test]
