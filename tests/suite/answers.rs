@@ -37,7 +37,7 @@ fn assert_open(spool: &HostileSpool, id: JobId, prompt: u32) {
 fn an_interrupt_closes_the_prompt_and_a_late_click_does_not_answer_the_next() {
     let spool = HostileSpool::new();
     let id = spool.python(
-        "put(question('deploy?') + '\\n')\ntry: answer()\nexcept KeyboardInterrupt:\n  gate('next')\n  \
+        "try:\n  put(question('deploy?') + '\\n'); answer()\nexcept KeyboardInterrupt:\n  gate('next')\n  \
          put(question('roll back?') + '\\n'); put('rolled back:' + answer() + '\\n')",
     );
     spool.wait_prompt(id, 1);
