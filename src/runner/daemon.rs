@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,13 +23,13 @@ use crate::spool::layout;
 use crate::spool::lock::RunnerLock;
 use crate::spool::runner_state::RunnerState;
 use crate::spool::submitter::TrustedSubmitters;
-use crate::spool::{JobId, Spool, Time, atomic, history, queue, sequence};
+use crate::spool::{JobId, Spool, atomic, history, queue, sequence};
 
 /// Between two looks at something that gives no hint when it changes: a slot that a stranger holds, a lock whose holder
 /// has not said yet who it is.
 const IMPATIENCE: Duration = Duration::from_secs(2);
-/// A file in `incoming/` that was not touched for longer, in seconds, was left by a writer that died.
-const INCOMING_AGE: i64 = 3600;
+/// A file in `incoming/` that was not written to for longer was left by a writer that died.
+const INCOMING_AGE: Duration = Duration::from_hours(1);
 
 /// A job that is claimed and not finished.
 #[derive(Debug)]
@@ -79,6 +78,8 @@ pub struct Daemon {
     pub(super) problems: BTreeMap<String, String>,
     pub(super) events: JoinSet<Event>,
     pub(super) report: Report,
+    /// Something may have come into the queue since it was listed.
+    pub(super) queue_may_have_changed: bool,
     /// Something is to be looked at again soon that gives no hint.
     pub(super) impatient: bool,
 }
@@ -116,6 +117,7 @@ impl Daemon {
             problems: BTreeMap::new(),
             events: JoinSet::new(),
             report: Report::new(),
+            queue_may_have_changed: true,
             impatient: false,
             config,
         };
@@ -152,14 +154,13 @@ impl Daemon {
         let hints = readable::register(hints).map_err(|error| Error::io("wait for", Path::new("hints"), error))?;
         info!(spool = %self.spool.root().display(), "the runner is up");
         let mut rescan_at = Instant::now();
-        let mut hinted = true;
         loop {
             self.impatient = false;
             let everything = Instant::now() >= rescan_at;
             if everything {
                 rescan_at = Instant::now() + rescan;
             }
-            self.look(everything, std::mem::take(&mut hinted));
+            self.look(everything);
             let report_at = self.write_report();
             let impatient_at = self.impatient.then(|| Instant::now() + IMPATIENCE);
             let wake_at = [report_at, impatient_at].into_iter().flatten().fold(rescan_at, Instant::min);
@@ -171,7 +172,7 @@ impl Daemon {
                     if let Ok(mut ready) = ready {
                         ready.clear_ready();
                     }
-                    hinted |= hints.get_ref().clear();
+                    self.queue_may_have_changed |= hints.get_ref().clear();
                 }
                 () = tokio::time::sleep_until(wake_at.into()) => {}
             }
@@ -200,7 +201,7 @@ impl Daemon {
 
     /// Looks at everything that may have changed, and does what can be done. Jobs are adopted and recovered before
     /// anything is claimed. The queue is listed when something may have come into it: it can be long.
-    fn look(&mut self, everything: bool, hinted: bool) {
+    fn look(&mut self, everything: bool) {
         if everything {
             let looked = self.look_at_jobs();
             self.note_problem("jobs", looked);
@@ -209,7 +210,7 @@ impl Daemon {
             self.forget_solved_problems();
         }
         self.look_at_unknown_leaders();
-        if everything || hinted {
+        if everything || std::mem::take(&mut self.queue_may_have_changed) {
             let looked = self.look_at_queue();
             self.note_problem("queue", looked);
         }
@@ -271,9 +272,9 @@ impl Daemon {
     fn clean_incoming(&mut self) -> Result<()> {
         for name in layout::names(&self.spool.incoming())? {
             let path = self.spool.incoming().join(&name);
-            // The time of the last change of the file's names, too: an old file may just have been moved here.
-            let changed = std::fs::symlink_metadata(&path).map(|metadata| metadata.ctime());
-            if changed.is_ok_and(|changed| Time::now().as_milliseconds() / 1000 - changed > INCOMING_AGE) {
+            let modified = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
+            let age = modified.map(|modified| SystemTime::now().duration_since(modified).unwrap_or_default());
+            if age.is_ok_and(|age| age > INCOMING_AGE) {
                 self.note_problem(&format!("incoming/{}", name.display()), atomic::remove(&path));
             }
         }

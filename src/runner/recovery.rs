@@ -109,6 +109,7 @@ impl Daemon {
         atomic::remove(&self.spool.running_link(id))?;
         self.jobs.remove(&id);
         self.lanes.release(id);
+        self.queue_may_have_changed = true;
         Ok(())
     }
 

@@ -37,7 +37,7 @@ fn assert_open(spool: &HostileSpool, id: JobId, prompt: u32) {
 fn an_interrupt_closes_the_prompt_and_a_late_click_does_not_answer_the_next() {
     let spool = HostileSpool::new();
     let id = spool.python(
-        "put(question('deploy?') + '\\n')\ntry: answer()\nexcept KeyboardInterrupt:\n  gate('next')\n  \
+        "try:\n  put(question('deploy?') + '\\n'); answer()\nexcept KeyboardInterrupt:\n  gate('next')\n  \
          put(question('roll back?') + '\\n'); put('rolled back:' + answer() + '\\n')",
     );
     spool.wait_prompt(id, 1);
@@ -155,8 +155,8 @@ fn a_late_letter_whose_writer_is_not_done_with_it_is_not_swallowed() {
     let spool = HostileSpool::with_configuration("rescan = \"1s\"\n");
     let id = spool.shell("show go; gate end");
     spool.wait_prompt(id, 1);
-    // As `ln staged inbox/…; rm staged` publishes it.
-    let staged = spool.root().join("incoming/staged");
+    // As `ln staged inbox/…; rm staged` publishes it, from a folder of the writer's own.
+    let staged = spool.path().join("staged");
     fs::write(&staged, answer_text("bob", "y")).unwrap();
     fs::set_permissions(&staged, fs::Permissions::from_mode(0o640)).unwrap();
     fs::hard_link(&staged, spool.root().join(format!("inbox/{id}.response.1.json"))).unwrap();

@@ -66,7 +66,7 @@ fn leftovers_are_spared_where_the_job_type_says_so() {
 #[test]
 fn a_job_that_exits_0_because_it_was_stopped_is_not_shown_as_done() {
     let spool = HostileSpool::new();
-    let id = spool.python("put(question('go?') + '\\n')\ntry: answer()\nexcept KeyboardInterrupt: sys.exit(0)");
+    let id = spool.python("try:\n  put(question('go?') + '\\n'); answer()\nexcept KeyboardInterrupt: sys.exit(0)");
     spool.wait_prompt(id, 1);
     spool.signal(id, "carol", JobSignal::Interrupt);
     let status = spool.wait_final(id);

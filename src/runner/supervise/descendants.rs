@@ -18,8 +18,10 @@ const LEFTOVER_GRACE: Duration = Duration::from_secs(2);
 /// Between two kills of what does not die: a process in an uninterruptible wait.
 const KILL_AGAIN: Duration = Duration::from_secs(1);
 
-/// After so many kills people are told that something does not die: it belongs to another account, or hangs in the kernel.
-const STUBBORN_PASSES: u32 = 3;
+/// Between two looks for something that is there and was not seen.
+const UNSEEN: Duration = Duration::from_millis(1);
+/// After so long people are told that something does not die: it belongs to another account, or hangs in the kernel.
+const STUBBORN: Duration = Duration::from_secs(3);
 
 /// Everything that descends from this process and has not ended.
 #[must_use]
@@ -69,60 +71,63 @@ fn send(process: ProcessIdentity, signal: Signal) {
 
 /// Stops what the command left behind: interrupted, two seconds later killed, until none is left. Returns when nothing
 /// is.
+///
+/// Whether something is, the kernel says for certain: every orphan of the tree becomes a child of this process. The
+/// process table only says what there is to signal; who forks and ends while it is read is not in it.
 pub fn stop_leftovers(journal: &mut Journal) {
-    if !reap(0).1 {
+    if !any_left() {
         return;
     }
     let left = all();
-    if left.is_empty() {
-        return;
-    }
     journal.note(format!("left behind by the job and interrupted: {}", list(&left)));
     journal.flush();
     for process in &left {
         send(*process, Signal::INT);
         send(*process, Signal::CONT);
     }
-    wait_for_end(Instant::now() + LEFTOVER_GRACE);
-    let left = all();
-    if left.is_empty() {
+    let kill_at = Instant::now() + LEFTOVER_GRACE;
+    while any_left() && Instant::now() < kill_at {
+        wait_for_an_end(kill_at);
+    }
+    if !any_left() {
         return;
     }
-    journal.note(format!("left behind by the job and killed, as it did not end: {}", list(&left)));
+    journal.note(format!("left behind by the job and killed, as it did not end: {}", list(&all())));
     journal.flush();
-    for pass in 1.. {
+    let mut tell_at = Some(Instant::now() + STUBBORN);
+    while any_left() {
         kill_all();
-        wait_for_end(Instant::now() + KILL_AGAIN);
-        let left = all();
-        if left.is_empty() {
-            return;
-        }
-        if pass == STUBBORN_PASSES {
-            journal.explain(format!("Cannot stop what the job left behind ({}): stop it by hand", list(&left)));
+        wait_for_an_end(Instant::now() + KILL_AGAIN);
+        if tell_at.take_if(|at| *at <= Instant::now()).is_some() {
+            journal.explain(format!("Cannot stop what the job left behind ({}): stop it by hand", list(&all())));
         }
         journal.refuse_letters();
         journal.flush();
     }
 }
 
-fn list(processes: &[ProcessIdentity]) -> String {
-    let numbers: Vec<String> = processes.iter().map(|process| process.pid.to_string()).collect();
-    format!("{} {}", if numbers.len() == 1 { "process" } else { "processes" }, numbers.join(", "))
+fn any_left() -> bool {
+    reap(0).1
 }
 
-/// Waits until everything that descends from this process has ended, or until the deadline.
-fn wait_for_end(deadline: Instant) {
-    loop {
-        reap(0);
-        let descriptors: Vec<OwnedFd> = all().into_iter().filter_map(process::open).collect();
-        let left = deadline.saturating_duration_since(Instant::now());
-        if descriptors.is_empty() || left.is_zero() {
-            return;
-        }
-        let mut polled: Vec<PollFd<'_>> =
-            descriptors.iter().map(|pidfd| PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)).collect();
-        let timeout = rustix::event::Timespec::try_from(left).ok();
-        // An interrupted wait only means another look.
-        let _ = rustix::event::poll(&mut polled, timeout.as_ref());
+fn list(processes: &[ProcessIdentity]) -> String {
+    let numbers: Vec<String> = processes.iter().map(|process| process.pid.to_string()).collect();
+    match numbers.as_slice() {
+        [] => "processes that come and go".to_owned(),
+        [one] => format!("process {one}"),
+        _ => format!("processes {}", numbers.join(", ")),
     }
+}
+
+/// Waits until something that descends from this process has ended, or until the deadline. If nothing can be seen, it
+/// waits for a moment only.
+fn wait_for_an_end(deadline: Instant) {
+    let descriptors: Vec<OwnedFd> = all().into_iter().filter_map(process::open).collect();
+    let mut polled: Vec<PollFd<'_>> =
+        descriptors.iter().map(|pidfd| PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)).collect();
+    let left = deadline.saturating_duration_since(Instant::now());
+    let patience = if polled.is_empty() { left.min(UNSEEN) } else { left };
+    let timeout = rustix::event::Timespec::try_from(patience).ok();
+    // An interrupted wait only means another look.
+    let _ = rustix::event::poll(&mut polled, timeout.as_ref());
 }
