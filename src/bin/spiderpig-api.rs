@@ -1,12 +1,13 @@
 //! The HTTP front: arguments, environment, signals and exit codes. Everything else is in the library.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use spiderpig::api::start;
+use spiderpig::check::{self, Account};
 use spiderpig::config::{self, Config, Listen};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,19 +20,27 @@ const LAST_WRITES: Duration = Duration::from_millis(100);
 /// Exit status for arguments and configurations that cannot be used.
 const USAGE: u8 = 2;
 
-/// SpiderPig's web server: start, watch, answer and stop the jobs of a spool.
+/// SpiderPig's web server: start, watch, answer and stop the jobs of a spool. Without a subcommand: serves.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, propagate_version = true)]
 struct Arguments {
     /// The configuration file; without it the one that `SPIDERPIG_CONFIG` names, or /etc/spiderpig/spiderpig.toml
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// The spool directory, instead of the configured one
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     spool: Option<PathBuf>,
     /// Where to accept connections, such as 127.0.0.1:8000, instead of the configured address
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Listen>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Verify what this account may do with the spool, and name the fix for each finding. Changes nothing
+    Check,
 }
 
 fn main() -> ExitCode {
@@ -39,7 +48,11 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let is_terminal = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr).init();
-    match run(arguments) {
+    let done = match arguments.command {
+        Some(Command::Check) => check(arguments),
+        None => run(arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, message }) => {
             #[expect(clippy::print_stderr, reason = "a program that cannot start says why")]
@@ -59,6 +72,17 @@ struct Failure {
 impl Failure {
     fn new(code: u8, error: impl std::fmt::Display) -> Self {
         Self { code, message: error.to_string() }
+    }
+}
+
+fn check(arguments: Arguments) -> Result<(), Failure> {
+    let config = configuration(arguments)?;
+    let findings = check::check_access(&config, &Account::current());
+    let mut output = std::io::stdout().lock();
+    findings.iter().try_for_each(|finding| writeln!(output, "{finding}")).map_err(|error| Failure::new(1, error))?;
+    match findings.len() {
+        0 => writeln!(output, "no findings: this account may do what it must").map_err(|error| Failure::new(1, error)),
+        count => Err(Failure::new(1, format!("{count} to be looked at"))),
     }
 }
 

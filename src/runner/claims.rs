@@ -97,7 +97,11 @@ impl Daemon {
             if busy.contains(&lane) {
                 continue;
             }
-            match self.lanes.take(&self.spool, &self.config, &lane, id) {
+            let taken = self.lanes.take(&self.spool, &self.config, &lane, id);
+            if taken.is_ok() {
+                self.problems.remove(&format!("lanes/{lane}"));
+            }
+            match taken {
                 Ok(Slot::Free(slot)) => {
                     let started = self.claim_or_start(id, Some(slot));
                     self.note_problem(&format!("job {id}"), started);
@@ -121,10 +125,16 @@ impl Daemon {
         if let Some(Phase::Startable { .. }) = self.jobs.get(&id) {
             return self.start_again(id, slot);
         }
-        let Some((submission, _)) = self.examine(id)? else {
+        let Some((submission, lane)) = self.examine(id)? else {
             self.waiting.remove(&id);
             return Ok(());
         };
+        if slot.is_some() && self.waiting.get(&id) != Some(&lane) {
+            // The file was replaced since it was admitted; the slot is one of another lane.
+            self.waiting.insert(id, lane);
+            self.impatient = true;
+            return Ok(());
+        }
         let Ok((job_type, command)) = plan::render(&self.config, &submission) else { return Ok(()) };
         let number = slot.as_ref().map(SlotLock::slot);
         let (plan, status, outcome) =

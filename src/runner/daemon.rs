@@ -204,6 +204,7 @@ impl Daemon {
             self.note_problem("jobs", looked);
             let cleaned = self.clean_incoming();
             self.note_problem("incoming", cleaned);
+            self.forget_solved_problems();
         }
         self.look_at_unknown_leaders();
         let looked = self.look_at_queue();
@@ -252,16 +253,27 @@ impl Daemon {
         Ok(())
     }
 
-    fn clean_incoming(&self) -> Result<()> {
+    fn clean_incoming(&mut self) -> Result<()> {
         for name in layout::names(&self.spool.incoming())? {
-            let path = self.spool.incoming().join(name);
+            let path = self.spool.incoming().join(&name);
             let modified = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
             let age = modified.map(|modified| SystemTime::now().duration_since(modified).unwrap_or_default());
             if age.is_ok_and(|age| age > INCOMING_AGE) {
-                atomic::remove(&path)?;
+                self.note_problem(&format!("incoming/{}", name.display()), atomic::remove(&path));
             }
         }
         Ok(())
+    }
+
+    /// What was about a file that is gone, or about a job that does not wait any more, is no problem now.
+    fn forget_solved_problems(&mut self) {
+        self.problems.retain(|about, _| {
+            if let Some(Ok(id)) = about.strip_prefix("job ").map(str::parse) {
+                return self.waiting.contains_key(&id) || self.jobs.contains_key(&id);
+            }
+            let is_file = matches!(about.split_once('/'), Some(("incoming" | "inbox" | "jobs" | "queue", _)));
+            !is_file || self.spool.root().join(about).symlink_metadata().is_ok()
+        });
     }
 
     fn look_at_unknown_leaders(&mut self) {

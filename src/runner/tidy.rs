@@ -1,12 +1,13 @@
 //! After the end: the letters that nobody read, the line in the history, the view.
 
+use serde::de::DeserializeOwned;
 use serde_json::Map;
 use tracing::info;
 
 use super::daemon::Daemon;
 use crate::spool::error::Result;
 use crate::spool::history::{self, HistoryLine};
-use crate::spool::inbox::{self, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
+use crate::spool::inbox::{self, Answer, Letter, Purpose, Reading, Recipient, SignalRequest, Signed};
 use crate::spool::job::LockedJob;
 use crate::spool::log::{LogReader, RecordKind};
 use crate::spool::status::Status;
@@ -40,7 +41,7 @@ impl Daemon {
         let recorded = Recorded::read(job)?;
         let mut log = job.log_writer()?;
         for letter in &letters {
-            if let Some(note) = self.remark(letter, &recorded)? {
+            if let Some(note) = self.remark(letter, &recorded) {
                 log.note(note);
             }
         }
@@ -49,27 +50,33 @@ impl Daemon {
     }
 
     /// What is to be said of a letter that came too late; nothing if the log tells of it already.
-    fn remark(&self, letter: &Letter, recorded: &Recorded) -> Result<Option<String>> {
-        let Recipient::Job(_, purpose) = letter.recipient else { return Ok(None) };
+    fn remark(&self, letter: &Letter, recorded: &Recorded) -> Option<String> {
+        let Recipient::Job(_, purpose) = letter.recipient else { return None };
         let (what, user, known) = match purpose {
-            Purpose::Response(prompt) => match inbox::read::<Answer>(&self.spool, letter, &self.trusted)? {
+            Purpose::Response(prompt) => match self.read_late::<Answer>(letter) {
                 Reading::Valid(answer) => {
                     let known = recorded.answers.contains(&(prompt, answer.user.clone(), answer.response));
                     (format!("answer to prompt {prompt}"), answer.user, known)
                 }
                 Reading::Refused { user, .. } => (format!("answer to prompt {prompt}"), user, false),
-                Reading::Gone | Reading::Later => return Ok(None),
+                Reading::Gone | Reading::Later => return None,
             },
-            Purpose::Signal => match inbox::read::<SignalRequest>(&self.spool, letter, &self.trusted)? {
+            Purpose::Signal => match self.read_late::<SignalRequest>(letter) {
                 Reading::Valid(request) => {
                     let known = recorded.signals.contains(&(request.user.clone(), request.signal.word().to_owned()));
                     (request.signal.word().to_owned(), request.user, known)
                 }
                 Reading::Refused { user, .. } => ("signal".to_owned(), user, false),
-                Reading::Gone | Reading::Later => return Ok(None),
+                Reading::Gone | Reading::Later => return None,
             },
         };
-        Ok((!known).then(|| format!("{what} of {user} refused: the job had ended")))
+        (!known).then(|| format!("{what} of {user} refused: the job had ended"))
+    }
+
+    /// A letter that cannot be read must not keep a job from its end: it is refused like any other.
+    fn read_late<T: DeserializeOwned + Signed>(&self, letter: &Letter) -> Reading<T> {
+        inbox::read(&self.spool, letter, &self.trusted)
+            .unwrap_or_else(|error| Reading::Refused { user: "unknown".to_owned(), reason: error.to_string() })
     }
 
     /// A letter for a job that is in the history came too late.

@@ -4,15 +4,15 @@
 //! so of two answers to one prompt the first wins in the kernel.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::atomic::{self, Published};
-use super::error::Result;
+use super::error::{Error, Result};
 use super::id::JobId;
-use super::layout::{self, FILE, Spool};
+use super::layout::{FILE, Spool};
 use super::open::{self, INBOX_LIMIT, Look};
 use super::request::json_line;
 use super::strict;
@@ -178,8 +178,14 @@ impl Letter {
 pub fn list(spool: &Spool) -> Result<(Vec<Letter>, Vec<OsString>)> {
     let mut letters = Vec::new();
     let mut others = Vec::new();
-    for name in layout::names(&spool.inbox())? {
-        match Recipient::of(&name) {
+    let inbox = spool.inbox();
+    let wrap = |error| Error::io("list", &inbox, error);
+    for entry in std::fs::read_dir(&inbox).map_err(wrap)? {
+        let entry = entry.map_err(wrap)?;
+        let name = entry.file_name();
+        // A directory is no letter, and could not be removed like one.
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        match Recipient::of(&name).filter(|_| !is_directory) {
             Some(recipient) => letters.push(Letter { recipient, name }),
             None if name.as_encoded_bytes().starts_with(b".") => {}
             None => others.push(name),
@@ -238,15 +244,22 @@ pub fn read<T>(spool: &Spool, letter: &Letter, trusted: &TrustedSubmitters) -> R
 where
     T: DeserializeOwned + Signed,
 {
-    let opened = match open::look(&letter.path(spool), INBOX_LIMIT)? {
-        Look::File(opened) => opened,
-        Look::Gone => return Ok(Reading::Gone),
-        Look::Refused(reason) => return Ok(Reading::Refused { user: "unknown".into(), reason }),
+    let path = letter.path(spool);
+    let refused = |reason: String| Ok(Reading::Refused { user: owner(&path), reason });
+    let opened = match open::look(&path, INBOX_LIMIT) {
+        Ok(Look::File(opened)) => opened,
+        Ok(Look::Gone) => return Ok(Reading::Gone),
+        Ok(Look::Refused(reason)) => return refused(reason),
+        // The directory is the runner's own, so this lies with the file. If it stayed, nobody could answer its prompt.
+        Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => {
+            return refused("the runner's account may not read it; use mode 0640 and the spool's group".into());
+        }
+        Err(error) => return Err(error),
     };
     if opened.links > 1 && super::queue::age_in_seconds(opened.changed) < super::queue::SEVERAL_NAMES_PATIENCE {
         return Ok(Reading::Later);
     }
-    let owner = super::submitter::login_name(opened.owner).unwrap_or_else(|| format!("uid {}", opened.owner));
+    let owner = name_of(opened.owner);
     let request: T = match strict::from_slice(&opened.bytes) {
         Ok(request) => request,
         Err(error) => return Ok(Reading::Refused { user: owner, reason: format!("it is not valid: {error}") }),
@@ -255,6 +268,16 @@ where
         Ok(_) => Ok(Reading::Valid(request)),
         Err(reason) => Ok(Reading::Refused { user: owner, reason }),
     }
+}
+
+/// Who put a letter there that cannot be opened.
+fn owner(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::symlink_metadata(path).map_or_else(|_| "unknown".to_owned(), |metadata| name_of(metadata.uid()))
+}
+
+fn name_of(uid: u32) -> String {
+    super::submitter::login_name(uid).unwrap_or_else(|| format!("uid {uid}"))
 }
 
 /// What became of an answer that was put into the inbox.
@@ -340,7 +363,7 @@ mod tests {
         assert_eq!(answer(&spool, id(1), 1, &by("bob")).unwrap(), Answered::TooLate);
         assert_eq!(pending_answer(&spool, id(1), 1), Some(by("alice")));
         assert_eq!(pending_answer(&spool, id(1), 2), None);
-        assert!(layout::names(&spool.incoming()).unwrap().is_empty());
+        assert!(crate::spool::layout::names(&spool.incoming()).unwrap().is_empty());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::api::mirror::Entry;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
 use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Answered};
+use crate::spool::job::Job;
 use crate::spool::log::{LogReader, RecordKind};
 use crate::spool::status::{Interaction, InteractionKind};
 use crate::spool::{JobId, Result as SpoolResult, Spool};
@@ -35,9 +36,11 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
     let is_open = is_open(&app, id, prompt, &answer.response)?;
     let first = blocking::run(move || {
         if is_open && inbox::answer(&app.spool, id, prompt, &answer)? == Answered::First {
-            return Ok(None);
+            // The name stays taken when an answer was delivered, so an answer that is in the log now is this one.
+            let taken = is_open_now(&app.spool, id, prompt) || logged_answer(&app.spool, id, prompt)?.is_some();
+            return Ok(if taken { None } else { Some(None) });
         }
-        first_answer(&app.spool, id, prompt, is_open).map(Some)
+        first_answer(&app.spool, id, prompt).map(Some)
     });
     match first.await?? {
         None => {
@@ -91,11 +94,18 @@ fn refusal(prompt: &Interaction, response: &str) -> Option<String> {
     Some(format!("Not one of the choices: answer with one of {}", codes.join(", ")))
 }
 
-/// The answer that was first: in the inbox until the job goes on to another prompt, and in its log after.
-fn first_answer(spool: &Spool, id: JobId, prompt: u32, is_open: bool) -> SpoolResult<Option<Answer>> {
+/// Whether the prompt is open in the file itself: what is in memory may be older than the answer that was just published,
+/// and a prompt that a signal closed takes none.
+fn is_open_now(spool: &Spool, id: JobId, prompt: u32) -> bool {
+    let status = Job::new(spool, id).status().ok().flatten();
+    status.and_then(|status| status.interaction).is_some_and(|open| open.id == prompt)
+}
+
+/// The answer that was first: in the inbox until the job has ended, and in its log for ever.
+fn first_answer(spool: &Spool, id: JobId, prompt: u32) -> SpoolResult<Option<Answer>> {
     match inbox::pending_answer(spool, id, prompt) {
-        Some(answer) if is_open => Ok(Some(answer)),
-        _ => logged_answer(spool, id, prompt),
+        Some(answer) => Ok(Some(answer)),
+        None => logged_answer(spool, id, prompt),
     }
 }
 

@@ -179,18 +179,14 @@ impl Journal {
         self.refresh_state();
     }
 
-    /// An answer that lies there before its prompt is shown cannot be meant for it. The answer to the prompt before has
-    /// done its duty.
+    /// An answer that lies there before its prompt is shown cannot be meant for it.
     fn discard_letters_before_prompt(&mut self) {
-        let delivered = self.prompts.take_delivered();
         for letter in inbox::for_job(&self.spool, self.status.id).unwrap_or_default() {
-            match letter.recipient {
-                Recipient::Job(_, Purpose::Response(number)) if Some(number) == delivered => self.remove(&letter),
-                Recipient::Job(_, Purpose::Response(number)) => {
-                    let reason = format!("it was there before prompt {number} was asked");
-                    self.refuse_answer(&letter, number, &reason);
-                }
-                _ => {}
+            if let Recipient::Job(_, Purpose::Response(number)) = letter.recipient
+                && !self.prompts.is_delivered(number)
+            {
+                let reason = format!("it was there before prompt {number} was asked");
+                self.refuse_answer(&letter, number, &reason);
             }
         }
     }

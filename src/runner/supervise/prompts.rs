@@ -1,5 +1,6 @@
 //! The prompts of a job: at most one is open, and no number is used twice.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::protocol::{Prompt, PromptKind};
@@ -16,8 +17,9 @@ pub struct Prompts {
     last: u32,
     /// The question of the open one.
     open: Option<Prompt>,
-    /// The one whose answer was given to the job; its file stays in the inbox until the next prompt.
-    delivered: Option<u32>,
+    /// Those whose answer was given to the job. Their files stay in the inbox until the end, so that nobody can answer
+    /// the same prompt again: the name is taken.
+    delivered: BTreeSet<u32>,
     /// A question that a signal closed.
     closed_by_signal: Option<(Prompt, Instant)>,
 }
@@ -52,18 +54,13 @@ impl Prompts {
     /// The open prompt was answered.
     pub fn deliver(&mut self) {
         self.open = None;
-        self.delivered = Some(self.last);
+        self.delivered.insert(self.last);
     }
 
-    /// Whether this prompt's answer was given to the job, and its file is to stay for now.
+    /// Whether this prompt's answer was given to the job, and its file is to stay.
     #[must_use]
     pub fn is_delivered(&self, number: u32) -> bool {
-        self.delivered == Some(number)
-    }
-
-    /// The prompt whose answer need not be kept any more, once.
-    pub fn take_delivered(&mut self) -> Option<u32> {
-        self.delivered.take()
+        self.delivered.contains(&number)
     }
 
     /// A signal was delivered. Returns whether that closed a prompt.

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Starts runner and API on a demo spool, says what to try, and stops both at Ctrl-C or SIGTERM.
+# `make run` builds and calls it as: run-demo.sh DIRECTORY-OF-THE-PROGRAMS
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+programs=$(cd "$1" && pwd -P)
+demo=$root/target/demo
+spool=$demo/spool
+config=$demo/spiderpig.toml
+address=127.0.0.1:8000
+url=http://$address
+
+fail() {
+	echo "make run: $*" >&2
+	exit 1
+}
+
+case $root in
+*['"\|&']* | *$'\n'*) fail "the path $root has a character that this demo cannot put into its configuration" ;;
+esac
+if (exec 3<>"/dev/tcp/${address/://}") 2>/dev/null; then
+	fail "$address is in use, perhaps by another \`make run\`. What listens there: ss -ltnp 'sport = :${address#*:}'"
+fi
+
+mkdir -p "$demo"
+sed "s|@ROOT@|$root|g" "$root/examples/spiderpig.toml" >"$config"
+
+pids=()
+interrupted=
+
+start() { # NAME: starts a daemon with its messages in a file
+	# Jobs find spiderpig-runner in the runner's PATH: examples/hello.sh calls it.
+	PATH=$programs:$PATH "$programs/spiderpig-$1" --config "$config" >"$demo/$1.log" 2>&1 </dev/null &
+	pids+=($!)
+}
+
+await() { # NAME PID COMMAND…: waits until the command succeeds
+	local name=$1 pid=$2 tries=100
+	shift 2
+	until "$@"; do
+		[[ -z $interrupted ]] || exit 130
+		if ! kill -0 "$pid" 2>/dev/null || ((--tries == 0)); then
+			tail -n 20 "$demo/$name.log" >&2
+			fail "the $name did not come up; its messages are above"
+		fi
+		sleep 0.1
+	done
+}
+
+# The runner holds a lock as long as it lives, so a file left by an earlier run does not deceive.
+runner_is_up() { [[ -e $spool/runner.lock ]] && ! flock --shared --nonblock "$spool/runner.lock" true; }
+api_is_up() { curl --silent --fail --output /dev/null "$url/healthz"; }
+
+stop() {
+	trap '' INT TERM # once is enough
+	[[ ${#pids[@]} -eq 0 ]] || kill -TERM "${pids[@]}" 2>/dev/null || true
+	wait
+	pids=()
+}
+trap stop EXIT
+trap 'interrupted=yes' INT TERM
+
+start runner
+await runner "${pids[0]}" runner_is_up
+start api
+await api "${pids[1]}" api_is_up
+
+job=$((10#$(<"$spool/sequence") + 1)) # the next number
+cat <<END
+
+SpiderPig is up at $url
+
+In another terminal, start the replay of a deployment and follow its log:
+    curl -X POST $url/api/jobs -H 'Content-Type: application/json' \\
+        -d '{"type": "backport", "params": {"change_url": ["42"]}}'
+    curl -sN $url/api/jobs/$job/log | jq --unbuffered -r '.line // empty'
+
+It asks "Backport the changes?", and some 20 seconds later "Do you want to continue?". Answer both
+(an id is job number × 1,000,000 + number of the question), or stop the job:
+    curl $url/api/jobrunner/status
+    curl -X POST $url/api/jobs/$job/interact/${job}000001 -d y
+    curl -X POST $url/api/jobs/$job/interact/${job}000002 -d c
+    curl -X POST $url/api/jobs/$job/signal/interrupt
+
+The same with files:
+    cd $spool
+    ls queue running
+    tail -f jobs/$job/output.log
+    jq '{state, message, interaction}' jobs/$job/status.json
+
+Configuration: $config
+Messages of the two daemons: $demo/runner.log, $demo/api.log
+Ctrl-C stops both.
+END
+
+# Ends when a signal comes or one of the two has ended.
+wait -n || true
+if [[ -z $interrupted ]]; then
+	tail -n 5 "$demo/runner.log" "$demo/api.log" >&2
+	fail "one of the two daemons has ended; the last messages of both are above"
+fi
+
+stop
+echo
+echo "Runner and API have stopped."
+for link in "$spool"/running/*; do
+	# The link of a job that has just ended stays until a runner tidies up.
+	if [[ -e $link ]] && jq --exit-status '.finished_at == null' "$link/status.json" >/dev/null; then
+		echo "Job ${link##*/} goes on without them; \`make run\` finds it again."
+	fi
+done
