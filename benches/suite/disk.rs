@@ -24,11 +24,17 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
 }
 
 /// The place for everything that the suite writes, on the disk that is measured: that of `target/`, or the one that a
-/// variable names. It goes when the suite ends and not earlier: on an ext4 without a journal a new file takes the longer
-/// the more files were removed nearby in the last minutes.
+/// variable names.
+///
+/// An ext4 without a journal hesitates to use the inode of a file that was removed in the last minutes, and looks at every
+/// one of these nearby before it makes a new file: after a large build that takes longer than the sync. So spools are put
+/// where there is room, as those of a service are, and are removed together when the suite ends.
 pub fn root() -> Result<tempfile::TempDir> {
     let parent = std::env::var_os(DIRECTORY).unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
-    Ok(tempfile::tempdir_in(parent)?)
+    let root = tempfile::tempdir_in(parent)?;
+    // The attribute T spreads the directories in it over the disk; other filesystems do not know it and do not need it.
+    let _ = Command::new("chattr").arg("+T").arg(root.path()).stderr(Stdio::null()).status();
+    Ok(root)
 }
 
 /// A fresh directory below the suite's own.
