@@ -34,43 +34,51 @@ impl Daemon {
 
     /// Notes in the log every letter for the job that has no record yet, then removes the letters.
     pub(super) fn note_letters(&self, job: &LockedJob) -> Result<()> {
-        let letters = inbox::for_job(&self.spool, job.id())?;
+        let mut letters = inbox::for_job(&self.spool, job.id())?;
         if letters.is_empty() {
             return Ok(());
         }
         let recorded = Recorded::read(job)?;
         let mut log = job.log_writer()?;
-        for letter in &letters {
-            if let Some(note) = self.remark(letter, &recorded) {
+        letters.retain(|letter| match self.remark(letter, &recorded) {
+            Remark::Say(note) => {
                 log.note(note);
+                true
             }
-        }
+            Remark::Nothing => true,
+            Remark::NotYet => false,
+        });
         log.sync()?;
         letters.iter().try_for_each(|letter| letter.remove(&self.spool))
     }
 
-    /// What is to be said of a letter that came too late; nothing if the log tells of it already.
-    fn remark(&self, letter: &Letter, recorded: &Recorded) -> Option<String> {
-        let Recipient::Job(_, purpose) = letter.recipient else { return None };
-        let (what, user, known) = match purpose {
-            Purpose::Response(prompt) => match self.read_late::<Answer>(letter) {
-                Reading::Valid(answer) => {
-                    let known = recorded.answers.contains(&(prompt, answer.user.clone(), answer.response));
-                    (format!("answer to prompt {prompt}"), answer.user, known)
-                }
-                Reading::Refused { user, .. } => (format!("answer to prompt {prompt}"), user, false),
-                Reading::Gone | Reading::Later => return None,
-            },
+    /// What is to be said of a letter that came too late.
+    fn remark(&self, letter: &Letter, recorded: &Recorded) -> Remark {
+        let Recipient::Job(_, purpose) = letter.recipient else { return Remark::Nothing };
+        let (what, known) = match purpose {
+            Purpose::Response(prompt) => {
+                let (user, known) = match self.read_late::<Answer>(letter) {
+                    Reading::Valid(Answer { user, response }) => {
+                        let known = recorded.answers.contains(&(prompt, user.clone(), response));
+                        (user, known)
+                    }
+                    Reading::Refused { user, .. } => (user, false),
+                    Reading::Gone => return Remark::Nothing,
+                    Reading::Later => return Remark::NotYet,
+                };
+                (format!("answer of {user} to prompt {prompt}"), known)
+            }
             Purpose::Signal => match self.read_late::<SignalRequest>(letter) {
-                Reading::Valid(request) => {
-                    let known = recorded.signals.contains(&(request.user.clone(), request.signal.word().to_owned()));
-                    (request.signal.word().to_owned(), request.user, known)
+                Reading::Valid(SignalRequest { user, signal }) => {
+                    let what = format!("{} of {user}", signal.word());
+                    (what, recorded.signals.contains(&(user, signal.word().to_owned())))
                 }
-                Reading::Refused { user, .. } => ("signal".to_owned(), user, false),
-                Reading::Gone | Reading::Later => return None,
+                Reading::Refused { user, .. } => (format!("signal of {user}"), false),
+                Reading::Gone => return Remark::Nothing,
+                Reading::Later => return Remark::NotYet,
             },
         };
-        (!known).then(|| format!("{what} of {user} refused: the job had ended"))
+        if known { Remark::Nothing } else { Remark::Say(format!("{what} refused: the job had ended")) }
     }
 
     /// A letter that cannot be read must not keep a job from its end: it is refused like any other.
@@ -88,6 +96,15 @@ impl Daemon {
         tracing::warn!(job = %id, letter = %letter.name.display(), "removed: the job is long finished");
         letter.remove(&self.spool)
     }
+}
+
+/// What is to be said of a letter that nobody read in time.
+enum Remark {
+    Say(String),
+    /// The log tells of it already, or it is gone.
+    Nothing,
+    /// Its writer is not done with it; the next look meets it again.
+    NotYet,
 }
 
 /// Answers and signals that the log tells of.

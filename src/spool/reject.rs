@@ -1,6 +1,7 @@
 //! `rejected/`: what was not a valid job, each file with the reason beside it. Nothing there is ever replaced.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
 use super::atomic::{self, Durability, Published};
@@ -8,6 +9,9 @@ use super::error::{Error, Result};
 use super::layout::{FILE, Spool};
 use super::lock::RunnerLock;
 use super::queue::is_same_file;
+
+/// How much of a name is kept, in bytes. Filesystems take 255; the temporary name of the reason needs some as well.
+const LONGEST_STEM: usize = 200;
 
 /// Puts a file of `queue/` aside, with the reason, durably. Returns the name that it has in `rejected/`.
 ///
@@ -42,6 +46,11 @@ fn keep(spool: &Spool, name: &OsStr, from: &PathBuf) -> Result<(OsString, bool)>
         if is_same_file(&to, identity) {
             return Ok((kept, true));
         }
+        // `7` and `7.json` would have one reason.
+        if spool.rejected().join(reason_name(&kept)).symlink_metadata().is_ok() {
+            attempt += 1;
+            continue;
+        }
         // The kernel lets nobody link a stranger's file or a directory; the owner of queue/ may still move it.
         let (published, linked) = match atomic::link_new(from, &to) {
             Ok(published) => (published, true),
@@ -57,29 +66,22 @@ fn keep(spool: &Spool, name: &OsStr, from: &PathBuf) -> Result<(OsString, bool)>
     }
 }
 
-/// `42.json`, then `42.2.json`, `42.3.json`…
+/// `42.json`, then `42.2.json`, `42.3.json`… The end of a very long name is cut off, so that the number and `.reason`
+/// have room.
 fn numbered(name: &OsStr, attempt: u64) -> OsString {
-    if attempt == 1 {
-        return name.to_owned();
-    }
-    let text = name.to_string_lossy();
-    if let Some(stem) = text.strip_suffix(".json") {
-        return format!("{stem}.{attempt}.json").into();
-    }
-    let mut name = name.to_owned();
-    name.push(format!(".{attempt}"));
-    name
+    let number = if attempt == 1 { String::new() } else { format!(".{attempt}") };
+    let (stem, suffix) = match name.as_bytes().strip_suffix(b".json") {
+        Some(stem) => (stem, ".json"),
+        None => (name.as_bytes(), ""),
+    };
+    OsString::from_vec([&stem[..stem.len().min(LONGEST_STEM)], number.as_bytes(), suffix.as_bytes()].concat())
 }
 
 /// `42.json` → `42.reason`; any other name gets `.reason` behind it.
 #[must_use]
 pub fn reason_name(kept: &OsStr) -> OsString {
-    let mut name = match kept.to_str().and_then(|text| text.strip_suffix(".json")) {
-        Some(stem) => OsString::from(stem),
-        None => kept.to_owned(),
-    };
-    name.push(".reason");
-    name
+    let name = kept.as_bytes();
+    OsString::from_vec([name.strip_suffix(b".json").unwrap_or(name), b".reason"].concat())
 }
 
 #[cfg(test)]
@@ -99,6 +101,8 @@ mod tests {
             fs::write(spool.queue().join("7.json"), content).unwrap();
             reject(&spool, &runner, OsStr::new("7.json"), content).unwrap();
         }
+        fs::write(spool.queue().join("7"), "three").unwrap();
+        assert_eq!(reject(&spool, &runner, OsStr::new("7"), "three").unwrap(), "7.3");
         fs::create_dir(spool.queue().join("folder")).unwrap();
         reject(&spool, &runner, OsStr::new("folder"), "a folder").unwrap();
         let read = |name: &str| fs::read_to_string(spool.rejected().join(name)).unwrap();

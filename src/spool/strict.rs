@@ -6,14 +6,17 @@ use std::fmt;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads one JSON document.
+/// Reads one JSON document: an object, because serde would also take a list of the members' values.
 ///
 /// # Errors
-/// Text that is not JSON, a repeated member, trailing bytes, or a shape that `T` does not take.
+/// Text that is not a JSON object, a repeated member, trailing bytes, or a shape that `T` does not take.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = StrictValue.deserialize(&mut deserializer)?;
     deserializer.end()?;
+    if !value.is_object() {
+        return Err(de::Error::custom("not a JSON object"));
+    }
     serde_json::from_value(value)
 }
 
@@ -98,6 +101,15 @@ mod tests {
     fn repeated_members_are_refused_at_any_depth() {
         assert!(refused(r#"{"a":1,"a":1}"#).starts_with("member `a` comes twice"));
         assert!(refused(r#"{"x":[{"a":1,"\u0061":2}]}"#).starts_with("member `a` comes twice"));
+    }
+
+    #[test]
+    fn a_list_of_the_members_is_no_document() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Document {
+            _a: u32,
+        }
+        assert_eq!(from_slice::<Document>(b"[1]").unwrap_err().to_string(), "not a JSON object");
     }
 
     #[test]

@@ -3,14 +3,22 @@
 #![expect(clippy::disallowed_methods, reason = "tests do to the spool what people, crashes and disks do")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod accounts;
+mod answers;
 mod api;
 mod crash;
 mod demo;
+mod disk;
 mod examples;
 mod faults;
+mod hostile;
 mod jobs;
+mod output;
+mod pausing;
 mod recipes;
 mod recovery;
+mod stopping;
 mod strangers;
+mod submitting;
 mod support;
 mod torture;

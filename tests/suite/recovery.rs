@@ -336,7 +336,7 @@ fn a_job_that_died_while_being_tidied_is_tidied() {
     spool.answer(id, 2, "bob", "n");
     std::os::unix::fs::symlink(format!("../jobs/{id}"), spool.root().join(format!("running/{id}"))).unwrap();
     assert_eq!(recover(&spool, id), status);
-    assert_eq!(spool.notes(id), ["answer to prompt 2 of bob refused: the job had ended"]);
+    assert_eq!(spool.notes(id), ["answer of bob to prompt 2 refused: the job had ended"]);
     assert!(spool.names("inbox").is_empty());
     assert!(spool.names("running").is_empty());
 }
@@ -348,7 +348,7 @@ fn a_letter_for_a_job_in_the_history_is_noted_or_only_removed() {
     spool.wait_final(id);
     spool.answer(id, 1, "bob", "n");
     wait_until("the letter is gone", || spool.names("inbox").is_empty());
-    assert_eq!(spool.notes(id), ["answer to prompt 1 of bob refused: the job had ended"]);
+    assert_eq!(spool.notes(id), ["answer of bob to prompt 1 refused: the job had ended"]);
     fs::remove_dir_all(spool.job(id).directory()).unwrap();
     spool.signal(id, "carol", JobSignal::Kill);
     wait_until("the letter is gone", || spool.names("inbox").is_empty());

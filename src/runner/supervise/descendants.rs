@@ -74,7 +74,7 @@ pub fn stop_leftovers(journal: &mut Journal) {
     if left.is_empty() {
         return;
     }
-    journal.note(format!("{} left behind by the job; interrupting them", count(&left)));
+    journal.note(format!("left behind by the job and interrupted: {}", list(&left)));
     journal.flush();
     for process in &left {
         send(*process, Signal::INT);
@@ -85,7 +85,7 @@ pub fn stop_leftovers(journal: &mut Journal) {
     if left.is_empty() {
         return;
     }
-    journal.note(format!("{} did not end; killing them", count(&left)));
+    journal.note(format!("left behind by the job and killed, as it did not end: {}", list(&left)));
     journal.flush();
     while !all().is_empty() {
         kill_all();
@@ -93,10 +93,9 @@ pub fn stop_leftovers(journal: &mut Journal) {
     }
 }
 
-fn count(processes: &[ProcessIdentity]) -> String {
+fn list(processes: &[ProcessIdentity]) -> String {
     let numbers: Vec<String> = processes.iter().map(|process| process.pid.to_string()).collect();
-    let noun = if processes.len() == 1 { "process was" } else { "processes were" };
-    format!("{} {noun} ({})", processes.len(), numbers.join(", "))
+    format!("{} {}", if numbers.len() == 1 { "process" } else { "processes" }, numbers.join(", "))
 }
 
 /// Waits until everything that descends from this process has ended, or until the deadline.

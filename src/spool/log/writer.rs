@@ -308,8 +308,13 @@ impl Appender {
                 Err(error) => break Err(Error::io("write", &self.path, error)),
             }
         };
-        // After a short write only whole lines stay in the file; the torn one is cut off and waits in the batch.
-        let whole = memchr::memrchr(b'\n', &self.batch[..written]).map_or(0, |newline| newline + 1);
+        // After a short write only whole lines stay in the file; the torn one is cut off and waits in the batch. What was
+        // written whole stays, also where it ends in the middle of a line, as the plain text of an unfinished one does.
+        let whole = if result.is_ok() {
+            written
+        } else {
+            memchr::memrchr(b'\n', &self.batch[..written]).map_or(0, |newline| newline + 1)
+        };
         self.length += whole as u64;
         if whole < written {
             let _ = self.file.set_len(self.length);
@@ -377,6 +382,19 @@ mod tests {
         writer.flush().unwrap();
         assert!(std::fs::read(&path).unwrap().ends_with(b"}\n"));
         assert_eq!(records(directory.path()).len(), 2);
+    }
+
+    #[test]
+    fn plain_text_reaches_its_file_before_its_line_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = || std::fs::read_to_string(directory.path().join("output.log")).unwrap();
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        writer.text(Text { partial: true, ..line("Password: ") });
+        writer.flush().unwrap();
+        assert_eq!(output(), "Password: ");
+        writer.text(Text { continues: true, ..line("ok") });
+        writer.flush().unwrap();
+        assert_eq!(output(), "Password: ok\n");
     }
 
     #[test]
