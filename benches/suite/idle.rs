@@ -18,8 +18,8 @@ const SETTLE: Duration = Duration::from_secs(12);
 const WINDOW: Duration = Duration::from_secs(15);
 
 /// Resident memory, and wake-ups.
-pub fn measure() -> Result<Vec<Row>> {
-    let mut stage = Stage::new()?;
+pub fn measure(root: &Path) -> Result<Vec<Row>> {
+    let mut stage = Stage::new(root)?;
     let (api, _) = stage.start_api()?;
     job::submit(&stage.spool()?, "sleep")?;
     let status = stage.wait_running(JobId::try_from(1_u64)?)?;

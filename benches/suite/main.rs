@@ -19,6 +19,7 @@ mod start;
 mod syncs;
 mod table;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use table::Row;
@@ -27,7 +28,7 @@ use table::Row;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// One kind of measurement, by the word that selects it.
-type Measurement = (&'static str, fn() -> Result<Vec<Row>>);
+type Measurement = (&'static str, fn(&Path) -> Result<Vec<Row>>);
 
 const MEASUREMENTS: [Measurement; 7] = [
     ("disk", disk::measure),
@@ -60,10 +61,11 @@ fn main() -> ExitCode {
 }
 
 fn run(word: &str) -> Result<()> {
+    let root = disk::root()?;
     let mut rows = Vec::new();
     for (name, measure) in MEASUREMENTS {
         if name.contains(word) {
-            rows.extend(measure().map_err(|error| format!("{name}: {error}"))?);
+            rows.extend(measure(root.path()).map_err(|error| format!("{name}: {error}"))?);
         }
     }
     if rows.is_empty() {

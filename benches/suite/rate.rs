@@ -1,5 +1,6 @@
 //! How many jobs a lane gets done.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::samples::milliseconds;
@@ -11,11 +12,11 @@ const JOBS: usize = 600;
 const SUBMITTERS: usize = 4;
 
 /// Jobs that do nothing, through one lane and through four slots.
-pub fn measure() -> Result<Vec<Row>> {
+pub fn measure(root: &Path) -> Result<Vec<Row>> {
     // Start group and end are eight syncs one after the other; a drop has two.
-    let floor = disk::durable_drop()?.median() * 4 + disk::spawn()?.median() * 2;
+    let floor = disk::durable_drop(root)?.median() * 4 + disk::spawn()?.median() * 2;
     let row = |what, job_type, goal: u32| -> Result<Row> {
-        let each = run(job_type)?;
+        let each = run(root, job_type)?;
         let rate = each.as_secs_f64().recip();
         Ok(Row::new(what, format!("{rate:.0} jobs/s")).goal(format!("{goal} jobs/s"), rate >= f64::from(goal)).floor(
             format!("{} one by one (4 drops, 2 processes)", milliseconds(floor)),
@@ -29,8 +30,8 @@ pub fn measure() -> Result<Vec<Row>> {
 }
 
 /// From the first submission to the last line of the history, divided by the number of jobs.
-fn run(job_type: &str) -> Result<Duration> {
-    let stage = Stage::new()?;
+fn run(root: &Path, job_type: &str) -> Result<Duration> {
+    let stage = Stage::new(root)?;
     let spool = stage.spool()?;
     let begun = Instant::now();
     std::thread::scope(|scope| {

@@ -1,7 +1,7 @@
 //! A temporary spool with the real programs on it.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,25 +19,25 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// Between two looks at something that somebody else brings about. No duration is measured by it.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// A spool. When it goes, everything that works on it is stopped.
+/// A spool. When it goes, everything that works on it is stopped; its files stay until the suite ends.
 #[derive(Debug)]
 pub struct Stage {
-    directory: tempfile::TempDir,
+    directory: PathBuf,
     daemons: Vec<Child>,
 }
 
 impl Stage {
     /// A spool with a runner.
-    pub fn new() -> Result<Self> {
-        let mut stage = Self::without_runner()?;
+    pub fn new(root: &Path) -> Result<Self> {
+        let mut stage = Self::without_runner(root)?;
         let mut runner = stage.program(env!("CARGO_BIN_EXE_spiderpig-runner"));
         stage.start_runner(&mut runner)?;
         Ok(stage)
     }
 
     /// A spool that nobody has laid out yet.
-    pub fn without_runner() -> Result<Self> {
-        let stage = Self { directory: disk::directory()?, daemons: Vec::new() };
+    pub fn without_runner(root: &Path) -> Result<Self> {
+        let stage = Self { directory: disk::directory(root)?, daemons: Vec::new() };
         let own = std::env::current_exe()?;
         let command = own.display();
         let text = format!(
@@ -59,7 +59,7 @@ impl Stage {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.join(name)
     }
 
     /// The spool directory.

@@ -1,5 +1,6 @@
 //! From the answer to a POST to the first instruction of the job's command.
 
+use std::path::Path;
 use std::time::Duration;
 
 use spiderpig::spool::JobId;
@@ -18,8 +19,8 @@ const MEDIAN: Duration = Duration::from_millis(5);
 const P99: Duration = Duration::from_millis(20);
 
 /// One job after the other on a spool that is otherwise idle.
-pub fn measure() -> Result<Vec<Row>> {
-    let mut stage = Stage::new()?;
+pub fn measure(root: &Path) -> Result<Vec<Row>> {
+    let mut stage = Stage::new(root)?;
     let (_, port) = stage.start_api()?;
     let mut client = Client::connect(port)?;
     let mut count = 0;
@@ -33,7 +34,7 @@ pub fn measure() -> Result<Vec<Row>> {
         Ok(Duration::from_nanos(executed_at(&stage, id)?.saturating_sub(answered)))
     })?;
     // Five syncs, the supervisor, the command.
-    let floor = disk::durable_drop()?.median() * 5 / 2 + disk::spawn()?.median() * 2;
+    let floor = disk::durable_drop(root)?.median() * 5 / 2 + disk::spawn()?.median() * 2;
     let met = samples.median() <= MEDIAN && samples.p99() <= P99;
     Ok(vec![
         Row::new("POST answered → the job's command executes, idle spool; median / p99", samples.to_string())

@@ -13,11 +13,11 @@ use super::{Result, job};
 const TRACE: [&str; 6] = ["-D", "-f", "-qq", "-y", "-e", "trace=execve,fsync,fdatasync,sync_file_range"];
 
 /// One submission and one job under strace; informational.
-pub fn measure() -> Result<Vec<Row>> {
+pub fn measure(root: &Path) -> Result<Vec<Row>> {
     if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
         return Ok(vec![Row::new("syncs", "not counted: there is no strace")]);
     }
-    let mut stage = Stage::without_runner()?;
+    let mut stage = Stage::without_runner(root)?;
     let trace = stage.root().with_extension("strace");
     let mut command = traced(&trace, env!("CARGO_BIN_EXE_spiderpig-runner"));
     command.args(stage.program("").get_args());
