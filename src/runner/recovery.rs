@@ -35,11 +35,18 @@ impl Daemon {
     fn meet(&mut self, id: JobId, before: Option<Phase>) -> Result<()> {
         let Some(job) = LockedJob::try_lock(&self.spool, id)? else { return self.adopt(id) };
         let status = job.status();
+        let ended_well = matches!(before, Some(Phase::Led { ended_well: true, .. }));
+        if ended_well
+            && let Ok(Some(status)) = &status
+            && status.state.is_final()
+        {
+            // All that its supervisor had to make durable is, and it left nothing lying about.
+            return self.tidy(&job, status);
+        }
         // Before anything can fail: no other job may have its slot while it is not final.
         self.hold_slot(id, job.plan().ok().as_ref(), status.as_ref().ok().and_then(Option::as_ref));
         job.remove_leftovers()?;
         let never_executed = matches!(&status, Ok(None | Some(Status { state: State::Starting, .. })));
-        let ended_well = matches!(before, Some(Phase::Led { ended_well: true, .. }));
         if never_executed && let Some(Phase::Led { last_words, .. }) = before {
             let words = last_words.map(supervisor::read_last_words).unwrap_or_default();
             self.count_failed_start(id, &words);
@@ -57,10 +64,8 @@ impl Daemon {
         }
         match status {
             Ok(Some(status)) if status.state.is_final() => {
-                // Of any other end nobody knows which syncs it came to.
-                if !ended_well {
-                    job.make_durable(&self.spool)?;
-                }
+                // Nobody knows which syncs its supervisor came to.
+                job.make_durable(&self.spool)?;
                 self.tidy(&job, &status)
             }
             _ if never_executed => self.make_startable(&job, &documents?),

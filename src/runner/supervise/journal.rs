@@ -16,7 +16,7 @@ use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Letter, Purpose, Reading, 
 use crate::spool::job::LockedJob;
 use crate::spool::log::{Exit, LogWriter, RecordKind, Text};
 use crate::spool::plan::Plan;
-use crate::spool::status::{State, Status};
+use crate::spool::status::{ProcessIdentity, State, Status};
 use crate::spool::{Spool, queue};
 
 /// Between two publications of nothing but progress.
@@ -88,6 +88,13 @@ impl Journal {
     /// The status, to be changed before the command starts; [`Journal::publish_now`] shows it.
     pub fn status_mut(&mut self) -> &mut Status {
         &mut self.status
+    }
+
+    /// The command runs as this process. That is told a moment later, as most short jobs have ended by then.
+    pub fn set_process(&mut self, process: ProcessIdentity, now: Instant) {
+        self.status.process = Some(process);
+        self.not_before = now + PROGRESS_INTERVAL;
+        self.changed(Urgency::Soon);
     }
 
     /// **The start group**: makes the claim durable, then takes the job out of the queue.

@@ -76,9 +76,7 @@ impl Leader {
 
     /// Leads the command to its end, stops what it left behind, and hands back the journal for the last words.
     pub fn lead(mut self) -> (Journal, Exit) {
-        self.journal.status_mut().process = Some(self.command);
-        // Not waited for: if it fails, the next change of the status carries it.
-        let _ = self.journal.publish_now();
+        self.journal.set_process(self.command, Instant::now());
         self.read_letters();
         let exit = loop {
             self.journal.flush();

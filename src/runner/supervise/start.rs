@@ -1,5 +1,6 @@
 //! From the claim to the executed command, or to a job that was cancelled before it started.
 
+use std::ffi::CString;
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::path::Path;
 
@@ -63,7 +64,7 @@ fn take_descriptor(number: RawFd) -> Result<OwnedFd> {
 /// The job could not be started, and its status still says `starting`, so that the runner may try again; or its end
 /// could not be recorded, and recovery does it.
 pub fn run(spool: &Spool, id: JobId, inherited: Inherited) -> Result<()> {
-    leave_the_runner()?;
+    leave_the_runner(id)?;
     let Inherited { job, slot } = inherited;
     let job = LockedJob::inherited(spool, JobLock::inherited(id, job));
     let plan = job.plan()?;
@@ -86,8 +87,12 @@ pub fn run(spool: &Spool, id: JobId, inherited: Inherited) -> Result<()> {
 
 /// A session of its own, no signals but those that cannot be ignored, and the adoption of every orphan of the job:
 /// what ends the runner, its terminal or its service must not end a deployment.
-fn leave_the_runner() -> Result<()> {
+fn leave_the_runner(id: JobId) -> Result<()> {
     let this = Path::new("this process");
+    if let Ok(name) = CString::new(format!("supervise-{id}")) {
+        // What `top` and the kernel's messages call it; it was started as /proc/self/exe.
+        let _ = rustix::thread::set_name(&name);
+    }
     // A process that leads a group cannot begin a session; it is then nobody's child in a terminal either.
     let _ = rustix::process::setsid();
     #[expect(unsafe_code, reason = "signal dispositions have no safe form")]
