@@ -177,10 +177,6 @@ impl Journal {
         for line in prompt.render() {
             self.log.text(Text { text: &line, ..Text::default() });
         }
-        if self.ended {
-            self.note("the command has ended, so this question is not asked");
-            return;
-        }
         let interaction = self.prompts.open(prompt);
         self.log.record(&RecordKind::Interaction {
             id: interaction.id,
@@ -189,6 +185,11 @@ impl Journal {
             choices: interaction.choices.clone(),
             default: interaction.default.clone(),
         });
+        if self.ended {
+            // Asked with its last breath: it is on record, and nobody is made to answer.
+            self.prompts.close();
+            return;
+        }
         self.status.interaction = Some(interaction);
         self.refresh_state();
     }
