@@ -78,8 +78,8 @@ pub struct Daemon {
     pub(super) problems: BTreeMap<String, String>,
     pub(super) events: JoinSet<Event>,
     pub(super) report: Report,
-    /// Something may have come into the queue since it was listed.
-    pub(super) queue_may_have_changed: bool,
+    /// Something may have come into `queue/` or `inbox/` since they were listed, or concern us now that did not then.
+    pub(super) drops_may_have_changed: bool,
     /// Something is to be looked at again soon that gives no hint.
     pub(super) impatient: bool,
 }
@@ -117,7 +117,7 @@ impl Daemon {
             problems: BTreeMap::new(),
             events: JoinSet::new(),
             report: Report::new(),
-            queue_may_have_changed: true,
+            drops_may_have_changed: true,
             impatient: false,
             config,
         };
@@ -155,7 +155,7 @@ impl Daemon {
         info!(spool = %self.spool.root().display(), "the runner is up");
         let mut rescan_at = Instant::now();
         loop {
-            self.impatient = false;
+            self.drops_may_have_changed |= std::mem::take(&mut self.impatient);
             let everything = Instant::now() >= rescan_at;
             if everything {
                 rescan_at = Instant::now() + rescan;
@@ -172,7 +172,7 @@ impl Daemon {
                     if let Ok(mut ready) = ready {
                         ready.clear_ready();
                     }
-                    self.queue_may_have_changed |= hints.get_ref().clear();
+                    self.drops_may_have_changed |= hints.get_ref().clear();
                 }
                 () = tokio::time::sleep_until(wake_at.into()) => {}
             }
@@ -200,7 +200,7 @@ impl Daemon {
     }
 
     /// Looks at everything that may have changed, and does what can be done. Jobs are adopted and recovered before
-    /// anything is claimed. The queue is listed when something may have come into it: it can be long.
+    /// anything is claimed. What people drop is listed when something may have come: it can be much.
     fn look(&mut self, everything: bool) {
         if everything {
             let looked = self.look_at_jobs();
@@ -210,12 +210,12 @@ impl Daemon {
             self.forget_solved_problems();
         }
         self.look_at_unknown_leaders();
-        if everything || std::mem::take(&mut self.queue_may_have_changed) {
+        if everything || std::mem::take(&mut self.drops_may_have_changed) {
             let looked = self.look_at_queue();
             self.note_problem("queue", looked);
+            let looked = self.look_at_inbox();
+            self.note_problem("inbox", looked);
         }
-        let looked = self.look_at_inbox();
-        self.note_problem("inbox", looked);
         self.fill_lanes();
     }
 

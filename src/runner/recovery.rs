@@ -114,7 +114,7 @@ impl Daemon {
         atomic::remove(&self.spool.running_link(id))?;
         self.jobs.remove(&id);
         self.lanes.release(id);
-        self.queue_may_have_changed = true;
+        self.drops_may_have_changed = true;
         Ok(())
     }
 
@@ -149,6 +149,8 @@ impl Daemon {
             let request = job.request()?;
             job.write_status(&blank_status(&request.job_type, plan, request.submitted_at))?;
         }
+        // A signal that was its supervisor's to read is the daemon's now.
+        self.drops_may_have_changed = true;
         self.jobs.insert(job.id(), Phase::Startable { lane: plan.lane.clone() });
         Ok(())
     }

@@ -29,7 +29,7 @@ impl Daemon {
         }
         atomic::remove(&self.spool.running_link(id))?;
         // A file that came under its number while it was alive was left to its supervisor.
-        self.queue_may_have_changed |= self.spool.queued(id).symlink_metadata().is_ok();
+        self.drops_may_have_changed |= self.spool.queued(id).symlink_metadata().is_ok();
         self.jobs.remove(&id);
         self.failed_starts.remove(&id);
         noted

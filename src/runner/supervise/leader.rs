@@ -56,6 +56,8 @@ impl Leader {
     #[must_use]
     pub fn new(journal: Journal, hints: Hints, decoder: Decoder, running: Running) -> Self {
         let command = process::identity(running.pid).unwrap_or(ProcessIdentity { pid: running.pid, start_time: 0 });
+        // What came since the inbox was looked into before the start has left a hint.
+        let rescan = hints.rescan(Duration::from_millis(journal.plan().rescan_ms));
         let limit = journal.plan().time_limit_ms.map(|limit| Instant::now() + Duration::from_millis(limit));
         Self {
             journal,
@@ -69,7 +71,7 @@ impl Leader {
             limit,
             kill_at: None,
             killed: false,
-            rescan_at: Instant::now(),
+            rescan_at: Instant::now() + rescan,
             buffer: vec![0; READ_AT_ONCE],
         }
     }
@@ -77,7 +79,6 @@ impl Leader {
     /// Leads the command to its end, stops what it left behind, and hands back the journal for the last words.
     pub fn lead(mut self) -> (Journal, Exit) {
         self.journal.set_process(self.command, Instant::now());
-        self.read_letters();
         let exit = loop {
             self.journal.flush();
             self.journal.publish(Instant::now());
