@@ -192,7 +192,8 @@ impl Daemon {
             job.write_plan(&plan)?;
             self.lanes.assign(&plan.lane, slot.slot(), id, &plan.user);
         }
-        match if slot.is_some() { self.may_start(id) } else { Ok(()) } {
+        let may_start = if slot.is_some() { self.may_start(id) } else { Ok(()) };
+        match may_start {
             Ok(()) => self.lead(job, slot),
             Err(reason) => {
                 if let Some(status) = job.status()? {
