@@ -101,7 +101,7 @@ fn mend_surrogates(json: &str) -> String {
     mended + rest
 }
 
-/// The number of the `\uXXXX` at the beginning of the text, if it is half of a pair.
+/// The number of the `\u` escape at the beginning of the text, if it is half of a pair.
 fn surrogate(text: &str) -> Option<u16> {
     let number = u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()?;
     (0xd800..=0xdfff).contains(&number).then_some(number)

@@ -14,7 +14,7 @@ use crate::protocol::{Message, Piece, Prompt, Sink};
 use crate::spool::error::Result;
 use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
 use crate::spool::job::LockedJob;
-use crate::spool::log::{Exit, LogWriter, RecordKind, Text};
+use crate::spool::log::{Exit, LogWriter, RecordKind};
 use crate::spool::plan::Plan;
 use crate::spool::status::{ProcessIdentity, State, Status};
 use crate::spool::{Spool, queue};
@@ -175,7 +175,7 @@ impl Journal {
     fn open_prompt(&mut self, prompt: Prompt) {
         self.discard_letters_before_prompt();
         for line in prompt.render() {
-            self.log.text(Text { text: &line, ..Text::default() });
+            self.log.text(Piece { text: &line, ..Piece::default() });
         }
         let interaction = self.prompts.open(prompt);
         self.log.record(&RecordKind::Interaction {
@@ -439,8 +439,7 @@ impl Sink for Journal {
             self.log.drop_output(piece.text.len());
             return;
         }
-        let Piece { text, sensitive, continued, partial, continues, rewrites } = piece;
-        self.log.text(Text { text, sensitive, continued, partial, continues, rewrites });
+        self.log.text(piece);
     }
 
     fn message(&mut self, message: Message) {

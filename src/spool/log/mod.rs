@@ -13,4 +13,4 @@ mod writer;
 pub use index::{Checkpoint, INTERVAL};
 pub use reader::LogReader;
 pub use record::{Exit, Line, Record, RecordKind};
-pub use writer::{LogWriter, Text};
+pub use writer::LogWriter;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::index::{Checkpoint, INTERVAL};
 use super::reader::LogReader;
 use super::record::{Line, RecordKind};
+use crate::protocol::Piece;
 use crate::spool::atomic;
 use crate::spool::error::{Error, Result};
 use crate::spool::fault;
@@ -19,28 +20,7 @@ use crate::spool::time::Time;
 /// How much may wait for a full disk, in bytes.
 const BACKLOG: usize = 1 << 20;
 
-/// A line or a piece of one, borrowed: what [`Line`] is when it is read back.
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "these are the members that the record has, each with its own meaning"
-)]
-pub struct Text<'a> {
-    /// The text, without the newline at its end.
-    pub text: &'a str,
-    /// See [`Line::sensitive`].
-    pub sensitive: bool,
-    /// See [`Line::continued`].
-    pub continued: bool,
-    /// See [`Line::partial`].
-    pub partial: bool,
-    /// See [`Line::continues`].
-    pub continues: bool,
-    /// See [`Line::rewrites`].
-    pub rewrites: bool,
-}
-
-impl<'a> From<&'a Line> for Text<'a> {
+impl<'a> From<&'a Line> for Piece<'a> {
     fn from(line: &'a Line) -> Self {
         Self {
             text: &line.line,
@@ -125,7 +105,7 @@ impl LogWriter {
     }
 
     /// Adds a line, or a piece of one, to the batch; and to `output.log`, unless it is sensitive.
-    pub fn text(&mut self, text: Text<'_>) {
+    pub fn text(&mut self, text: Piece<'_>) {
         self.begin();
         let batch = &mut self.log.batch;
         batch.extend_from_slice(b"\"line\",\"line\":");
@@ -146,7 +126,7 @@ impl LogWriter {
     }
 
     /// The same as a terminal's scrollback would hold it.
-    fn plain(&mut self, text: Text<'_>) {
+    fn plain(&mut self, text: Piece<'_>) {
         let unfinished_rewrite = text.rewrites && text.partial;
         if text.sensitive || unfinished_rewrite {
             return;
@@ -349,8 +329,8 @@ mod tests {
     use super::super::record::{Exit, Record};
     use super::*;
 
-    fn line(text: &str) -> Text<'_> {
-        Text { text, ..Text::default() }
+    fn line(text: &str) -> Piece<'_> {
+        Piece { text, ..Piece::default() }
     }
 
     fn records(directory: &Path) -> Vec<Record> {
@@ -404,10 +384,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let output = || std::fs::read_to_string(directory.path().join("output.log")).unwrap();
         let mut writer = LogWriter::open(directory.path()).unwrap();
-        writer.text(Text { partial: true, ..line("Password: ") });
+        writer.text(Piece { partial: true, ..line("Password: ") });
         writer.flush().unwrap();
         assert_eq!(output(), "Password: ");
-        writer.text(Text { continues: true, ..line("ok") });
+        writer.text(Piece { continues: true, ..line("ok") });
         writer.flush().unwrap();
         assert_eq!(output(), "Password: ok\n");
     }
@@ -416,12 +396,12 @@ mod tests {
     fn plain_text_keeps_lines_apart_that_were_shown_unfinished() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = LogWriter::open(directory.path()).unwrap();
-        writer.text(Text { partial: true, ..line("first") });
+        writer.text(Piece { partial: true, ..line("first") });
         writer.text(line("second"));
-        writer.text(Text { partial: true, ..line("10%") });
-        writer.text(Text { partial: true, continues: true, rewrites: true, ..line("50%") });
-        writer.text(Text { continues: true, rewrites: true, ..line("100%") });
-        writer.text(Text { partial: true, ..line("FATAL") });
+        writer.text(Piece { partial: true, ..line("10%") });
+        writer.text(Piece { partial: true, continues: true, rewrites: true, ..line("50%") });
+        writer.text(Piece { continues: true, rewrites: true, ..line("100%") });
+        writer.text(Piece { partial: true, ..line("FATAL") });
         writer.finish().unwrap();
         let output = std::fs::read_to_string(directory.path().join("output.log")).unwrap();
         assert_eq!(output, "first\nsecond\n10%\n100%\nFATAL\n");
