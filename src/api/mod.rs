@@ -15,6 +15,7 @@ pub mod health;
 pub mod job;
 pub mod jobs;
 pub mod mirror;
+pub mod openapi;
 pub mod percent;
 pub mod query;
 pub mod request;

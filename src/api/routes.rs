@@ -1,41 +1,26 @@
 //! The route table, and how a request finds its line in it.
 
-use std::pin::Pin;
-use std::sync::Arc;
+mod path;
+mod route;
 
 use hyper::Method;
 
-use super::app::App;
-use super::error::{ApiError, Invalid};
-use super::percent;
-use super::request::Request;
-use super::response::Response;
-use super::{health, jobs, whoami};
-
-/// An `async fn(Arc<App>, Request) -> Result<Response, ApiError>`, in a form that fits in a table.
-pub type Handler = fn(Arc<App>, Request) -> Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
-
-/// One thing that clients can ask for.
-#[derive(Debug)]
-pub struct Route {
-    /// `GET` also answers `HEAD`.
-    pub method: Method,
-    /// Segments are literal, `{name:number}` (a positive whole number), or `{name:text}` (anything but nothing).
-    pub path: &'static str,
-    /// What it does, in one line.
-    pub summary: &'static str,
-    /// What does it.
-    pub handler: Handler,
-}
+pub use self::path::{PathParams, Segment};
+pub use self::route::{Argument, ArgumentKind, Content, Handler, Route};
+use super::error::ApiError;
+use super::{health, jobs, openapi, whoami};
+use Content::{Json, JsonLines, TextOrJsonString};
 
 macro_rules! routes {
-    ($($method:ident $path:literal => $handler:path, $summary:literal;)*) => {
-        &[$($crate::api::routes::Route {
-            method: hyper::Method::$method,
-            path: $path,
-            summary: $summary,
-            handler: |app, request| Box::pin($handler(app, request)),
-        }),*]
+    ($($method:ident $path:literal => $handler:path, $summary:literal $(, $clause:ident($said:expr))*;)*) => {
+        &[$(
+            $crate::api::routes::Route::new(
+                hyper::Method::$method,
+                $path,
+                |app, request| Box::pin($handler(app, request)),
+                $summary,
+            )$(.$clause($said))*
+        ),*]
     };
 }
 #[cfg(test)]
@@ -43,62 +28,29 @@ pub(super) use routes;
 
 /// Everything that clients can ask for. Of two lines that fit a request the upper one answers: literal paths come first.
 pub static ROUTES: &[Route] = routes! {
-    GET "/healthz" => health::healthz, "Is the service alive?";
-    GET "/api/whoami" => whoami::whoami, "Who is signed in, and what may they do?";
-    GET "/api/jobrunner/status" => jobs::status::status, "What does the runner do?";
-    GET "/api/jobs" => jobs::list::list, "List jobs, the newest first";
-    POST "/api/jobs" => jobs::create::create, "Start a job";
-    GET "/api/jobs/{id:number}" => jobs::list::one, "One job";
-    GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job";
-    POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job";
-    POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job";
+    GET "/healthz" => health::healthz, "Is the service alive?", gives(&[(200, Json("Health"))]);
+    GET "/api/openapi.json" => openapi::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
+    GET "/api/whoami" => whoami::whoami, "Who is signed in, and what may they do?", gives(&[(200, Json("WhoAmI"))]);
+    GET "/api/jobrunner/status" => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
+    GET "/api/jobs" => jobs::list::list, "List jobs, the newest first",
+        takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
+    POST "/api/jobs" => jobs::create::create, "Start a job",
+        reads(Json("NewJob")), gives(&[(201, Json("Created"))]);
+    GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job",
+        takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine"))]), refuses(&[404]);
+    POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",
+        reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
+    POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",
+        gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]);
 };
-
-/// What the path of a request said where its route has `{name:…}`.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct PathParams(Vec<(&'static str, PathParam)>);
-
-#[derive(Debug, PartialEq, Eq)]
-enum PathParam {
-    Number(u64),
-    Text(String),
-}
-
-impl PathParams {
-    /// The value of `{name:number}`, which is at least 1.
-    ///
-    /// # Errors
-    /// 500 if the route has no such parameter.
-    pub fn number(&self, name: &str) -> Result<u64, ApiError> {
-        match self.get(name) {
-            Some(PathParam::Number(number)) => Ok(*number),
-            _ => Err(ApiError::internal(format!("the route has no {{{name}:number}}"))),
-        }
-    }
-
-    /// The value of `{name:text}`, decoded: it may contain slashes and control characters.
-    ///
-    /// # Errors
-    /// 500 if the route has no such parameter.
-    pub fn text(&self, name: &str) -> Result<&str, ApiError> {
-        match self.get(name) {
-            Some(PathParam::Text(text)) => Ok(text),
-            _ => Err(ApiError::internal(format!("the route has no {{{name}:text}}"))),
-        }
-    }
-
-    fn get(&self, name: &str) -> Option<&PathParam> {
-        let param = self.0.iter().find(|(key, _)| *key == name);
-        param.map(|(_, value)| value)
-    }
-}
 
 /// Finds the route for a request.
 ///
 /// # Errors
 /// 404 if no route has the path, 405 if none of those that have it has the method, 422 if a number in it is none.
 pub fn find(routes: &'static [Route], method: &Method, path: &str) -> Result<(&'static Route, PathParams), ApiError> {
-    let segments = decode_segments(path).ok_or_else(ApiError::no_such_route)?;
+    let segments = path::decode_segments(path).ok_or_else(ApiError::no_such_route)?;
     let fitting = || routes.iter().filter(|route| route.fits(&segments));
     let method = if method == Method::HEAD { &Method::GET } else { method };
     if let Some(route) = fitting().find(|route| route.method == *method) {
@@ -114,67 +66,6 @@ pub fn find(routes: &'static [Route], method: &Method, path: &str) -> Result<(&'
     methods.sort_unstable();
     methods.dedup();
     Err(ApiError::method_not_allowed(methods.join(", ")))
-}
-
-fn decode_segments(path: &str) -> Option<Vec<String>> {
-    path.strip_prefix('/')?.split('/').map(percent::decode).collect()
-}
-
-/// One segment of a route's path.
-enum Segment {
-    Literal(&'static str),
-    Number(&'static str),
-    Text(&'static str),
-}
-
-impl Segment {
-    fn parse(text: &'static str) -> Self {
-        let param = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-        match param.and_then(|param| param.split_once(':')) {
-            Some((name, "number")) => Self::Number(name),
-            Some((name, "text")) => Self::Text(name),
-            _ => Self::Literal(text),
-        }
-    }
-
-    fn fits(&self, text: &str) -> bool {
-        match self {
-            Self::Literal(literal) => *literal == text,
-            Self::Number(_) | Self::Text(_) => !text.is_empty(),
-        }
-    }
-}
-
-impl Route {
-    fn segments(&self) -> impl Iterator<Item = Segment> + use<> {
-        self.path.split('/').skip(1).map(Segment::parse)
-    }
-
-    fn fits(&self, texts: &[String]) -> bool {
-        self.segments().count() == texts.len() && self.segments().zip(texts).all(|(segment, text)| segment.fits(text))
-    }
-
-    fn params(&self, texts: Vec<String>) -> Result<PathParams, ApiError> {
-        let params = self.segments().zip(texts).filter_map(|(segment, text)| match segment {
-            Segment::Literal(_) => None,
-            Segment::Number(name) => Some(parse_number(name, text)),
-            Segment::Text(name) => Some(Ok((name, PathParam::Text(text)))),
-        });
-        params.collect::<Result<_, _>>().map(PathParams)
-    }
-}
-
-fn parse_number(name: &'static str, text: String) -> Result<(&'static str, PathParam), ApiError> {
-    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(number @ 1..) if is_digits => Ok((name, PathParam::Number(number))),
-        _ => Err(ApiError::invalid(Invalid {
-            kind: "int_parsing",
-            location: vec!["path".into(), name.into()],
-            message: "Input should be a positive whole number".into(),
-            input: text.into(),
-        })),
-    }
 }
 
 #[cfg(test)]

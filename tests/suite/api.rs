@@ -1,89 +1,15 @@
 //! The HTTP front on a real spool with a real runner, and what becomes of it when either is killed.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead as _;
 use std::sync::Barrier;
 
 use fs2::FileExt as _;
 use serde_json::{Value, json};
 use spiderpig::spool::status::State;
-use ureq::http::Response;
-use ureq::{Body, BodyReader};
 
-use crate::support::{ASK, Daemon, TestSpool, wait_for, wait_until};
-
-/// A running API and its address.
-struct Api {
-    daemon: Daemon,
-    base: String,
-}
-
-fn start(spool: &TestSpool) -> Api {
-    start_at(spool, "127.0.0.1:0")
-}
-
-fn start_at(spool: &TestSpool, listen: &str) -> Api {
-    let daemon = spool.daemon(spool.command("spiderpig-api").args(["--listen", listen]), "api.log");
-    let base = wait_for("the API listens", || {
-        let log = daemon.log();
-        let address = log.split("listening on ").nth(1)?;
-        Some(address.split_whitespace().next()?.trim_matches('"').to_owned())
-    });
-    Api { daemon, base }
-}
-
-impl Api {
-    fn agent() -> ureq::Agent {
-        ureq::Agent::config_builder().http_status_as_error(false).build().into()
-    }
-
-    fn get(&self, path: &str) -> (u16, Value) {
-        read(Self::agent().get(format!("{}{path}", self.base)).call().unwrap())
-    }
-
-    fn post(&self, path: &str, body: &str) -> (u16, Value) {
-        read(Self::agent().post(format!("{}{path}", self.base)).send(body).unwrap())
-    }
-
-    fn create(&self, script: &str) -> u64 {
-        let body = json!({ "type": "sh", "params": { "script": script } });
-        let (code, created) = self.post("/api/jobs", &body.to_string());
-        assert_eq!(code, 201, "{created}");
-        created["id"].as_u64().unwrap()
-    }
-
-    /// Opens a log stream.
-    fn follow(&self, id: u64, resume: u64) -> BufReader<BodyReader<'static>> {
-        let url = format!("{}/api/jobs/{id}/log?resume_record={resume}", self.base);
-        BufReader::new(Self::agent().get(url).call().unwrap().into_body().into_reader())
-    }
-
-    /// Reads a log from a record to its end.
-    fn log(&self, id: u64, resume: u64) -> Vec<Value> {
-        read_stream(self.follow(id, resume))
-    }
-
-    fn wait_prompt(&self, id: u64, number: u64) {
-        let expected = json!(id * 1_000_000 + number);
-        wait_until(&format!("prompt {number} is open"), || {
-            self.get(&format!("/api/jobs/{id}")).1["pending_interaction"]["id"] == expected
-        });
-    }
-
-    fn answer(&self, id: u64, number: u64, answer: &str) -> (u16, Value) {
-        self.post(&format!("/api/jobs/{id}/interact/{}", id * 1_000_000 + number), answer)
-    }
-}
-
-fn read(mut response: Response<Body>) -> (u16, Value) {
-    let code = response.status().as_u16();
-    (code, serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap())
-}
-
-/// Reads a log stream to its end, however it ends. Returns its records.
-fn read_stream(stream: impl BufRead) -> Vec<Value> {
-    stream.lines().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok()).collect()
-}
+use crate::client::{read_stream, start};
+use crate::support::{ASK, TestSpool, wait_until};
 
 fn lines(records: &[Value]) -> Vec<&str> {
     records.iter().filter_map(|record| record["line"].as_str()).collect()

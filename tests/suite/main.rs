@@ -6,6 +6,7 @@
 mod accounts;
 mod answers;
 mod api;
+mod client;
 mod crash;
 mod demo;
 mod disk;
@@ -13,6 +14,7 @@ mod examples;
 mod faults;
 mod hostile;
 mod jobs;
+mod openapi;
 mod output;
 mod pausing;
 mod recipes;

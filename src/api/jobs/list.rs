@@ -13,6 +13,7 @@ use crate::api::job::{Interaction, pending_interaction};
 use crate::api::mirror::Entry;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
+use crate::api::routes::{Argument, ArgumentKind};
 
 #[derive(Serialize)]
 struct Jobs<'a> {
@@ -24,6 +25,12 @@ struct One<'a> {
     job: Shown<'a>,
     pending_interaction: Option<Interaction<'a>>,
 }
+
+/// What [`list`] understands.
+pub const ARGUMENTS: &[Argument] = &[
+    Argument { name: "limit", kind: ArgumentKind::Number, help: "How many at most: 10 if not given, 500 if more" },
+    Argument { name: "skip", kind: ArgumentKind::Number, help: "How many of the newest to leave out" },
+];
 
 const DEFAULT_LIMIT: usize = 10;
 const MAX_LIMIT: usize = 500;

@@ -18,8 +18,23 @@ use crate::api::error::ApiError;
 use crate::api::mirror::Ending;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
+use crate::api::routes::{Argument, ArgumentKind};
 use crate::spool::log::LogReader;
 use crate::spool::{JobId, Result as SpoolResult};
+
+/// What [`log`] understands.
+pub const ARGUMENTS: &[Argument] = &[
+    Argument {
+        name: "resume_record",
+        kind: ArgumentKind::Number,
+        help: "How many records the client has been told of",
+    },
+    Argument {
+        name: "include_sensitive",
+        kind: ArgumentKind::Switch,
+        help: "Show sensitive lines; who asks for them is noted",
+    },
+];
 
 /// How many records before those that the client lacks are read again: a line that they begin, or a run of hidden lines
 /// that they end, goes on behind them.

@@ -1,0 +1,176 @@
+//! The description of this API for programs: OpenAPI 3.1, made from the route table and the schemas beside this file.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use hyper::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::app::App;
+use super::error::ApiError;
+use super::request::Request;
+use super::response::{self, Response};
+use super::routes::{Argument, ArgumentKind, Content, ROUTES, Route, Segment};
+
+/// What the names in [`Content`] stand for, and the shapes of the errors.
+const SCHEMAS: &str = include_str!("openapi/schemas.json");
+
+static DOCUMENT: LazyLock<Result<Value, serde_json::Error>> = LazyLock::new(document);
+
+/// `GET /api/openapi.json`.
+///
+/// # Errors
+/// None: a test reads the schemas.
+pub async fn openapi(_: Arc<App>, _: Request) -> Result<Response, ApiError> {
+    let document = DOCUMENT.as_ref().map_err(ApiError::internal)?;
+    response::json(StatusCode::OK, document)
+}
+
+fn document() -> Result<Value, serde_json::Error> {
+    let mut paths: Map<String, Value> = Map::new();
+    for route in ROUTES {
+        let path = paths.entry(path(route)).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_ascii_lowercase()] = operation(route);
+    }
+    Ok(json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "SpiderPig",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Start, watch, answer and stop jobs.",
+            "license": { "name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later" },
+        },
+        "servers": [{ "url": "/" }],
+        "paths": paths,
+        "components": { "schemas": serde_json::from_str::<Value>(SCHEMAS)? },
+    }))
+}
+
+fn path(route: &Route) -> String {
+    let segments = route.segments().map(|segment| match segment {
+        Segment::Literal(text) => format!("/{text}"),
+        Segment::Number(name) | Segment::Text(name) => format!("/{{{name}}}"),
+    });
+    segments.collect()
+}
+
+fn operation(route: &Route) -> Value {
+    let in_path = route.segments().filter_map(path_parameter);
+    let parameters: Vec<Value> = in_path.chain(route.arguments.iter().map(query_parameter)).collect();
+    let mut operation = json!({
+        "operationId": operation_id(route),
+        "summary": route.summary,
+        "parameters": parameters,
+        "responses": responses(route),
+    });
+    if let Some(body) = route.body {
+        operation["requestBody"] = json!({ "required": body != Content::TextOrJsonString, "content": content(body) });
+    }
+    operation
+}
+
+/// `post_jobs_id_signal_signal`
+fn operation_id(route: &Route) -> String {
+    let words = route.segments().filter_map(|segment| match segment {
+        Segment::Literal("api") => None,
+        Segment::Literal(text) | Segment::Number(text) | Segment::Text(text) => Some(text.replace(['-', '.'], "_")),
+    });
+    let method = route.method.as_str().to_ascii_lowercase();
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
+fn path_parameter(segment: Segment) -> Option<Value> {
+    let (name, schema) = match segment {
+        Segment::Literal(_) => return None,
+        Segment::Number(name) => (name, json!({ "type": "integer", "minimum": 1 })),
+        Segment::Text(name) => (name, json!({ "type": "string", "minLength": 1 })),
+    };
+    Some(json!({ "name": name, "in": "path", "required": true, "schema": schema }))
+}
+
+fn query_parameter(argument: &Argument) -> Value {
+    let Argument { name, kind, help } = argument;
+    json!({ "name": name, "in": "query", "description": help, "schema": argument_schema(kind) })
+}
+
+fn argument_schema(kind: &ArgumentKind) -> Value {
+    match kind {
+        ArgumentKind::Number => json!({ "type": "integer", "minimum": 0 }),
+        ArgumentKind::Switch => json!({ "enum": ["true", "1", "false", "0"] }),
+        ArgumentKind::Text => json!({ "type": "string" }),
+        ArgumentKind::Choices(words) => json!({ "type": "array", "items": { "enum": words } }),
+        ArgumentKind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+    }
+}
+
+fn responses(route: &Route) -> Value {
+    let answers = route.answers.iter().map(|(status, given)| {
+        let described = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
+        (*status, json!({ "description": described.unwrap_or_default(), "content": content(*given) }))
+    });
+    let refusals = refusals(route).into_iter().map(|status| (status, refusal(status)));
+    let mut responses = Map::new();
+    for (status, mut response) in answers.chain(refusals) {
+        response["headers"] = json!({ "X-Request-ID": {
+            "description": "Names this request, here and in the service's log",
+            "schema": { "type": "string" },
+        }});
+        responses.insert(status.to_string(), response);
+    }
+    responses.into()
+}
+
+/// The refusals that a client of a route has to expect.
+fn refusals(route: &Route) -> BTreeSet<u16> {
+    // A request without a host or with a broken line; one for another host; a bug; a service that is full or stops.
+    let mut refusals: BTreeSet<u16> = [400, 421, 500, 503].into();
+    if route.method == Method::POST {
+        refusals.insert(403); // a page of another site
+    }
+    if route.body.is_some() {
+        refusals.extend([408, 413]);
+    }
+    let is_checked = |segment| !matches!(segment, Segment::Literal(_));
+    if route.body.is_some() || !route.arguments.is_empty() || route.segments().any(is_checked) {
+        refusals.insert(422);
+    }
+    refusals.extend(route.refusals);
+    refusals
+}
+
+fn refusal(status: u16) -> Value {
+    let (description, schema) = match status {
+        400 => ("The request cannot be understood, or does not fit the state of what it names", "Refusal"),
+        403 => ("A page of another site made this request", "Refusal"),
+        404 => ("There is no such thing", "Refusal"),
+        408 => ("The request's body did not arrive in time", "Refusal"),
+        409 => ("Somebody or something was first", "Refusal"),
+        413 => ("The request's body is too large", "Refusal"),
+        421 => ("The request is for another host", "Refusal"),
+        422 => ("An argument breaks its rule", "Invalid"),
+        500 => ("Something broke in the service; its log says more", "Refusal"),
+        _ => ("The service cannot do it now; the message says why, and what to do", "Refusal"),
+    };
+    json!({ "description": description, "content": content(Content::Json(schema)) })
+}
+
+fn content(content: Content) -> Value {
+    let named = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    match content {
+        Content::Json(name) => json!({ "application/json": { "schema": named(name) } }),
+        Content::JsonLines(name) => json!({ "application/octet-stream": {
+            "schema": { "type": "string", "description": format!("Lines of JSON, each a {name}") },
+        }}),
+        Content::Events => json!({ "text/event-stream": { "schema": { "type": "string" } } }),
+        Content::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
+        Content::TextOrJsonString => json!({
+            "text/plain": { "schema": { "type": "string" } },
+            "application/json": { "schema": { "type": "string" } },
+        }),
+        Content::Metrics => json!({ "application/openmetrics-text": { "schema": { "type": "string" } } }),
+        Content::Image => json!({ "image/svg+xml": { "schema": { "type": "string" } } }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+use std::collections::HashSet;
+
+use super::*;
+
+fn references(value: &Value, found: &mut HashSet<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("$ref") {
+                found.insert(reference.clone());
+            }
+            members.values().for_each(|member| references(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_schema_is_there_and_used() {
+    let document = document().unwrap();
+    let mut used = HashSet::new();
+    references(&document, &mut used);
+    // Lines of a stream are named in words, because a schema of a body is one of the whole body.
+    let lines = ROUTES.iter().flat_map(|route| route.answers).filter_map(|(_, content)| match content {
+        Content::JsonLines(name) => Some(format!("#/components/schemas/{name}")),
+        _ => None,
+    });
+    used.extend(lines);
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let known: HashSet<String> = schemas.keys().map(|name| format!("#/components/schemas/{name}")).collect();
+    assert_eq!(used, known);
+}
+
+#[test]
+fn every_route_is_described_once() {
+    let document = document().unwrap();
+    let mut ids = HashSet::new();
+    for route in ROUTES {
+        let operation = &document["paths"][path(route)][route.method.as_str().to_ascii_lowercase()];
+        assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{}", route.path);
+        assert!(!route.answers.is_empty(), "{} says nothing of its success", route.path);
+        for (status, _) in route.answers {
+            assert!((200..400).contains(status), "{} {status}", route.path);
+        }
+        for status in refusals(route) {
+            assert!((400..600).contains(&status), "{} {status}", route.path);
+        }
+    }
+    let described: usize =
+        document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
+    assert_eq!(described, ROUTES.len());
+}

@@ -1,0 +1,116 @@
+//! One thing that clients can ask for, and what its documentation says of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use hyper::Method;
+
+use crate::api::app::App;
+use crate::api::error::ApiError;
+use crate::api::request::Request;
+use crate::api::response::Response;
+
+/// An `async fn(Arc<App>, Request) -> Result<Response, ApiError>`, in a form that fits in a table.
+pub type Handler = fn(Arc<App>, Request) -> Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
+
+/// One thing that clients can ask for.
+#[derive(Debug)]
+pub struct Route {
+    /// `GET` also answers `HEAD`.
+    pub method: Method,
+    /// Segments are literal, `{name:number}` (a positive whole number), or `{name:text}` (anything but nothing).
+    pub path: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// What does it.
+    pub handler: Handler,
+    /// What may stand after the question mark.
+    pub arguments: &'static [Argument],
+    /// What it expects as the request's body.
+    pub body: Option<Content>,
+    /// What a success looks like: status and content.
+    pub answers: &'static [(u16, Content)],
+    /// Statuses of its own refusals, beside those that any request can meet.
+    pub refusals: &'static [u16],
+}
+
+impl Route {
+    /// A route of which nothing more is said yet.
+    #[must_use]
+    pub const fn new(method: Method, path: &'static str, handler: Handler, summary: &'static str) -> Self {
+        Self { method, path, summary, handler, arguments: &[], body: None, answers: &[], refusals: &[] }
+    }
+
+    /// It understands these arguments.
+    #[must_use]
+    pub const fn takes(mut self, arguments: &'static [Argument]) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// It expects this as the body.
+    #[must_use]
+    pub const fn reads(mut self, body: Content) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// A success looks like one of these.
+    #[must_use]
+    pub const fn gives(mut self, answers: &'static [(u16, Content)]) -> Self {
+        self.answers = answers;
+        self
+    }
+
+    /// It has these refusals of its own.
+    #[must_use]
+    pub const fn refuses(mut self, refusals: &'static [u16]) -> Self {
+        self.refusals = refusals;
+        self
+    }
+}
+
+/// What a body consists of. The names are those of the schemas in `openapi.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// JSON.
+    Json(&'static str),
+    /// JSON, one value a line, as a stream of bytes that no proxy holds back.
+    JsonLines(&'static str),
+    /// Server-sent events.
+    Events,
+    /// Plain text.
+    Text,
+    /// A text as it is, or as a JSON string.
+    TextOrJsonString,
+    /// The text format of `OpenMetrics`.
+    Metrics,
+    /// A picture.
+    Image,
+}
+
+/// An argument after the question mark.
+#[derive(Debug)]
+pub struct Argument {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: ArgumentKind,
+    /// What it means, in one line.
+    pub help: &'static str,
+}
+
+/// What an argument may be.
+#[derive(Debug)]
+pub enum ArgumentKind {
+    /// A whole number that is not negative.
+    Number,
+    /// `true`, `1`, `false` or `0`.
+    Switch,
+    /// Any text.
+    Text,
+    /// One or more of these words, the name repeated for each.
+    Choices(&'static [&'static str]),
+    /// One or more texts, the name repeated for each.
+    Texts,
+}
