@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -26,11 +27,16 @@ pub struct App {
     pub listener_is_loopback: bool,
     /// Everybody is signed in as this user.
     pub user: Arc<str>,
+    /// The searches in logs that go on at once.
+    pub searches: Semaphore,
     /// How long the server waits for a client.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.
     pub shutdown: CancellationToken,
 }
+
+/// Searches in logs at once: each keeps a core busy, and there are viewers to be served.
+pub const SEARCHES: usize = 2;
 
 /// How long the server waits for a client before it goes on without it.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +45,8 @@ pub struct Limits {
     pub head_read: Duration,
     /// For a complete request body.
     pub body_read: Duration,
+    /// For a search in a log, which then tells what it has found.
+    pub search: Duration,
     /// For open requests and connections after a shutdown began.
     pub drain: Duration,
 }
@@ -48,6 +56,7 @@ impl Default for Limits {
         Self {
             head_read: Duration::from_secs(30),
             body_read: Duration::from_secs(30),
+            search: Duration::from_secs(10),
             drain: Duration::from_millis(900),
         }
     }

@@ -39,6 +39,10 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job",
         takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log/records" => jobs::log::records::records, "A part of the log of a job",
+        takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("Window"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log/search" => jobs::log::search::search, "Search the log of a job",
+        takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("Found"))]), refuses(&[404]);
     POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
     POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::access::InvalidPublicUrl;
-use super::app::{App, Limits};
+use super::app::{App, Limits, SEARCHES};
 use super::blocking;
 use super::mirror::Mirror;
 use super::server;
@@ -82,6 +83,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
         public_url,
         listener_is_loopback: address.ip().is_loopback(),
         user: user.into(),
+        searches: Semaphore::new(SEARCHES),
         limits: Limits::default(),
         shutdown,
     };

@@ -10,9 +10,10 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::app::{App, Limits};
+use super::app::{App, Limits, SEARCHES};
 use super::mirror::Mirror;
 use crate::config::Config;
 use crate::spool::atomic::{self, Published};
@@ -120,6 +121,7 @@ impl Bench {
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             listener_is_loopback: true,
             user: "tester".into(),
+            searches: Semaphore::new(SEARCHES),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
         }
