@@ -45,6 +45,8 @@ pub struct Limits {
     pub head_read: Duration,
     /// For a complete request body.
     pub body_read: Duration,
+    /// Between two signs of life in a stream of events where nothing happens.
+    pub heartbeat: Duration,
     /// For a search in a log, which then tells what it has found.
     pub search: Duration,
     /// For open requests and connections after a shutdown began.
@@ -56,6 +58,7 @@ impl Default for Limits {
         Self {
             head_read: Duration::from_secs(30),
             body_read: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(15),
             search: Duration::from_secs(10),
             drain: Duration::from_millis(900),
         }

@@ -11,6 +11,7 @@ pub mod app;
 mod blocking;
 pub mod body;
 pub mod error;
+pub mod events;
 pub mod health;
 pub mod job;
 pub mod jobs;
@@ -21,6 +22,7 @@ pub mod query;
 pub mod request;
 pub mod response;
 pub mod routes;
+pub mod runner;
 pub mod server;
 pub mod start;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use hyper::Method;
 pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Route};
 use super::error::ApiError;
-use super::{health, jobs, openapi, whoami};
+use super::{events, health, jobs, openapi, runner, whoami};
 use Content::{Json, JsonLines, TextOrJsonString};
 
 macro_rules! routes {
@@ -32,6 +32,8 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/openapi.json" => openapi::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
     GET "/api/whoami" => whoami::whoami, "Who is signed in, and what may they do?", gives(&[(200, Json("WhoAmI"))]);
     GET "/api/jobrunner/status" => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
+    GET "/api/runner" => runner::runner, "What does the runner do, lane by lane?", gives(&[(200, Json("Runner"))]);
+    GET "/api/events" => events::events, "Follow everything that changes", gives(&[(200, Content::Events)]);
     GET "/api/jobs" => jobs::list::list, "List jobs, the newest first",
         takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
     POST "/api/jobs" => jobs::create::create, "Start a job",

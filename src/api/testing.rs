@@ -22,6 +22,7 @@ use crate::spool::job::LockedJob;
 use crate::spool::lock::RunnerLock;
 use crate::spool::plan::Plan;
 use crate::spool::request::JobRequest;
+use crate::spool::runner_state::{LaneState, RunnerState};
 use crate::spool::status::{Interaction, InteractionKind, State, Status};
 use crate::spool::submitter::TrustedSubmitters;
 use crate::spool::{JobId, Spool, Time, queue, sequence};
@@ -182,6 +183,24 @@ pub fn status(number: u64, state: State) -> Status {
         boot_id: None,
         process: None,
         supervisor: None,
+    }
+}
+
+/// A runner with another configuration or ours, and jobs that wait with their reasons.
+pub fn runner_state(configuration: &str, waiting: &[(u64, &str)]) -> RunnerState {
+    let waiting = waiting.iter().map(|(id, why)| (job_id(*id), (*why).to_owned())).collect();
+    RunnerState {
+        version: 1,
+        pid: 1,
+        started_at: Time::from_milliseconds(0),
+        program: "test".into(),
+        configuration: configuration.into(),
+        watching: true,
+        job_types: vec!["greet".into()],
+        paused: None,
+        lanes: [("default".to_owned(), LaneState { waiting, ..LaneState::default() })].into(),
+        failed_starts: BTreeMap::new(),
+        problems: vec![],
     }
 }
 

@@ -5,7 +5,7 @@ pub mod create;
 pub mod interact;
 pub mod list;
 pub mod log;
-mod show;
+pub(in crate::api) mod show;
 pub mod signal;
 pub mod status;
 #[cfg(test)]

@@ -6,12 +6,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::app::App;
 use crate::api::mirror::Entry;
-use crate::api::testing::{Bench, Client, Reply, job_id, prompt, request, status, until};
-use crate::spool::Time;
+use crate::api::testing::{Bench, Client, Reply, job_id, prompt, request, runner_state, status, until};
 use crate::spool::inbox::{self, Answer, Purpose, Recipient};
 use crate::spool::log::RecordKind;
 use crate::spool::queue;
-use crate::spool::runner_state::{LaneState, RunnerState};
 use crate::spool::status::State;
 
 async fn client(bench: &Bench) -> Client {
@@ -26,23 +24,6 @@ async fn get(client: &mut Client, path: &str) -> Value {
     let reply = client.ask(&format!("GET {path}")).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     reply.json()
-}
-
-fn runner_state(configuration: &str, waiting: &[(u64, &str)]) -> RunnerState {
-    let waiting = waiting.iter().map(|(id, why)| (job_id(*id), (*why).to_owned())).collect();
-    RunnerState {
-        version: 1,
-        pid: 1,
-        started_at: Time::from_milliseconds(0),
-        program: "test".into(),
-        configuration: configuration.into(),
-        watching: true,
-        job_types: vec!["greet".into()],
-        paused: None,
-        lanes: [("default".to_owned(), LaneState { waiting, ..LaneState::default() })].into(),
-        failed_starts: std::collections::BTreeMap::new(),
-        problems: vec![],
-    }
 }
 
 #[tokio::test]

@@ -158,7 +158,7 @@ impl Feed {
             None
         });
         let runner = Runner { up: runner_is_up(&self.spool), state, paused: self.spool.pause_reason() };
-        self.shared.view_mut().runner = runner;
+        self.shared.view_mut().set_runner(runner);
     }
 
     fn look_at_job(&mut self, id: JobId) {

@@ -5,6 +5,7 @@
 //! at everything, because events are hints and the scan is the truth. A stream that waits for one job is woken through
 //! [`followers`].
 
+mod changes;
 mod feed;
 mod followers;
 mod hints;
@@ -21,10 +22,11 @@ use crate::spool::request::JobRequest;
 use crate::spool::watch::Hint;
 use crate::spool::{JobId, Result, Spool, lock};
 
+pub use self::changes::Thing;
 use self::feed::Feed;
 use self::followers::Followers;
 use self::hints::{Hints, Place};
-pub use self::view::{Claimed, Ending, Entry, Finished, Rejected, Runner, View};
+pub use self::view::{Claimed, Ending, Entry, Finished, Rejected, Runner, View, waiting_for};
 
 /// The spool in memory. Dropping it ends its thread.
 #[derive(Debug)]
@@ -75,7 +77,7 @@ impl Mirror {
     #[must_use]
     pub fn ask_for_runner(&self) -> bool {
         let up = runner_is_up(&self.spool);
-        self.shared.view_mut().runner.up = up;
+        self.shared.view_mut().set_runner_up(up);
         up
     }
 }

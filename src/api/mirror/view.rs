@@ -1,10 +1,12 @@
 //! What is known of the spool: where every job stands, and what the runner does.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::changes::{Changes, Thing};
 use crate::api::job::Job;
 use crate::spool::history::HistoryLine;
 use crate::spool::request::JobRequest;
@@ -18,6 +20,8 @@ pub struct View {
     jobs: BTreeMap<JobId, Entry>,
     /// The jobs that are in the queue or claimed, and not in the history.
     open: BTreeSet<JobId>,
+    /// What changed lately.
+    pub changes: Changes,
     /// The runner.
     pub runner: Runner,
     /// Why the spool could not be read at the last look at everything.
@@ -25,7 +29,7 @@ pub struct View {
 }
 
 /// What the runner does.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Runner {
     /// Whether one lives, as of the last time that somebody looked.
     pub up: bool,
@@ -36,7 +40,7 @@ pub struct Runner {
 }
 
 /// Where a job stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// In `queue/`. Nobody has checked it yet but its submitter.
     Queued(Arc<JobRequest>),
@@ -49,7 +53,7 @@ pub enum Entry {
 }
 
 /// A claimed job.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Claimed {
     /// What it does now.
     pub status: Status,
@@ -65,7 +69,7 @@ pub struct Finished {
 }
 
 /// A file that was no valid job, under a number that no job has.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Rejected {
     /// The number that it wanted.
     pub id: JobId,
@@ -88,6 +92,12 @@ pub enum Ending {
     Ended,
     /// There is no such job.
     NoSuchJob,
+}
+
+impl PartialEq for Finished {
+    fn eq(&self, other: &Self) -> bool {
+        self.shown.get() == other.shown.get()
+    }
 }
 
 impl Entry {
@@ -135,6 +145,12 @@ impl View {
         self.open.iter().filter_map(|id| Some((*id, self.jobs.get(id)?)))
     }
 
+    /// How many jobs there are.
+    #[must_use]
+    pub fn job_count(&self) -> usize {
+        self.jobs.len()
+    }
+
     /// Whether a job's log can still grow.
     #[must_use]
     pub fn ending(&self, id: JobId) -> Ending {
@@ -151,6 +167,9 @@ impl View {
         if is_history(self.jobs.get(&id)) && !is_history(found.as_ref()) {
             return;
         }
+        if self.jobs.get(&id) != found.as_ref() {
+            self.changes.note(Thing::Job(id));
+        }
         if found.as_ref().is_some_and(Entry::is_open) {
             self.open.insert(id);
         } else {
@@ -162,10 +181,39 @@ impl View {
         };
     }
 
+    /// Puts in what the runner does.
+    pub(super) fn set_runner(&mut self, runner: Runner) {
+        if self.runner != runner {
+            self.runner = runner;
+            self.changes.note(Thing::Runner);
+        }
+    }
+
+    /// Puts in whether a runner lives.
+    pub(super) fn set_runner_up(&mut self, up: bool) {
+        if self.runner.up != up {
+            self.runner.up = up;
+            self.changes.note(Thing::Runner);
+        }
+    }
+
     /// Puts in a job that was just queued, unless a look was faster and knows more.
     pub(super) fn insert_queued(&mut self, request: JobRequest) {
         if !self.jobs.contains_key(&request.id) {
             self.set(request.id, Some(Entry::Queued(Arc::new(request))));
         }
     }
+}
+
+/// Why a queued job waits, in words; `None` if nobody has said it yet.
+#[must_use]
+pub fn waiting_for(runner: &Runner, id: JobId) -> Option<Cow<'_, str>> {
+    if !runner.up {
+        return Some("The job runner is not running".into());
+    }
+    if let Some(reason) = &runner.paused {
+        return Some(format!("New jobs are paused: {reason}").into());
+    }
+    let lanes = runner.state.as_ref()?.lanes.values();
+    lanes.into_iter().find_map(|lane| lane.waiting.get(&id)).map(|reason| reason.as_str().into())
 }
