@@ -4,6 +4,7 @@
 //! a `runner`. Each is the state at that time: a client that is slow, or comes back, is told of every thing once, as it
 //! is then. The format is that of the HTML standard, section 9.2.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use hyper::HeaderMap;
@@ -124,7 +125,8 @@ impl News {
     fn event(&mut self, view: &View, number: u64, name: &str, data: &impl Serialize) -> serde_json::Result<()> {
         let data = serde_json::to_string(data)?;
         let instance = view.changes.instance();
-        self.text.push_str(&format!("id: {instance}-{number}\nevent: {name}\ndata: {data}\n\n"));
+        // Writing to memory cannot fail.
+        let _ = write!(self.text, "id: {instance}-{number}\nevent: {name}\ndata: {data}\n\n");
         Ok(())
     }
 }
