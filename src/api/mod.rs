@@ -24,6 +24,8 @@ pub mod response;
 pub mod routes;
 pub mod runner;
 pub mod server;
+#[cfg(test)]
+mod shapes;
 pub mod start;
 #[cfg(test)]
 mod testing;
