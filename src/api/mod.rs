@@ -25,4 +25,5 @@ pub mod server;
 pub mod start;
 #[cfg(test)]
 mod testing;
+pub mod text;
 pub mod whoami;
