@@ -6,7 +6,6 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use super::app::App;
-use super::blocking;
 use super::error::ApiError;
 use super::mirror::View;
 use super::request::Request;
@@ -18,26 +17,24 @@ use super::response::{self, Response};
 /// # Errors
 /// None.
 pub async fn healthz(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
-    let asking = Arc::clone(&app);
-    let runner_up = blocking::run(move || asking.mirror.ask_for_runner()).await?;
     let view = app.mirror.view();
-    let problems = problems(&view, runner_up, &app.config.hash);
+    let problems = problems(&view, &app.config.hash);
     let status = if problems.is_empty() { "ok" } else { "degraded" };
     let answer =
-        json!({ "status": status, "problems": problems, "runner_up": runner_up, "paused": view.runner.paused });
+        json!({ "status": status, "problems": problems, "runner_up": view.runner.up, "paused": view.runner.paused });
     response::json(StatusCode::OK, &answer)
 }
 
-fn problems(view: &View, runner_up: bool, configuration: &str) -> Vec<String> {
+fn problems(view: &View, configuration: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if let Some(problem) = &view.problem {
         problems.push(format!("The spool cannot be read: {problem}"));
     }
-    if !runner_up {
+    if !view.runner.up {
         problems.push("The job runner is not running: no job starts. Start spiderpig-runner".to_owned());
     }
     // What a runner that is gone read does not matter.
-    let state = view.runner.state.as_ref().filter(|_| runner_up);
+    let state = view.runner.state.as_ref().filter(|_| view.runner.up);
     if state.is_some_and(|state| state.configuration != configuration) {
         problems.push(
             "The API and the job runner have read different configurations. Restart the one that was started first"

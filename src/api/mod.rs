@@ -29,4 +29,5 @@ mod shapes;
 pub mod start;
 #[cfg(test)]
 mod testing;
+pub mod text;
 pub mod whoami;

@@ -20,6 +20,8 @@ const REQUESTS: &[&str] = &[
     "GET /api/jobs",
     "GET /api/jobs?limit=1&skip=1",
     "GET /api/jobs?limit=ten",
+    "GET /api/jobs?state=failed&state=lost&user=alice&type=greet&q=wORLD&before=3",
+    "GET /api/jobs?state=none",
     "GET /api/jobs/1",
     "GET /api/jobs/2",
     "GET /api/jobs/3",
