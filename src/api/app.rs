@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::spool::Spool;
 
 use super::access::PublicUrl;
+use super::blocking::Writes;
 use super::mirror::Mirror;
 
 /// The state that all requests share.
@@ -26,6 +27,8 @@ pub struct App {
     pub listener_is_loopback: bool,
     /// Everybody is signed in as this user.
     pub user: Arc<str>,
+    /// Bounds what is written to the spool at once.
+    pub writes: Writes,
     /// How long the server waits for a client.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.

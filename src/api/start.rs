@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::InvalidPublicUrl;
 use super::app::{App, Limits};
-use super::blocking;
+use super::blocking::{self, Writes};
 use super::mirror::Mirror;
 use super::server;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
@@ -82,6 +82,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
         public_url,
         listener_is_loopback: address.ip().is_loopback(),
         user: user.into(),
+        writes: Writes::default(),
         limits: Limits::default(),
         shutdown,
     };

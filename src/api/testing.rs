@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
+use super::blocking::Writes;
 use super::mirror::Mirror;
 use crate::config::Config;
 use crate::spool::atomic::{self, Published};
@@ -120,6 +121,7 @@ impl Bench {
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             listener_is_loopback: true,
             user: "tester".into(),
+            writes: Writes::default(),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
         }
