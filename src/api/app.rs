@@ -10,6 +10,7 @@ use crate::spool::Spool;
 
 use super::access::PublicUrl;
 use super::blocking::Writes;
+use super::idempotency::Idempotency;
 use super::mirror::Mirror;
 
 /// The state that all requests share.
@@ -27,8 +28,12 @@ pub struct App {
     pub listener_is_loopback: bool,
     /// Everybody is signed in as this user.
     pub user: Arc<str>,
-    /// Bounds what is written to the spool at once.
-    pub writes: Writes,
+    /// Submissions, which wait for the number of a job.
+    pub submissions: Writes,
+    /// Answers, signals and pauses, which do not wait behind submissions.
+    pub letters: Writes,
+    /// The requests that were sent with an idempotency key.
+    pub idempotency: Idempotency,
     /// How long the server waits for a client.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.

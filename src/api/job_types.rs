@@ -66,7 +66,8 @@ struct Field<'a> {
     required: bool,
     sensitive: bool,
     allow_dash: bool,
-    default: Option<&'a Value>,
+    /// A sensitive one is masked: it is filled in for a job that does not mention the parameter.
+    default: Option<Value>,
     #[serde(flatten)]
     rules: Rules<'a>,
 }
@@ -74,13 +75,9 @@ struct Field<'a> {
 /// The rules of one kind of parameter.
 #[derive(Default, Serialize)]
 struct Rules<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pattern: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     min: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     max: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     choices: Option<&'a [String]>,
 }
 
@@ -109,8 +106,7 @@ impl<'a> Field<'a> {
             required: param.required,
             sensitive: param.sensitive,
             allow_dash: param.allow_dash,
-            // A secret that the form does not send back is filled in by the runner.
-            default: param.default.as_ref().filter(|_| !param.sensitive),
+            default: param.shown_default(),
             rules: Rules::new(&param.kind),
         }
     }
@@ -126,5 +122,97 @@ impl<'a> Rules<'a> {
             ParamKind::Choice { choices } => Self { choices: Some(choices), ..Self::default() },
             ParamKind::Boolean | ParamKind::GerritChange => Self::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::testing::{Bench, Client};
+
+    const CONFIG: &str = r#"
+    [job_types.zebra]
+    title = "Zebra"
+    help = "Stripes"
+    retry = false
+    command = ["secret-program", "{word}", ["--n", "{n}"], ["--how", "{how}"], ["--key", "{key}"], "{more}"]
+    env = { TOKEN = "secret" }
+    [[job_types.zebra.params]]
+    name = "word"
+    kind = "string"
+    title = "Word"
+    help = "Any"
+    pattern = "[a-z]+"
+    required = true
+    default = "a"
+    [[job_types.zebra.params]]
+    name = "n"
+    kind = "integer"
+    min = 1
+    max = 9
+    [[job_types.zebra.params]]
+    name = "how"
+    kind = "choice"
+    choices = ["z", "a", "m"]
+    [[job_types.zebra.params]]
+    name = "key"
+    kind = "string"
+    sensitive = true
+    default = "secret"
+    [[job_types.zebra.params]]
+    name = "more"
+    kind = "string"
+    many = true
+    allow_dash = true
+    [job_types.ant]
+    command = ["true"]
+    lane = "small"
+    "#;
+
+    fn param(name: &str, different: &Value) -> Value {
+        let mut param = json!({
+            "name": name, "title": name, "help": null, "kind": "string", "many": false, "required": false,
+            "sensitive": false, "allow_dash": false, "default": null, "pattern": null, "min": null, "max": null,
+            "choices": null,
+        });
+        for (key, value) in different.as_object().unwrap() {
+            param[key] = value.clone();
+        }
+        param
+    }
+
+    #[tokio::test]
+    async fn a_form_can_be_made_of_it_and_nothing_secret_is_in_it() {
+        let bench = Bench::new();
+        let config = Config::parse("test.toml".as_ref(), CONFIG).unwrap();
+        let app = App { config, ..bench.app() };
+        let mut client = Client::connect(Bench::serve(app).await).await;
+        let reply = client.ask("GET /api/job-types").await;
+        assert!(reply.status == 200 && !reply.body.contains("secret"), "{}", reply.body);
+        let params = [
+            param(
+                "word",
+                &json!({
+                    "title": "Word", "help": "Any", "pattern": "[a-z]+", "required": true, "default": "a"
+                }),
+            ),
+            param("n", &json!({ "kind": "integer", "min": 1, "max": 9 })),
+            param("how", &json!({ "kind": "choice", "choices": ["z", "a", "m"] })),
+            param("key", &json!({ "sensitive": true, "default": "•••" })),
+            param("more", &json!({ "many": true, "allow_dash": true })),
+        ];
+        let expected = json!({ "job_types": [
+            {
+                "name": "zebra", "title": "Zebra", "help": "Stripes", "lane": "default", "retry": false,
+                "disabled_reason": null, "params": params,
+            },
+            {
+                "name": "ant", "title": "ant", "help": null, "lane": "small", "retry": true,
+                "disabled_reason": null, "params": [],
+            },
+        ]});
+        assert_eq!(reply.json(), expected);
     }
 }

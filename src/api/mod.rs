@@ -12,6 +12,7 @@ mod blocking;
 pub mod body;
 pub mod error;
 pub mod health;
+pub mod idempotency;
 pub mod job;
 pub mod job_types;
 pub mod jobs;

@@ -8,7 +8,6 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::app::App;
-use super::blocking;
 use super::error::{ApiError, Invalid};
 use super::request::Request;
 use super::response::{self, Response};
@@ -37,7 +36,7 @@ pub async fn pause(app: Arc<App>, mut request: Request) -> Result<Response, ApiE
             input: reason.into(),
         }));
     }
-    let letter = RunnerRequest { user: request.user.as_ref().into(), reason };
+    let letter = RunnerRequest { user: request.user.as_ref().into(), reason: reason.trim().into() };
     tracing::info!(reason = letter.reason, "pause asked for");
     ask(app, letter, inbox::pause, "Pause").await
 }
@@ -60,7 +59,7 @@ async fn ask(
 ) -> Result<Response, ApiError> {
     let word = Uuid::new_v4().simple().to_string();
     let sending = Arc::clone(&app);
-    blocking::write(&app, move || send(&sending.spool, &word, &letter)).await??;
+    app.letters.run(move || send(&sending.spool, &word, &letter)).await??;
     let message = if app.mirror.view().runner.up {
         format!("{what} asked for: the job runner does it at once")
     } else {
@@ -77,4 +76,72 @@ fn problem(reason: &str) -> Option<String> {
         return Some(format!("A reason has at most {REASON_LIMIT} bytes"));
     }
     reason.contains(char::is_control).then(|| "A reason is one line, without control characters".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::api::testing::{Bench, Client};
+    use crate::spool::inbox::{Letter, Reading, Recipient};
+    use crate::spool::submitter::TrustedSubmitters;
+
+    fn letters(bench: &Bench) -> Vec<(Recipient, RunnerRequest)> {
+        let read = |letter: Letter| match inbox::read(&bench.spool, &letter, &TrustedSubmitters::from_names(&[])) {
+            Ok(Reading::Valid(request)) => (letter.recipient, request),
+            other => panic!("{other:?}"),
+        };
+        inbox::list(&bench.spool).unwrap().0.into_iter().map(read).collect()
+    }
+
+    #[tokio::test]
+    async fn a_pause_is_a_letter_to_the_runner_and_so_is_its_end() {
+        let bench = Bench::new();
+        let mut client = Client::connect(Bench::serve(bench.app()).await).await;
+        let body = json!({ "reason": " datacenter switchover é" }).to_string();
+        let reply = client.ask_with("POST /api/runner/pause", "Host: localhost\r\n", &body).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert!(reply.json()["message"].as_str().unwrap().contains("at once"), "{}", reply.body);
+        let by = |reason: &str| RunnerRequest { user: "tester".into(), reason: reason.into() };
+        assert_eq!(letters(&bench), [(Recipient::Pause, by("datacenter switchover é"))]);
+        let reply = client.ask("POST /api/runner/resume").await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert_eq!(letters(&bench)[1], (Recipient::Resume, by("")));
+    }
+
+    #[tokio::test]
+    async fn without_a_runner_it_is_said_when_it_will_be_done() {
+        let bench = Bench::new();
+        let spool = bench.spool.clone();
+        let app = bench.app();
+        drop(bench.runner);
+        assert!(!app.mirror.ask_for_runner());
+        let mut client = Client::connect(Bench::serve(app).await).await;
+        let reply = client.ask("POST /api/runner/resume").await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert!(reply.json()["message"].as_str().unwrap().contains("when it is started"), "{}", reply.body);
+        assert_eq!(inbox::list(&spool).unwrap().0.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_reason_is_one_short_line() {
+        let bench = Bench::new();
+        let mut client = Client::connect(Bench::serve(bench.app()).await).await;
+        let bad = [
+            json!({ "reason": "" }),
+            json!({ "reason": " \u{a0} " }),
+            json!({ "reason": "x".repeat(501) }),
+            json!({ "reason": "a\nb" }),
+            json!({ "reason": 7 }),
+            json!({ "reason": "x", "until": "noon" }),
+            json!({}),
+            Value::Null,
+        ];
+        for body in bad {
+            let reply = client.ask_with("POST /api/runner/pause", "Host: localhost\r\n", &body.to_string()).await;
+            assert_eq!(reply.status, 422, "{body}: {}", reply.body);
+        }
+        assert!(letters(&bench).is_empty());
+    }
 }

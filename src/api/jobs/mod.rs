@@ -5,9 +5,11 @@ pub mod create;
 pub mod interact;
 pub mod list;
 pub mod log;
+pub mod retry;
 mod show;
 pub mod signal;
 pub mod status;
+mod submit;
 #[cfg(test)]
 mod tests;
 

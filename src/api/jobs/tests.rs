@@ -70,7 +70,19 @@ async fn what_cannot_run_is_not_queued_and_the_reason_names_its_place() {
         (r#"{"type":"greet"}"#, json!(["body", "params", "name"])),
         (r#"{"type":"greet","params":{"name":"x","nmae":"y"}}"#, json!(["body", "params", "nmae"])),
         (r#"{"type":"greet","params":{"name":"--force"}}"#, json!(["body", "params", "name"])),
-        (r#"{"type":"greet","params":{"name":"x"},"user":"root"}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":"x"},"user":"root"}"#, json!(["body", "user"])),
+        (r#"{"type":["greet"]}"#, json!(["body", "type"])),
+        (r#"{"params":{}}"#, json!(["body", "type"])),
+        (r#"{"type":"greet","params":["x"]}"#, json!(["body", "params"])),
+        (r#"{"type":"greet","params":{"name":"x","name":"y"}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":NaN}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":1e999}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":99999999999999999999}}"#, json!(["body", "params", "name"])),
+        (r#"{"type":"greet","params":{"name":"\ud800"}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":"a\u0000b"}}"#, json!(["body", "params", "name"])),
+        (r#"{"type":"greet","params":{"name":{"a":"b"}}}"#, json!(["body", "params", "name"])),
+        (r#"["greet",{"name":"x"}]"#, json!(["body"])),
+        ("null", json!(["body"])),
         ("", json!(["body"])),
     ] {
         let reply = post(&mut client, "/api/jobs", body).await;
@@ -95,6 +107,10 @@ async fn a_type_that_the_runner_lacks_is_refused() {
     runner_state("another", &[]).write(&bench.spool, &bench.runner).unwrap();
     let mut client = client(&bench).await;
     assert_eq!(post(&mut client, "/api/jobs", r#"{"type":"other"}"#).await.status, 503);
+    assert_eq!(post(&mut client, "/api/jobs?dry_run=1", r#"{"type":"other"}"#).await.status, 503);
+    let types = get(&mut client, "/api/job-types").await;
+    let reasons: Vec<&Value> = types["job_types"].as_array().unwrap().iter().map(|t| &t["disabled_reason"]).collect();
+    assert!(reasons[0].is_null() && reasons[1].as_str().unwrap().contains("Restart spiderpig-runner"), "{types}");
     assert_eq!(post(&mut client, "/api/jobs", r#"{"type":"greet","params":{"name":"x"}}"#).await.status, 201);
     let health = get(&mut client, "/healthz").await;
     assert_eq!((&health["status"], &health["runner_up"]), (&json!("degraded"), &json!(true)));
