@@ -138,7 +138,7 @@ impl ApiError {
     }
 }
 
-/// What a person can do about a spool that does not take what was put into it. Nothing was accepted.
+/// What a person can do about a spool that does not take what was put into it.
 impl From<spool::Error> for ApiError {
     fn from(error: spool::Error) -> Self {
         let message = match &error {
@@ -148,6 +148,12 @@ impl From<spool::Error> for ApiError {
             }
             spool::Error::Invalid { .. } => {
                 "Nothing was accepted: a file of the spool is damaged. A restart of spiderpig-runner mends it"
+            }
+            // What could not be synced may be there all the same.
+            spool::Error::Io { action: "sync", .. } => {
+                let message = "Nobody knows whether this was accepted: the disk failed when it was made durable. Look \
+                               whether it is there before you try again";
+                return Self::failed(StatusCode::INTERNAL_SERVER_ERROR, message, error);
             }
             _ if error.is_disk_full() => {
                 "Nothing was accepted: the spool's disk is full. Make room on it, and try again"
@@ -212,6 +218,16 @@ mod tests {
         let body = body_of(error.into_response(Uuid::nil())).await;
         assert_eq!(body["detail"]["request_id"], Uuid::nil().to_string());
         assert!(!body.to_string().contains("disk on fire"));
+    }
+
+    #[test]
+    fn nothing_was_accepted_is_said_only_where_that_is_known() {
+        let message = |action| {
+            let error = spool::Error::io(action, "/spool/queue".as_ref(), std::io::ErrorKind::Other);
+            json!(ApiError::from(error).detail.to_json()["message"])
+        };
+        assert!(message("write").as_str().unwrap().starts_with("Nothing was accepted"));
+        assert!(message("sync").as_str().unwrap().starts_with("Nobody knows"));
     }
 
     #[tokio::test]

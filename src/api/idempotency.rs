@@ -99,7 +99,7 @@ impl Idempotency {
         *swept = Some(Instant::now());
         drop(swept);
         for name in layout::names(&self.directory).unwrap_or_default() {
-            if let Err(error) = Record::remove_if_old(self.directory.join(name)) {
+            if let Err(error) = Record::remove_if_old(&self.directory.join(name)) {
                 tracing::warn!(%error, "cannot remove the record of an old idempotency key");
             }
         }

@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::mirror::View;
 use super::request::Request;
 use super::response::{self, Response};
-use crate::config::{Config, JobType, Param, ParamKind};
+use crate::config::{Config, JobType, Param, ParamKind, Pattern};
 
 /// `GET /api/job-types`: the declared job types, in the order of the configuration.
 ///
@@ -115,9 +115,7 @@ impl<'a> Field<'a> {
 impl<'a> Rules<'a> {
     fn new(kind: &'a ParamKind) -> Self {
         match kind {
-            ParamKind::String { pattern } => {
-                Self { pattern: pattern.as_ref().map(|pattern| pattern.as_str()), ..Self::default() }
-            }
+            ParamKind::String { pattern } => Self { pattern: pattern.as_ref().map(Pattern::as_str), ..Self::default() },
             ParamKind::Integer { min, max } => Self { min: *min, max: *max, ..Self::default() },
             ParamKind::Choice { choices } => Self { choices: Some(choices), ..Self::default() },
             ParamKind::Boolean | ParamKind::GerritChange => Self::default(),

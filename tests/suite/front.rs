@@ -20,38 +20,62 @@ fn jobs_with(api: &Api, script: &str) -> Vec<u64> {
     jobs.as_array().unwrap().iter().filter(with).filter_map(|job| job["id"].as_u64()).collect()
 }
 
+/// What an API that broke at one of its writes made of a request.
+struct Broken {
+    /// The status that it answered with, if it lived to answer.
+    answered: Option<u16>,
+    /// Whether the job was submitted.
+    submitted: bool,
+}
+
+/// Sends a request to an API that breaks at write `at`, and then to one that does not: there is one job.
+fn send_twice(spool: &TestSpool, healthy: &Api, at: u32, effect: &str) -> Broken {
+    let context = format!("api={at}:{effect}");
+    let mut command = spool.command("spiderpig-api");
+    command.env("SPIDERPIG_FAULT", &context).args(["--listen", "127.0.0.1:0"]);
+    let faulty = client::start_as(spool, &mut command);
+    let echo = format!("echo {context}");
+    let first = faulty.post_once("/api/jobs", &context, &script(&echo));
+    faulty.daemon.kill();
+    let before = highest_number(spool);
+    let (code, again) = healthy.post_once("/api/jobs", &context, &script(&echo)).unwrap();
+    assert_eq!(code, 201, "{context}: {again}");
+    let id = again["id"].as_u64().unwrap();
+    assert_eq!(spool.wait_final(id.try_into().unwrap()).state, State::Succeeded, "{context}");
+    wait_until("the job is listed", || !jobs_with(healthy, &echo).is_empty());
+    assert_eq!(jobs_with(healthy, &echo), [id], "{context}");
+    match &first {
+        Some((201, created)) => assert_eq!(*created, again, "{context}"),
+        Some((code, refused)) => assert!([500, 503].contains(code), "{context}: {code} {refused}"),
+        None => assert_eq!(effect, "die", "{context}"),
+    }
+    Broken { answered: first.map(|(code, _)| code), submitted: id <= before }
+}
+
+/// The last number handed out.
+fn highest_number(spool: &TestSpool) -> u64 {
+    spiderpig::spool::sequence::last(&spool.spool()).unwrap()
+}
+
 #[test]
-fn an_api_that_dies_at_any_write_starts_no_job_twice_and_loses_none() {
+fn an_api_that_breaks_at_any_write_starts_no_job_twice_and_loses_none() {
     let spool = TestSpool::new();
     let _runner = spool.runner();
     let healthy = client::start(&spool);
-    let (mut died, mut cut_off_after_queueing) = (0, 0);
+    let mut writes = 0;
+    let mut unanswered = Vec::new();
     for at in 1.. {
-        let mut command = spool.command("spiderpig-api");
-        command.env("SPIDERPIG_FAULT", format!("api={at}:die")).args(["--listen", "127.0.0.1:0"]);
-        let mut faulty = client::start_as(&spool, &mut command);
-        let (key, script_text) = (format!("key-{at}"), format!("echo {at}"));
-        let first = faulty.post_once("/api/jobs", &key, &script(&script_text));
-        if let Some((code, created)) = &first {
-            assert_eq!(*code, 201, "write {at}: {created}");
-        } else {
-            died += 1;
-            faulty.daemon.child.wait().unwrap();
-            cut_off_after_queueing += usize::from(!jobs_with(&healthy, &script_text).is_empty());
-        }
-        let (code, again) = healthy.post_once("/api/jobs", &key, &script(&script_text)).unwrap();
-        assert_eq!(code, 201, "write {at}: {again}");
-        wait_until("the job is listed", || !jobs_with(&healthy, &script_text).is_empty());
-        let id = again["id"].as_u64().unwrap();
-        assert_eq!(jobs_with(&healthy, &script_text), [id], "write {at}");
-        assert_eq!(spool.wait_final(id.try_into().unwrap()).state, State::Succeeded);
-        if let Some((_, created)) = first {
-            assert_eq!(created, again);
+        let broken = send_twice(&spool, &healthy, at, "die");
+        if broken.answered.is_some() {
             break;
         }
+        writes = at;
+        unanswered.push(broken.submitted);
     }
-    assert!(died > 6, "only {died} writes were broken");
-    assert!(cut_off_after_queueing > 0, "no death was between queueing and answering");
+    assert!(writes > 6, "only {writes} writes were broken");
+    assert!(unanswered.contains(&true), "no death was between queueing and answering");
+    let failed = (1..=writes).filter(|at| send_twice(&spool, &healthy, *at, "fail").answered != Some(201)).count();
+    assert!(failed > 4, "only {failed} writes failed");
 }
 
 #[test]

@@ -117,17 +117,17 @@ impl Record {
     }
 
     /// Removes the record at a path if its key is not known any more and nobody has it.
-    pub(super) fn remove_if_old(path: PathBuf) -> Result<()> {
+    pub(super) fn remove_if_old(path: &Path) -> Result<()> {
         let is_old = || -> Result<bool> {
-            let metadata = path.symlink_metadata().map_err(|error| Error::io("look at", &path, error))?;
-            let changed = metadata.modified().map_err(|error| Error::io("look at", &path, error))?;
+            let metadata = path.symlink_metadata().map_err(|error| Error::io("look at", path, error))?;
+            let changed = metadata.modified().map_err(|error| Error::io("look at", path, error))?;
             Ok(metadata.is_file() && changed.elapsed().is_ok_and(|age| age > DAY))
         };
         if is_old()? {
-            let file = open::read_only(&path)?;
-            let is_ours = lock::exclusive_within(&file, &path, Duration::ZERO)? && is_at(&path, &file)?;
+            let file = open::read_only(path)?;
+            let is_ours = lock::exclusive_within(&file, path, Duration::ZERO)? && is_at(path, &file)?;
             if is_ours && is_old()? {
-                atomic::remove(&path)?;
+                atomic::remove(path)?;
             }
         }
         Ok(())

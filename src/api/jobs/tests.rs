@@ -289,6 +289,47 @@ async fn an_answer_must_fit_an_open_prompt() {
 }
 
 #[tokio::test]
+async fn an_answer_is_the_body_or_a_json_string() {
+    for (content_type, body, expected) in [
+        ("", "n", Ok("n")),
+        ("Content-Type: text/plain;charset=UTF-8\r\n", "n", Ok("n")),
+        ("Content-Type: application/json\r\n", "\"n\"", Ok("n")),
+        ("Content-Type: application/json; charset=utf-8\r\n", " \"\\u006e\" ", Ok("n")),
+        ("Content-Type: application/json\r\n", "\"\"", Ok("")),
+        ("", "", Ok("")),
+        ("", "\"n\"", Err(400)),
+        ("", "n\r\n", Err(400)),
+        ("Content-Type: application/json\r\n", "\"n\\r\\n\"", Err(400)),
+        ("Content-Type: application/json\r\n", "n", Err(422)),
+        ("Content-Type: application/json\r\n", "[\"n\"]", Err(422)),
+        ("Content-Type: application/json\r\n", "\"\\ud800\"", Err(422)),
+        ("Content-Type: application/json\r\n", "", Err(422)),
+    ] {
+        let bench = Bench::new();
+        let (address, _job) = waiting_job(&bench).await;
+        let mut client = Client::connect(address).await;
+        let headers = format!("Host: localhost\r\n{content_type}");
+        let reply = client.ask_with("POST /api/jobs/1/interact/1000002", &headers, body).await;
+        assert_eq!(reply.status, expected.err().unwrap_or(200), "{content_type}{body:?}: {}", reply.body);
+        let stored = inbox::pending_answer(&bench.spool, job_id(1), 2).map(|answer| answer.response);
+        assert_eq!(stored.as_deref(), expected.ok());
+    }
+}
+
+#[tokio::test]
+async fn choices_come_in_the_order_of_the_job() {
+    let bench = Bench::new();
+    let mut waiting = status(1, State::Waiting);
+    let choices = [("Zebra", "z"), ("10", "t"), ("9", "n"), ("Ant", "a")];
+    let choices = choices.map(|(label, code)| (label.into(), code.into())).into();
+    waiting.interaction = Some(crate::spool::status::Interaction { choices, ..prompt(2) });
+    let _job = bench.claim(&waiting);
+    let mut client = client(&bench).await;
+    let reply = client.ask("GET /api/jobs/1").await;
+    assert!(reply.body.contains(r#""choices":{"Zebra":"z","10":"t","9":"n","Ant":"a"}"#), "{}", reply.body);
+}
+
+#[tokio::test]
 async fn signals_go_to_whatever_has_not_finished() {
     let bench = Bench::new();
     let mut done = status(1, State::Running);
