@@ -10,6 +10,8 @@ use crate::config::Config;
 use crate::spool::Spool;
 
 use super::access::PublicUrl;
+use super::blocking::Writes;
+use super::idempotency::Idempotency;
 use super::mirror::Mirror;
 
 /// The state that all requests share.
@@ -29,6 +31,12 @@ pub struct App {
     pub user: Arc<str>,
     /// The searches in logs that go on at once.
     pub searches: Semaphore,
+    /// Submissions, which wait for the number of a job.
+    pub submissions: Writes,
+    /// Answers, signals and pauses, which do not wait behind submissions.
+    pub letters: Writes,
+    /// The requests that were sent with an idempotency key.
+    pub idempotency: Idempotency,
     /// How long the server waits for a client.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.

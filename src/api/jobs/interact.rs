@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::{id_in_path, no_such_job};
 use crate::api::app::App;
-use crate::api::blocking;
 use crate::api::error::ApiError;
 use crate::api::job::PROMPTS_PER_JOB;
 use crate::api::mirror::Entry;
@@ -34,7 +33,9 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
     }
     let answer = Answer { user: request.user.as_ref().into(), response };
     let is_open = is_open(&app, id, prompt, &answer.response)?;
-    let first = blocking::run(move || {
+    let answering = Arc::clone(&app);
+    let first = app.letters.run(move || {
+        let app = answering;
         if is_open && inbox::answer(&app.spool, id, prompt, &answer)? == Answered::First {
             // The name stays taken when an answer was delivered, so an answer that is in the log now is this one.
             let taken = is_open_now(&app.spool, id, prompt) || logged_answer(&app.spool, id, prompt)?.is_some();
