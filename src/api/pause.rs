@@ -12,6 +12,7 @@ use super::error::{ApiError, Invalid};
 use super::request::Request;
 use super::response::{self, Response};
 use crate::spool::inbox::{self, RunnerRequest};
+use crate::spool::{self, Spool};
 
 /// The longest reason, in bytes: it stands on every page.
 const REASON_LIMIT: usize = 500;
@@ -54,13 +55,13 @@ pub async fn resume(app: Arc<App>, request: Request) -> Result<Response, ApiErro
 async fn ask(
     app: Arc<App>,
     letter: RunnerRequest,
-    send: fn(&crate::spool::Spool, &str, &RunnerRequest) -> crate::spool::Result<()>,
+    send: fn(&Spool, &str, &RunnerRequest) -> spool::Result<()>,
     what: &str,
 ) -> Result<Response, ApiError> {
     let word = Uuid::new_v4().simple().to_string();
     let sending = Arc::clone(&app);
-    app.letters.run(move || send(&sending.spool, &word, &letter)).await??;
-    let message = if app.mirror.view().runner.up {
+    let send = move || send(&sending.spool, &word, &letter).map(|()| sending.mirror.ask_for_runner());
+    let message = if app.letters.run(send).await?? {
         format!("{what} asked for: the job runner does it at once")
     } else {
         format!("{what} asked for: the job runner is not running, and does it when it is started")

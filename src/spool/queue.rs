@@ -85,7 +85,7 @@ pub fn submit(spool: &Spool, new: NewJob) -> Result<JobRequest> {
 /// # Errors
 /// `sequence`, or a file that may be the job's, cannot be read.
 pub fn find(spool: &Spool, request: &str, since: u64) -> Result<Option<JobId>> {
-    let numbers = since + 1..=sequence::last(spool)?;
+    let numbers = since.saturating_add(1)..=sequence::last(spool)?;
     for id in numbers.map_while(|number| JobId::try_from(number).ok()) {
         // In the order of a job's life: one that moves on meanwhile is met in its next place.
         if has_request(&spool.queued(id), request)? {
@@ -273,6 +273,19 @@ mod tests {
         let Verdict::Job(submission) = examine(&spool, request.id, &trusted()).unwrap() else { panic!() };
         assert_eq!(submission.request, request);
         assert_eq!(submission.bytes, request.to_bytes());
+    }
+
+    #[test]
+    fn a_job_is_found_by_its_request_among_later_numbers() {
+        let (_directory, spool) = spool();
+        submit(&spool, new_job()).unwrap();
+        let id = submit(&spool, NewJob { request: Some("abc".into()), ..new_job() }).unwrap().id;
+        std::fs::write(spool.queue().join("1.json"), "not a job").unwrap();
+        for (request, since, expected) in
+            [("abc", 0, Some(id)), ("abc", 1, Some(id)), ("abc", 2, None), ("abc", u64::MAX, None), ("ab", 0, None)]
+        {
+            assert_eq!(find(&spool, request, since).unwrap(), expected, "{request} {since}");
+        }
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     }
     let letter = SignalRequest { user: request.user.as_ref().into(), signal };
     let word = Uuid::new_v4().simple().to_string();
-    let sending = Arc::clone(&app);
-    app.letters.run(move || inbox::signal(&sending.spool, id, &word, &letter)).await??;
+    let spool = app.spool.clone();
+    app.letters.run(move || inbox::signal(&spool, id, &word, &letter)).await??;
     tracing::info!(job = %id, signal = signal.word(), "signal accepted");
     response::json(StatusCode::OK, &json!({ "message": message, "job_id": id }))
 }
