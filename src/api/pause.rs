@@ -60,8 +60,8 @@ async fn ask(
 ) -> Result<Response, ApiError> {
     let word = Uuid::new_v4().simple().to_string();
     let sending = Arc::clone(&app);
-    let send = move || send(&sending.spool, &word, &letter).map(|()| sending.mirror.ask_for_runner());
-    let message = if app.letters.run(send).await?? {
+    app.letters.run(move || send(&sending.spool, &word, &letter)).await??;
+    let message = if app.mirror.view().runner.up {
         format!("{what} asked for: the job runner does it at once")
     } else {
         format!("{what} asked for: the job runner is not running, and does it when it is started")
