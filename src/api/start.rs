@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::InvalidPublicUrl;
 use super::app::{App, Limits, SEARCHES};
 use super::blocking;
+use super::health::SharedLook;
 use super::mirror::Mirror;
 use super::server;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
@@ -83,6 +84,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
         public_url,
         listener_is_loopback: address.ip().is_loopback(),
         user: user.into(),
+        disk: SharedLook::default(),
         searches: Semaphore::new(SEARCHES),
         limits: Limits::default(),
         shutdown,

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits, SEARCHES};
+use super::health::SharedLook;
 use super::mirror::Mirror;
 use crate::config::Config;
 use crate::spool::atomic::{self, Published};
@@ -122,6 +123,7 @@ impl Bench {
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             listener_is_loopback: true,
             user: "tester".into(),
+            disk: SharedLook::default(),
             searches: Semaphore::new(SEARCHES),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),

@@ -96,6 +96,7 @@ impl Feed {
 
     fn do_without_watch(&mut self, error: &Error) {
         tracing::warn!(%error, "the kernel does not tell of changes in the spool; looking at all of it every second");
+        self.shared.view_mut().watch_lost = Some(error.to_string());
         self.watch = None;
         self.watched.clear();
     }
@@ -106,6 +107,7 @@ impl Feed {
         for id in self.candidates()? {
             self.look_at_job(id);
         }
+        self.shared.view_mut().last_full_look = Some(Instant::now());
         self.shared.followers.wake_all();
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::value::RawValue;
 
@@ -26,6 +27,10 @@ pub struct View {
     pub runner: Runner,
     /// Why the spool could not be read at the last look at everything.
     pub problem: Option<String>,
+    /// When all of the spool was last looked at.
+    pub last_full_look: Option<Instant>,
+    /// Why the kernel tells of no changes, if it was asked to.
+    pub watch_lost: Option<String>,
 }
 
 /// What the runner does.
