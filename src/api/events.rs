@@ -4,6 +4,7 @@
 //! a `runner`. Each is the state at that time: a client that is slow, or comes back, is told of every thing once, as it
 //! is then. The format is that of the HTML standard, section 9.2.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -15,9 +16,10 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::app::App;
+use super::blocking;
 use super::error::ApiError;
 use super::jobs::show::{Show, Shown};
-use super::mirror::{Thing, View};
+use super::mirror::{Entry, Thing, View};
 use super::request::Request;
 use super::response::{self, Response};
 use super::runner::RunnerStatus;
@@ -69,13 +71,13 @@ impl Stream {
             // A place first, and then the news: who is slow gets what is right when there is room.
             let Ok(mut places) = self.sender.reserve_many(self.sender.max_capacity()).await else { return };
             changes.mark_unchanged();
-            match News::new(&self.app, self.seen) {
+            match self.news().await {
                 Ok(news) => {
                     self.seen = Some(news.seen);
                     told.push_str(&news.text);
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a stream of events broke off");
+                    tracing::error!(?error, "a stream of events broke off");
                     return;
                 }
             }
@@ -90,6 +92,24 @@ impl Stream {
             }
         }
     }
+
+    async fn news(&self) -> Result<News, ApiError> {
+        if let Some(news) = News::new(&self.app.mirror.view(), &self.app.config, self.seen, Read::Nothing)? {
+            return Ok(news);
+        }
+        let (app, seen) = (Arc::clone(&self.app), self.seen);
+        let news = blocking::run(move || News::new(&app.mirror.snapshot(), &app.config, seen, Read::Disk)).await??;
+        news.ok_or_else(|| ApiError::internal("a job cannot be told of"))
+    }
+}
+
+/// What may be read for the news.
+#[derive(Clone, Copy)]
+enum Read {
+    /// Only what is in memory.
+    Nothing,
+    /// The history on the disk.
+    Disk,
 }
 
 /// What a client has not been told of.
@@ -100,30 +120,35 @@ struct News {
 }
 
 impl News {
-    fn new(app: &App, seen: Option<u64>) -> serde_json::Result<Self> {
-        let view = app.mirror.view();
+    /// `None` if more has to be read for it.
+    fn new(view: &View, config: &Config, seen: Option<u64>, read: Read) -> Result<Option<Self>, ApiError> {
         let latest = view.changes.latest();
         let mut news = Self { text: String::new(), seen: latest };
         let Some(changes) = seen.and_then(|seen| view.changes.since(seen)) else {
-            news.event(&view, latest, "snapshot", &Snapshot::new(&view, &app.config))?;
-            return Ok(news);
+            let beginning = beginning(view);
+            let Some(snapshot) = Snapshot::new(view, config, &beginning, read) else { return Ok(None) };
+            news.event(view, latest, "snapshot", &snapshot)?;
+            return Ok(Some(news));
         };
-        let show = Show::new(&view, &app.config);
+        let show = Show::new(view, config);
         for (number, thing) in changes {
             match thing {
-                Thing::Runner => news.event(&view, number, "runner", &RunnerStatus::new(&view, &app.config))?,
+                Thing::Runner => news.event(view, number, "runner", &RunnerStatus::new(view, config))?,
                 Thing::Job(id) => match view.get(id) {
-                    Some(entry) => news.event(&view, number, "job", &show.job(entry))?,
-                    None => news.event(&view, number, "removed", &json!({ "id": id }))?,
+                    None => news.event(view, number, "removed", &json!({ "id": id }))?,
+                    Some(entry) => {
+                        let Some(job) = read.job(&show, &entry) else { return Ok(None) };
+                        news.event(view, number, "job", &job)?;
+                    }
                 },
             }
         }
-        Ok(news)
+        Ok(Some(news))
     }
 
     /// JSON has no line ends but escaped ones, and so is one line of data.
-    fn event(&mut self, view: &View, number: u64, name: &str, data: &impl Serialize) -> serde_json::Result<()> {
-        let data = serde_json::to_string(data)?;
+    fn event(&mut self, view: &View, number: u64, name: &str, data: &impl Serialize) -> Result<(), ApiError> {
+        let data = serde_json::to_string(data).map_err(ApiError::internal)?;
         let instance = view.changes.instance();
         // Writing to memory cannot fail.
         let _ = write!(self.text, "id: {instance}-{number}\nevent: {name}\ndata: {data}\n\n");
@@ -131,24 +156,38 @@ impl News {
     }
 }
 
+impl Read {
+    fn job<'a>(self, show: &Show<'a>, entry: &'a Entry) -> Option<Shown<'a>> {
+        match self {
+            Self::Nothing => show.ready(entry),
+            Self::Disk => Some(show.job(entry)),
+        }
+    }
+}
+
+/// The newest jobs, and those that have not ended; the newest first.
+fn beginning(view: &View) -> Vec<Entry> {
+    let newest = view.newest(u64::MAX).take(NEWEST);
+    let mut entries: Vec<Entry> = newest.chain(view.open().map(|(_, entry)| entry.clone())).collect();
+    entries.sort_by_key(|entry| Reverse(entry.id()));
+    entries.dedup_by_key(|entry| entry.id());
+    entries
+}
+
 /// All that a page begins with.
 #[derive(Serialize)]
 struct Snapshot<'a> {
     runner: RunnerStatus<'a>,
-    /// The newest, and those that have not ended; the newest first.
     jobs: Vec<Shown<'a>>,
     /// How many there are in all.
     total: usize,
 }
 
 impl<'a> Snapshot<'a> {
-    fn new(view: &'a View, config: &'a Config) -> Self {
+    fn new(view: &'a View, config: &'a Config, entries: &'a [Entry], read: Read) -> Option<Self> {
         let show = Show::new(view, config);
-        let mut ids: Vec<_> = view.newest().take(NEWEST).chain(view.open()).map(|(id, _)| id).collect();
-        ids.sort_unstable_by(|one, other| other.cmp(one));
-        ids.dedup();
-        let jobs = ids.into_iter().filter_map(|id| view.get(id)).map(|entry| show.job(entry)).collect();
-        Self { runner: RunnerStatus::new(view, config), jobs, total: view.job_count() }
+        let jobs = entries.iter().map(|entry| read.job(&show, entry)).collect::<Option<_>>()?;
+        Some(Self { runner: RunnerStatus::new(view, config), jobs, total: view.count() })
     }
 }
 

@@ -30,14 +30,13 @@ const STALE: Duration = Duration::from_secs(90);
 pub async fn healthz(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
     let disk = Disk::ask(&app).await;
     let view = app.mirror.view();
-    let runner_up = disk.as_ref().map_or(view.runner.up, |disk| disk.runner_up);
     let mut problems = Vec::new();
     look_at_view(&view, &mut problems);
-    look_at_runner(&view, runner_up, &app.config.hash, &mut problems);
+    look_at_runner(&view, &app.config.hash, &mut problems);
     look_at_disk(disk.as_ref(), &mut problems);
     let status = if problems.is_empty() { "ok" } else { "degraded" };
     let answer =
-        json!({ "status": status, "problems": problems, "runner_up": runner_up, "paused": view.runner.paused });
+        json!({ "status": status, "problems": problems, "runner_up": view.runner.up, "paused": view.runner.paused });
     response::json(StatusCode::OK, &answer)
 }
 
@@ -47,7 +46,8 @@ fn look_at_view(view: &View, problems: &mut Vec<String>) {
             "The spool cannot be read: {problem}. `spiderpig-api check`, as the account of the API, names the fix"
         ));
     }
-    if let Some(age) = view.last_full_look.map(|look| look.elapsed()).filter(|age| *age > STALE) {
+    let age = view.last_full_look.elapsed();
+    if age > STALE {
         problems.push(format!(
             "All of the spool was last looked at {} seconds ago: what is shown may be old. See whether its disk hangs \
              (dmesg); if it does not, restart spiderpig-api",
@@ -57,17 +57,17 @@ fn look_at_view(view: &View, problems: &mut Vec<String>) {
     if let Some(reason) = &view.watch_lost {
         problems.push(format!(
             "The kernel does not tell of changes in the spool, so they are seen up to a second late: {reason}. Raise \
-             fs.inotify.max_user_instances or fs.inotify.max_user_watches, and restart spiderpig-api"
+             fs.inotify.max_user_instances or fs.inotify.max_user_watches; it is asked again twice a minute"
         ));
     }
 }
 
-fn look_at_runner(view: &View, up: bool, configuration: &str, problems: &mut Vec<String>) {
-    if !up {
+fn look_at_runner(view: &View, configuration: &str, problems: &mut Vec<String>) {
+    if !view.runner.up {
         problems.push("The job runner is not running: no job starts. Start spiderpig-runner".to_owned());
     }
     // What a runner that is gone read does not matter.
-    let state = view.runner.state.as_ref().filter(|_| up);
+    let state = view.runner.state.as_ref().filter(|_| view.runner.up);
     if state.is_some_and(|state| state.configuration != configuration) {
         problems.push(
             "The API and the job runner have read different configurations. Restart the one that was started first"

@@ -24,7 +24,10 @@ pub mod response;
 pub mod routes;
 pub mod runner;
 pub mod server;
+#[cfg(test)]
+mod shapes;
 pub mod start;
 #[cfg(test)]
 mod testing;
+pub mod text;
 pub mod whoami;

@@ -179,6 +179,7 @@ pub fn status(number: u64, state: State) -> Status {
         signal: None,
         reason: None,
         outcome: None,
+        cancelled_by: None,
         log_records: 0,
         dropped_bytes: 0,
         marker: None,

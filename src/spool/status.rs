@@ -143,6 +143,9 @@ pub struct Status {
     pub reason: Option<String>,
     /// How it ended, in one word: `succeeded`, `failed`, `stopped`, `cancelled`, `lost`.
     pub outcome: Option<String>,
+    /// Who stopped it before its command started.
+    #[serde(default)]
+    pub cancelled_by: Option<String>,
     /// How many records the log had when this was written.
     pub log_records: u64,
     /// How many bytes of output could not be kept.
@@ -185,6 +188,7 @@ impl Status {
             signal: None,
             reason: None,
             outcome: None,
+            cancelled_by: None,
             log_records: 0,
             dropped_bytes: 0,
             marker: Some(plan.marker.clone()),

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use notify::event::{EventKind, ModifyKind, RenameMode};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::error::{Error, Result};
+use super::layout::RUNNER_LOCK;
 
 /// What a hint says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +32,9 @@ impl Watch {
     pub fn new(tell: impl Fn(Hint) + Send + 'static) -> Result<Self> {
         let handler = move |event: notify::Result<notify::Event>| match event {
             Ok(event) if event.need_rescan() => tell(Hint::LookEverywhere),
-            Ok(event) if is_news(event.kind) => event.paths.into_iter().map(Hint::Changed).for_each(&tell),
+            Ok(event) if is_news(event.kind) || is_end_of_runner(&event) => {
+                event.paths.into_iter().map(Hint::Changed).for_each(&tell)
+            }
             Ok(_) => {}
             Err(_) => tell(Hint::LookEverywhere),
         };
@@ -60,6 +63,13 @@ fn is_news(kind: EventKind) -> bool {
         EventKind::Modify(ModifyKind::Metadata(_)) | EventKind::Access(_) => false,
         _ => true,
     }
+}
+
+/// The end of the runner, however it comes, closes its lock, which is open for writing; nobody who only looks at a lock
+/// opens it so. The kernel tells a moment before the lock is free.
+fn is_end_of_runner(event: &notify::Event) -> bool {
+    event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
+        && event.paths.iter().any(|path| path.file_name().is_some_and(|name| name == RUNNER_LOCK))
 }
 
 fn wrap(path: &Path, error: notify::Error) -> Error {

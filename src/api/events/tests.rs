@@ -122,7 +122,8 @@ async fn a_client_that_does_not_read_gets_the_latest_state_once() {
     until(|| {
         let view = app.mirror.view();
         let show = crate::api::jobs::show::Show::new(&view, &app.config);
-        let job = serde_json::to_value(show.job(view.get(job_id(1)).unwrap())).unwrap();
+        let entry = view.get(job_id(1)).unwrap();
+        let job = serde_json::to_value(show.job(&entry)).unwrap();
         job["status"]["status"] == "step 199"
     })
     .await;

@@ -1,7 +1,6 @@
 //! What can be known of the spool only by asking its disk.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
@@ -13,8 +12,6 @@ use crate::spool::space::Space;
 /// What the disk said of the spool.
 #[derive(Clone, Debug)]
 pub struct Disk {
-    /// Whether a runner holds its lock.
-    pub runner_up: bool,
     /// The room that is left, or why that cannot be told.
     pub space: Result<Space, Errno>,
     /// What this account must be able to write and cannot, by its name in the spool, and why.
@@ -23,17 +20,13 @@ pub struct Disk {
 
 impl Disk {
     /// Asks; nothing is written. `None` if the disk does not answer in time.
-    pub async fn ask(app: &Arc<App>) -> Option<Self> {
-        let asking = Arc::clone(app);
-        app.disk.look(app.limits.disk, move || Self::look(&asking)).await
+    pub async fn ask(app: &App) -> Option<Self> {
+        let spool = app.spool.clone();
+        app.disk.look(app.limits.disk, move || Self::look(&spool)).await
     }
 
-    fn look(app: &App) -> Self {
-        Self {
-            runner_up: app.mirror.ask_for_runner(),
-            space: Space::of(app.spool.root()),
-            unwritable: unwritable(&app.spool),
-        }
+    fn look(spool: &Spool) -> Self {
+        Self { space: Space::of(spool.root()), unwritable: unwritable(spool) }
     }
 }
 

@@ -2,6 +2,7 @@
 //! means that the file survives a power cut.
 
 pub mod create;
+mod filter;
 pub mod interact;
 pub mod list;
 pub mod log;

@@ -23,7 +23,7 @@ pub enum Thing {
 }
 
 /// The latest change of each thing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Changes {
     /// Tells these numbers from those of another process.
     instance: String,
@@ -91,6 +91,14 @@ impl Changes {
         }
         self.latest.send_replace(number);
     }
+
+    /// Anything may have changed: what was known is forgotten.
+    pub(super) fn note_everything(&mut self) {
+        self.things.clear();
+        self.numbers.clear();
+        self.forgotten = self.latest() + 1;
+        self.latest.send_replace(self.forgotten);
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +119,16 @@ mod tests {
         assert_eq!(changes.since(3), Some(vec![(4, job(1))]));
         assert_eq!(changes.since(4), Some(vec![]));
         assert_eq!(changes.since(5), None);
+    }
+
+    #[test]
+    fn after_a_change_of_everything_nothing_earlier_can_be_resumed() {
+        let mut changes = Changes::default();
+        changes.note(job(1));
+        changes.note_everything();
+        assert_eq!((changes.since(1), changes.since(2)), (None, Some(vec![])));
+        changes.note(job(2));
+        assert_eq!(changes.since(2), Some(vec![(3, job(2))]));
     }
 
     #[test]

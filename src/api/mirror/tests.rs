@@ -65,7 +65,7 @@ async fn lost_hints_are_made_up_for() {
     let shared = Arc::new(Shared::default());
     // This feed is told nothing, and would look by itself only much later.
     Feed::start_deaf(Arc::clone(&shared), bench.spool.clone()).unwrap();
-    let mirror = Mirror { shared, spool: bench.spool.clone() };
+    let mirror = Mirror { shared };
     bench.queue(&request(1));
     let job = bench.claim(&status(2, State::Running));
     let mut changes = mirror.follow(job.id());
@@ -86,7 +86,7 @@ async fn what_is_there_at_the_start_is_known_at_once() {
     let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
     assert_eq!([1, 2, 3].map(|number| stands(&mirror, number)), ["finished", "running", "queued"]);
     let view = mirror.view();
-    assert_eq!(view.newest().map(|(id, _)| id.get()).collect::<Vec<_>>(), [3, 2, 1]);
+    assert_eq!(view.newest(u64::MAX).map(|entry| entry.id().get()).collect::<Vec<_>>(), [3, 2, 1]);
     assert_eq!(view.open().map(|(id, _)| id.get()).collect::<Vec<_>>(), [2, 3]);
     assert!(view.runner.up);
 }
