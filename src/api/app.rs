@@ -11,6 +11,7 @@ use crate::spool::Spool;
 
 use super::access::PublicUrl;
 use super::blocking::Writes;
+use super::health::{Disk, SharedLook};
 use super::idempotency::Idempotency;
 use super::mirror::Mirror;
 
@@ -29,6 +30,8 @@ pub struct App {
     pub listener_is_loopback: bool,
     /// Everybody is signed in as this user.
     pub user: Arc<str>,
+    /// What the spool's disk says when it is asked, if it answers.
+    pub disk: SharedLook<Disk>,
     /// The searches in logs that go on at once.
     pub searches: Semaphore,
     /// Submissions, which wait for the number of a job.
@@ -46,7 +49,7 @@ pub struct App {
 /// Searches in logs at once: each keeps a core busy, and there are viewers to be served.
 pub const SEARCHES: usize = 2;
 
-/// How long the server waits for a client before it goes on without it.
+/// How long the server waits for a client, or for the disk, before it goes on without it.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// For a complete request head, and so also for the next request on an idle connection.
@@ -57,6 +60,8 @@ pub struct Limits {
     pub heartbeat: Duration,
     /// For a search in a log, which then tells what it has found.
     pub search: Duration,
+    /// For the spool's disk to answer how it is.
+    pub disk: Duration,
     /// For open requests and connections after a shutdown began.
     pub drain: Duration,
 }
@@ -68,6 +73,7 @@ impl Default for Limits {
             body_read: Duration::from_secs(30),
             heartbeat: Duration::from_secs(15),
             search: Duration::from_secs(10),
+            disk: Duration::from_secs(1),
             drain: Duration::from_millis(900),
         }
     }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::InvalidPublicUrl;
 use super::app::{App, Limits, SEARCHES};
 use super::blocking::{self, Writes};
+use super::health::SharedLook;
 use super::idempotency::Idempotency;
 use super::mirror::Mirror;
 use super::server;
@@ -84,6 +85,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
         public_url,
         listener_is_loopback: address.ip().is_loopback(),
         user: user.into(),
+        disk: SharedLook::default(),
         searches: Semaphore::new(SEARCHES),
         submissions: Writes::default(),
         letters: Writes::default(),

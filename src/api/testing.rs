@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits, SEARCHES};
 use super::blocking::Writes;
+use super::health::SharedLook;
 use super::idempotency::Idempotency;
 use super::mirror::Mirror;
 use crate::config::Config;
@@ -130,6 +131,7 @@ impl Bench {
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             listener_is_loopback: true,
             user: "tester".into(),
+            disk: SharedLook::default(),
             searches: Semaphore::new(SEARCHES),
             submissions: Writes::default(),
             letters: Writes::default(),

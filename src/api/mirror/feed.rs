@@ -118,13 +118,17 @@ impl Feed {
             Ok(watch)
         });
         match watch {
-            Ok(watch) => self.watch = Some(watch),
+            Ok(watch) => {
+                self.watch = Some(watch);
+                self.shared.view_mut().watch_lost = None;
+            }
             Err(error) => self.do_without_watch(&error),
         }
     }
 
     fn do_without_watch(&mut self, error: &Error) {
         tracing::warn!(%error, "the kernel does not tell of changes in the spool; looking at all of it every second");
+        self.shared.view_mut().watch_lost = Some(error.to_string());
         self.watch = None;
         self.watched.clear();
         self.watch_at = Some(Instant::now() + FULL_LOOK);

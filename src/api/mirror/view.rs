@@ -34,6 +34,8 @@ pub struct View {
     pub problem: Option<String>,
     /// When everything was last looked at.
     pub last_full_look: Instant,
+    /// Why the kernel tells of no changes, if it was asked to.
+    pub watch_lost: Option<String>,
 }
 
 /// What the runner does.
@@ -158,6 +160,7 @@ impl Default for View {
             runner: Arc::default(),
             problem: None,
             last_full_look: Instant::now(),
+            watch_lost: None,
         }
     }
 }
