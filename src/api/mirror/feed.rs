@@ -17,9 +17,10 @@ use super::reader::{HistoryReader, News};
 use super::view::{Claimed, Entry, Rejected, Runner};
 use super::{Shared, history, reader, runner_is_up};
 
-/// Between two looks at everything while the kernel tells of changes: for what it did not tell. A watch that was lost is
-/// asked for again after as long.
+/// Between two looks at everything while the kernel tells of changes: for what it did not tell.
 const FULL_LOOK: Duration = Duration::from_secs(30);
+/// After this a watch that was lost, or not to be had, is asked for again.
+const WATCH_AGAIN: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 30_000 });
 /// The same while it does not. Tests have less patience.
 const FULL_LOOK_UNTOLD: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
 /// When the runner is looked at again after its lock was closed: the kernel tells of that a moment before the lock is
@@ -127,7 +128,7 @@ impl Feed {
         tracing::warn!(%error, "the kernel does not tell of changes in the spool; looking at all of it every second");
         self.watch = None;
         self.watched.clear();
-        self.watch_at = Some(Instant::now() + FULL_LOOK);
+        self.watch_at = Some(Instant::now() + WATCH_AGAIN);
     }
 
     fn look_everywhere(&mut self) -> Result<()> {
@@ -138,9 +139,15 @@ impl Feed {
         for id in self.candidates()? {
             self.look_at_job(id);
         }
-        self.shared.view_mut().last_full_look = Instant::now();
+        self.note_full_look();
         self.shared.followers.wake_all();
         Ok(())
+    }
+
+    fn note_full_look(&self) {
+        let mut view = self.shared.view_mut();
+        view.last_full_look = Instant::now();
+        view.watching = self.watch.is_some();
     }
 
     fn look_at(&mut self, todo: &Todo) {
@@ -203,7 +210,9 @@ impl Feed {
                 Ok(true)
             }
             News::Appended(lines) => {
-                lines.iter().for_each(|(offset, line)| self.set_finished(*offset, line));
+                for (offset, line) in &lines {
+                    self.set_finished(*offset, line);
+                }
                 Ok(false)
             }
         }

@@ -30,6 +30,8 @@ pub struct View {
     pub problem: Option<String>,
     /// When everything was last looked at.
     pub last_full_look: Instant,
+    /// Whether the kernel tells of changes. If not, they are seen within a second.
+    pub watching: bool,
 }
 
 /// What the runner does.
@@ -153,6 +155,7 @@ impl Default for View {
             runner: Arc::default(),
             problem: None,
             last_full_look: Instant::now(),
+            watching: false,
         }
     }
 }
