@@ -237,7 +237,7 @@ mod tests {
             assert!((value(&text, name) - expected).abs() < f64::EPSILON, "{name} in\n{text}");
         }
         assert!(value(&text, "spiderpig_lane_waiting_seconds{lane=\"default\"}") > 1e9, "it waits since 1970");
-        assert!(value(&text, "spiderpig_spool_free_bytes") > 0.0);
+        assert!(value(&text, "spiderpig_spool_free_bytes{}") > 0.0);
         assert!(text.ends_with("# EOF\n"));
         let families = text.lines().filter(|line| line.starts_with("# TYPE")).count();
         assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), families);
