@@ -35,7 +35,7 @@ use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
-pub use self::api::{ApiConfig, Listen, ListenError};
+pub use self::api::{ApiConfig, ClientAddress, Listen, ListenError, LogFormat};
 pub use self::auth::{AuthConfig, AuthMode, OpenToAll};
 pub use self::env_file::{EnvFileError, read_env_file};
 pub use self::error::{ConfigError, ParamError};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use spiderpig::api::start;
+use spiderpig::api::start::Service;
 use spiderpig::check::{self, Account};
 use spiderpig::config::{self, Config, Listen};
 use tokio::runtime;
@@ -93,8 +93,11 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     let served = runtime.block_on(async {
         stop_on_signals(&shutdown).map_err(|error| Failure::new(1, error))?;
-        let served = start::run(config, shutdown).await;
-        served.map_err(|error| Failure::new(if error.is_configuration() { USAGE } else { 1 }, error))
+        let opened = Service::open(config, Vec::new(), shutdown).await;
+        let service =
+            opened.map_err(|error| Failure::new(if error.is_configuration() { USAGE } else { 1 }, error))?;
+        service.run().await;
+        Ok(())
     });
     runtime.shutdown_timeout(LAST_WRITES);
     served
