@@ -31,10 +31,7 @@ impl Client {
         if !trusted_proxies.contains(&peer) {
             return Self { address: peer, request_id: RequestId::fresh() };
         }
-        Self {
-            address: forwarded_for(peer, headers, trusted_proxies),
-            request_id: RequestId::from_proxy(headers),
-        }
+        Self { address: forwarded_for(peer, headers, trusted_proxies), request_id: RequestId::from_proxy(headers) }
     }
 }
 

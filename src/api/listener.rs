@@ -126,9 +126,13 @@ impl Listener {
         match self {
             Self::Tcp(listener) => tcp_listen(listener.local_addr()),
             Self::Unix(_, Some(file)) => Listen::Unix(file.path.clone()),
-            Self::Unix(listener, None) => {
-                Listen::Unix(listener.local_addr().ok().and_then(|address| Some(address.as_pathname()?.to_owned())).unwrap_or_default())
-            }
+            Self::Unix(listener, None) => Listen::Unix(
+                listener
+                    .local_addr()
+                    .ok()
+                    .and_then(|address| Some(address.as_pathname()?.to_owned()))
+                    .unwrap_or_default(),
+            ),
         }
     }
 
@@ -156,9 +160,13 @@ impl PassedSocket {
     pub fn listen(&self) -> Listen {
         match self {
             Self::Tcp(socket) => tcp_listen(socket.local_addr()),
-            Self::Unix(socket) => {
-                Listen::Unix(socket.local_addr().ok().and_then(|address| Some(address.as_pathname()?.to_owned())).unwrap_or_default())
-            }
+            Self::Unix(socket) => Listen::Unix(
+                socket
+                    .local_addr()
+                    .ok()
+                    .and_then(|address| Some(address.as_pathname()?.to_owned()))
+                    .unwrap_or_default(),
+            ),
         }
     }
 }

@@ -60,7 +60,11 @@ impl Service {
     ///
     /// # Errors
     /// [`StartError`]; once it listens, nothing ends it but the shutdown.
-    pub async fn open(config: Config, passed: Vec<PassedSocket>, shutdown: CancellationToken) -> Result<Self, StartError> {
+    pub async fn open(
+        config: Config,
+        passed: Vec<PassedSocket>,
+        shutdown: CancellationToken,
+    ) -> Result<Self, StartError> {
         let listens = passed.iter().map(PassedSocket::listen);
         let configured = passed.is_empty().then(|| config.api.listen.clone());
         listens.chain(configured).try_for_each(|listen| config.auth.check_listener(&listen))?;
@@ -75,15 +79,7 @@ impl Service {
             passed.into_iter().map(Listener::adopt).collect::<Result<_, _>>()?
         };
         let (spool, mirror) = open(&config).await?;
-        let app = App {
-            config,
-            spool,
-            mirror,
-            public_url,
-            user: user.into(),
-            limits: limits(),
-            shutdown,
-        };
+        let app = App { config, spool, mirror, public_url, user: user.into(), limits: limits(), shutdown };
         Ok(Self { app: Arc::new(app), listeners })
     }
 
@@ -139,10 +135,9 @@ mod tests {
     #[tokio::test]
     async fn what_this_version_cannot_do_is_refused_by_name() {
         let bench = Bench::new();
-        for (auth, listen, expected) in [
-            ("none", "0.0.0.0:0", "open to other machines"),
-            ("local", "127.0.0.1:0", "mode = \"none\""),
-        ] {
+        for (auth, listen, expected) in
+            [("none", "0.0.0.0:0", "open to other machines"), ("local", "127.0.0.1:0", "mode = \"none\"")]
+        {
             let error = refusal(config(auth, listen, &bench)).await;
             assert!(error.is_configuration() && error.to_string().contains(expected), "{error}");
         }

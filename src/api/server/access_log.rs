@@ -92,8 +92,7 @@ impl AccessLine {
 
     /// Whether a response to this request has no body, whatever its head says.
     fn has_no_body(&self) -> bool {
-        self.method == Method::HEAD
-            || matches!(self.status, Some(StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))
+        self.method == Method::HEAD || matches!(self.status, Some(StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))
     }
 
     fn is_shutting_down(&self) -> bool {
