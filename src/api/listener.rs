@@ -20,7 +20,7 @@ use crate::spool::{self, atomic};
 const SOCKET_MODE: u32 = 0o660;
 
 /// A peer that says nothing is asked after this time whether it still is there…
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 /// …again and again with this pause…
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// …this often, before it counts as gone.

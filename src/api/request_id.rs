@@ -37,7 +37,11 @@ impl RequestId {
 
     /// The value of [`X_REQUEST_ID`].
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a request id is of letters, digits, `.`, `_` and `-`")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "a request id is of letters, digits, `.`, `_` and `-`"
+    )]
     pub fn to_header(&self) -> HeaderValue {
         HeaderValue::from_str(&self.0).expect("a request id is a header value")
     }

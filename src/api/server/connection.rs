@@ -41,7 +41,6 @@ enum End {
 pub async fn serve(server: Arc<Server>, stream: Stream, origin: Origin) {
     let progress = Arc::new(Progress::new(server.app.limits));
     match run(&server, stream, origin, &progress).await {
-        End::Closed(Ok(())) | End::Stopped => {}
         // It never became a request, so this is all that the log has of it.
         End::Closed(Err(error)) if error.is_parse() => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -51,7 +50,7 @@ pub async fn serve(server: Arc<Server>, stream: Stream, origin: Origin) {
         End::TimedOut if progress.time_out() == Phase::Head => {
             tracing::info!(peer = %origin.peer, "closed a connection on which half a request came");
         }
-        End::TimedOut => {}
+        End::Closed(Ok(())) | End::Stopped | End::TimedOut => {}
     }
 }
 

@@ -89,7 +89,9 @@ impl Progress {
         }
         let sent = std::mem::take(&mut state.unsent);
         drop(state);
-        sent.into_iter().for_each(|(line, ending)| line.end(ending));
+        for (line, ending) in sent {
+            line.end(ending);
+        }
     }
 
     /// The last bytes are sent, and the client is told so.
@@ -104,7 +106,9 @@ impl Progress {
         let phase = state.phase;
         let unsent = std::mem::take(&mut state.unsent);
         drop(state);
-        unsent.into_iter().for_each(|(line, _)| line.end(Ending::TimedOut));
+        for (line, _) in unsent {
+            line.end(Ending::TimedOut);
+        }
         phase
     }
 
