@@ -9,6 +9,8 @@ use crate::config::Config;
 use crate::spool::Spool;
 
 use super::access::PublicUrl;
+use super::body::End;
+use super::jobs::log::Logs;
 use super::mirror::Mirror;
 
 /// The state that all requests share.
@@ -30,6 +32,16 @@ pub struct App {
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.
     pub shutdown: CancellationToken,
+    /// What those who read logs have in common.
+    pub logs: Logs,
+}
+
+impl App {
+    /// When a stream that begins now ends at the latest.
+    #[must_use]
+    pub fn end_of_stream(&self) -> End {
+        End { token: self.shutdown.clone(), lifetime: self.limits.stream }
+    }
 }
 
 /// How long the server waits for a client before it goes on without it.
@@ -41,6 +53,10 @@ pub struct Limits {
     pub body_read: Duration,
     /// For open requests and connections after a shutdown began.
     pub drain: Duration,
+    /// For a stream, however much is still to come: its client comes back, and is let in again or not.
+    pub stream: Duration,
+    /// For a search in a log.
+    pub search: Duration,
 }
 
 impl Default for Limits {
@@ -49,6 +65,8 @@ impl Default for Limits {
             head_read: Duration::from_secs(30),
             body_read: Duration::from_secs(30),
             drain: Duration::from_millis(900),
+            stream: Duration::from_hours(1),
+            search: Duration::from_secs(10),
         }
     }
 }

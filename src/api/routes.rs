@@ -9,7 +9,7 @@ pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Route};
 use super::error::ApiError;
 use super::{health, jobs, openapi, whoami};
-use Content::{Json, JsonLines, TextOrJsonString};
+use Content::{Json, JsonLines, Text, TextOrJsonString};
 
 macro_rules! routes {
     ($($method:ident $path:literal => $handler:path, $summary:literal $(, $clause:ident($said:expr))*;)*) => {
@@ -38,7 +38,11 @@ pub static ROUTES: &[Route] = routes! {
         reads(Json("NewJob")), gives(&[(201, Json("Created"))]);
     GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job",
-        takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine"))]), refuses(&[404]);
+        takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log/records" => jobs::log::records::records, "A window of the log of a job",
+        takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log/search" => jobs::log::search::search, "Search the log of a job",
+        takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404]);
     POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
     POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",

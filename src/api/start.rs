@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::InvalidPublicUrl;
 use super::app::{App, Limits};
 use super::blocking;
+use super::jobs::log::Logs;
 use super::mirror::Mirror;
 use super::server;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
@@ -84,6 +85,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
         user: user.into(),
         limits: Limits::default(),
         shutdown,
+        logs: Logs::default(),
     };
     let address = listener.local_addr().map_err(bind)?;
     tracing::info!(spool = %app.spool.root().display(), "listening on http://{address}");

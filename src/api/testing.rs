@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
+use super::jobs::log::Logs;
 use super::mirror::Mirror;
 use crate::config::Config;
 use crate::spool::atomic::{self, Published};
@@ -122,6 +123,7 @@ impl Bench {
             user: "tester".into(),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
+            logs: Logs::default(),
         }
     }
 
