@@ -270,10 +270,7 @@ impl Client {
         let mut reply = Reply { status: status.unwrap(), head, body: String::new() };
         if has_body {
             let length = reply.header("content-length").unwrap().parse().unwrap();
-            while self.unread.len() < length {
-                assert!(self.read_some().await, "the body broke off");
-            }
-            reply.body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
+            reply.body = self.read_exactly(length).await;
         }
         reply
     }
@@ -288,6 +285,14 @@ impl Client {
             let more = self.read_some().await;
             assert!(more, "no {end:?} after {:?}", String::from_utf8_lossy(&self.unread));
         }
+    }
+
+    /// Reads so many bytes.
+    pub async fn read_exactly(&mut self, length: usize) -> String {
+        while self.unread.len() < length {
+            assert!(self.read_some().await, "the stream broke off");
+        }
+        String::from_utf8(self.unread.drain(..length).collect()).unwrap()
     }
 
     /// Reads until the server closes the connection.

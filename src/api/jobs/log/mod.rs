@@ -64,12 +64,12 @@ const TURNS: usize = 4;
 pub struct Logs {
     tails: Tails,
     indexes: Indexes,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Default for Logs {
     fn default() -> Self {
-        Self { tails: Tails::default(), indexes: Indexes::default(), turns: Semaphore::new(TURNS) }
+        Self { tails: Tails::default(), indexes: Indexes::default(), turns: Arc::new(Semaphore::new(TURNS)) }
     }
 }
 
@@ -79,8 +79,13 @@ impl Logs {
     /// # Errors
     /// 500 if the work panics.
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-        let _turn = self.turns.acquire().await.map_err(ApiError::internal)?;
-        blocking::run(work).await
+        let turns = Arc::clone(&self.turns);
+        // A task of its own: a turn must not wait for a client who got it and does not read.
+        let done = tokio::spawn(async move {
+            let _turn = turns.acquire_owned().await.map_err(ApiError::internal)?;
+            blocking::run(work).await
+        });
+        done.await.map_err(ApiError::internal)?
     }
 
     /// Reads a portion, of at most `limit` records.

@@ -158,3 +158,6 @@ impl Window {
         self.json
     }
 }
+
+#[cfg(test)]
+mod tests;

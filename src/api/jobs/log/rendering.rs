@@ -53,6 +53,7 @@ impl Form {
 }
 
 /// A log and how far it was told.
+#[derive(Debug)]
 pub struct Rendering {
     app: Arc<App>,
     id: JobId,
@@ -63,6 +64,7 @@ pub struct Rendering {
     form: Rendered,
 }
 
+#[derive(Debug)]
 enum Rendered {
     Lines(Transcript),
     Text(Text),
@@ -112,11 +114,11 @@ impl Rendering {
             let known = self.resume.saturating_sub(reader.records());
             let Some(lines) = reader.read_at_most(if known > 0 { known } else { limit })? else { return Ok(None) };
             self.form.tell(lines);
-            let told = self.form.take();
             if known == 0 {
                 reader.rest();
-                return Ok(Some(told));
+                return Ok(Some(self.form.take()));
             }
+            self.form.is_known();
         }
     }
 
@@ -132,11 +134,19 @@ impl Rendering {
         Ok(reader)
     }
 
+    /// From now on this is for other clients too.
+    pub fn share(mut self) -> Self {
+        if let Rendered::Lines(transcript) = &mut self.form {
+            transcript.is_shared();
+        }
+        self
+    }
+
     /// What a stream of a complete log ends with.
     pub fn end(&mut self) -> Bytes {
         self.form.end();
-        if self.consumed().is_some_and(|records| records < self.resume) {
-            self.form.take();
+        if !self.has_caught_up() {
+            self.form.is_known();
         }
         let told = self.told();
         if let Rendered::Lines(transcript) = &mut self.form {
@@ -147,6 +157,13 @@ impl Rendering {
 }
 
 impl Rendered {
+    fn is_known(&mut self) {
+        match self {
+            Self::Lines(transcript) => transcript.is_known(),
+            Self::Text(text) => drop(text.take()),
+        }
+    }
+
     fn tell(&mut self, lines: &[u8]) {
         match self {
             Self::Lines(transcript) => transcript.tell(lines),

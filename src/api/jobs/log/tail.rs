@@ -1,15 +1,15 @@
 //! The live end of a log, read and made into a form once for all who watch it.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use hyper::body::Bytes;
-use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::sync::{Notify, watch};
 
 use super::rendering::{Form, Rendering};
 use crate::api::blocking;
 use crate::api::error::ApiError;
-use crate::spool::{JobId, Result};
+use crate::spool::{self, JobId};
 
 /// How much is kept of what was read last, for those who are a little behind: in bytes, and in portions.
 const KEPT: usize = 256 * 1024;
@@ -37,25 +37,33 @@ impl Tails {
 ///
 /// Nobody is employed to read it: whoever of its viewers finds nothing left reads on for all. Portions have the same
 /// borders for everybody, so a viewer comes in only at one of these, and from there on gets what the others get.
+#[derive(Debug)]
 pub struct Tail {
-    live: Arc<tokio::sync::Mutex<Live>>,
+    live: Mutex<Live>,
+    /// Told when somebody has read on.
+    done: Notify,
 }
 
+#[derive(Debug)]
 struct Live {
-    /// At the end of what was read; given by the first viewer who got there.
+    /// None while it is used, and until the first viewer at the end of the log has given his own.
     rendering: Option<Rendering>,
+    is_reading: bool,
+    /// How many records were told. None if there is no rendering to read on.
+    end: Option<u64>,
     recent: VecDeque<Portion>,
     /// The bytes in them.
     size: usize,
     /// Since the last read that found nothing, the job …
     changes: watch::Receiver<()>,
     /// … has not changed, if this is so as well.
-    settled: bool,
+    is_settled: bool,
     /// What the stream ends with, once the log is complete.
     ending: Option<Bytes>,
 }
 
 /// What was made of a few records.
+#[derive(Debug)]
 struct Portion {
     /// How many records lie before it.
     begin: u64,
@@ -86,35 +94,39 @@ pub enum Next {
     Passed,
 }
 
-impl std::fmt::Debug for Tail {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Tail").finish_non_exhaustive()
-    }
-}
-
 impl Tail {
     fn new(changes: watch::Receiver<()>) -> Self {
-        let live = Live { rendering: None, recent: VecDeque::new(), size: 0, changes, settled: false, ending: None };
-        Self { live: Arc::new(tokio::sync::Mutex::new(live)) }
+        let live = Live {
+            rendering: None,
+            is_reading: false,
+            end: None,
+            recent: VecDeque::new(),
+            size: 0,
+            changes,
+            is_settled: false,
+            ending: None,
+        };
+        Self { live: Mutex::new(live), done: Notify::new() }
     }
 
     /// How a viewer who was told of so many records stands to it.
-    pub async fn meet(&self, told: u64) -> Meeting {
-        self.live.lock().await.meet(told)
+    pub fn meet(&self, told: u64) -> Meeting {
+        self.live().meet(told)
     }
 
     /// A viewer at the end of the log hands over his own reading, if he is ahead of the others; then it goes on from
     /// there, and those behind read for themselves until they are there.
-    pub async fn lead(&self, rendering: Rendering) -> std::result::Result<(), Rendering> {
-        let mut live = self.live.lock().await;
-        if live.meet(rendering.told()) != Meeting::Unled {
+    pub fn lead(&self, rendering: Rendering) -> Result<(), Rendering> {
+        let mut live = self.live();
+        if live.is_reading || live.meet(rendering.told()) != Meeting::Unled {
             return Err(rendering);
         }
         live.recent.clear();
         live.size = 0;
-        live.settled = false;
+        live.is_settled = false;
         live.ending = None;
-        live.rendering = Some(rendering);
+        live.end = Some(rendering.told());
+        live.rendering = Some(rendering.share());
         Ok(())
     }
 
@@ -122,35 +134,75 @@ impl Tail {
     ///
     /// # Errors
     /// 500 if the log cannot be read.
-    pub async fn next(&self, told: u64, has_ended: bool) -> std::result::Result<Next, ApiError> {
-        let mut live = Arc::clone(&self.live).lock_owned().await;
-        if live.end() == Some(told) && live.ending.is_none() && (has_ended || live.may_have_more()) {
-            live.changes.mark_unchanged();
-            // The lock goes along: should this client leave meanwhile, what was begun is done for the others.
-            let read = move || {
-                let read = live.read(has_ended);
-                (read, live)
+    pub async fn next(self: &Arc<Self>, told: u64, has_ended: bool) -> Result<Next, ApiError> {
+        loop {
+            let done = self.done.notified();
+            let reading = {
+                let mut live = self.live();
+                if !live.is_to_be_read(told, has_ended) {
+                    return Ok(live.next(told));
+                }
+                live.begin_reading().map(|rendering| Reading { tail: Arc::clone(self), rendering: Some(rendering) })
             };
-            let done: (Result<()>, OwnedMutexGuard<Live>) = blocking::run(read).await?;
-            done.0.map_err(ApiError::internal)?;
-            live = done.1;
+            match reading {
+                // Done to its end for the others, should this client leave meanwhile.
+                Some(reading) => blocking::run(move || reading.run(has_ended)).await?.map_err(ApiError::internal)?,
+                None => done.await,
+            }
         }
-        Ok(live.next(told))
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One read for all. When it goes, everybody can go on, even if it came to nothing.
+struct Reading {
+    tail: Arc<Tail>,
+    rendering: Option<Rendering>,
+}
+
+impl Reading {
+    fn run(mut self, has_ended: bool) -> spool::Result<()> {
+        let Some(mut rendering) = self.rendering.take() else { return Ok(()) };
+        let begin = rendering.told();
+        let read = rendering.read(u64::MAX);
+        let mut live = self.tail.live();
+        match &read {
+            Ok(Some(text)) => live.add(begin, text.clone()),
+            Ok(None) => {
+                live.is_settled = true;
+                live.ending = has_ended.then(|| rendering.end());
+            }
+            Err(_) => {}
+        }
+        live.end = Some(rendering.told());
+        live.rendering = Some(rendering);
+        read.map(|_| ())
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let mut live = self.tail.live();
+        live.is_reading = false;
+        if live.rendering.is_none() {
+            live.end = None;
+        }
+        drop(live);
+        self.tail.done.notify_waiters();
     }
 }
 
 impl Live {
-    fn end(&self) -> Option<u64> {
-        self.rendering.as_ref().map(Rendering::told)
-    }
-
     /// The place of a portion that begins behind so many records, or of the first behind it.
     fn place(&self, told: u64) -> usize {
         self.recent.partition_point(|portion| portion.begin < told)
     }
 
     fn begin(&self, place: usize) -> Option<u64> {
-        self.recent.get(place).map(|portion| portion.begin).or_else(|| self.end())
+        self.recent.get(place).map(|portion| portion.begin).or(self.end)
     }
 
     fn meet(&self, told: u64) -> Meeting {
@@ -161,37 +213,35 @@ impl Live {
         }
     }
 
-    fn may_have_more(&self) -> bool {
-        !self.settled || self.changes.has_changed().unwrap_or(true)
+    fn is_to_be_read(&self, told: u64, has_ended: bool) -> bool {
+        let may_have_more = has_ended || !self.is_settled || self.changes.has_changed().unwrap_or(true);
+        self.end == Some(told) && self.ending.is_none() && may_have_more
     }
 
-    fn read(&mut self, has_ended: bool) -> Result<()> {
-        let Some(rendering) = &mut self.rendering else { return Ok(()) };
-        let begin = rendering.told();
-        let Some(text) = rendering.read(u64::MAX)? else {
-            self.settled = true;
-            if has_ended {
-                self.ending = Some(rendering.end());
-            }
-            return Ok(());
-        };
-        self.settled = false;
+    /// Gives the rendering to whoever is to read on; nobody, if somebody does already.
+    fn begin_reading(&mut self) -> Option<Rendering> {
+        let rendering = self.rendering.take()?;
+        self.is_reading = true;
+        self.changes.mark_unchanged();
+        Some(rendering)
+    }
+
+    fn add(&mut self, begin: u64, text: Bytes) {
+        self.is_settled = false;
         self.size += text.len();
         self.recent.push_back(Portion { begin, text });
         while (self.size > KEPT && self.recent.len() > 1) || self.recent.len() > KEPT_PORTIONS {
             self.size -= self.recent.pop_front().map_or(0, |portion| portion.text.len());
         }
-        Ok(())
     }
 
     fn next(&self, told: u64) -> Next {
         let place = self.place(told);
         match self.recent.get(place) {
             Some(portion) if portion.begin == told => {
-                let text = portion.text.clone();
-                Next::Portion(text, self.begin(place + 1).unwrap_or(told))
+                Next::Portion(portion.text.clone(), self.begin(place + 1).unwrap_or(told))
             }
-            _ if self.end() != Some(told) => Next::Passed,
+            _ if self.end != Some(told) => Next::Passed,
             _ => self.ending.clone().map_or(Next::Nothing, Next::End),
         }
     }

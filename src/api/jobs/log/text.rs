@@ -7,7 +7,7 @@ use super::stored::{self, Stored};
 use crate::spool::log::{PlainText, Record};
 
 /// Turns records into plain text.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Text {
     plain: PlainText,
     told: Vec<u8>,

@@ -34,7 +34,7 @@ enum Shown<'a> {
 }
 
 /// A line of output whose end is not known yet.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Unfinished {
     /// There is such a line.
     open: bool,
@@ -43,15 +43,22 @@ struct Unfinished {
     /// How many bytes of further pieces are left out.
     left_out: usize,
     sensitive: bool,
+    /// The number of its last piece.
+    last: u64,
+    /// The client knows it, unless it goes on.
+    is_known: bool,
 }
 
 /// Turns records into what is shown of them.
+#[derive(Debug)]
 pub struct Transcript {
     include_sensitive: bool,
     /// The number of the last record that was consumed.
     records: u64,
     unfinished: Unfinished,
-    /// The last thing shown stands for hidden lines.
+    /// The number with which something was shown last.
+    shown: u64,
+    /// What was shown last stands for hidden lines.
     hiding: bool,
     told: Vec<u8>,
 }
@@ -81,7 +88,14 @@ fn write(text: &mut Vec<u8>, shown: &Shown) {
 impl Transcript {
     /// From the first record on.
     pub fn new(include_sensitive: bool) -> Self {
-        Self { include_sensitive, records: 0, unfinished: Unfinished::default(), hiding: false, told: Vec::new() }
+        Self {
+            include_sensitive,
+            records: 0,
+            unfinished: Unfinished::default(),
+            shown: 0,
+            hiding: false,
+            told: Vec::new(),
+        }
     }
 
     /// The log will be told from behind this many records.
@@ -94,9 +108,22 @@ impl Transcript {
         std::mem::take(&mut self.told)
     }
 
+    /// The client knows what was told so far. An unfinished line is a part of it if its last piece is the last record:
+    /// nothing else has the number by which the client says how far it is.
+    pub fn is_known(&mut self) {
+        self.told.clear();
+        self.unfinished.is_known = self.unfinished.last == self.records;
+    }
+
+    /// From now on this is for other clients too, who may know less. A line that comes twice is better than one that
+    /// never comes.
+    pub fn is_shared(&mut self) {
+        self.unfinished.is_known = false;
+    }
+
     /// The log is complete, and so is a line whose end never came.
     pub fn end_log(&mut self) {
-        self.end_line(self.records);
+        self.end_line();
     }
 
     /// The stream is complete; `recno` is what the client has been told of.
@@ -128,11 +155,13 @@ impl Transcript {
     fn line(&mut self, line: &Stored) {
         let Some(text) = line.escaped() else { return };
         if !line.continues && !line.rewrites {
-            self.end_line(self.records - 1);
+            self.end_line();
         }
         let unfinished = &mut self.unfinished;
         unfinished.open = true;
         unfinished.sensitive |= line.sensitive;
+        unfinished.last = self.records;
+        unfinished.is_known = false;
         if line.rewrites {
             unfinished.text.clear();
             unfinished.left_out = 0;
@@ -143,13 +172,14 @@ impl Transcript {
             unfinished.left_out += text.len();
         }
         if !line.continued && !line.partial {
-            self.end_line(self.records);
+            self.end_line();
         }
     }
 
     fn event(&mut self, kind: &RecordKind) {
         self.hiding = false;
         let recno = self.records;
+        self.shown = recno;
         match kind {
             RecordKind::Response { user, response, .. } => self.show(&Shown::Response { user, response, recno }),
             RecordKind::Note { note } => self.show(&Shown::Remark { line: &format!("[Jobrunner: {note}]"), recno }),
@@ -166,16 +196,22 @@ impl Transcript {
     }
 
     /// The unfinished line, if there is one, is as complete as it will ever be.
-    fn end_line(&mut self, recno: u64) {
+    fn end_line(&mut self) {
         if !std::mem::take(&mut self.unfinished.open) {
             return;
         }
+        // It has the number of its last piece, unless a remark with a higher one has come in between.
+        let recno = self.unfinished.last.max(self.shown);
         let sensitive = std::mem::take(&mut self.unfinished.sensitive);
         let hide = sensitive && !self.include_sensitive;
         let goes_on_hiding = std::mem::replace(&mut self.hiding, hide) && hide;
-        if !hide {
+        if std::mem::take(&mut self.unfinished.is_known) {
+            // Nothing is to be said.
+        } else if !hide {
+            self.shown = recno;
             self.show_line(sensitive, recno);
         } else if !goes_on_hiding {
+            self.shown = recno;
             self.show(&Shown::Hidden { line: "<sensitive information hidden>", sensitive: true, recno });
         }
         self.unfinished.left_out = 0;

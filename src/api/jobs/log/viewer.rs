@@ -83,7 +83,7 @@ impl Viewer {
         let Some(own) = self.own.take() else { return self.tail.next(self.told, has_ended).await };
         let mut limit = u64::MAX;
         if own.has_caught_up() && !has_ended {
-            match self.tail.meet(own.told()).await {
+            match self.tail.meet(own.told()) {
                 Meeting::Here => return self.tail.next(own.told(), has_ended).await,
                 Meeting::After(records) => limit = records - own.told(),
                 Meeting::Unled => {}
@@ -93,7 +93,7 @@ impl Viewer {
         let next = match read {
             Some(text) => Next::Portion(text, own.told()),
             None if has_ended => Next::End(own.end()),
-            None if own.has_caught_up() => match self.tail.lead(own).await {
+            None if own.has_caught_up() => match self.tail.lead(own) {
                 Ok(()) => return Ok(Next::Nothing),
                 Err(passed) => {
                     self.own = Some(passed);

@@ -114,7 +114,7 @@ impl Scan {
         if stored.kind == "line" {
             self.line(&stored);
         } else if let Ok(record) = serde_json::from_slice::<Record>(record)
-            && text_of(&record.kind).is_some_and(|text| self.needle.is_in(&fold(&text)))
+            && texts_of(&record.kind).into_iter().any(|text| self.needle.is_in(&fold(text)))
         {
             self.found.push(self.records);
         }
@@ -168,13 +168,13 @@ impl Line {
 }
 
 /// What a person sees of a record that is no line of output.
-fn text_of(kind: &RecordKind) -> Option<String> {
+fn texts_of(kind: &RecordKind) -> Vec<&str> {
     match kind {
-        RecordKind::Status { status } => status.clone(),
-        RecordKind::Interaction { prompt, .. } => Some(prompt.clone()),
-        RecordKind::Response { user, response, .. } => Some(format!("{user}: {response}")),
-        RecordKind::Signal { user, signal } => Some(format!("{user}: {signal}")),
-        RecordKind::Note { note } => Some(note.clone()),
-        RecordKind::Line(_) | RecordKind::Progress { .. } | RecordKind::Exit(_) => None,
+        RecordKind::Status { status } => status.as_deref().into_iter().collect(),
+        RecordKind::Interaction { prompt, .. } => vec![prompt],
+        RecordKind::Response { user, response, .. } => vec![user, response],
+        RecordKind::Signal { user, signal } => vec![user, signal],
+        RecordKind::Note { note } => vec![note],
+        RecordKind::Line(_) | RecordKind::Progress { .. } | RecordKind::Exit(_) => Vec::new(),
     }
 }

@@ -87,7 +87,7 @@ fn pieces_are_one_line_with_the_number_of_the_last() {
         r#""type":"line","line":"never ended","continued":true"#,
         STATUS,
     ];
-    assert_eq!(told(&records, false), ["4 one two three", "5 open ", "6 plain", "8 never ended", "8 EOF"]);
+    assert_eq!(told(&records, false), ["4 one two three", "5 open ", "6 plain", "7 never ended", "8 EOF"]);
 }
 
 #[test]
