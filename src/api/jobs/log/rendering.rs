@@ -61,6 +61,8 @@ pub struct Rendering {
     reader: Option<LogReader>,
     /// The client has been told of this many records.
     resume: u64,
+    /// It said so itself, by the last number that it got: then it got all that has this number.
+    is_resumed: bool,
     form: Rendered,
 }
 
@@ -71,13 +73,18 @@ enum Rendered {
 }
 
 impl Rendering {
-    /// For a client that has been told of the first `resume` records. Nothing is opened yet.
-    pub fn new(app: Arc<App>, id: JobId, form: Form, resume: u64) -> Self {
+    /// For a client that got `resume` as the last number. Nothing is opened yet.
+    pub fn resumed(app: Arc<App>, id: JobId, form: Form, resume: u64) -> Self {
+        Self { is_resumed: true, ..Self::behind(app, id, form, resume) }
+    }
+
+    /// For a client that got all that there is to be told of the first `resume` records.
+    pub fn behind(app: Arc<App>, id: JobId, form: Form, resume: u64) -> Self {
         let form = match form {
             Form::Lines { include_sensitive } => Rendered::Lines(Transcript::new(include_sensitive)),
             Form::Text => Rendered::Text(Text::default()),
         };
-        Self { app, id, reader: None, resume, form }
+        Self { app, id, reader: None, resume, is_resumed: false, form }
     }
 
     /// How many records were told, those included that the client knew before.
@@ -118,7 +125,10 @@ impl Rendering {
                 reader.rest();
                 return Ok(Some(self.form.take()));
             }
-            self.form.is_known();
+            self.form.take();
+            if self.is_resumed {
+                self.form.is_known();
+            }
         }
     }
 
@@ -146,7 +156,7 @@ impl Rendering {
     pub fn end(&mut self) -> Bytes {
         self.form.end();
         if !self.has_caught_up() {
-            self.form.is_known();
+            self.form.take();
         }
         let told = self.told();
         if let Rendered::Lines(transcript) = &mut self.form {
@@ -158,9 +168,8 @@ impl Rendering {
 
 impl Rendered {
     fn is_known(&mut self) {
-        match self {
-            Self::Lines(transcript) => transcript.is_known(),
-            Self::Text(text) => drop(text.take()),
+        if let Self::Lines(transcript) = self {
+            transcript.is_known();
         }
     }
 

@@ -391,7 +391,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
         3 => (prop_oneof![Just("a"), Just("b")], any::<u8>()).prop_map(|(text, flags)| Event::Text(text, flags)),
         1 => Just(Event::Note),
-        1 => (1..3000_usize).prop_map(Event::Many),
+        1 => (1..1500_usize).prop_map(Event::Many),
         4 => (0..8_usize).prop_map(Event::Pull),
         2 => any::<bool>().prop_map(Event::Come),
     ];
@@ -445,7 +445,7 @@ async fn watch(events: &[Event]) -> Vec<(bool, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
     #[test]
     fn all_viewers_see_the_same_whenever_they_come_and_read(events in events()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

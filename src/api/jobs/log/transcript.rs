@@ -108,10 +108,9 @@ impl Transcript {
         std::mem::take(&mut self.told)
     }
 
-    /// The client knows what was told so far. An unfinished line is a part of it if its last piece is the last record:
-    /// nothing else has the number by which the client says how far it is.
+    /// The client got the number of the last record. If that is a piece of an unfinished line, the client got this line
+    /// as it is, because nothing else has its number.
     pub fn is_known(&mut self) {
-        self.told.clear();
         self.unfinished.is_known = self.unfinished.last == self.records;
     }
 

@@ -31,16 +31,8 @@ impl Viewer {
     pub fn new(app: Arc<App>, id: JobId, form: Form, told: u64) -> Self {
         let changes = app.mirror.follow(id);
         let tail = app.logs.tails.of(id, form, &changes);
-        Self { app, id, form, told, changes, tail, own: None }.alone()
-    }
-
-    fn alone(mut self) -> Self {
-        self.own = Some(self.rendering());
-        self
-    }
-
-    fn rendering(&self) -> Rendering {
-        Rendering::new(Arc::clone(&self.app), self.id, self.form, self.told)
+        let own = Some(Rendering::resumed(Arc::clone(&app), id, form, told));
+        Self { app, id, form, told, changes, tail, own }
     }
 
     /// Sends the log to its end.
@@ -59,7 +51,9 @@ impl Viewer {
                     self.told = told;
                     send(pieces, text).await;
                 }
-                Next::Passed => self.own = Some(self.rendering()),
+                Next::Passed => {
+                    self.own = Some(Rendering::behind(Arc::clone(&self.app), self.id, self.form, self.told));
+                }
                 Next::End(text) => {
                     send(pieces, text).await;
                     return Ok(());
