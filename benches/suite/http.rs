@@ -33,24 +33,33 @@ impl Client {
     pub fn submit(&mut self, job_type: &str) -> Result<JobId> {
         let body = format!(r#"{{"type":"{job_type}","params":{{}}}}"#);
         let (status, answer) = self.request("POST", "/api/jobs", &body)?;
-        let text = match answer {
-            Body::Length(length) => {
-                let mut text = vec![0; length];
-                self.stream.read_exact(&mut text)?;
-                text
-            }
-            Body::Chunked => {
-                let mut text = Vec::new();
-                while self.read_chunk(&mut text)? {}
-                text
-            }
-        };
+        let text = self.body(answer)?;
         let text = String::from_utf8(text)?;
         if status != 201 {
             return Err(format!("POST /api/jobs answers {status}: {text}").into());
         }
         let answer: serde_json::Value = serde_json::from_str(&text)?;
         Ok(JobId::try_from(answer["id"].as_u64().ok_or("the answer has no id")?)?)
+    }
+
+    /// Asks for something, and reads the answer to its end.
+    pub fn get(&mut self, path: &str) -> Result<Vec<u8>> {
+        match self.request("GET", path, "")? {
+            (200, answer) => self.body(answer),
+            (status, _) => Err(format!("{path} answers {status}").into()),
+        }
+    }
+
+    fn body(&mut self, answer: Body) -> Result<Vec<u8>> {
+        let mut text = Vec::new();
+        match answer {
+            Body::Length(length) => {
+                text.resize(length, 0);
+                self.stream.read_exact(&mut text)?;
+            }
+            Body::Chunked => while self.read_chunk(&mut text)? {},
+        }
+        Ok(text)
     }
 
     /// Opens the stream of a job's log.

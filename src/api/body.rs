@@ -230,9 +230,8 @@ mod tests {
         let (begun, count) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
         let (held, made) = (Arc::clone(&begun), Arc::clone(&count));
         let mut body = produce(CancellationToken::new().into(), |mut pieces| async move {
-            let _held = held;
             loop {
-                made.fetch_add(1, Ordering::Relaxed);
+                made.fetch_add(Arc::strong_count(&held) - 1, Ordering::Relaxed);
                 pieces.send(Bytes::from_static(b"piece")).await;
             }
         });

@@ -11,9 +11,9 @@ use super::record::{Record, RecordKind};
 use crate::spool::error::{Error, Missing as _, Result};
 use crate::spool::open;
 
-/// How much is read at a time, in bytes. Little, as each reader of many holds so much while it reads; more would not be
-/// faster.
-const CHUNK: usize = 64 * 1024;
+/// How much is read at a time, in bytes. Little, as a client that does not read is left with what was made of it, and
+/// there may be many; more would hardly be faster.
+const CHUNK: usize = 32 * 1024;
 /// A line longer than this is no record of ours.
 const LINE_LIMIT: usize = 16 << 20;
 

@@ -188,9 +188,12 @@ impl Rendered {
     }
 
     fn take(&mut self) -> Bytes {
-        match self {
-            Self::Lines(transcript) => transcript.take().into(),
-            Self::Text(text) => text.take().into(),
-        }
+        let mut told = match self {
+            Self::Lines(transcript) => transcript.take(),
+            Self::Text(text) => text.take(),
+        };
+        // It may wait for its client for long.
+        told.shrink_to_fit();
+        told.into()
     }
 }

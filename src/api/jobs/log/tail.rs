@@ -114,20 +114,21 @@ impl Tail {
         self.live().meet(told)
     }
 
-    /// A viewer at the end of the log hands over his own reading, if he is ahead of the others; then it goes on from
-    /// there, and those behind read for themselves until they are there.
-    pub fn lead(&self, rendering: Rendering) -> Result<(), Rendering> {
+    /// Takes over the reading of a viewer at the end of the log, if he is ahead of the others; then it goes on from
+    /// there, and those behind read for themselves until they are there. Returns whether it did.
+    pub fn lead(&self, own: &mut Option<Rendering>) -> bool {
         let mut live = self.live();
-        if live.is_reading || live.meet(rendering.told()) != Meeting::Unled {
-            return Err(rendering);
+        let told = own.as_ref().map_or(0, Rendering::told);
+        if live.is_reading || live.meet(told) != Meeting::Unled {
+            return false;
         }
         live.recent.clear();
         live.size = 0;
         live.is_settled = false;
         live.ending = None;
-        live.end = Some(rendering.told());
-        live.rendering = Some(rendering.share());
-        Ok(())
+        live.rendering = own.take().map(Rendering::share);
+        live.end = live.rendering.as_ref().map(Rendering::told);
+        true
     }
 
     /// What comes behind so many records. If the job has ended, whatever is still to come is there.

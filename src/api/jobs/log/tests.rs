@@ -11,8 +11,11 @@ use crate::api::testing::{Bench, Client, Log, job_id, request, soon, status, unt
 use crate::protocol::Piece;
 use crate::spool::job::LockedJob;
 use crate::spool::log::{LogWriter, RecordKind};
-use crate::spool::reject;
 use crate::spool::status::State;
+use crate::spool::{atomic, reject};
+
+/// How much of a log is read at a time.
+const PORTION: usize = 32 * 1024;
 
 /// What marks the end of a stream that was ended, and not cut off.
 const END: &str = "0\r\n\r\n";
@@ -334,12 +337,12 @@ async fn nothing_is_read_for_a_viewer_who_does_not_read() {
     let mut body = body_of(&app, LINES, 0);
     frame(&mut body).await;
     let portion = frame(&mut body).await;
-    assert!(portion.len() < 64 * 1024);
+    assert!(portion.len() < PORTION);
     // Whatever is read from now on says something else.
     let path = job.directory().join("log.jsonl");
     let text = std::fs::read_to_string(&path).unwrap();
-    let file = std::fs::File::options().write(true).open(&path).unwrap();
-    file.write_all_at(text[64 * 1024..].replace("before", "after!").as_bytes(), 64 * 1024).unwrap();
+    let file = atomic::open_update(&path).unwrap();
+    file.write_all_at(text[PORTION..].replace("before", "after!").as_bytes(), PORTION as u64).unwrap();
     let next = frame(&mut body).await;
     assert_eq!(next.matches("before").count(), usize::from(next.lines().next().unwrap().contains("before")));
     assert!(next.contains("after!"));
@@ -349,9 +352,9 @@ async fn nothing_is_read_for_a_viewer_who_does_not_read() {
 async fn a_viewer_who_does_not_read_keeps_nobody_waiting_and_goes_without_a_trace() {
     let bench = Bench::new();
     let (job, mut log) = running(&bench);
-    let long = "x".repeat(60_000);
+    let text = "x".repeat(60_000);
     for _ in 0..200 {
-        log.text(line(&long));
+        log.text(line(&text));
     }
     end(&bench, &job, &mut log);
     let app = Arc::new(known(bench.app()).await);
@@ -414,7 +417,7 @@ async fn watch(events: &[Event]) -> Vec<(bool, String)> {
                 continued: flags & 2 > 0,
                 partial: flags & 4 > 0,
                 continues: flags & 8 > 0,
-                rewrites: flags & 48 == 48,
+                rewrites: flags >> 4 & 3 == 3,
             }),
             Event::Note => log.note("note"),
             Event::Many(count) => (0..*count).for_each(|_| log.text(line("one of many"))),

@@ -87,17 +87,14 @@ impl Viewer {
         let next = match read {
             Some(text) => Next::Portion(text, own.told()),
             None if has_ended => Next::End(own.end()),
-            None if own.has_caught_up() => match self.tail.lead(own) {
-                Ok(()) => return Ok(Next::Nothing),
-                Err(passed) => {
-                    self.own = Some(passed);
-                    // It has got on since the last look: so have we to, with another one.
-                    return Ok(Next::Portion(Bytes::new(), self.told));
-                }
-            },
             None => Next::Nothing,
         };
+        let is_at_the_end = matches!(next, Next::Nothing) && own.has_caught_up();
         self.own = Some(own);
+        if is_at_the_end && !self.tail.lead(&mut self.own) {
+            // The others have got on since the last look, so there is something to be read.
+            return Ok(Next::Portion(Bytes::new(), self.told));
+        }
         Ok(next)
     }
 }

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::super::tests::{end, running};
 use crate::api::testing::{Bench, Client, job_id, request, until};
 use crate::protocol::Piece;
+use crate::spool::atomic::{self, Durability};
+use crate::spool::layout::FILE;
 use crate::spool::log::RecordKind;
 
 async fn client(bench: &Bench) -> Client {
@@ -66,8 +68,8 @@ async fn windows_begin_and_end_where_they_are_asked_to() {
     for index in ["as it was written", "wrong", "gone"] {
         let path = job.directory().join("log.index");
         match index {
-            "wrong" => std::fs::write(&path, "1001 17\n2001 99999999\n").unwrap(),
-            "gone" => std::fs::remove_file(&path).unwrap(),
+            "wrong" => atomic::replace(&path, b"1001 17\n2001 99999999\n", FILE, Durability::Ordered).unwrap(),
+            "gone" => assert!(atomic::remove(&path).is_ok()),
             _ => {}
         }
         for (query, first, last) in [
@@ -127,7 +129,7 @@ async fn a_log_that_grows_is_counted_each_time_and_an_unfinished_line_is_not() {
         assert_eq!(rest["total"], total);
         assert_eq!(numbers.last().copied().unwrap_or_default(), total);
     }
-    let mut file = std::fs::File::options().append(true).open(job.directory().join("log.jsonl")).unwrap();
+    let mut file = atomic::open_append(&job.directory().join("log.jsonl"), FILE).unwrap();
     file.write_all(b"{\"time\":\"").unwrap();
     let (_, rest) = brief(window(&mut client, "?from=-1").await);
     assert_eq!(rest["total"], 4995);
@@ -139,7 +141,7 @@ async fn what_is_no_record_is_named_and_not_shown() {
     let (job, mut log) = running(&bench);
     log.note("before");
     end(&bench, &job, &mut log);
-    let mut file = std::fs::File::options().append(true).open(job.directory().join("log.jsonl")).unwrap();
+    let mut file = atomic::open_append(&job.directory().join("log.jsonl"), FILE).unwrap();
     let damaged: [&[u8]; 5] =
         [b"secret", b"\xff", b"[\"line\",\"secret\"]", b"{\"type\":\"line\",\"line\":\"secret", b"{}"];
     for line in damaged {

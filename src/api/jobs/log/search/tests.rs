@@ -13,9 +13,9 @@ use crate::spool::log::RecordKind;
 fn found(records: &[&str], text: &str, include_sensitive: bool, portion: usize) -> Vec<u64> {
     let mut scan = Scan::new(Needle::new(text), include_sensitive);
     for records in records.chunks(portion) {
-        let portion: String =
-            records.iter().map(|record| format!("{{\"time\":\"2026-11-23T15:38:46.123Z\",{record}}}\n")).collect();
-        scan.portion(portion.as_bytes());
+        let record = |record: &&str| format!("{{\"time\":\"2026-11-23T15:38:46.123Z\",{record}}}\n");
+        let portion: Vec<String> = records.iter().map(record).collect();
+        scan.portion(portion.concat().as_bytes());
     }
     scan.end();
     assert_eq!(scan.records(), records.len() as u64);
