@@ -17,8 +17,10 @@ mod rate;
 mod samples;
 mod stage;
 mod start;
+mod stored;
 mod syncs;
 mod table;
+mod viewers;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,13 +33,15 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// One kind of measurement, by the word that selects it.
 type Measurement = (&'static str, fn(&Path) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 8] = [
+const MEASUREMENTS: [Measurement; 10] = [
     ("disk", disk::measure),
     ("start", start::measure),
     ("rate", rate::measure),
     ("log", log::measure_rate),
     ("line", log::measure_latency),
     ("lists", lists::measure),
+    ("stored", stored::measure),
+    ("viewers", viewers::measure),
     ("idle", idle::measure),
     ("syncs", syncs::measure),
 ];

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -11,8 +10,10 @@ use crate::spool::Spool;
 
 use super::access::PublicUrl;
 use super::blocking::Writes;
+use super::body::End;
 use super::health::{Disk, SharedLook};
 use super::idempotency::Idempotency;
+use super::jobs::log::Logs;
 use super::metrics::Metrics;
 use super::mirror::Mirror;
 
@@ -33,8 +34,6 @@ pub struct App {
     pub metrics: Metrics,
     /// What the spool's disk says when it is asked, if it answers.
     pub disk: SharedLook<Disk>,
-    /// The searches in logs that go on at once.
-    pub searches: Semaphore,
     /// Submissions, which wait for the number of a job.
     pub submissions: Writes,
     /// Answers, signals and pauses, which do not wait behind submissions.
@@ -45,10 +44,17 @@ pub struct App {
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.
     pub shutdown: CancellationToken,
+    /// What those who read logs have in common.
+    pub logs: Logs,
 }
 
-/// Searches in logs at once: each keeps a core busy, and there are viewers to be served.
-pub const SEARCHES: usize = 2;
+impl App {
+    /// When a stream that begins now ends at the latest.
+    #[must_use]
+    pub fn end_of_stream(&self) -> End {
+        End { token: self.shutdown.clone(), lifetime: self.limits.stream }
+    }
+}
 
 /// How long the server waits for a client, or for the disk, before it goes on without it, and how many clients it has.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +76,8 @@ pub struct Limits {
     pub response: Duration,
     /// For open requests and connections after a shutdown began.
     pub drain: Duration,
+    /// For a stream, however much is still to come: its client comes back, and is let in again or not.
+    pub stream: Duration,
     /// How many connections are served at once.
     pub connections: usize,
 }
@@ -99,6 +107,7 @@ impl Default for Limits {
             body_read: Duration::from_secs(30),
             response: Duration::from_mins(1),
             heartbeat: Duration::from_secs(15),
+            stream: Duration::from_hours(1),
             search: Duration::from_secs(10),
             disk: Duration::from_secs(1),
             drain: Duration::from_millis(750),

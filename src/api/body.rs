@@ -1,7 +1,9 @@
 //! Bodies of requests and responses.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,8 +12,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::StatusCode;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
 use tokio::sync::mpsc;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
+use super::app::Limits;
 use super::error::ApiError;
 
 /// The largest request body that is accepted, in bytes.
@@ -21,7 +25,7 @@ pub const MAX_REQUEST_BODY: usize = 1 << 20;
 /// closed gets a reset instead of the answer, so one that overshoots within reason is heard out.
 const MAX_DISCARDED: usize = 8 * MAX_REQUEST_BODY;
 
-/// Pieces that wait in a stream for a slow client. Few, so that its producer is slowed and memory is not used up.
+/// Pieces that wait in a stream that is fed by another task. Few, so that its producer is slowed and memory is not used up.
 const STREAM_CAPACITY: usize = 4;
 
 /// The body of a response: complete, or streamed.
@@ -32,24 +36,79 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).boxed_unsync()
 }
 
-/// A body that is sent piece by piece, as the sender gives them, until the sender is dropped or `end` is cancelled.
+/// When a stream ends at the latest. It is then ended like any other, and not cut off.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// Its cancellation ends the stream.
+    pub token: CancellationToken,
+    /// So does the passing of this time.
+    pub lifetime: Duration,
+}
+
+/// With the lifetime that streams have by default.
+impl From<CancellationToken> for End {
+    fn from(token: CancellationToken) -> Self {
+        Self { token, lifetime: Limits::default().stream }
+    }
+}
+
+/// A body that is made piece by piece, as fast as the client takes it, until the producer returns or `end` comes.
 ///
-/// `send` waits while the client is slow and fails once it is gone; a producer with nothing to send learns that from
-/// [`closed`](mpsc::Sender::closed). When `end` is cancelled the pieces that still wait are dropped: a fast producer
-/// must not be able to hold up a shutdown.
+/// The producer runs only when the client has room for the next piece: it is a part of the body, and is polled with it.
+/// So a client that does not read costs one piece and what the producer holds meanwhile, and when it goes, the producer
+/// is dropped where it stands.
+pub fn produce<F>(end: End, producer: impl FnOnce(Pieces) -> F) -> Body
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let pieces = Pieces::default();
+    let next = Arc::clone(&pieces.next);
+    let made = producer(pieces).in_current_span();
+    let ended = async move {
+        // Which of the three it was makes no difference here.
+        let _ = tokio::time::timeout(end.lifetime, end.token.run_until_cancelled_owned(made)).await;
+    };
+    Produced { producer: Some(Box::pin(ended)), next }.boxed_unsync()
+}
+
+/// A body that another task feeds, until the sender is dropped or `end` comes.
+///
+/// `send` waits while the client is slow and fails once it is gone; a task with nothing to send learns that from
+/// [`closed`](mpsc::Sender::closed). Pieces that still wait when `end` comes are dropped: a fast producer must not be
+/// able to hold up a shutdown.
 #[must_use]
-pub fn stream(end: CancellationToken) -> (mpsc::Sender<Bytes>, Body) {
-    let (sender, pieces) = mpsc::channel(STREAM_CAPACITY);
-    let end = Box::pin(end.cancelled_owned());
-    (sender, Stream { pieces, end }.boxed_unsync())
+pub fn stream(end: impl Into<End>) -> (mpsc::Sender<Bytes>, Body) {
+    let (sender, mut received) = mpsc::channel(STREAM_CAPACITY);
+    let body = produce(end.into(), |mut pieces| async move {
+        while let Some(piece) = received.recv().await {
+            pieces.send(piece).await;
+        }
+    });
+    (sender, body)
 }
 
-struct Stream {
-    pieces: mpsc::Receiver<Bytes>,
-    end: Pin<Box<WaitForCancellationFutureOwned>>,
+/// Where a producer puts the pieces of its body.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    next: Arc<Mutex<Option<Bytes>>>,
 }
 
-impl HttpBody for Stream {
+impl Pieces {
+    /// Sends a piece, and returns when the client has room for another.
+    pub async fn send(&mut self, piece: Bytes) {
+        *lock(&self.next) = Some(piece);
+        // Nobody need be woken: the body takes the piece, and polls its producer again when it wants the next.
+        poll_fn(|_| if lock(&self.next).is_some() { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+}
+
+struct Produced {
+    /// None once it has ended.
+    producer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    next: Arc<Mutex<Option<Bytes>>>,
+}
+
+impl HttpBody for Produced {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -57,12 +116,20 @@ impl HttpBody for Stream {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.end.as_mut().poll(context).is_ready() {
+        let Some(producer) = &mut self.producer else { return Poll::Ready(None) };
+        if producer.as_mut().poll(context).is_ready() {
+            self.producer = None;
             return Poll::Ready(None);
         }
-        let piece = self.pieces.poll_recv(context);
-        piece.map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+        match lock(&self.next).take() {
+            Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+            None => Poll::Pending,
+        }
     }
+}
+
+fn lock(next: &Mutex<Option<Bytes>>) -> MutexGuard<'_, Option<Bytes>> {
+    next.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads a request body to its end.
@@ -110,6 +177,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(10);
@@ -153,7 +222,44 @@ mod tests {
         sender.send(Bytes::from_static(b"late")).await.unwrap();
         end.cancel();
         assert!(body.frame().await.is_none());
-        drop(body);
         sender.closed().await;
+    }
+
+    #[tokio::test]
+    async fn a_producer_runs_only_while_there_is_room() {
+        let (begun, count) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
+        let (held, made) = (Arc::clone(&begun), Arc::clone(&count));
+        let mut body = produce(CancellationToken::new().into(), |mut pieces| async move {
+            loop {
+                made.fetch_add(Arc::strong_count(&held) - 1, Ordering::Relaxed);
+                pieces.send(Bytes::from_static(b"piece")).await;
+            }
+        });
+        assert_eq!(count.load(Ordering::Relaxed), 0, "nobody has asked yet");
+        for asked in 1..=10 {
+            body.frame().await.unwrap().unwrap();
+            assert_eq!(count.load(Ordering::Relaxed), asked);
+        }
+        assert_eq!(Arc::strong_count(&begun), 2);
+        drop(body);
+        assert_eq!(Arc::strong_count(&begun), 1, "what the producer held went with the client");
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_with_its_time() {
+        let end = End { token: CancellationToken::new(), lifetime: Duration::from_millis(1) };
+        let (sender, mut body) = stream(end);
+        assert!(body.frame().await.is_none());
+        sender.closed().await;
+
+        let end = End { token: CancellationToken::new(), lifetime: Duration::from_millis(1) };
+        let mut endless = produce(end, |mut pieces| async move {
+            loop {
+                pieces.send(Bytes::from_static(b"piece")).await;
+            }
+        });
+        while endless.frame().await.is_some() {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -96,7 +96,7 @@ fn query_parameter(argument: &Argument) -> Value {
 fn argument_schema(kind: &ArgumentKind) -> Value {
     match kind {
         ArgumentKind::Number => json!({ "type": "integer", "minimum": 0 }),
-        ArgumentKind::Position => json!({ "type": "integer", "not": { "const": 0 } }),
+        ArgumentKind::Integer => json!({ "type": "integer" }),
         ArgumentKind::Switch => json!({ "enum": ["true", "1", "false", "0"] }),
         ArgumentKind::Text => json!({ "type": "string" }),
         ArgumentKind::Choices(words) => json!({ "type": "array", "items": { "enum": words } }),
@@ -116,6 +116,11 @@ fn responses(route: &Route) -> Value {
             "description": "Names this request, here and in the service's log",
             "schema": { "type": "string" },
         }});
+        // A status with several contents is one response.
+        let earlier = responses.get_mut(&status.to_string()).map(|earlier| earlier["content"].take());
+        if let (Some(Value::Object(earlier)), Value::Object(content)) = (earlier, &mut response["content"]) {
+            content.extend(earlier);
+        }
         responses.insert(status.to_string(), response);
     }
     responses.into()

@@ -5,9 +5,8 @@ use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use super::body::{self, Body};
+use super::body::{self, Body, End, Pieces};
 use super::error::ApiError;
 
 /// What a handler answers.
@@ -22,16 +21,25 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Response, ApiE
     Ok(uncached(status, "application/json", body::full(text)))
 }
 
-/// A response that is sent piece by piece; see [`body::stream`] for the sender and `end`.
+/// A response that another task feeds piece by piece; see [`body::stream`] for the sender and `end`.
 ///
 /// Proxies hold back some types: what must arrive line by line is `application/octet-stream` or `text/event-stream`.
 #[must_use]
-pub fn stream(content_type: &'static str, end: CancellationToken) -> (mpsc::Sender<Bytes>, Response) {
+pub fn stream(content_type: &'static str, end: impl Into<End>) -> (mpsc::Sender<Bytes>, Response) {
     let (sender, body) = body::stream(end);
     (sender, uncached(StatusCode::OK, content_type, body))
 }
 
-pub(super) fn uncached(status: StatusCode, content_type: &'static str, body: Body) -> Response {
+/// A response that is made piece by piece, as fast as the client takes it; see [`body::produce`].
+pub fn produce<F>(content_type: &'static str, end: End, producer: impl FnOnce(Pieces) -> F) -> Response
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    uncached(StatusCode::OK, content_type, body::produce(end, producer))
+}
+
+/// A response that no cache may reuse unasked.
+pub fn uncached(status: StatusCode, content_type: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::access::InvalidPublicUrl;
-use super::app::{App, Limits, SEARCHES};
+use super::app::{App, Limits};
 use super::blocking::{self, Writes};
 use super::health::SharedLook;
 use super::idempotency::Idempotency;
+use super::jobs::log::Logs;
 use super::listener::{ListenFailure, Listener, PassedSocket};
 use super::metrics::Metrics;
 use super::mirror::Mirror;
@@ -91,12 +91,12 @@ impl Service {
             user: user.into(),
             metrics: Metrics::default(),
             disk: SharedLook::default(),
-            searches: Semaphore::new(SEARCHES),
             submissions: Writes::default(),
             letters: Writes::default(),
             idempotency,
             limits: limits(),
             shutdown,
+            logs: Logs::default(),
         };
         Ok(Self { app: Arc::new(app), listeners })
     }

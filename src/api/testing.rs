@@ -11,13 +11,13 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::app::{App, Limits, SEARCHES};
+use super::app::{App, Limits};
 use super::blocking::Writes;
 use super::health::SharedLook;
 use super::idempotency::Idempotency;
+use super::jobs::log::Logs;
 use super::listener::Listener;
 use super::metrics::Metrics;
 use super::mirror::Mirror;
@@ -134,12 +134,12 @@ impl Bench {
             user: "tester".into(),
             metrics: Metrics::default(),
             disk: SharedLook::default(),
-            searches: Semaphore::new(SEARCHES),
             submissions: Writes::default(),
             letters: Writes::default(),
             idempotency: Idempotency::new(&self.state_directory()),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
+            logs: Logs::default(),
         }
     }
 
@@ -311,10 +311,7 @@ impl Client {
         let mut reply = Reply { status: status.unwrap(), head, body: String::new() };
         if has_body {
             let length = reply.header("content-length").unwrap().parse().unwrap();
-            while self.unread.len() < length {
-                assert!(self.read_some().await, "the body broke off");
-            }
-            reply.body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
+            reply.body = self.read_exactly(length).await;
         }
         reply
     }
@@ -329,6 +326,14 @@ impl Client {
             let more = self.read_some().await;
             assert!(more, "no {end:?} after {:?}", String::from_utf8_lossy(&self.unread));
         }
+    }
+
+    /// Reads so many bytes.
+    pub async fn read_exactly(&mut self, length: usize) -> String {
+        while self.unread.len() < length {
+            assert!(self.read_some().await, "the stream broke off");
+        }
+        String::from_utf8(self.unread.drain(..length).collect()).unwrap()
     }
 
     /// Reads until the server closes the connection.

@@ -1,10 +1,16 @@
-//! `log.index`: where every thousandth record begins.
+//! `log.index`, and what a reader makes of it: where every thousandth record begins.
 
-use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+
+use super::reader::LogReader;
+use crate::spool::error::Result;
+use crate::spool::open;
 
 /// One entry per this many records.
 pub const INTERVAL: u64 = 1000;
+
+/// How much is read at a time to check an entry, in bytes.
+const CHECKED: usize = 64 * 1024;
 
 /// A record whose place is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,24 +37,138 @@ impl Checkpoint {
     }
 }
 
-/// The last checkpoint of an index that is not behind a record and can be believed: it follows from those before it, one
-/// interval after the other, and is at the start of a line of the log.
-#[must_use]
-pub fn nearest(text: &str, log: &File, record: u64) -> Checkpoint {
-    let mut entries: Vec<Checkpoint> = Vec::new();
-    for line in text.lines() {
-        let last = entries.last().copied().unwrap_or(Checkpoint::START);
-        match Checkpoint::parse(line) {
-            Some(entry) if entry.record > record => break,
-            Some(entry) if entry.record == last.record + INTERVAL && entry.offset > last.offset => entries.push(entry),
-            _ => break,
-        }
-    }
-    let believable = entries.into_iter().rev().find(|entry| begins_a_line(log, entry.offset));
-    believable.unwrap_or(Checkpoint::START)
+/// Where every thousandth record of a log begins, and where the log ends.
+///
+/// It starts with what `log.index` says and grows with the log. An entry of the file is checked when it is used, and
+/// only that one: from the entry before it must be exactly [`INTERVAL`] lines. Where the file is wrong, or says nothing,
+/// the log is read; who keeps the index does that once.
+#[derive(Debug)]
+pub struct Index {
+    /// Offsets of the records 1, 1001, 2001…
+    offsets: Vec<u64>,
+    /// So many of them, from the second on, are from the file and not checked.
+    unchecked: usize,
+    /// The end of the log when it was last looked for. None if it never was.
+    end: Option<Checkpoint>,
+    file: FileId,
 }
 
-fn begins_a_line(log: &File, offset: u64) -> bool {
+/// What tells a file from another that has its name later.
+type FileId = (u64, u64);
+
+impl Index {
+    /// What `log.index` says about an open log.
+    ///
+    /// # Errors
+    /// The log cannot be looked at.
+    pub fn load(log: &LogReader) -> Result<Self> {
+        let text = open::read(&log.path().with_file_name("log.index")).unwrap_or_default();
+        let mut offsets = vec![Checkpoint::START.offset];
+        for entry in String::from_utf8_lossy(&text).lines().map_while(Checkpoint::parse) {
+            let expected = offsets.len() as u64 * INTERVAL + 1;
+            if entry.record != expected || offsets.last().is_some_and(|last| entry.offset <= *last) {
+                break;
+            }
+            offsets.push(entry.offset);
+        }
+        let unchecked = offsets.len() - 1;
+        Ok(Self { offsets, unchecked, end: None, file: log.file_id()? })
+    }
+
+    /// Whether this is about the open log, as far as can be seen, and not about one that was there before it.
+    ///
+    /// # Errors
+    /// The log cannot be looked at.
+    pub fn is_of(&self, log: &LogReader) -> Result<bool> {
+        let known = self.end.map_or(0, |end| end.offset);
+        Ok(self.file == log.file_id()? && known <= log.length()?)
+    }
+
+    /// How many finished records the log has now. Moves the reader.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn count(&mut self, log: &mut LogReader) -> Result<u64> {
+        Ok(self.find_end(log)?.record - 1)
+    }
+
+    /// The last place that is known at or before a record. Moves the reader.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn find(&mut self, log: &mut LogReader, record: u64) -> Result<Checkpoint> {
+        let wanted = usize::try_from(record.saturating_sub(1) / INTERVAL).unwrap_or(usize::MAX);
+        if wanted >= self.offsets.len() || !self.holds(log, wanted) {
+            self.forget_from(wanted);
+            self.find_end(log)?;
+        }
+        Ok(self.entry(wanted.min(self.offsets.len() - 1)))
+    }
+
+    fn entry(&self, place: usize) -> Checkpoint {
+        Checkpoint { record: place as u64 * INTERVAL + 1, offset: self.offsets[place] }
+    }
+
+    /// Whether an entry can be believed: counted here, or as far from the one before as it should be.
+    fn holds(&self, log: &LogReader, place: usize) -> bool {
+        if place == 0 || place > self.unchecked {
+            return true;
+        }
+        let (from, to) = (self.offsets[place - 1], self.offsets[place]);
+        (from == 0 || ends_a_line(log, from)) && ends_a_line(log, to) && lines_between(log, from, to) == Some(INTERVAL)
+    }
+
+    fn forget_from(&mut self, place: usize) {
+        if place < self.offsets.len() {
+            self.offsets.truncate(place.max(1));
+            self.unchecked = self.unchecked.min(self.offsets.len() - 1);
+            self.end = None;
+        }
+    }
+
+    /// Reads on from the end that was found the last time, or from the last entry that holds.
+    fn find_end(&mut self, log: &mut LogReader) -> Result<Checkpoint> {
+        let begin = if let Some(end) = self.end {
+            end
+        } else {
+            while !self.holds(log, self.offsets.len() - 1) {
+                self.forget_from(self.offsets.len() - 1);
+            }
+            self.entry(self.offsets.len() - 1)
+        };
+        log.go_to(begin);
+        let mut record = begin.record;
+        let mut offset = begin.offset;
+        while let Some(lines) = log.read()? {
+            for newline in memchr::memchr_iter(b'\n', lines) {
+                record += 1;
+                if record % INTERVAL == 1 {
+                    self.offsets.push(offset + newline as u64 + 1);
+                }
+            }
+            offset += lines.len() as u64;
+        }
+        let end = Checkpoint { record, offset };
+        self.end = Some(end);
+        Ok(end)
+    }
+}
+
+fn ends_a_line(log: &LogReader, offset: u64) -> bool {
     let mut before = [0];
-    offset > 0 && log.read_exact_at(&mut before, offset - 1).is_ok() && before == *b"\n"
+    offset > 0 && log.file().read_exact_at(&mut before, offset - 1).is_ok() && before == *b"\n"
+}
+
+/// How many lines end between two offsets. `None` if the log ends before.
+fn lines_between(log: &LogReader, from: u64, to: u64) -> Option<u64> {
+    let mut buffer = vec![0; CHECKED];
+    let mut lines = 0;
+    let mut at = from;
+    while at < to {
+        let wanted = usize::try_from(to - at).unwrap_or(usize::MAX).min(CHECKED);
+        log.file().read_exact_at(&mut buffer[..wanted], at).ok()?;
+        lines += memchr::memchr_iter(b'\n', &buffer[..wanted]).count() as u64;
+        at += wanted as u64;
+    }
+    Some(lines)
 }

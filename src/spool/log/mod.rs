@@ -6,11 +6,13 @@
 //! check and do without.
 
 mod index;
+mod plain;
 mod reader;
 mod record;
 mod writer;
 
-pub use index::{Checkpoint, INTERVAL};
+pub use index::{Checkpoint, INTERVAL, Index};
+pub use plain::PlainText;
 pub use reader::LogReader;
 pub use record::{Exit, Line, Record, RecordKind};
 pub use writer::LogWriter;

@@ -1,18 +1,19 @@
 //! Reading `log.jsonl` from any record on, while it grows.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::fs::{File, Metadata};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use memchr::memchr_iter;
 
-use super::index::{self, Checkpoint};
+use super::index::{Checkpoint, Index};
 use super::record::{Record, RecordKind};
 use crate::spool::error::{Error, Missing as _, Result};
 use crate::spool::open;
 
-/// How much is read at a time, in bytes.
-const CHUNK: usize = 256 * 1024;
+/// How much is read at a time, in bytes. Little, as a client that does not read is left with what was made of it, and
+/// there may be many; more would hardly be faster.
+const CHUNK: usize = 32 * 1024;
 /// A line longer than this is no record of ours.
 const LINE_LIMIT: usize = 16 << 20;
 
@@ -49,19 +50,25 @@ impl LogReader {
         self.at.offset
     }
 
-    /// Goes forward until `records` records lie before the position, by the index as far as it can be believed.
-    /// Stops at the end of the log if there are fewer.
+    /// Goes to where `records` records lie before the position, by the index as far as it can be believed. Stops at the
+    /// end of the log if there are fewer.
     ///
     /// # Errors
     /// The log cannot be read.
     pub fn skip_to(&mut self, records: u64) -> Result<()> {
-        let text = open::read(&self.path.with_file_name("log.index")).unwrap_or_default();
-        let nearest = index::nearest(&String::from_utf8_lossy(&text), &self.file, records.saturating_add(1));
-        if nearest.record > self.at.record {
-            self.at = nearest;
-        }
+        let mut index = Index::load(self)?;
+        self.skip_by(&mut index, records)
+    }
+
+    /// The same by an index that is kept.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn skip_by(&mut self, index: &mut Index, records: u64) -> Result<()> {
+        let place = index.find(self, records.saturating_add(1))?;
+        self.go_to(place);
         while self.records() < records {
-            if self.read_up_to(records - self.records())?.is_none() {
+            if self.read_at_most(records - self.records())?.is_none() {
                 break;
             }
         }
@@ -76,21 +83,54 @@ impl LogReader {
         self.skip_to(u64::MAX - 1)
     }
 
+    /// Goes to a record whose place is known.
+    pub(super) fn go_to(&mut self, place: Checkpoint) {
+        self.at = place;
+    }
+
+    /// Gives back the memory that reading took: who waits at a place may do so for hours, and is not alone.
+    pub fn rest(&mut self) {
+        self.buffer = Vec::new();
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// How long the log is now, in bytes, an unfinished last line included.
+    pub(super) fn length(&self) -> Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    /// What tells this file from another that has its name later.
+    pub(super) fn file_id(&self) -> Result<(u64, u64)> {
+        let metadata = self.metadata()?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        self.file.metadata().map_err(|error| Error::io("look at", &self.path, error))
+    }
+
     /// The next finished lines, at least one, newlines included, and goes behind them. `None` at the end of what is
     /// finished. The number of the first is `records() + 1` as it was before the call.
     ///
     /// # Errors
     /// The log cannot be read.
     pub fn read(&mut self) -> Result<Option<&[u8]>> {
-        self.read_up_to(u64::MAX)
+        self.read_at_most(u64::MAX)
     }
 
-    /// The same, but no more than `limit` lines.
+    /// The same, of at most `limit` lines.
     ///
     /// # Errors
     /// The log cannot be read.
-    pub fn read_up_to(&mut self, limit: u64) -> Result<Option<&[u8]>> {
-        let length = self.file.metadata().map_err(|error| Error::io("look at", &self.path, error))?.len();
+    pub fn read_at_most(&mut self, limit: u64) -> Result<Option<&[u8]>> {
+        let length = self.length()?;
         let left = usize::try_from(length.saturating_sub(self.at.offset)).unwrap_or(usize::MAX);
         let mut wanted = left.min(CHUNK);
         loop {
@@ -111,8 +151,7 @@ impl LogReader {
                 return Ok(Some(&self.buffer[..end]));
             }
             if wanted == left || length < wanted {
-                // Who waits at the end of a log may do so for hours, and is not alone.
-                self.buffer = Vec::new();
+                self.rest();
                 return Ok(None);
             }
             if wanted >= LINE_LIMIT {
@@ -215,13 +254,15 @@ mod tests {
         let (directory, offsets) = log(3500);
         let path = directory.path();
         let good = [(1001, offsets[1000]), (2001, offsets[2000]), (3001, offsets[3000])];
-        let indexes: [&[(u64, u64)]; 6] = [
+        let indexes: [&[(u64, u64)]; 8] = [
             &[],
             &good,
             &[(1001, offsets[1000]), (2001, offsets[2000] + 1), (3001, offsets[3000])],
             &[(1001, 5), (2001, offsets[2000])],
             &[(2001, offsets[2000])],
             &[(1001, u64::MAX), (2001, 0)],
+            &[(1001, offsets[999]), (2001, offsets[2000])],
+            &[(1001, offsets[1000]), (2001, offsets[1999]), (3001, u64::MAX)],
         ];
         for entries in indexes {
             write_index(path, entries);
@@ -232,6 +273,33 @@ mod tests {
             assert_eq!(first_line_after(path, 3500), None);
             assert_eq!(first_line_after(path, 9999), None);
         }
+    }
+
+    #[test]
+    fn an_index_that_is_kept_grows_with_the_log_and_notices_another() {
+        let (directory, offsets) = log(2500);
+        write_index(directory.path(), &[(1001, offsets[1000])]);
+        let open = || LogReader::open(directory.path()).unwrap().unwrap();
+        let mut reader = open();
+        let mut index = Index::load(&reader).unwrap();
+        assert_eq!(index.count(&mut reader).unwrap(), 2500);
+        let path = directory.path().join("log.jsonl");
+        let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+        file.write_all("{}\n".repeat(2500).as_bytes()).unwrap();
+        file.write_all(b"{").unwrap();
+        let mut reader = open();
+        assert!(index.is_of(&reader).unwrap());
+        assert_eq!(index.count(&mut reader).unwrap(), 5000);
+        assert_eq!(index.find(&mut reader, 2001).unwrap(), Checkpoint { record: 2001, offset: offsets[2000] });
+        assert_eq!(index.find(&mut reader, 9999).unwrap().record, 5001);
+        reader.skip_by(&mut index, 4999).unwrap();
+        assert_eq!(reader.read().unwrap(), Some(&b"{}\n"[..]));
+
+        std::fs::write(&path, "{}\n").unwrap();
+        assert!(!index.is_of(&open()).unwrap(), "it is shorter");
+        std::fs::rename(&path, directory.path().join("old")).unwrap();
+        std::fs::write(&path, "{}\n".repeat(99_999)).unwrap();
+        assert!(!index.is_of(&open()).unwrap(), "it is another file");
     }
 
     #[test]

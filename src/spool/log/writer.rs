@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::index::{Checkpoint, INTERVAL};
+use super::plain::PlainText;
 use super::reader::LogReader;
 use super::record::{Line, RecordKind};
 use crate::protocol::Piece;
@@ -40,8 +41,7 @@ pub struct LogWriter {
     /// Of the index, which most logs never need.
     index: PathBuf,
     output: Appender,
-    /// `output.log` ends in the middle of a line.
-    line_is_open: bool,
+    plain: PlainText,
     /// Records in the file and in the batch.
     records: u64,
     /// Index entries of the batch.
@@ -72,7 +72,7 @@ impl LogWriter {
             log,
             index: directory.join("log.index"),
             output: Appender::open(&directory.join("output.log"))?,
-            line_is_open: false,
+            plain: PlainText::default(),
             records,
             checkpoints: String::new(),
             head: Vec::new(),
@@ -122,29 +122,7 @@ impl LogWriter {
             }
         }
         batch.extend_from_slice(b"}\n");
-        self.plain(text);
-    }
-
-    /// The same as a terminal's scrollback would hold it.
-    fn plain(&mut self, text: Piece<'_>) {
-        let unfinished_rewrite = text.rewrites && text.partial;
-        if text.sensitive || unfinished_rewrite {
-            return;
-        }
-        if !text.continues || text.rewrites {
-            self.end_plain_line();
-        }
-        self.output.batch.extend_from_slice(text.text.as_bytes());
-        self.line_is_open = true;
-        if !text.continued && !text.partial {
-            self.end_plain_line();
-        }
-    }
-
-    fn end_plain_line(&mut self) {
-        if std::mem::take(&mut self.line_is_open) {
-            self.output.batch.push(b'\n');
-        }
+        self.plain.piece(text, &mut self.output.batch);
     }
 
     /// Adds any other record to the batch.
@@ -160,19 +138,7 @@ impl LogWriter {
         let batch = &mut self.log.batch;
         batch.extend_from_slice(json.strip_prefix(b"{\"type\":").unwrap_or(&json));
         batch.push(b'\n');
-        self.plain_record(kind);
-    }
-
-    /// What a person who reads `output.log` must not miss.
-    fn plain_record(&mut self, kind: &RecordKind) {
-        let text = match kind {
-            RecordKind::Response { user, response, .. } => format!("[{user} answered: {response}]\n"),
-            RecordKind::Signal { user, signal } => format!("[{user} sent: {signal}]\n"),
-            RecordKind::Note { note } => format!("[{note}]\n"),
-            _ => return,
-        };
-        self.end_plain_line();
-        self.output.batch.extend_from_slice(text.as_bytes());
+        self.plain.record(kind, &mut self.output.batch);
     }
 
     fn begin(&mut self) {
@@ -240,7 +206,7 @@ impl LogWriter {
     /// # Errors
     /// The log cannot be written or synced.
     pub fn finish(&mut self) -> Result<()> {
-        self.end_plain_line();
+        self.plain.end_line(&mut self.output.batch);
         let finished = self.sync();
         if finished.is_err() {
             self.drop_batch();

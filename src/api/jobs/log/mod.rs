@@ -1,29 +1,44 @@
-//! A job's log as a stream that follows it to its end.
+//! A job's log: followed to its end, looked into, searched.
+//!
+//! Nothing here holds more of a log than a portion at a time, however long it is and however slow its reader.
 
-mod lines;
+mod indexes;
 pub mod records;
+mod rendering;
 pub mod search;
+mod stored;
+mod tail;
 #[cfg(test)]
 mod tests;
+mod text;
 mod transcript;
+mod viewer;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::Semaphore;
 
-use self::transcript::Transcript;
+use self::indexes::Indexes;
+use self::rendering::{Form, Rendering};
+use self::tail::Tails;
+use self::viewer::Viewer;
 use super::{id_in_path, no_such_job};
 use crate::api::app::App;
 use crate::api::blocking;
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, Invalid};
 use crate::api::mirror::Ending;
+use crate::api::query::Query;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
 use crate::api::routes::{Argument, ArgumentKind};
-use crate::spool::log::LogReader;
-use crate::spool::{JobId, Result as SpoolResult};
+use crate::spool::JobId;
+
+const INCLUDE_SENSITIVE: Argument = Argument {
+    name: "include_sensitive",
+    kind: ArgumentKind::Switch,
+    help: "Show sensitive lines; who asks for them is noted",
+};
 
 /// What [`log`] understands.
 pub const ARGUMENTS: &[Argument] = &[
@@ -33,147 +48,114 @@ pub const ARGUMENTS: &[Argument] = &[
         help: "How many records the client has been told of",
     },
     INCLUDE_SENSITIVE,
+    Argument {
+        name: "format",
+        kind: ArgumentKind::Choices(&["text"]),
+        help: "Plain text from the beginning, without sensitive lines",
+    },
 ];
 
-const INCLUDE_SENSITIVE: Argument = Argument {
-    name: "include_sensitive",
-    kind: ArgumentKind::Switch,
-    help: "Show sensitive lines; who asks for them is noted",
-};
+/// How many portions of logs are read, and searched, at a time. The machine has better things to do too, and each takes
+/// a thread; the others wait for their turn, which is short.
+const TURNS: usize = 4;
 
-/// How many records before those that the client lacks are read again: a line that they begin, or a run of hidden lines
-/// that they end, goes on behind them.
-const CONTEXT: u64 = 100;
+/// What those who read logs have in common.
+#[derive(Debug)]
+pub struct Logs {
+    tails: Tails,
+    indexes: Indexes,
+    turns: Arc<Semaphore>,
+}
 
-/// `GET /api/jobs/{id}/log`: JSON lines, see [`transcript`]. A stream that ends without `EOF` was cut off: the client
-/// comes back with the last `recno` that it got as `resume_record`.
+impl Default for Logs {
+    fn default() -> Self {
+        Self { tails: Tails::default(), indexes: Indexes::default(), turns: Arc::new(Semaphore::new(TURNS)) }
+    }
+}
+
+impl Logs {
+    /// Does work on a log that takes a moment, on a thread where it may block, when it is its turn.
+    ///
+    /// # Errors
+    /// 500 if the work panics.
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+        let turns = Arc::clone(&self.turns);
+        // A task of its own: a turn must not wait for a client who got it and does not read.
+        let done = tokio::spawn(async move {
+            let _turn = turns.acquire_owned().await.map_err(ApiError::internal)?;
+            blocking::run(work).await
+        });
+        done.await.map_err(ApiError::internal)?
+    }
+
+    /// Reads a portion, of at most `limit` records.
+    ///
+    /// # Errors
+    /// 500 if the log cannot be read.
+    async fn read(&self, mut log: Rendering, limit: u64) -> Result<(Option<Bytes>, Rendering), ApiError> {
+        let (read, log) = self.run(move || (log.read(limit), log)).await?;
+        Ok((read.map_err(ApiError::internal)?, log))
+    }
+}
+
+/// `GET /api/jobs/{id}/log`: JSON lines, see [`transcript`], or plain [`text`]. A stream of JSON lines that ends without
+/// `EOF` was cut off: the client comes back with the last `recno` that it got as `resume_record`.
 ///
 /// # Errors
-/// 404 if there is no such job, 422 for arguments of the wrong kind.
+/// 404 if there is no such job, 422 for arguments of the wrong kind, or that do not go together.
 pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let id = id_in_path(&request)?;
     let query = request.query()?;
-    let resume = query.number("resume_record")?.unwrap_or(0);
-    let include_sensitive = query.flag("include_sensitive")?;
-    if app.mirror.view().ending(id) == Ending::NoSuchJob {
-        return Err(no_such_job(id));
+    let resume = query.number("resume_record")?;
+    let form = form(&query)?;
+    must_exist(&app, id)?;
+    if let Form::Lines { include_sensitive } = form {
+        note_use(&request, id, include_sensitive);
     }
-    note_sensitive(id, include_sensitive);
-    let (sender, response) = response::stream("application/octet-stream", app.shutdown.clone());
-    let log = Log {
-        directory: app.spool.job(id),
-        reader: None,
-        resume,
-        transcript: Transcript::new(resume, include_sensitive),
-    };
-    let stream = Stream { id, changes: app.mirror.follow(id), app, sender };
-    tokio::spawn(async move {
-        if let Err(error) = stream.send(log).await {
+    let viewer = Viewer::new(Arc::clone(&app), id, form, resume.unwrap_or(0));
+    Ok(response::produce(form.content_type(), app.end_of_stream(), |mut pieces| async move {
+        if let Err(error) = viewer.watch(&mut pieces).await {
             tracing::error!(job = %id, ?error, "a log stream broke off");
         }
-    });
-    Ok(response)
+    }))
 }
 
-/// Somebody may see what is hidden from others: the log of the service has who, by the request's span.
-fn note_sensitive(id: JobId, include_sensitive: bool) {
+/// The form that the arguments ask for.
+fn form(query: &Query) -> Result<Form, ApiError> {
+    let include_sensitive = query.flag("include_sensitive")?;
+    let refused = |name: &str, message: &str| {
+        let input = query.get(name).unwrap_or_default().into();
+        Err(invalid(name, message, input))
+    };
+    match query.get("format") {
+        None => Ok(Form::Lines { include_sensitive }),
+        Some("text") if include_sensitive => {
+            refused("include_sensitive", "Plain text never has sensitive lines: leave out format, or this")
+        }
+        Some("text") if query.get("resume_record").is_some() => refused(
+            "resume_record",
+            "Plain text has no record numbers and always comes from its beginning: leave this out",
+        ),
+        Some("text") => Ok(Form::Text),
+        Some(_) => refused("format", "Input should be text, or left out for JSON lines"),
+    }
+}
+
+fn invalid(name: &str, message: &str, input: serde_json::Value) -> ApiError {
+    let location = vec!["query".into(), name.into()];
+    ApiError::invalid(Invalid { kind: "value_error", location, message: message.into(), input })
+}
+
+/// # Errors
+/// 404 if there is no such job.
+fn must_exist(app: &App, id: JobId) -> Result<(), ApiError> {
+    if app.mirror.view().ending(id) == Ending::NoSuchJob { Err(no_such_job(id)) } else { Ok(()) }
+}
+
+/// Notes who wants to see sensitive lines, and where.
+fn note_use(request: &Request, id: JobId, include_sensitive: bool) {
     if include_sensitive {
-        tracing::info!(job = %id, "sensitive lines of a log are shown");
+        let user = &*request.user;
+        tracing::info!(user, job = %id, route = request.uri.path(), "sensitive lines of a log are shown");
     }
-}
-
-/// A log and how far it was told. It goes to another thread for each chunk and comes back.
-struct Log {
-    directory: PathBuf,
-    reader: Option<LogReader>,
-    resume: u64,
-    transcript: Transcript,
-}
-
-impl Log {
-    /// Tells the next chunk. Returns whether there was one.
-    fn tell_chunk(&mut self) -> SpoolResult<bool> {
-        if self.reader.is_none() {
-            self.reader = self.open()?;
-        }
-        let Some(reader) = &mut self.reader else { return Ok(false) };
-        let Some(lines) = reader.read()? else { return Ok(false) };
-        self.transcript.tell(lines);
-        Ok(true)
-    }
-
-    fn open(&mut self) -> SpoolResult<Option<LogReader>> {
-        let mut reader = LogReader::open(&self.directory)?;
-        if let Some(reader) = &mut reader {
-            reader.skip_to(self.resume.saturating_sub(CONTEXT))?;
-            self.transcript.start_behind(reader.records());
-        }
-        Ok(reader)
-    }
-}
-
-/// One client that reads a log.
-struct Stream {
-    id: JobId,
-    changes: watch::Receiver<()>,
-    app: Arc<App>,
-    sender: mpsc::Sender<Bytes>,
-}
-
-impl Stream {
-    async fn send(mut self, mut log: Log) -> Result<(), ApiError> {
-        log.transcript.connected();
-        loop {
-            // First what was known of the end, then the log: so an end is never told before the last record.
-            self.changes.mark_unchanged();
-            let ending = self.app.mirror.view().ending(self.id);
-            let mut more = true;
-            while more {
-                (more, log) = tell_chunk(log).await?;
-                if !self.send_told(&mut log).await {
-                    return Ok(());
-                }
-            }
-            match ending {
-                Ending::Open if log.reader.is_none() => log.transcript.waiting_for_log(),
-                Ending::Open => {}
-                Ending::Ended => {
-                    log.transcript.end();
-                    self.send_told(&mut log).await;
-                    return Ok(());
-                }
-                Ending::NoSuchJob => return Ok(()),
-            }
-            if !self.send_told(&mut log).await || !self.changed().await {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Sends what was told. Returns whether there is still somebody to send to.
-    async fn send_told(&self, log: &mut Log) -> bool {
-        let told = log.transcript.take();
-        if told.is_empty() {
-            return true;
-        }
-        // A client that is slow has one chunk waiting for it, not as many as the channel takes.
-        let Ok(mut places) = self.sender.reserve_many(self.sender.max_capacity()).await else { return false };
-        if let Some(place) = places.next() {
-            place.send(told.into());
-        }
-        true
-    }
-
-    /// Waits for the job to change. Returns whether there is still somebody to tell.
-    async fn changed(&mut self) -> bool {
-        tokio::select! {
-            changed = self.changes.changed() => changed.is_ok(),
-            () = self.sender.closed() => false,
-        }
-    }
-}
-
-async fn tell_chunk(mut log: Log) -> Result<(bool, Log), ApiError> {
-    let (told, log) = blocking::run(move || (log.tell_chunk(), log)).await?;
-    Ok((told.map_err(ApiError::internal)?, log))
 }

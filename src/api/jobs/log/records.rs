@@ -1,155 +1,163 @@
-//! A window of a job's log, for a viewer that shows a part of it. It costs what it returns, however long the log is.
+//! A window of a log, for pages that show any part of it.
 
-use std::path::PathBuf;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use serde::Serialize;
-use serde_json::{Map, Value};
 
-use super::note_sensitive;
+use super::super::id_in_path;
+use super::stored::{self, Stored};
+use super::{INCLUDE_SENSITIVE, invalid, must_exist, note_use};
 use crate::api::app::App;
-use crate::api::blocking;
-use crate::api::error::{ApiError, Invalid};
-use crate::api::jobs::{id_in_path, no_such_job};
-use crate::api::mirror::Ending;
+use crate::api::body;
+use crate::api::error::ApiError;
+use crate::api::query::Query;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
 use crate::api::routes::{Argument, ArgumentKind};
-use crate::spool::Result as SpoolResult;
 use crate::spool::log::LogReader;
+use crate::spool::{JobId, Result as SpoolResult};
 
 /// What [`records`] understands.
 pub const ARGUMENTS: &[Argument] = &[
     Argument {
         name: "from",
-        kind: ArgumentKind::Position,
-        help: "The number of the first record, from 1; -1 is the last one. 1 if not given",
+        kind: ArgumentKind::Integer,
+        help: "The first record, from 1; negative: from the end, so that -100 are the last 100",
     },
-    Argument { name: "count", kind: ArgumentKind::Number, help: "How many at most: 200 if not given, 2,000 if more" },
-    super::INCLUDE_SENSITIVE,
+    Argument {
+        name: "count",
+        kind: ArgumentKind::Number,
+        help: "How many records at most: 200 if not given, 2000 if more",
+    },
+    INCLUDE_SENSITIVE,
 ];
 
 const DEFAULT_COUNT: u64 = 200;
 const MAX_COUNT: u64 = 2000;
 
-/// A window ends behind the record with which it has so many bytes of the log: long lines make long records.
-const MAX_BYTES: usize = 1 << 20;
+/// A window ends behind the record with which it reaches this size, in bytes.
+const MAX_SIZE: usize = 1 << 20;
 
-/// `GET /api/jobs/{id}/log/records`: the records `from` and behind it, as they are in the log, each with its number.
-/// A job without a log has none.
+/// `GET /api/jobs/{id}/log/records`: `count` records as they are stored, each with its number as `recno`.
+///
+/// `from` is the number of the first, `next` the one to ask on from, `total` how many the log has now, and `hidden` how
+/// many sensitive ones of the window are left out. A job without a log has none. A line of the log that is no record is
+/// shown as one of the type `damaged`, without its text, which could be anything.
 ///
 /// # Errors
 /// 404 if there is no such job, 422 for arguments of the wrong kind.
 pub async fn records(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let id = id_in_path(&request)?;
     let query = request.query()?;
-    let wanted = Wanted {
-        directory: app.spool.job(id),
-        from: query.number("from")?.unwrap_or(1),
-        count: query.number("count")?.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT),
-        include_sensitive: query.flag("include_sensitive")?,
-    };
-    if wanted.from == 0 {
-        return Err(no_record_zero());
-    }
-    if app.mirror.view().ending(id) == Ending::NoSuchJob {
-        return Err(no_such_job(id));
-    }
-    note_sensitive(id, wanted.include_sensitive);
-    let window = blocking::run(move || wanted.read()).await?.map_err(ApiError::internal)?;
-    response::json(StatusCode::OK, &window)
+    let from = from(&query)?;
+    let count = query.number("count")?.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT);
+    let include_sensitive = query.flag("include_sensitive")?;
+    must_exist(&app, id)?;
+    note_use(&request, id, include_sensitive);
+    let wanted = Wanted { from, count, include_sensitive };
+    let reading = Arc::clone(&app);
+    let window = app.logs.run(move || wanted.read(&reading, id)).await?.map_err(ApiError::internal)?;
+    Ok(response::uncached(StatusCode::OK, "application/json", body::full(window)))
 }
 
-fn no_record_zero() -> ApiError {
-    ApiError::invalid(Invalid {
-        kind: "value_error",
-        location: vec!["query".into(), "from".into()],
-        message: "Records are numbered from 1; -1 is the last one".into(),
-        input: "0".into(),
-    })
+fn from(query: &Query) -> Result<i64, ApiError> {
+    match query.number("from")? {
+        Some(0) => Err(invalid("from", "Records are counted from 1, or from the end with negative numbers", 0.into())),
+        from => Ok(from.unwrap_or(1)),
+    }
 }
 
-/// What a viewer wants to see.
+/// What a client wants to see.
 struct Wanted {
-    directory: PathBuf,
     from: i64,
     count: u64,
     include_sensitive: bool,
 }
 
-/// A part of a log.
-#[derive(Debug, Default, Serialize)]
-struct Window {
-    records: Vec<Numbered>,
-    /// The number of the first record that was looked at.
-    from: u64,
-    /// The number of the record behind the last one that was looked at.
-    next: u64,
-    /// How many records the log has now.
-    total: u64,
-    /// How many records were looked at and are not shown, because they are sensitive.
-    hidden: u64,
-}
-
-/// A record and its number. One that cannot be read has nothing but the type `damaged`.
-#[derive(Debug, Serialize)]
-struct Numbered {
-    recno: u64,
-    #[serde(flatten)]
-    record: Map<String, Value>,
-}
-
 impl Wanted {
-    fn read(&self) -> SpoolResult<Window> {
-        let Some(mut end) = LogReader::open(&self.directory)? else {
-            return Ok(Window { from: 1, next: 1, ..Window::default() });
-        };
-        end.skip_to_end()?;
-        let total = end.records();
-        let from = match u64::try_from(self.from) {
+    /// The number of the first record in a log of so many.
+    fn first(&self, total: u64) -> u64 {
+        match u64::try_from(self.from) {
             Ok(from) => from,
-            Err(_) => (total + 1).saturating_sub(self.from.unsigned_abs()).max(1),
-        };
-        let mut window = Window { from, next: from, total, ..Window::default() };
-        if let Some(reader) = LogReader::open(&self.directory)? {
-            self.fill(&mut window, reader)?;
+            Err(_) => total.saturating_sub(self.from.unsigned_abs()) + 1,
         }
-        Ok(window)
     }
 
-    fn fill(&self, window: &mut Window, mut reader: LogReader) -> SpoolResult<()> {
-        reader.skip_to(window.from - 1)?;
-        let mut left = if reader.records() == window.from - 1 { self.count } else { 0 };
-        let mut bytes = 0;
-        while left > 0
-            && bytes < MAX_BYTES
-            && let Some(lines) = reader.read_up_to(left)?
-        {
-            for line in lines.split_inclusive(|byte| *byte == b'\n') {
-                if bytes >= MAX_BYTES {
-                    return Ok(());
-                }
-                bytes += line.len();
+    fn read(&self, app: &App, id: JobId) -> SpoolResult<Vec<u8>> {
+        let Some(mut log) = LogReader::open(&app.spool.job(id))? else {
+            return Ok(Window::new(self.first(0), self.include_sensitive).end(0));
+        };
+        let (first, total) = app.logs.indexes.with(id, &mut log, |index, log| {
+            let total = index.count(log)?;
+            let first = self.first(total);
+            log.skip_by(index, first - 1)?;
+            Ok((first, total))
+        })?;
+        let mut window = Window::new(first, self.include_sensitive);
+        let mut left = self.count.min(total.saturating_sub(first - 1));
+        while left > 0 && !window.is_full() {
+            let Some(lines) = log.read_at_most(left)? else { break };
+            for line in stored::lines(lines) {
+                window.add(line);
                 left -= 1;
-                window.add(line, self.include_sensitive);
+                if window.is_full() {
+                    break;
+                }
             }
         }
-        Ok(())
+        Ok(window.end(total))
     }
+}
+
+/// The answer, as it is put together.
+struct Window {
+    first: u64,
+    next: u64,
+    hidden: u64,
+    include_sensitive: bool,
+    json: Vec<u8>,
 }
 
 impl Window {
-    fn add(&mut self, line: &[u8], include_sensitive: bool) {
-        let recno = self.next;
+    fn new(first: u64, include_sensitive: bool) -> Self {
+        Self { first, next: first, hidden: 0, include_sensitive, json: b"{\"records\":[".to_vec() }
+    }
+
+    fn is_full(&self) -> bool {
+        self.json.len() >= MAX_SIZE
+    }
+
+    /// Adds the next line of the log, as the JSON that it is.
+    fn add(&mut self, line: &[u8]) {
+        let number = self.next;
         self.next += 1;
-        self.total = self.total.max(recno);
-        let record = serde_json::from_slice(line)
-            .unwrap_or_else(|_| Map::from_iter([("type".to_owned(), Value::from("damaged"))]));
-        if record.get("sensitive") == Some(&Value::Bool(true)) && !include_sensitive {
-            self.hidden += 1;
-        } else {
-            self.records.push(Numbered { recno, record });
+        match Stored::parse(line).zip(line.strip_prefix(b"{")) {
+            Some((stored, _)) if stored.sensitive && !self.include_sensitive => self.hidden += 1,
+            Some((_, members)) => {
+                self.begin_record(number);
+                self.json.push(b',');
+                self.json.extend_from_slice(members);
+            }
+            None => {
+                self.begin_record(number);
+                self.json.extend_from_slice(b",\"type\":\"damaged\"}");
+            }
         }
     }
+
+    fn begin_record(&mut self, number: u64) {
+        let comma = if self.json.ends_with(b"[") { "" } else { "," };
+        // Writing to memory cannot fail.
+        let _ = write!(self.json, "{comma}{{\"recno\":{number}");
+    }
+
+    fn end(mut self, total: u64) -> Vec<u8> {
+        let Self { first, next, hidden, .. } = self;
+        let _ = write!(self.json, "],\"total\":{total},\"from\":{first},\"next\":{next},\"hidden\":{hidden}}}");
+        self.json
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,28 +1,114 @@
-use serde_json::json;
+use std::os::unix::fs::FileExt as _;
+use std::time::Duration;
 
-use crate::api::mirror::Ending;
-use crate::api::testing::{Bench, Client, job_id, request, status, until};
+use http_body_util::BodyExt as _;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::body::{self, Body};
+use crate::api::testing::{Bench, Client, Log, job_id, request, soon, status, until};
 use crate::protocol::Piece;
-use crate::spool::reject;
+use crate::spool::job::LockedJob;
+use crate::spool::log::{LogWriter, RecordKind};
 use crate::spool::status::State;
+use crate::spool::{atomic, reject};
 
-const EOF: &str = "0\r\n\r\n";
+/// How much of a log is read at a time.
+const PORTION: usize = 32 * 1024;
 
-async fn follow(bench: &Bench, query: &str) -> Client {
-    let app = bench.app();
+/// What marks the end of a stream that was ended, and not cut off.
+const END: &str = "0\r\n\r\n";
+
+async fn known(app: App) -> App {
     until(|| app.mirror.view().ending(job_id(1)) != Ending::NoSuchJob).await;
+    app
+}
+
+async fn follow_in(app: App, query: &str) -> Client {
+    let app = known(app).await;
     let mut client = Client::connect(Bench::serve(app).await).await;
     client.write(format!("GET /api/jobs/1/log{query} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
     let head = client.read_until("\r\n\r\n").await;
-    assert!(head.contains("200 OK") && head.contains("application/octet-stream"), "{head}");
+    let kind = if query.contains("format=text") { "text/plain; charset=utf-8" } else { "application/octet-stream" };
+    assert!(head.contains("200 OK") && head.contains(kind), "{head}");
     client
 }
 
+async fn follow(bench: &Bench, query: &str) -> Client {
+    follow_in(bench.app(), query).await
+}
+
 /// What is left of a stream, without the marks of its chunks.
-async fn rest(client: &mut Client) -> Vec<String> {
-    let text = client.read_until(EOF).await;
+pub async fn rest(client: &mut Client) -> Vec<String> {
+    let text = client.read_until(END).await;
     text.lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect()
 }
+
+/// What is left of a stream, as it was before it was cut into chunks.
+async fn unchunked(client: &mut Client) -> String {
+    let mut text = String::new();
+    loop {
+        let length = client.read_until("\r\n").await;
+        let length = usize::from_str_radix(length.trim_end(), 16).unwrap();
+        let chunk = client.read_exactly(length + 2).await;
+        if length == 0 {
+            return text;
+        }
+        text.push_str(chunk.strip_suffix("\r\n").unwrap());
+    }
+}
+
+/// A job that runs, with its log.
+pub fn running(bench: &Bench) -> (LockedJob, LogWriter) {
+    let job = bench.claim(&status(1, State::Running));
+    let log = job.log_writer().unwrap();
+    (job, log)
+}
+
+/// Ends a job with the log that it has.
+pub fn end(bench: &Bench, job: &LockedJob, log: &mut LogWriter) {
+    log.finish().unwrap();
+    let mut status = status(1, State::Running);
+    status.finish(State::Succeeded, "succeeded", None);
+    status.log_records = log.records();
+    bench.finish(job, &status);
+}
+
+fn line(text: &str) -> Piece<'_> {
+    Piece { text, ..Piece::default() }
+}
+
+/// One of everything that a log can have, and lines in all kinds of pieces.
+fn write_everything(log: &mut LogWriter) {
+    log.text(line("plain \"text\" é\t\\"));
+    log.text(Piece { sensitive: true, ..line("hunter2") });
+    log.text(Piece { sensitive: true, ..line("hunter3") });
+    log.text(Piece { continued: true, ..line("a long ") });
+    log.record(&RecordKind::Status { status: Some("Syncing".into()) });
+    log.text(Piece { continues: true, ..line("line") });
+    log.text(Piece { partial: true, ..line("Password: ") });
+    log.text(Piece { continues: true, sensitive: true, ..line("hunter4") });
+    log.text(Piece { partial: true, ..line("10%") });
+    log.text(Piece { partial: true, rewrites: true, ..line("50%") });
+    log.text(Piece { continues: true, rewrites: true, ..line("100%") });
+    log.record(&RecordKind::Response { user: "alice".into(), response: "y".into(), interaction: 1 });
+    log.record(&RecordKind::Signal { user: "bob".into(), signal: "interrupt".into() });
+    log.note("stopped");
+    log.text(Piece { partial: true, ..line("never ended") });
+}
+
+fn body_of(app: &Arc<App>, form: Form, told: u64) -> Body {
+    let viewer = Viewer::new(Arc::clone(app), job_id(1), form, told);
+    body::produce(app.end_of_stream(), |mut pieces| async move { viewer.watch(&mut pieces).await.unwrap() })
+}
+
+async fn frame(body: &mut Body) -> String {
+    let frame = soon(body.frame()).await.expect("there is more").unwrap();
+    String::from_utf8(frame.into_data().unwrap().into()).unwrap()
+}
+
+const LINES: Form = Form::Lines { include_sensitive: false };
 
 #[tokio::test]
 async fn a_job_is_followed_from_the_queue_to_its_end() {
@@ -110,141 +196,296 @@ async fn a_job_that_is_taken_out_of_the_queue_ends_its_stream_without_eof() {
     assert_eq!(rest(&mut client).await, Vec::<String>::new());
 }
 
-async fn window(client: &mut Client, arguments: &str) -> serde_json::Value {
-    let reply = client.ask(&format!("GET /api/jobs/1/log/records?{arguments}")).await;
-    assert_eq!(reply.status, 200, "{}", reply.body);
-    reply.json()
-}
-
-/// A running job whose log has `records` remarks, and a client.
-async fn job_with_notes(bench: &Bench, records: u64) -> (Client, crate::spool::log::LogWriter) {
-    let job = bench.claim(&status(1, State::Running));
-    let mut log = job.log_writer().unwrap();
-    for number in 1..=records {
-        log.note(format!("remark {number}"));
-    }
-    log.flush().unwrap();
-    let app = bench.app();
-    until(|| app.mirror.view().ending(job_id(1)) != Ending::NoSuchJob).await;
-    (Client::connect(Bench::serve(app).await).await, log)
-}
-
-fn numbers(window: &serde_json::Value) -> Vec<u64> {
-    window["records"].as_array().unwrap().iter().filter_map(|record| record["recno"].as_u64()).collect()
-}
-
 #[tokio::test]
-async fn a_window_is_a_part_of_the_log_by_numbers() {
+async fn waiting_is_said_once() {
     let bench = Bench::new();
-    let (mut client, mut log) = job_with_notes(&bench, 2500).await;
-    for (arguments, first, last, next) in [
-        ("", 1, 200, 201),
-        ("from=1500&count=3", 1500, 1502, 1503),
-        ("from=-3", 2498, 2500, 2501),
-        ("from=-9999&count=2", 1, 2, 3),
-        ("from=2499&count=99999", 2499, 2500, 2501),
-    ] {
-        let window = window(&mut client, arguments).await;
-        let numbers = numbers(&window);
-        assert_eq!((numbers[0], *numbers.last().unwrap(), &window["next"]), (first, last, &json!(next)), "{arguments}");
-        assert_eq!((&window["total"], &window["from"]), (&json!(2500), &json!(first)), "{arguments}");
-        assert_eq!(window["records"][0]["note"], format!("remark {first}"));
-        assert!(window["records"][0]["time"].is_string());
-    }
-    let behind = window(&mut client, "from=2501").await;
-    assert_eq!(behind, json!({ "records": [], "from": 2501, "next": 2501, "total": 2500, "hidden": 0 }));
-    let far_behind = window(&mut client, "from=9000").await;
-    assert_eq!((&far_behind["records"], &far_behind["next"]), (&json!([]), &json!(9000)));
-    log.note("remark 2501");
-    log.flush().unwrap();
-    assert_eq!(numbers(&window(&mut client, "from=-1").await), [2501]);
-    for bad in ["from=0", "from=x", "count=-1"] {
-        assert_eq!(client.ask(&format!("GET /api/jobs/1/log/records?{bad}")).await.status, 422, "{bad}");
-    }
-    assert_eq!(client.ask("GET /api/jobs/2/log/records").await.status, 404);
-}
-
-#[tokio::test]
-async fn a_window_hides_what_is_sensitive_and_shows_what_is_damaged() {
-    let bench = Bench::new();
-    let (mut client, mut log) = job_with_notes(&bench, 1).await;
-    log.text(Piece { text: "hunter2", sensitive: true, ..Piece::default() });
-    log.flush().unwrap();
-    let path = bench.spool.job(job_id(1)).join("log.jsonl");
-    let mut file = crate::spool::atomic::open_append(&path, 0o640).unwrap();
-    std::io::Write::write_all(&mut file, b"damage\n").unwrap();
-    let hidden = window(&mut client, "").await;
-    assert_eq!((numbers(&hidden), &hidden["hidden"], &hidden["total"]), (vec![1, 3], &json!(1), &json!(3)));
-    assert_eq!(hidden["records"][1], json!({ "recno": 3, "type": "damaged" }));
-    let shown = window(&mut client, "include_sensitive=true").await;
-    assert_eq!((numbers(&shown), &shown["records"][1]["line"]), (vec![1, 2, 3], &json!("hunter2")));
-}
-
-#[tokio::test]
-async fn a_window_of_long_records_ends_early() {
-    let bench = Bench::new();
-    let (mut client, mut log) = job_with_notes(&bench, 0).await;
-    for _ in 0..30 {
-        log.note("x".repeat(60_000));
-    }
-    log.flush().unwrap();
-    let first = window(&mut client, "").await;
-    let next = first["next"].as_u64().unwrap();
-    assert!((10..30).contains(&next), "{next}");
-    assert_eq!(window(&mut client, &format!("from={next}")).await["from"], next);
-}
-
-#[tokio::test]
-async fn a_job_without_a_log_has_an_empty_window_and_no_matches() {
-    let bench = Bench::new();
-    bench.queue(&request(1));
-    let app = bench.app();
-    let mut client = Client::connect(Bench::serve(app).await).await;
-    let empty = json!({ "records": [], "from": 1, "next": 1, "total": 0, "hidden": 0 });
-    assert_eq!(window(&mut client, "from=-5").await, empty);
-    assert_eq!(
-        found(&mut client, "q=x").await,
-        [json!({ "type": "end", "matches": 0, "records": 0, "hidden": 0, "complete": true })]
+    let app = Arc::new(
+        known({
+            bench.queue(&request(1));
+            bench.app()
+        })
+        .await,
     );
-}
-
-async fn found(client: &mut Client, arguments: &str) -> Vec<serde_json::Value> {
-    client.write(format!("GET /api/jobs/1/log/search?{arguments} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
-    let head = client.read_until("\r\n\r\n").await;
-    assert!(head.contains("200 OK"), "{head}");
-    rest(client).await.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let mut body = body_of(&app, LINES, 0);
+    assert_eq!(frame(&mut body).await, "{\"type\":\"connected\",\"recno\":0}\n");
+    assert_eq!(frame(&mut body).await, "{\"type\":\"waitingForLogfile\",\"recno\":0}\n");
+    let mut status = status(1, State::Starting);
+    let job = bench.claim(&status);
+    until(|| matches!(app.mirror.view().get(job_id(1)), Some(crate::api::mirror::Entry::Claimed(_)))).await;
+    assert!(tokio::time::timeout(Duration::from_millis(20), body.frame()).await.is_err(), "nothing new");
+    status.finish(State::Cancelled, "cancelled", None);
+    job.write_final_status(&status).unwrap();
+    assert_eq!(frame(&mut body).await, "{\"type\":\"EOF\",\"recno\":0}\n");
+    assert!(soon(body.frame()).await.is_none());
 }
 
 #[tokio::test]
-async fn a_search_finds_lines_whatever_their_case_and_only_what_may_be_seen() {
+async fn who_comes_back_gets_the_rest_and_nothing_twice() {
     let bench = Bench::new();
-    let (mut client, mut log) = job_with_notes(&bench, 100).await;
-    log.text(Piece { text: "the password", sensitive: true, ..Piece::default() });
-    log.text(Piece { text: "say \"REMARK\" 7", ..Piece::default() });
-    log.flush().unwrap();
-    let end = |matches: u64, hidden: u64| json!({ "type": "end", "matches": matches, "records": 102, "hidden": hidden, "complete": true });
-    let matched = |recno: u64| json!({ "type": "match", "recno": recno });
-    assert_eq!(found(&mut client, "q=ReMark+42").await, [matched(42), end(1, 1)]);
-    assert_eq!(found(&mut client, "q=say+%22remark%22").await, [matched(102), end(1, 1)]);
-    assert_eq!(found(&mut client, "q=password").await, [end(0, 1)]);
-    assert_eq!(found(&mut client, "q=password&include_sensitive=1").await, [matched(101), end(1, 0)]);
-    for bad in ["", "q=", &format!("q={}", "x".repeat(1001))] {
-        assert_eq!(client.ask(&format!("GET /api/jobs/1/log/search?{bad}")).await.status, 422, "{bad}");
+    let (job, mut log) = running(&bench);
+    write_everything(&mut log);
+    log.text(line("next"));
+    write_everything(&mut log);
+    log.record(&RecordKind::Status { status: None });
+    end(&bench, &job, &mut log);
+    let records = log.records();
+    let number = |line: &String| serde_json::from_str::<Value>(line).unwrap()["recno"].as_u64().unwrap();
+    for include_sensitive in [false, true] {
+        let query = format!("?include_sensitive={include_sensitive}");
+        let whole = rest(&mut follow(&bench, &query).await).await;
+        // Where a client can be, and one that is somewhere else altogether.
+        for resume in whole[..whole.len() - 1].iter().map(number).chain([records + 1]) {
+            let lines = rest(&mut follow(&bench, &format!("{query}&resume_record={resume}")).await).await;
+            assert_eq!(lines[0], format!("{{\"type\":\"connected\",\"recno\":{resume}}}"));
+            let last = format!("{{\"type\":\"EOF\",\"recno\":{}}}", resume.max(records));
+            assert_eq!(lines.last(), Some(&last));
+            let expected: Vec<_> = whole[1..whole.len() - 1].iter().filter(|line| number(line) > resume).collect();
+            assert_eq!(lines[1..lines.len() - 1].iter().collect::<Vec<_>>(), expected, "after {resume}");
+        }
     }
 }
 
 #[tokio::test]
-async fn a_search_is_bounded_in_matches_and_in_time() {
+async fn a_note_after_the_end_is_part_of_the_log() {
     let bench = Bench::new();
-    let (mut client, _log) = job_with_notes(&bench, 80_000).await;
-    let told = found(&mut client, "q=remark").await;
-    assert_eq!(told.len(), 10_001);
-    assert_eq!(told.last().unwrap()["complete"], false);
+    let (job, mut log) = running(&bench);
+    log.text(line("last"));
+    end(&bench, &job, &mut log);
+    log.note("too late");
+    log.finish().unwrap();
+    let lines = rest(&mut follow(&bench, "").await).await;
+    assert!(lines[2].contains("too late"), "{lines:?}");
+    assert_eq!(lines[3], "{\"type\":\"EOF\",\"recno\":2}");
+}
 
+#[tokio::test]
+async fn a_stream_ends_with_its_time_or_the_service_and_without_eof() {
+    let bench = Bench::new();
+    let (_job, mut log) = running(&bench);
+    log.note("one");
+    log.flush().unwrap();
     let mut app = bench.app();
-    app.limits.search = std::time::Duration::ZERO;
-    until(|| app.mirror.view().ending(job_id(1)) != Ending::NoSuchJob).await;
-    let mut client = Client::connect(Bench::serve(app).await).await;
-    let told = found(&mut client, "q=nothing").await;
-    assert_eq!(told.last().unwrap()["complete"], false, "{told:?}");
+    app.limits.stream = Duration::from_millis(200);
+    assert!(!rest(&mut follow_in(app, "").await).await.concat().contains("EOF"));
+
+    let app = bench.app();
+    let shutdown = app.shutdown.clone();
+    let mut client = follow_in(app, "").await;
+    client.read_until("one").await;
+    shutdown.cancel();
+    assert_eq!(rest(&mut client).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn plain_text_is_what_output_log_has() {
+    let bench = Bench::new();
+    let (job, mut log) = running(&bench);
+    for _ in 0..500 {
+        write_everything(&mut log);
+    }
+    let mut client = {
+        log.flush().unwrap();
+        follow(&bench, "?format=text").await
+    };
+    end(&bench, &job, &mut log);
+    let output = std::fs::read_to_string(job.directory().join("output.log")).unwrap();
+    assert!(output.contains("a long line\n") && !output.contains("hunter") && output.ends_with("never ended\n"));
+    assert_eq!(unchunked(&mut client).await, output, "followed to its end");
+    assert_eq!(unchunked(&mut follow(&bench, "?format=text").await).await, output, "and later");
+}
+
+#[tokio::test]
+async fn plain_text_cannot_have_everything() {
+    let bench = Bench::new();
+    let (_job, _log) = running(&bench);
+    let mut client = Client::connect(Bench::serve(known(bench.app()).await).await).await;
+    for query in ["format=html", "format=text&include_sensitive=1", "format=text&resume_record=1"] {
+        let reply = client.ask(&format!("GET /api/jobs/1/log?{query}")).await;
+        assert_eq!(reply.status, 422, "{query}");
+    }
+    let reply = client.ask("GET /api/jobs/1/log?format=text&include_sensitive=true").await;
+    assert_eq!(reply.json()["detail"][0]["loc"], json!(["query", "include_sensitive"]));
+}
+
+#[tokio::test]
+async fn sensitive_lines_are_shown_to_who_asks_and_that_is_noted() {
+    let noted = Log::of_all_tests();
+    let bench = Bench::new();
+    let (job, mut log) = running(&bench);
+    write_everything(&mut log);
+    end(&bench, &job, &mut log);
+    let hidden = rest(&mut follow(&bench, "").await).await.concat();
+    assert!(!hidden.contains("hunter"));
+    assert_eq!(hidden.matches("\"line\":\"<sensitive information hidden>\",\"sensitive\":true").count(), 2);
+    let shown = rest(&mut follow(&bench, "?include_sensitive=1").await).await.concat();
+    assert!(shown.contains("\"line\":\"hunter2\",\"sensitive\":true") && shown.contains("Password: hunter4"));
+    noted.line_with(&["sensitive lines of a log are shown", "user=\"tester\"", "job=1", "route=\"/api/jobs/1/log\""]);
+    let mut client = Client::connect(Bench::serve(known(bench.app()).await).await).await;
+    client.ask("GET /api/jobs/1/log/records?include_sensitive=1").await;
+    noted.line_with(&["sensitive lines of a log are shown", "job=1", "route=\"/api/jobs/1/log/records\""]);
+}
+
+#[tokio::test]
+async fn nothing_is_read_for_a_viewer_who_does_not_read() {
+    let bench = Bench::new();
+    let (job, mut log) = running(&bench);
+    for _ in 0..10_000 {
+        log.text(line("before"));
+    }
+    end(&bench, &job, &mut log);
+    let app = Arc::new(known(bench.app()).await);
+    let mut body = body_of(&app, LINES, 0);
+    frame(&mut body).await;
+    let portion = frame(&mut body).await;
+    assert!(portion.len() < PORTION);
+    // Whatever is read from now on says something else.
+    let path = job.directory().join("log.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let file = atomic::open_update(&path).unwrap();
+    file.write_all_at(text[PORTION..].replace("before", "after!").as_bytes(), PORTION as u64).unwrap();
+    let next = frame(&mut body).await;
+    assert_eq!(next.matches("before").count(), usize::from(next.lines().next().unwrap().contains("before")));
+    assert!(next.contains("after!"));
+}
+
+#[tokio::test]
+async fn a_viewer_who_does_not_read_keeps_nobody_waiting_and_goes_without_a_trace() {
+    let bench = Bench::new();
+    let (job, mut log) = running(&bench);
+    let text = "x".repeat(60_000);
+    for _ in 0..200 {
+        log.text(line(&text));
+    }
+    end(&bench, &job, &mut log);
+    let app = Arc::new(known(bench.app()).await);
+    let alone = Arc::strong_count(&app);
+    let (listener, address) = crate::api::testing::listener().await;
+    let server = tokio::spawn(crate::api::server::serve(vec![listener], Arc::clone(&app)));
+    let ask = "GET /api/jobs/1/log HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut stuck = Vec::new();
+    for _ in 0..2 * TURNS {
+        let mut client = Client::connect(address).await;
+        client.write(ask).await;
+        client.read_until("connected").await;
+        stuck.push(client);
+    }
+    let mut reading = Client::connect(address).await;
+    reading.write(ask).await;
+    assert_eq!(rest(&mut reading).await.len(), 202);
+    drop((stuck, reading));
+    // What is left is the server itself.
+    until(|| Arc::strong_count(&app) == alone + 1).await;
+    app.shutdown.cancel();
+    soon(server).await.unwrap();
+}
+
+/// Something that happens while a log is watched.
+#[derive(Clone, Debug)]
+enum Event {
+    Text(&'static str, u8),
+    Note,
+    Many(usize),
+    Pull(usize),
+    Come(bool),
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        3 => (prop_oneof![Just("a"), Just("b")], any::<u8>()).prop_map(|(text, flags)| Event::Text(text, flags)),
+        1 => Just(Event::Note),
+        1 => (1..1500_usize).prop_map(Event::Many),
+        4 => (0..8_usize).prop_map(Event::Pull),
+        2 => any::<bool>().prop_map(Event::Come),
+    ];
+    proptest::collection::vec(event, 1..60)
+}
+
+/// Lets viewers come and read as they like while a log grows, and returns what each of them got, and the reference.
+async fn watch(events: &[Event]) -> Vec<(bool, String)> {
+    let bench = Bench::new();
+    let (job, mut log) = running(&bench);
+    let app = Arc::new(known(bench.app()).await);
+    let mut viewers: Vec<(bool, Body, String)> = Vec::new();
+    let come =
+        |sensitive: bool| (sensitive, body_of(&app, Form::Lines { include_sensitive: sensitive }, 0), String::new());
+    for event in events {
+        match event {
+            Event::Text(text, flags) => log.text(Piece {
+                text,
+                sensitive: flags & 1 > 0,
+                continued: flags & 2 > 0,
+                partial: flags & 4 > 0,
+                continues: flags & 8 > 0,
+                rewrites: flags >> 4 & 3 == 3,
+            }),
+            Event::Note => log.note("note"),
+            Event::Many(count) => (0..*count).for_each(|_| log.text(line("one of many"))),
+            Event::Come(sensitive) => viewers.push(come(*sensitive)),
+            Event::Pull(number) => {
+                if let Some((_, body, text)) = viewers.get_mut(*number) {
+                    while let Ok(Some(frame)) = tokio::time::timeout(Duration::from_millis(2), body.frame()).await {
+                        text.push_str(std::str::from_utf8(&frame.unwrap().into_data().unwrap()).unwrap());
+                        if text.len() % 3 == 0 {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        log.flush().unwrap();
+    }
+    end(&bench, &job, &mut log);
+    viewers.extend([come(false), come(true)]);
+    let mut told = Vec::new();
+    for (sensitive, mut body, mut text) in viewers {
+        while let Some(frame) = soon(body.frame()).await {
+            text.push_str(std::str::from_utf8(&frame.unwrap().into_data().unwrap()).unwrap());
+        }
+        told.push((sensitive, text));
+    }
+    told
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #[test]
+    fn all_viewers_see_the_same_whenever_they_come_and_read(events in events()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let told = runtime.block_on(watch(&events));
+        let whole = |sensitive| told.iter().rfind(|(other, _)| *other == sensitive).map(|(_, text)| text).unwrap();
+        for (sensitive, text) in &told {
+            // Who comes before the log is there is told so.
+            let text = text.replace("{\"type\":\"waitingForLogfile\",\"recno\":0}\n", "");
+            prop_assert_eq!(&text, whole(*sensitive));
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_falls_behind_what_the_tail_keeps_misses_nothing() {
+    let bench = Bench::new();
+    let (job, mut log) = running(&bench);
+    log.note("first");
+    log.flush().unwrap();
+    let app = Arc::new(known(bench.app()).await);
+    let (mut fast, mut slow) = (body_of(&app, LINES, 0), body_of(&app, LINES, 0));
+    let mut texts = [String::new(), String::new()];
+    for body in [&mut fast, &mut slow] {
+        while !frame(body).await.contains("first") {}
+        // Both are at the end now, and wait there.
+        assert!(tokio::time::timeout(Duration::from_millis(20), body.frame()).await.is_err());
+    }
+    for number in 0..700 {
+        log.note(format!("number {number}"));
+        log.flush().unwrap();
+        texts[0].push_str(&frame(&mut fast).await);
+    }
+    end(&bench, &job, &mut log);
+    for (text, body) in texts.iter_mut().zip([&mut fast, &mut slow]) {
+        while let Some(piece) = soon(body.frame()).await {
+            text.push_str(std::str::from_utf8(&piece.unwrap().into_data().unwrap()).unwrap());
+        }
+    }
+    assert_eq!(texts[0].lines().count(), 701);
+    assert_eq!(texts[0], texts[1]);
 }

@@ -5,30 +5,15 @@
 
 use std::io::Write as _;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use hyper::body::Bytes;
+use serde::Serialize;
 
+use super::stored::{self, Stored};
 use crate::spool::log::{Record, RecordKind};
 
-/// A record, if it is a line: borrowed, and its text as it stands, because there are millions of them.
-#[derive(Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "these are the members that the record has")]
-struct Stored<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(borrow)]
-    line: Option<&'a RawValue>,
-    #[serde(default)]
-    sensitive: bool,
-    #[serde(default)]
-    continued: bool,
-    #[serde(default)]
-    partial: bool,
-    #[serde(default)]
-    continues: bool,
-    #[serde(default)]
-    rewrites: bool,
-}
+/// How much of a line is shown, in bytes: as it is put together from its pieces, somebody has to hold it. It is whole in
+/// the windows, and as plain text.
+const LINE_LIMIT: usize = 1 << 20;
 
 /// Something to show. The texts are JSON as they stand here.
 #[derive(Serialize)]
@@ -49,39 +34,66 @@ enum Shown<'a> {
 }
 
 /// A line of output whose end is not known yet.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Unfinished {
     /// There is such a line.
     open: bool,
     /// Its pieces so far: the inside of a JSON string.
     text: Vec<u8>,
+    /// How many bytes of further pieces are left out.
+    left_out: usize,
     sensitive: bool,
+    /// The number of its last piece.
+    last: u64,
+    /// The client knows it, unless it goes on.
+    is_known: bool,
 }
 
 /// Turns records into what is shown of them.
+#[derive(Debug)]
 pub struct Transcript {
     include_sensitive: bool,
-    /// The client has been told of this many records.
-    resume: u64,
     /// The number of the last record that was consumed.
     records: u64,
     unfinished: Unfinished,
-    /// The last thing shown stands for hidden lines.
+    /// The number with which something was shown last.
+    shown: u64,
+    /// What was shown last stands for hidden lines.
     hiding: bool,
-    said_waiting: bool,
     told: Vec<u8>,
 }
 
+/// What a stream begins with, for a client that has been told of the first `resume` records.
+pub fn connected(resume: u64) -> Bytes {
+    json(&Shown::Connected { recno: resume })
+}
+
+/// What is said once if there is no log yet.
+pub fn waiting_for_log(resume: u64) -> Bytes {
+    json(&Shown::WaitingForLogfile { recno: resume })
+}
+
+fn json(shown: &Shown) -> Bytes {
+    let mut text = Vec::new();
+    write(&mut text, shown);
+    text.into()
+}
+
+fn write(text: &mut Vec<u8>, shown: &Shown) {
+    // Serialising strings and numbers to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *text, shown);
+    text.push(b'\n');
+}
+
 impl Transcript {
-    /// For a client that has been told of the first `resume` records.
-    pub fn new(resume: u64, include_sensitive: bool) -> Self {
+    /// From the first record on.
+    pub fn new(include_sensitive: bool) -> Self {
         Self {
             include_sensitive,
-            resume,
             records: 0,
             unfinished: Unfinished::default(),
+            shown: 0,
             hiding: false,
-            said_waiting: false,
             told: Vec::new(),
         }
     }
@@ -96,40 +108,39 @@ impl Transcript {
         std::mem::take(&mut self.told)
     }
 
-    /// The stream begins.
-    pub fn connected(&mut self) {
-        self.show(&Shown::Connected { recno: self.resume });
+    /// The client got the number of the last record. If that is a piece of an unfinished line, the client got this line
+    /// as it is, because nothing else has its number.
+    pub fn is_known(&mut self) {
+        self.unfinished.is_known = self.unfinished.last == self.records;
     }
 
-    /// There is no log yet. It is said once.
-    pub fn waiting_for_log(&mut self) {
-        if !self.said_waiting {
-            self.said_waiting = true;
-            self.show(&Shown::WaitingForLogfile { recno: self.resume });
-        }
+    /// From now on this is for other clients too, who may know less. A line that comes twice is better than one that
+    /// never comes.
+    pub fn is_shared(&mut self) {
+        self.unfinished.is_known = false;
     }
 
-    /// The log is complete.
-    pub fn end(&mut self) {
-        self.end_line(self.records, self.records >= self.resume);
-        self.show(&Shown::Eof { recno: self.records.max(self.resume) });
+    /// The log is complete, and so is a line whose end never came.
+    pub fn end_log(&mut self) {
+        self.end_line();
+    }
+
+    /// The stream is complete; `recno` is what the client has been told of.
+    pub fn eof(&mut self, recno: u64) {
+        self.show(&Shown::Eof { recno });
     }
 
     /// The next records, whole lines of the log.
     pub fn tell(&mut self, lines: &[u8]) {
         self.told.reserve(lines.len());
-        let mut begin = 0;
-        for newline in memchr::memchr_iter(b'\n', lines) {
-            self.record(&lines[begin..newline]);
-            begin = newline + 1;
-        }
+        stored::lines(lines).for_each(|line| self.record(line));
     }
 
     /// A line that is no record counts as one that is not shown.
     fn record(&mut self, record: &[u8]) {
         self.records += 1;
-        let Ok(stored) = serde_json::from_slice::<Stored>(record) else { return };
-        match stored.kind {
+        let Some(stored) = Stored::parse(record) else { return };
+        match &*stored.kind {
             "line" => self.line(&stored),
             "response" | "signal" | "note" => {
                 if let Ok(record) = serde_json::from_slice::<Record>(record) {
@@ -141,28 +152,33 @@ impl Transcript {
     }
 
     fn line(&mut self, line: &Stored) {
-        let Some(text) = line.line.and_then(inside) else { return };
-        if self.unfinished.open && !line.continues && !line.rewrites {
-            self.end_line(self.records - 1, self.is_new());
+        let Some(text) = line.escaped() else { return };
+        if !line.continues && !line.rewrites {
+            self.end_line();
         }
         let unfinished = &mut self.unfinished;
         unfinished.open = true;
         unfinished.sensitive |= line.sensitive;
+        unfinished.last = self.records;
+        unfinished.is_known = false;
         if line.rewrites {
             unfinished.text.clear();
+            unfinished.left_out = 0;
         }
-        unfinished.text.extend_from_slice(text.as_bytes());
+        if unfinished.text.len() < LINE_LIMIT {
+            unfinished.text.extend_from_slice(text.as_bytes());
+        } else {
+            unfinished.left_out += text.len();
+        }
         if !line.continued && !line.partial {
-            self.end_line(self.records, self.is_new());
+            self.end_line();
         }
     }
 
     fn event(&mut self, kind: &RecordKind) {
         self.hiding = false;
-        if !self.is_new() {
-            return;
-        }
         let recno = self.records;
+        self.shown = recno;
         match kind {
             RecordKind::Response { user, response, .. } => self.show(&Shown::Response { user, response, recno }),
             RecordKind::Note { note } => self.show(&Shown::Remark { line: &format!("[Jobrunner: {note}]"), recno }),
@@ -178,45 +194,45 @@ impl Transcript {
         }
     }
 
-    /// Whether the client has not been told of the record that was consumed last.
-    fn is_new(&self) -> bool {
-        self.records > self.resume
-    }
-
     /// The unfinished line, if there is one, is as complete as it will ever be.
-    fn end_line(&mut self, recno: u64, is_new: bool) {
+    fn end_line(&mut self) {
         if !std::mem::take(&mut self.unfinished.open) {
             return;
         }
+        // It has the number of its last piece, unless a remark with a higher one has come in between.
+        let recno = self.unfinished.last.max(self.shown);
         let sensitive = std::mem::take(&mut self.unfinished.sensitive);
         let hide = sensitive && !self.include_sensitive;
         let goes_on_hiding = std::mem::replace(&mut self.hiding, hide) && hide;
-        if is_new && hide && !goes_on_hiding {
-            self.show(&Shown::Hidden { line: "<sensitive information hidden>", sensitive: true, recno });
-        } else if is_new && !hide {
+        if std::mem::take(&mut self.unfinished.is_known) {
+            // Nothing is to be said.
+        } else if !hide {
+            self.shown = recno;
             self.show_line(sensitive, recno);
+        } else if !goes_on_hiding {
+            self.shown = recno;
+            self.show(&Shown::Hidden { line: "<sensitive information hidden>", sensitive: true, recno });
         }
+        self.unfinished.left_out = 0;
         self.unfinished.text.clear();
+        self.unfinished.text.shrink_to(LINE_LIMIT / 16);
     }
 
     fn show_line(&mut self, sensitive: bool, recno: u64) {
+        let Unfinished { text, left_out, .. } = &self.unfinished;
         self.told.extend_from_slice(br#"{"type":"line","line":""#);
-        self.told.extend_from_slice(&self.unfinished.text);
-        self.told.extend_from_slice(if sensitive { br#"","sensitive":true,"# } else { br#"","# });
+        self.told.extend_from_slice(text);
         // Writing to memory cannot fail.
+        if *left_out > 0 {
+            let _ = write!(self.told, " [… {left_out} more bytes]");
+        }
+        self.told.extend_from_slice(if sensitive { br#"","sensitive":true,"# } else { br#"","# });
         let _ = writeln!(self.told, r#""recno":{recno}}}"#);
     }
 
     fn show(&mut self, shown: &Shown) {
-        // Nor can serialising strings and numbers to it.
-        let _ = serde_json::to_writer(&mut self.told, shown);
-        self.told.push(b'\n');
+        write(&mut self.told, shown);
     }
-}
-
-/// What stands between the quotes of a JSON string.
-fn inside(json: &RawValue) -> Option<&str> {
-    json.get().strip_prefix('"')?.strip_suffix('"')
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ fn log(records: &[&str]) -> String {
     records.iter().map(record).collect()
 }
 
-fn told(records: &[&str], resume: u64, include_sensitive: bool) -> Vec<String> {
-    let mut transcript = Transcript::new(resume, include_sensitive);
+fn told(records: &[&str], include_sensitive: bool) -> Vec<String> {
+    let mut transcript = Transcript::new(include_sensitive);
     transcript.tell(log(records).as_bytes());
-    transcript.end();
+    transcript.end_log();
+    transcript.eof(records.len() as u64);
     let text = String::from_utf8(transcript.take()).unwrap();
     text.lines().map(brief).collect()
 }
@@ -45,7 +46,7 @@ fn lines_come_as_they_are_and_everything_counts() {
         r#""type":"exit","status":null,"signal":9"#,
     ];
     assert_eq!(
-        told(&records, 0, false),
+        told(&records, false),
         [
             "1 a \"b\" \\ \u{1} é",
             "4 \"alice\": \"y\"",
@@ -59,7 +60,7 @@ fn lines_come_as_they_are_and_everything_counts() {
 
 #[test]
 fn a_line_of_garbage_counts_and_is_not_shown() {
-    let mut transcript = Transcript::new(0, false);
+    let mut transcript = Transcript::new(false);
     transcript.tell(b"garbage\n\xff\n{}\n\n{\"type\":\"line\",\"line\":7}\n");
     transcript.tell(log(&[PLAIN]).as_bytes());
     let text = String::from_utf8(transcript.take()).unwrap();
@@ -69,9 +70,9 @@ fn a_line_of_garbage_counts_and_is_not_shown() {
 #[test]
 fn a_run_of_hidden_lines_is_one_remark() {
     let records = [PLAIN, SECRET, STATUS, SECRET, SECRET, PLAIN, SECRET];
-    assert_eq!(told(&records, 0, false), ["1 plain", "2 (!)", "6 plain", "7 (!)", "7 EOF"]);
+    assert_eq!(told(&records, false), ["1 plain", "2 (!)", "6 plain", "7 (!)", "7 EOF"]);
     let all = ["1 plain", "2 !secret", "4 !secret", "5 !secret", "6 plain", "7 !secret", "7 EOF"];
-    assert_eq!(told(&records, 0, true), all);
+    assert_eq!(told(&records, true), all);
 }
 
 #[test]
@@ -86,7 +87,7 @@ fn pieces_are_one_line_with_the_number_of_the_last() {
         r#""type":"line","line":"never ended","continued":true"#,
         STATUS,
     ];
-    assert_eq!(told(&records, 0, false), ["4 one two three", "5 open ", "6 plain", "8 never ended", "8 EOF"]);
+    assert_eq!(told(&records, false), ["4 one two three", "5 open ", "6 plain", "7 never ended", "8 EOF"]);
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn a_rewritten_line_is_shown_in_its_last_state() {
         r#""type":"line","line":"50%","partial":true,"rewrites":true"#,
         r#""type":"line","line":"100%","continues":true,"rewrites":true"#,
     ];
-    assert_eq!(told(&records, 0, false), ["3 100%", "3 EOF"]);
+    assert_eq!(told(&records, false), ["3 100%", "3 EOF"]);
 }
 
 #[test]
@@ -105,28 +106,21 @@ fn one_sensitive_piece_hides_the_whole_line() {
         r#""type":"line","line":"password: ","partial":true"#,
         r#""type":"line","line":"hunter2","continues":true,"sensitive":true"#,
     ];
-    assert_eq!(told(&records, 0, false), ["2 (!)", "2 EOF"]);
-    assert_eq!(told(&records, 0, true), ["2 !password: hunter2", "2 EOF"]);
+    assert_eq!(told(&records, false), ["2 (!)", "2 EOF"]);
+    assert_eq!(told(&records, true), ["2 !password: hunter2", "2 EOF"]);
 }
 
 #[test]
-fn who_comes_back_gets_the_rest_and_nothing_twice() {
-    let records = [
-        PLAIN,
-        r#""type":"line","line":"one ","continued":true"#,
-        r#""type":"note","note":"n""#,
-        r#""type":"line","line":"two","continues":true"#,
-        SECRET,
-        SECRET,
-        STATUS,
-        r#""type":"line","line":"end","partial":true"#,
-    ];
-    let whole = told(&records, 0, false);
-    assert_eq!(whole, ["1 plain", "3 [Jobrunner: n]", "4 one two", "5 (!)", "8 end", "8 EOF"]);
-    for resume in 0..8 {
-        let number = |line: &String| line.split(' ').next().unwrap().parse::<u64>().unwrap();
-        let rest: Vec<String> = whole.iter().filter(|line| number(line) > resume).cloned().collect();
-        assert_eq!(told(&records, resume, false), rest, "after {resume}");
-    }
-    assert_eq!(told(&records, 99, false), ["99 EOF"]);
+fn a_line_that_is_too_long_to_be_held_is_shown_in_part() {
+    let piece = "x".repeat(LINE_LIMIT / 4);
+    let begin = format!(r#""type":"line","line":"{piece}","continued":true"#);
+    let middle = format!(r#""type":"line","line":"{piece}","continued":true,"continues":true"#);
+    let end = r#""type":"line","line":"end","continues":true"#;
+    let mut records = vec![&*begin];
+    records.extend([&*middle; 4]);
+    records.extend([end, PLAIN]);
+    let told = told(&records, false);
+    assert!(told[0].starts_with("6 xxx") && told[0].len() < LINE_LIMIT + 100);
+    assert!(told[0].ends_with(&format!("x [… {} more bytes]", LINE_LIMIT / 4 + 3)));
+    assert_eq!(told[1..], ["7 plain", "7 EOF"]);
 }

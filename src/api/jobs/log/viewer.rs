@@ -1,0 +1,106 @@
+//! One client that watches a log.
+
+use std::sync::Arc;
+
+use hyper::body::Bytes;
+use tokio::sync::watch;
+
+use super::rendering::{Form, Rendering};
+use super::tail::{Meeting, Next, Tail};
+use crate::api::app::App;
+use crate::api::body::Pieces;
+use crate::api::error::ApiError;
+use crate::api::mirror::Ending;
+use crate::spool::JobId;
+
+/// Reads for itself up to the end of the log, and from there on with all the others who have got there.
+pub struct Viewer {
+    app: Arc<App>,
+    id: JobId,
+    form: Form,
+    /// The client has been told of this many records.
+    told: u64,
+    changes: watch::Receiver<()>,
+    tail: Arc<Tail>,
+    /// None once it has come to the tail.
+    own: Option<Rendering>,
+}
+
+impl Viewer {
+    /// A client that has been told of the first `told` records.
+    pub fn new(app: Arc<App>, id: JobId, form: Form, told: u64) -> Self {
+        let changes = app.mirror.follow(id);
+        let tail = app.logs.tails.of(id, form, &changes);
+        let own = Some(Rendering::resumed(Arc::clone(&app), id, form, told));
+        Self { app, id, form, told, changes, tail, own }
+    }
+
+    /// Sends the log to its end.
+    ///
+    /// # Errors
+    /// 500 if the log cannot be read. Nobody can be told any more: the stream ends before its time.
+    pub async fn watch(mut self, pieces: &mut Pieces) -> Result<(), ApiError> {
+        send(pieces, self.form.connected(self.told)).await;
+        let mut said_waiting = false;
+        loop {
+            // First what was known of the end, then the log: so an end is never told before the last record.
+            self.changes.mark_unchanged();
+            let ending = self.app.mirror.view().ending(self.id);
+            match self.next(ending).await? {
+                Next::Portion(text, told) => {
+                    self.told = told;
+                    send(pieces, text).await;
+                }
+                Next::Passed => {
+                    self.own = Some(Rendering::behind(Arc::clone(&self.app), self.id, self.form, self.told));
+                }
+                Next::End(text) => {
+                    send(pieces, text).await;
+                    return Ok(());
+                }
+                Next::Nothing if ending == Ending::NoSuchJob => return Ok(()),
+                Next::Nothing => {
+                    let has_log = self.own.as_ref().is_none_or(Rendering::has_log);
+                    if !has_log && !std::mem::replace(&mut said_waiting, true) {
+                        send(pieces, self.form.waiting(self.told)).await;
+                    }
+                    if self.changes.changed().await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    async fn next(&mut self, ending: Ending) -> Result<Next, ApiError> {
+        let has_ended = ending == Ending::Ended;
+        let Some(own) = self.own.take() else { return self.tail.next(self.told, has_ended).await };
+        let mut limit = u64::MAX;
+        if own.has_caught_up() && !has_ended {
+            match self.tail.meet(own.told()) {
+                Meeting::Here => return self.tail.next(own.told(), has_ended).await,
+                Meeting::After(records) => limit = records - own.told(),
+                Meeting::Unled => {}
+            }
+        }
+        let (read, mut own) = self.app.logs.read(own, limit).await?;
+        let next = match read {
+            Some(text) => Next::Portion(text, own.told()),
+            None if has_ended => Next::End(own.end()),
+            None => Next::Nothing,
+        };
+        let is_at_the_end = matches!(next, Next::Nothing) && own.has_caught_up();
+        self.own = Some(own);
+        if is_at_the_end && !self.tail.lead(&mut self.own) {
+            // The others have got on since the last look, so there is something to be read.
+            return Ok(Next::Portion(Bytes::new(), self.told));
+        }
+        Ok(next)
+    }
+}
+
+async fn send(pieces: &mut Pieces, text: Bytes) {
+    if !text.is_empty() {
+        pieces.send(text).await;
+    }
+}
