@@ -26,7 +26,7 @@ use crate::spool::{JobId, Result, Spool, lock};
 use self::feed::Feed;
 use self::followers::Followers;
 use self::hints::{Hints, Place};
-pub use self::history::{Finished, History};
+pub use self::history::{Finished, History, READY};
 pub use self::view::{Claimed, Ending, Entry, Rejected, Runner, UNKNOWN, View};
 
 /// The spool in memory. Dropping it ends its thread.
