@@ -11,17 +11,26 @@ pub mod app;
 mod blocking;
 pub mod body;
 pub mod error;
+pub mod events;
 pub mod health;
+pub mod idempotency;
 pub mod job;
+pub mod job_types;
 pub mod jobs;
+pub mod logout;
+pub mod metrics;
 pub mod mirror;
 pub mod openapi;
+pub mod pause;
 pub mod percent;
 pub mod query;
 pub mod request;
 pub mod response;
 pub mod routes;
+pub mod runner;
 pub mod server;
+#[cfg(test)]
+mod shapes;
 pub mod start;
 #[cfg(test)]
 mod testing;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,9 +11,14 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::app::{App, Limits};
+use super::app::{App, Limits, SEARCHES};
+use super::blocking::Writes;
+use super::health::SharedLook;
+use super::idempotency::Idempotency;
+use super::metrics::Metrics;
 use super::mirror::Mirror;
 use crate::config::Config;
 use crate::spool::atomic::{self, Published};
@@ -21,6 +27,7 @@ use crate::spool::job::LockedJob;
 use crate::spool::lock::RunnerLock;
 use crate::spool::plan::Plan;
 use crate::spool::request::JobRequest;
+use crate::spool::runner_state::{LaneState, RunnerState};
 use crate::spool::status::{Interaction, InteractionKind, State, Status};
 use crate::spool::submitter::TrustedSubmitters;
 use crate::spool::{JobId, Spool, Time, queue, sequence};
@@ -51,16 +58,21 @@ lane = "other"
 pub struct Bench {
     pub spool: Spool,
     pub runner: RunnerLock,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Bench {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let spool = Spool::lay_out(directory.path()).unwrap();
+        let spool = Spool::lay_out(&directory.path().join("spool")).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
         sequence::raise(&spool, &runner, 0, 0).unwrap();
-        Self { spool, runner, _directory: directory }
+        Self { spool, runner, directory }
+    }
+
+    /// What the APIs of this spool share; the first one that needs it makes it.
+    pub fn state_directory(&self) -> PathBuf {
+        self.directory.path().join("api")
     }
 
     /// Puts `queue/N.json` there, as an operator would.
@@ -120,6 +132,12 @@ impl Bench {
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             listener_is_loopback: true,
             user: "tester".into(),
+            metrics: Metrics::default(),
+            disk: SharedLook::default(),
+            searches: Semaphore::new(SEARCHES),
+            submissions: Writes::default(),
+            letters: Writes::default(),
+            idempotency: Idempotency::new(&self.state_directory()),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
         }
@@ -181,6 +199,24 @@ pub fn status(number: u64, state: State) -> Status {
         boot_id: None,
         process: None,
         supervisor: None,
+    }
+}
+
+/// A runner with another configuration or ours, and jobs that wait with their reasons.
+pub fn runner_state(configuration: &str, waiting: &[(u64, &str)]) -> RunnerState {
+    let waiting = waiting.iter().map(|(id, why)| (job_id(*id), (*why).to_owned())).collect();
+    RunnerState {
+        version: 1,
+        pid: 1,
+        started_at: Time::from_milliseconds(0),
+        program: "test".into(),
+        configuration: configuration.into(),
+        watching: true,
+        job_types: vec!["greet".into()],
+        paused: None,
+        lanes: [("default".to_owned(), LaneState { waiting, ..LaneState::default() })].into(),
+        failed_starts: BTreeMap::new(),
+        problems: vec![],
     }
 }
 

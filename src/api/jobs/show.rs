@@ -1,6 +1,5 @@
 //! Jobs of the mirror as clients see them.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::api::job::{Job, Wait};
-use crate::api::mirror::{Entry, Finished, View};
+use crate::api::mirror::{Entry, Finished, View, waiting_for};
 use crate::config::Config;
 use crate::spool::JobId;
 use crate::spool::history::HistoryLine;
@@ -78,7 +77,7 @@ impl<'a> Show<'a> {
 
     fn wait(&self, id: JobId) -> Wait<'a> {
         let positions = self.positions.get_or_init(|| self.positions());
-        Wait { position: positions.get(&id).copied(), waiting_for: self.waiting_for(id) }
+        Wait { position: positions.get(&id).copied(), waiting_for: waiting_for(&self.view.runner, id) }
     }
 
     fn positions(&self) -> HashMap<JobId, usize> {
@@ -98,18 +97,6 @@ impl<'a> Show<'a> {
     /// A type that is not declared has no lane: it will be rejected.
     fn lane(&self, request: &JobRequest) -> &'a str {
         self.config.job_type(&request.job_type).map_or("", |job_type| &job_type.lane)
-    }
-
-    fn waiting_for(&self, id: JobId) -> Option<Cow<'a, str>> {
-        let runner = &self.view.runner;
-        if !runner.up {
-            return Some("The job runner is not running".into());
-        }
-        if let Some(reason) = &runner.paused {
-            return Some(format!("New jobs are paused: {reason}").into());
-        }
-        let lanes = runner.state.as_ref()?.lanes.values();
-        lanes.into_iter().find_map(|lane| lane.waiting.get(&id)).map(|reason| reason.as_str().into())
     }
 }
 

@@ -119,13 +119,17 @@ impl Feed {
             Ok(watch)
         });
         match watch {
-            Ok(watch) => self.watch = Some(watch),
+            Ok(watch) => {
+                self.watch = Some(watch);
+                self.shared.view_mut().watch_lost = None;
+            }
             Err(error) => self.do_without_watch(&error),
         }
     }
 
     fn do_without_watch(&mut self, error: &Error) {
         tracing::warn!(%error, "the kernel does not tell of changes in the spool; looking at all of it every second");
+        self.shared.view_mut().watch_lost = Some(error.to_string());
         self.watch = None;
         self.watched.clear();
         self.watch_at = Some(Instant::now() + WATCH_AGAIN);
@@ -139,15 +143,9 @@ impl Feed {
         for id in self.candidates()? {
             self.look_at_job(id);
         }
-        self.note_full_look();
+        self.shared.view_mut().last_full_look = Instant::now();
         self.shared.followers.wake_all();
         Ok(())
-    }
-
-    fn note_full_look(&self) {
-        let mut view = self.shared.view_mut();
-        view.last_full_look = Instant::now();
-        view.watching = self.watch.is_some();
     }
 
     fn look_at(&mut self, todo: &Todo) {

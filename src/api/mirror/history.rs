@@ -22,7 +22,7 @@ const READ_AT_ONCE: u64 = 8 << 20;
 const CHUNK: u32 = 4096;
 
 /// A finished job: enough to choose it, and to find its line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Finished {
     /// The job.
     pub id: JobId,

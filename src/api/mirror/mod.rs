@@ -5,6 +5,7 @@
 //! at everything, because events are hints and the scan is the truth. A stream that waits for one job is woken through
 //! [`followers`].
 
+mod changes;
 mod feed;
 mod followers;
 mod hints;
@@ -23,11 +24,12 @@ use crate::spool::request::JobRequest;
 use crate::spool::watch::Hint;
 use crate::spool::{JobId, Result, Spool, lock};
 
+pub use self::changes::Thing;
 use self::feed::Feed;
 use self::followers::Followers;
 use self::hints::{Hints, Place};
 pub use self::history::{Finished, History, READY};
-pub use self::view::{Claimed, Ending, Entry, Rejected, Runner, UNKNOWN, View};
+pub use self::view::{Claimed, Ending, Entry, Rejected, Runner, UNKNOWN, View, waiting_for};
 
 /// The spool in memory. Dropping it ends its thread.
 #[derive(Debug)]

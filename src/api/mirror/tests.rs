@@ -298,13 +298,13 @@ async fn a_lost_watch_is_set_anew() {
     let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
     let job = bench.claim(&status(1, State::Running));
     until(|| stands(&mirror, 1) == "running").await;
-    assert!(mirror.view().watching);
+    assert_eq!(mirror.view().watch_lost, None);
     let (queue, elsewhere) = (bench.spool.queue(), bench.spool.root().join("elsewhere"));
     crate::spool::atomic::rename(&queue, &elsewhere).unwrap();
     until(|| mirror.view().problem.is_some()).await;
     assert_eq!(stands(&mirror, 1), "running", "what was known is better than nothing");
     crate::spool::atomic::create_directory(&queue, 0o2770).unwrap();
-    until(|| mirror.view().watching && mirror.view().problem.is_none()).await;
+    until(|| mirror.view().watch_lost.is_none() && mirror.view().problem.is_none()).await;
     bench.queue(&request(2));
     job.write_status(&status(1, State::Waiting)).unwrap();
     until(|| stands(&mirror, 2) == "queued" && stands(&mirror, 1) == "waiting").await;

@@ -1,5 +1,6 @@
 //! What is known of the spool: where every job stands, and what the runner does.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::iter::{Peekable, Rev};
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Instant;
 
 use serde_json::value::RawValue;
 
+use super::changes::{Changes, Thing};
 use super::history::{Finished, History, Origin};
 use crate::spool::request::JobRequest;
 use crate::spool::runner_state::RunnerState;
@@ -24,18 +26,20 @@ pub struct View {
     /// Those of them that are in the queue or claimed.
     open: BTreeSet<JobId>,
     history: History,
+    /// What changed lately.
+    pub changes: Changes,
     /// The runner.
     pub runner: Arc<Runner>,
     /// Why the spool could not be read at the last look at everything.
     pub problem: Option<String>,
     /// When everything was last looked at.
     pub last_full_look: Instant,
-    /// Whether the kernel tells of changes. If not, they are seen within a second.
-    pub watching: bool,
+    /// Why the kernel tells of no changes, if it was asked to.
+    pub watch_lost: Option<String>,
 }
 
 /// What the runner does.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Runner {
     /// Whether one lives.
     pub up: bool,
@@ -46,7 +50,7 @@ pub struct Runner {
 }
 
 /// Where a job stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// In `queue/`. Nobody has checked it yet but its submitter.
     Queued(Arc<JobRequest>),
@@ -59,7 +63,7 @@ pub enum Entry {
 }
 
 /// A claimed job.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Claimed {
     /// What it does now.
     pub status: Status,
@@ -68,7 +72,7 @@ pub struct Claimed {
 }
 
 /// A file that was no valid job, under a number that no job has.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Rejected {
     /// The number that it wanted.
     pub id: JobId,
@@ -152,10 +156,11 @@ impl Default for View {
             jobs: BTreeMap::new(),
             open: BTreeSet::new(),
             history: History::default(),
+            changes: Changes::default(),
             runner: Arc::default(),
             problem: None,
             last_full_look: Instant::now(),
-            watching: false,
+            watch_lost: None,
         }
     }
 }
@@ -193,6 +198,17 @@ impl View {
         self.jobs.len() + self.history.len()
     }
 
+    /// How many jobs there are in each state.
+    #[must_use]
+    pub fn count_by_state(&self) -> BTreeMap<State, usize> {
+        let mut counts: BTreeMap<State, usize> = State::ALL.into_iter().map(|state| (state, 0)).collect();
+        let finished = self.history.pieces(u64::MAX).flatten().map(|finished| finished.state);
+        for state in self.jobs.values().map(Entry::state).chain(finished) {
+            *counts.entry(state).or_default() += 1;
+        }
+        counts
+    }
+
     /// Whether a job's log can still grow.
     #[must_use]
     pub fn ending(&self, id: JobId) -> Ending {
@@ -218,6 +234,9 @@ impl View {
         if self.history.get(id).is_some() {
             return;
         }
+        if self.jobs.get(&id) != found.as_ref() {
+            self.changes.note(Thing::Job(id));
+        }
         if found.as_ref().is_some_and(Entry::is_open) {
             self.open.insert(id);
         } else {
@@ -233,6 +252,7 @@ impl View {
     pub(super) fn set_finished(&mut self, finished: Finished, shown: Option<Arc<RawValue>>) {
         self.jobs.remove(&finished.id);
         self.open.remove(&finished.id);
+        self.changes.note(Thing::Job(finished.id));
         self.history.insert(finished, shown);
     }
 
@@ -246,11 +266,15 @@ impl View {
         self.jobs.retain(|id, _| history.get(*id).is_none());
         self.open.retain(|id| history.get(*id).is_none());
         self.history = history;
+        self.changes.note_everything();
     }
 
     /// Puts in what the runner does.
     pub(super) fn set_runner(&mut self, runner: Runner) {
-        self.runner = Arc::new(runner);
+        if *self.runner != runner {
+            self.runner = Arc::new(runner);
+            self.changes.note(Thing::Runner);
+        }
     }
 }
 
@@ -302,4 +326,17 @@ impl Iterator for Newest<'_> {
         self.piece = rest;
         Some(Entry::Finished(*finished))
     }
+}
+
+/// Why a queued job waits, in words; `None` if nobody has said it yet.
+#[must_use]
+pub fn waiting_for(runner: &Runner, id: JobId) -> Option<Cow<'_, str>> {
+    if !runner.up {
+        return Some("The job runner is not running".into());
+    }
+    if let Some(reason) = &runner.paused {
+        return Some(format!("New jobs are paused: {reason}").into());
+    }
+    let lanes = runner.state.as_ref()?.lanes.values();
+    lanes.into_iter().find_map(|lane| lane.waiting.get(&id)).map(|reason| reason.as_str().into())
 }

@@ -31,20 +31,21 @@ impl Checkpoint {
     }
 }
 
-/// The entries that can be believed: each one interval after the one before, at the start of a line of the log. The
-/// first that cannot ends the list.
+/// The last checkpoint of an index that is not behind a record and can be believed: it follows from those before it, one
+/// interval after the other, and is at the start of a line of the log.
 #[must_use]
-pub fn believable(text: &str, log: &File) -> Vec<Checkpoint> {
-    let mut entries = vec![Checkpoint::START];
+pub fn nearest(text: &str, log: &File, record: u64) -> Checkpoint {
+    let mut entries: Vec<Checkpoint> = Vec::new();
     for line in text.lines() {
-        let (Some(entry), Some(last)) = (Checkpoint::parse(line), entries.last()) else { break };
-        let follows = entry.record == last.record + INTERVAL && entry.offset > last.offset;
-        if !follows || !begins_a_line(log, entry.offset) {
-            break;
+        let last = entries.last().copied().unwrap_or(Checkpoint::START);
+        match Checkpoint::parse(line) {
+            Some(entry) if entry.record > record => break,
+            Some(entry) if entry.record == last.record + INTERVAL && entry.offset > last.offset => entries.push(entry),
+            _ => break,
         }
-        entries.push(entry);
     }
-    entries
+    let believable = entries.into_iter().rev().find(|entry| begins_a_line(log, entry.offset));
+    believable.unwrap_or(Checkpoint::START)
 }
 
 fn begins_a_line(log: &File, offset: u64) -> bool {

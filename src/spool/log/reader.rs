@@ -56,15 +56,12 @@ impl LogReader {
     /// The log cannot be read.
     pub fn skip_to(&mut self, records: u64) -> Result<()> {
         let text = open::read(&self.path.with_file_name("log.index")).unwrap_or_default();
-        let entries = index::believable(&String::from_utf8_lossy(&text), &self.file);
-        let usable = entries.partition_point(|entry| entry.record <= records + 1);
-        if let Some(entry) = entries[..usable].last()
-            && entry.record > self.at.record
-        {
-            self.at = *entry;
+        let nearest = index::nearest(&String::from_utf8_lossy(&text), &self.file, records.saturating_add(1));
+        if nearest.record > self.at.record {
+            self.at = nearest;
         }
         while self.records() < records {
-            if self.read_at_most(records - self.records())?.is_none() {
+            if self.read_up_to(records - self.records())?.is_none() {
                 break;
             }
         }
@@ -85,10 +82,14 @@ impl LogReader {
     /// # Errors
     /// The log cannot be read.
     pub fn read(&mut self) -> Result<Option<&[u8]>> {
-        self.read_at_most(u64::MAX)
+        self.read_up_to(u64::MAX)
     }
 
-    fn read_at_most(&mut self, limit: u64) -> Result<Option<&[u8]>> {
+    /// The same, but no more than `limit` lines.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn read_up_to(&mut self, limit: u64) -> Result<Option<&[u8]>> {
         let length = self.file.metadata().map_err(|error| Error::io("look at", &self.path, error))?.len();
         let left = usize::try_from(length.saturating_sub(self.at.offset)).unwrap_or(usize::MAX);
         let mut wanted = left.min(CHUNK);

@@ -1,5 +1,8 @@
 //! A job's log as a stream that follows it to its end.
 
+mod lines;
+pub mod records;
+pub mod search;
 #[cfg(test)]
 mod tests;
 mod transcript;
@@ -29,12 +32,14 @@ pub const ARGUMENTS: &[Argument] = &[
         kind: ArgumentKind::Number,
         help: "How many records the client has been told of",
     },
-    Argument {
-        name: "include_sensitive",
-        kind: ArgumentKind::Switch,
-        help: "Show sensitive lines; who asks for them is noted",
-    },
+    INCLUDE_SENSITIVE,
 ];
+
+const INCLUDE_SENSITIVE: Argument = Argument {
+    name: "include_sensitive",
+    kind: ArgumentKind::Switch,
+    help: "Show sensitive lines; who asks for them is noted",
+};
 
 /// How many records before those that the client lacks are read again: a line that they begin, or a run of hidden lines
 /// that they end, goes on behind them.
@@ -53,9 +58,7 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
     if app.mirror.view().ending(id) == Ending::NoSuchJob {
         return Err(no_such_job(id));
     }
-    if include_sensitive {
-        tracing::info!(job = %id, "sensitive lines of a log are shown");
-    }
+    note_sensitive(id, include_sensitive);
     let (sender, response) = response::stream("application/octet-stream", app.shutdown.clone());
     let log = Log {
         directory: app.spool.job(id),
@@ -70,6 +73,13 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
         }
     });
     Ok(response)
+}
+
+/// Somebody may see what is hidden from others: the log of the service has who, by the request's span.
+fn note_sensitive(id: JobId, include_sensitive: bool) {
+    if include_sensitive {
+        tracing::info!(job = %id, "sensitive lines of a log are shown");
+    }
 }
 
 /// A log and how far it was told. It goes to another thread for each chunk and comes back.
