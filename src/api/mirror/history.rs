@@ -16,6 +16,8 @@ use crate::spool::{JobId, Result};
 pub const READY: usize = 512;
 /// A line that is longer than this, in bytes, is read when it is asked for, however new it is.
 const READY_LINE: usize = 64 << 10;
+/// How much is read at once in a search, in bytes.
+const READ_AT_ONCE: u64 = 8 << 20;
 /// How many numbers a chunk spans. A snapshot costs one pointer for each chunk, a change under it a copy of one chunk.
 const CHUNK: u32 = 4096;
 
@@ -178,11 +180,11 @@ impl History {
         mut visit: impl FnMut(&Finished, &[u8]),
     ) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        let begin = neighbours.iter().map(|finished| finished.offset).min().unwrap_or(0);
-        let end = neighbours.iter().map(Finished::end).max().unwrap_or(0);
+        let begin = neighbours.iter().map(|finished| finished.offset).min().unwrap_or_default();
+        let end = neighbours.iter().map(Finished::end).max().unwrap_or_default();
         let wanted: u64 = neighbours.iter().map(|finished| u64::from(finished.length)).sum();
         // Room for the newlines, and for a few jobs that ended in another order than they came.
-        if end - begin <= wanted + wanted / 4 + 4096 {
+        if end - begin <= (wanted + wanted / 4 + 4096).min(READ_AT_ONCE) {
             buffer.resize(usize::try_from(end - begin).unwrap_or(usize::MAX), 0);
             file.read(buffer, begin)?;
             for finished in neighbours {
