@@ -59,9 +59,9 @@ async fn ask(
     what: &str,
 ) -> Result<Response, ApiError> {
     let word = Uuid::new_v4().simple().to_string();
-    let sending = Arc::clone(&app);
-    let send = move || send(&sending.spool, &word, &letter).map(|()| sending.mirror.ask_for_runner());
-    let message = if app.letters.run(send).await?? {
+    let spool = app.spool.clone();
+    app.letters.run(move || send(&spool, &word, &letter)).await??;
+    let message = if app.mirror.view().runner.up {
         format!("{what} asked for: the job runner does it at once")
     } else {
         format!("{what} asked for: the job runner is not running, and does it when it is started")
