@@ -59,8 +59,8 @@ async fn ask(
     what: &str,
 ) -> Result<Response, ApiError> {
     let word = Uuid::new_v4().simple().to_string();
-    let spool = app.spool.clone();
-    app.letters.run(move || send(&spool, &word, &letter)).await??;
+    let sending = Arc::clone(&app);
+    app.letters.run(move || send(&sending.spool, &word, &letter)).await??;
     let message = if app.mirror.view().runner.up {
         format!("{what} asked for: the job runner does it at once")
     } else {

@@ -161,3 +161,6 @@ fn history_changed(error: crate::spool::Error) -> ApiError {
     let message = "The history could not be searched: its file was changed, or cannot be read. Try again in a moment";
     ApiError::failed(StatusCode::SERVICE_UNAVAILABLE, message, error)
 }
+
+#[cfg(test)]
+mod tests;
