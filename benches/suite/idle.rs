@@ -47,6 +47,11 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// The resident memory of a process.
+pub fn resident_megabytes(pid: u32) -> Result<f64> {
+    kilobytes(pid, "VmRSS:").map(megabytes_of)
+}
+
 fn megabytes_of(kilobytes: u32) -> f64 {
     f64::from(kilobytes) / 1024.0
 }

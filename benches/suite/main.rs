@@ -11,6 +11,7 @@ mod disk;
 mod http;
 mod idle;
 mod job;
+mod lists;
 mod log;
 mod rate;
 mod samples;
@@ -30,12 +31,13 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// One kind of measurement, by the word that selects it.
 type Measurement = (&'static str, fn(&Path) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 7] = [
+const MEASUREMENTS: [Measurement; 8] = [
     ("disk", disk::measure),
     ("start", start::measure),
     ("rate", rate::measure),
     ("log", log::measure_rate),
     ("line", log::measure_latency),
+    ("lists", lists::measure),
     ("idle", idle::measure),
     ("syncs", syncs::measure),
 ];

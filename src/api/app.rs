@@ -10,7 +10,9 @@ use crate::config::Config;
 use crate::spool::Spool;
 
 use super::access::PublicUrl;
+use super::blocking::Writes;
 use super::health::{Disk, SharedLook};
+use super::idempotency::Idempotency;
 use super::mirror::Mirror;
 
 /// The state that all requests share.
@@ -32,6 +34,12 @@ pub struct App {
     pub disk: SharedLook<Disk>,
     /// The searches in logs that go on at once.
     pub searches: Semaphore,
+    /// Submissions, which wait for the number of a job.
+    pub submissions: Writes,
+    /// Answers, signals and pauses, which do not wait behind submissions.
+    pub letters: Writes,
+    /// The requests that were sent with an idempotency key.
+    pub idempotency: Idempotency,
     /// How long the server waits for a client.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.

@@ -9,7 +9,7 @@ use super::testing::{Bench, Client, job_id, prompt, request, runner_state, statu
 use crate::protocol::Piece;
 use crate::spool::log::RecordKind;
 use crate::spool::status::State;
-use crate::spool::{Time, reject};
+use crate::spool::{Time, reject, sequence};
 
 /// Requests that succeed, at least one for each route, and what a client can do wrong. A body stands behind the path.
 const REQUESTS: &[&str] = &[
@@ -48,8 +48,18 @@ const REQUESTS: &[&str] = &[
     "POST /api/jobs/1/signal/kill",
     "POST /api/jobs {\"type\":\"greet\",\"params\":{\"name\":\"World\"}}",
     "POST /api/jobs {\"type\":\"greet\",\"params\":{\"name\":1,\"key\":2}}",
+    "POST /api/jobs?dry_run=1 {\"type\":\"greet\",\"params\":{\"name\":\"World\",\"key\":\"hunter2\"}}",
     "POST /api/jobs {\"type\":\"unknown\"}",
     "POST /api/jobs {",
+    "POST /api/jobs/1/retry",
+    "POST /api/jobs/2/retry",
+    "POST /api/jobs/9/retry",
+    "GET /api/job-types",
+    "POST /api/runner/pause {\"reason\":\"lunch\"}",
+    "POST /api/runner/pause {\"reason\":\"\"}",
+    "POST /api/runner/resume",
+    "POST /api/logout",
+    "POST /api/logoutAll",
     "GET /api/openapi.json",
     "GET /api/events",
     "GET /api/nothing",
@@ -82,6 +92,7 @@ fn prepare(bench: &Bench) -> crate::spool::job::LockedJob {
     for number in [3, 4] {
         bench.queue(&request(number));
     }
+    sequence::raise(&bench.spool, &bench.runner, 4, 0).unwrap();
     reject::reject(&bench.spool, &bench.runner, "4.json".as_ref(), "why not").unwrap();
     runner_state("", &[(3, "lane default is busy with job 2 of alice")]).write(&bench.spool, &bench.runner).unwrap();
     waiting

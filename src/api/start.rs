@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::InvalidPublicUrl;
 use super::app::{App, Limits, SEARCHES};
-use super::blocking;
+use super::blocking::{self, Writes};
 use super::health::SharedLook;
+use super::idempotency::Idempotency;
 use super::mirror::Mirror;
 use super::server;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
@@ -76,7 +77,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
     let public_url = config.api.public_url.parse()?;
     let bind = |source| StartError::Bind { address, source };
     let listener = TcpListener::bind(address).await.map_err(bind)?;
-    let (spool, mirror) = open(&config).await?;
+    let (spool, mirror, idempotency) = open(&config).await?;
     let app = App {
         config,
         spool,
@@ -86,6 +87,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
         user: user.into(),
         disk: SharedLook::default(),
         searches: Semaphore::new(SEARCHES),
+        submissions: Writes::default(),
+        letters: Writes::default(),
+        idempotency,
         limits: Limits::default(),
         shutdown,
     };
@@ -100,12 +104,14 @@ fn user(config: &Config) -> Option<String> {
     config.auth.dev_user.clone().or_else(|| submitter::login_name(rustix::process::getuid().as_raw()))
 }
 
-async fn open(config: &Config) -> Result<(Spool, Mirror), StartError> {
+async fn open(config: &Config) -> Result<(Spool, Mirror, Idempotency), StartError> {
     let root = config.spool.clone();
     let watch = config.runner.watch;
-    let open = move || -> spool::Result<(Spool, Mirror)> {
+    let idempotency = Idempotency::new(&config.api.state_directory);
+    let open = move || -> spool::Result<(Spool, Mirror, Idempotency)> {
         let spool = Spool::open(&root)?;
-        Ok((spool.clone(), Mirror::start(spool, watch)?))
+        idempotency.sweep();
+        Ok((spool.clone(), Mirror::start(spool, watch)?, idempotency))
     };
     Ok(blocking::run(open).await.map_err(|_| StartError::Panicked)??)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits, SEARCHES};
+use super::blocking::Writes;
 use super::health::SharedLook;
+use super::idempotency::Idempotency;
 use super::mirror::Mirror;
 use crate::config::Config;
 use crate::spool::atomic::{self, Published};
@@ -54,16 +57,21 @@ lane = "other"
 pub struct Bench {
     pub spool: Spool,
     pub runner: RunnerLock,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Bench {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let spool = Spool::lay_out(directory.path()).unwrap();
+        let spool = Spool::lay_out(&directory.path().join("spool")).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
         sequence::raise(&spool, &runner, 0, 0).unwrap();
-        Self { spool, runner, _directory: directory }
+        Self { spool, runner, directory }
+    }
+
+    /// What the APIs of this spool share; the first one that needs it makes it.
+    pub fn state_directory(&self) -> PathBuf {
+        self.directory.path().join("api")
     }
 
     /// Puts `queue/N.json` there, as an operator would.
@@ -125,6 +133,9 @@ impl Bench {
             user: "tester".into(),
             disk: SharedLook::default(),
             searches: Semaphore::new(SEARCHES),
+            submissions: Writes::default(),
+            letters: Writes::default(),
+            idempotency: Idempotency::new(&self.state_directory()),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
         }

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use spiderpig::api::start;
 use spiderpig::check::{self, Account};
 use spiderpig::config::{self, Config, Listen};
+use spiderpig::spool::fault;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -88,6 +89,7 @@ fn check(arguments: Arguments) -> Result<(), Failure> {
 
 fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = configuration(arguments)?;
+    plan_faults();
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::new(1, error))?;
     let shutdown = CancellationToken::new();
@@ -98,6 +100,20 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     });
     runtime.shutdown_timeout(LAST_WRITES);
     served
+}
+
+/// Variable by which tests make the writes of this process fail, as `api=7:die`.
+const FAULT_VARIABLE: &str = "SPIDERPIG_FAULT";
+
+/// Lets a debug build break on demand; a release build never does.
+fn plan_faults() {
+    if cfg!(debug_assertions)
+        && let Ok(text) = std::env::var(FAULT_VARIABLE)
+        && let Some(plan) = text.strip_prefix("api=")
+        && let Ok(plan) = plan.parse()
+    {
+        fault::install(plan);
+    }
 }
 
 fn configuration(arguments: Arguments) -> Result<Config, Failure> {

@@ -12,6 +12,7 @@ mod demo;
 mod disk;
 mod examples;
 mod faults;
+mod front;
 mod hostile;
 mod jobs;
 mod openapi;

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::spool::JobId;
 
 #[derive(Serialize)]
-struct Jobs<'a> {
+struct List<'a> {
     jobs: Vec<Shown<'a>>,
     /// How many jobs pass the filter.
     total: usize,
@@ -123,7 +123,7 @@ impl Page {
         }
         let (jobs, show) = (self.of_all(view), Show::new(view, config));
         let jobs = jobs.iter().map(|entry| show.ready(entry)).collect::<Option<Vec<_>>>()?;
-        Some(response::json(StatusCode::OK, &Jobs { jobs, total: view.count(), complete: true }))
+        Some(response::json(StatusCode::OK, &List { jobs, total: view.count(), complete: true }))
     }
 
     /// The page, whatever has to be read for it.
@@ -145,7 +145,7 @@ impl Page {
         }
         let show = Show::new(view, config);
         let jobs = jobs.iter().map(|entry| show.job(entry)).collect();
-        response::json(StatusCode::OK, &Jobs { jobs, total, complete })
+        response::json(StatusCode::OK, &List { jobs, total, complete })
     }
 
     /// The page of a list without a filter.
@@ -161,3 +161,6 @@ fn history_changed(error: crate::spool::Error) -> ApiError {
     let message = "The history could not be searched: its file was changed, or cannot be read. Try again in a moment";
     ApiError::failed(StatusCode::SERVICE_UNAVAILABLE, message, error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,11 @@ mod filter;
 pub mod interact;
 pub mod list;
 pub mod log;
+pub mod retry;
 pub(in crate::api) mod show;
 pub mod signal;
 pub mod status;
+mod submit;
 #[cfg(test)]
 mod tests;
 

@@ -50,7 +50,19 @@ async fn what_cannot_run_is_not_queued_and_the_reason_names_its_place() {
         (r#"{"type":"greet"}"#, json!(["body", "params", "name"])),
         (r#"{"type":"greet","params":{"name":"x","nmae":"y"}}"#, json!(["body", "params", "nmae"])),
         (r#"{"type":"greet","params":{"name":"--force"}}"#, json!(["body", "params", "name"])),
-        (r#"{"type":"greet","params":{"name":"x"},"user":"root"}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":"x"},"user":"root"}"#, json!(["body", "user"])),
+        (r#"{"type":["greet"]}"#, json!(["body", "type"])),
+        (r#"{"params":{}}"#, json!(["body", "type"])),
+        (r#"{"type":"greet","params":["x"]}"#, json!(["body", "params"])),
+        (r#"{"type":"greet","params":{"name":"x","name":"y"}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":NaN}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":1e999}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":99999999999999999999}}"#, json!(["body", "params", "name"])),
+        (r#"{"type":"greet","params":{"name":"\ud800"}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":"a\u0000b"}}"#, json!(["body", "params", "name"])),
+        (r#"{"type":"greet","params":{"name":{"a":"b"}}}"#, json!(["body", "params", "name"])),
+        (r#"["greet",{"name":"x"}]"#, json!(["body"])),
+        ("null", json!(["body"])),
         ("", json!(["body"])),
     ] {
         let reply = post(&mut client, "/api/jobs", body).await;
@@ -75,6 +87,10 @@ async fn a_type_that_the_runner_lacks_is_refused() {
     runner_state("another", &[]).write(&bench.spool, &bench.runner).unwrap();
     let mut client = client(&bench).await;
     assert_eq!(post(&mut client, "/api/jobs", r#"{"type":"other"}"#).await.status, 503);
+    assert_eq!(post(&mut client, "/api/jobs?dry_run=1", r#"{"type":"other"}"#).await.status, 503);
+    let types = get(&mut client, "/api/job-types").await;
+    let reasons: Vec<&Value> = types["job_types"].as_array().unwrap().iter().map(|t| &t["disabled_reason"]).collect();
+    assert!(reasons[0].is_null() && reasons[1].as_str().unwrap().contains("Restart spiderpig-runner"), "{types}");
     assert_eq!(post(&mut client, "/api/jobs", r#"{"type":"greet","params":{"name":"x"}}"#).await.status, 201);
     let health = get(&mut client, "/healthz").await;
     assert_eq!((&health["status"], &health["runner_up"]), (&json!("degraded"), &json!(true)));
@@ -256,6 +272,47 @@ async fn an_answer_must_fit_an_open_prompt() {
     assert!(inbox::list(&bench.spool).unwrap().0.is_empty());
     let reply = post(&mut client, "/api/jobs/1/interact/1000002", "").await;
     assert_eq!(reply.status, 200, "nothing stands for the default");
+}
+
+#[tokio::test]
+async fn an_answer_is_the_body_or_a_json_string() {
+    for (content_type, body, expected) in [
+        ("", "n", Ok("n")),
+        ("Content-Type: text/plain;charset=UTF-8\r\n", "n", Ok("n")),
+        ("Content-Type: application/json\r\n", "\"n\"", Ok("n")),
+        ("Content-Type: application/json; charset=utf-8\r\n", " \"\\u006e\" ", Ok("n")),
+        ("Content-Type: application/json\r\n", "\"\"", Ok("")),
+        ("", "", Ok("")),
+        ("", "\"n\"", Err(400)),
+        ("", "n\r\n", Err(400)),
+        ("Content-Type: application/json\r\n", "\"n\\r\\n\"", Err(400)),
+        ("Content-Type: application/json\r\n", "n", Err(422)),
+        ("Content-Type: application/json\r\n", "[\"n\"]", Err(422)),
+        ("Content-Type: application/json\r\n", "\"\\ud800\"", Err(422)),
+        ("Content-Type: application/json\r\n", "", Err(422)),
+    ] {
+        let bench = Bench::new();
+        let (address, _job) = waiting_job(&bench).await;
+        let mut client = Client::connect(address).await;
+        let headers = format!("Host: localhost\r\n{content_type}");
+        let reply = client.ask_with("POST /api/jobs/1/interact/1000002", &headers, body).await;
+        assert_eq!(reply.status, expected.err().unwrap_or(200), "{content_type}{body:?}: {}", reply.body);
+        let stored = inbox::pending_answer(&bench.spool, job_id(1), 2).map(|answer| answer.response);
+        assert_eq!(stored.as_deref(), expected.ok());
+    }
+}
+
+#[tokio::test]
+async fn choices_come_in_the_order_of_the_job() {
+    let bench = Bench::new();
+    let mut waiting = status(1, State::Waiting);
+    let choices = [("Zebra", "z"), ("10", "t"), ("9", "n"), ("Ant", "a")];
+    let choices = choices.map(|(label, code)| (label.into(), code.into())).into();
+    waiting.interaction = Some(crate::spool::status::Interaction { choices, ..prompt(2) });
+    let _job = bench.claim(&waiting);
+    let mut client = client(&bench).await;
+    let reply = client.ask("GET /api/jobs/1").await;
+    assert!(reply.body.contains(r#""choices":{"Zebra":"z","10":"t","9":"n","Ant":"a"}"#), "{}", reply.body);
 }
 
 #[tokio::test]

@@ -207,7 +207,9 @@ impl Feed {
                 Ok(true)
             }
             News::Appended(lines) => {
-                lines.iter().for_each(|(offset, line)| self.set_finished(*offset, line));
+                for (offset, line) in &lines {
+                    self.set_finished(*offset, line);
+                }
                 Ok(false)
             }
         }

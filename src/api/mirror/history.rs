@@ -260,3 +260,13 @@ pub(super) fn shown(line: &[u8]) -> Option<Arc<RawValue>> {
     let line: HistoryLine = serde_json::from_slice(line).ok()?;
     serde_json::value::to_raw_value(&Job::finished(&line)).ok().map(Arc::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_job_takes_24_bytes() {
+        assert_eq!(size_of::<Finished>(), 24);
+    }
+}
