@@ -19,7 +19,6 @@ use super::app::App;
 use super::blocking;
 use super::error::ApiError;
 use super::jobs::show::{Show, Shown};
-use super::metrics::Kind;
 use super::mirror::{Entry, Thing, View};
 use super::request::Request;
 use super::response::{self, Response};
@@ -66,7 +65,6 @@ struct Stream {
 impl Stream {
     /// Sends until the client goes, or the stream ends.
     async fn send(mut self) {
-        let _open = self.app.metrics.stream(Kind::Events);
         let mut changes = self.app.mirror.view().changes.subscribe();
         let mut told = format!("retry: {RETRY}\n\n");
         loop {

@@ -6,7 +6,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -113,8 +113,7 @@ impl Server {
     async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
         let id = Uuid::new_v4();
         let line = AccessLine::begin(&self.app, id, &request);
-        let routed = Arc::new(OnceLock::new());
-        let dispatch = dispatch(Arc::clone(&self.app), self.routes, id, request, Arc::clone(&routed));
+        let dispatch = dispatch(Arc::clone(&self.app), self.routes, id, request);
         let answer = async move { dispatch.await.unwrap_or_else(|error| error.into_response(id)) };
         let task = self.handlers.spawn(answer.instrument(line.span.clone()));
         let mut response = match task.await {
@@ -122,8 +121,6 @@ impl Server {
             Err(panic) => line.span.in_scope(|| ApiError::internal(panic).into_response(id)),
         };
         response.headers_mut().insert(X_REQUEST_ID, id_header(id));
-        let metrics = &self.app.metrics;
-        metrics.answered(&line.method, routed.get().copied(), response.status(), line.begin.elapsed());
         line.finish(response.status());
         response
     }
@@ -134,12 +131,10 @@ async fn dispatch(
     routes: &'static [Route],
     id: Uuid,
     request: hyper::Request<Incoming>,
-    routed: Arc<OnceLock<&'static str>>,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
     access::check(&app, &head.method, &head.uri, &head.headers)?;
     let (route, path) = routes::find(routes, &head.method, head.uri.path())?;
-    let _ = routed.set(route.path); // nobody else does
     let request = Request {
         id,
         user: Arc::clone(&app.user),

@@ -39,20 +39,6 @@ pub enum State {
 }
 
 impl State {
-    /// All of them, each at the place that it has as a number.
-    pub const ALL: [Self; 10] = [
-        Self::Queued,
-        Self::Starting,
-        Self::Running,
-        Self::Waiting,
-        Self::Stopping,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Lost,
-        Self::Rejected,
-    ];
-
     /// Whether nothing will change any more.
     #[must_use]
     pub fn is_final(self) -> bool {

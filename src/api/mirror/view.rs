@@ -198,16 +198,6 @@ impl View {
         self.jobs.len() + self.history.len()
     }
 
-    /// How many jobs there are in each state, in the order of [`State::ALL`].
-    #[must_use]
-    pub fn states(&self) -> [usize; State::ALL.len()] {
-        let mut states = self.history.states();
-        for entry in self.jobs.values() {
-            states[entry.state() as usize] += 1;
-        }
-        states
-    }
-
     /// Whether a job's log can still grow.
     #[must_use]
     pub fn ending(&self, id: JobId) -> Ending {

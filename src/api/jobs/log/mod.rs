@@ -18,7 +18,6 @@ use super::{id_in_path, no_such_job};
 use crate::api::app::App;
 use crate::api::blocking;
 use crate::api::error::ApiError;
-use crate::api::metrics::Kind;
 use crate::api::mirror::Ending;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
@@ -123,7 +122,6 @@ struct Stream {
 
 impl Stream {
     async fn send(mut self, mut log: Log) -> Result<(), ApiError> {
-        let _open = self.app.metrics.stream(Kind::Log);
         log.transcript.connected();
         loop {
             // First what was known of the end, then the log: so an end is never told before the last record.
