@@ -122,8 +122,8 @@ fn line(number: u32, count: u32) -> Result<HistoryLine> {
     let time = |second: u32| {
         Time::from_milliseconds(1_700_000_000_000 + i64::from(number) * 60_000 + i64::from(second) * 1000)
     };
-    let (state, status) = if number % 50 == 0 { (State::Failed, 1) } else { (State::Succeeded, 0) };
-    let subject = if number % (count / 3) == 0 { "The needle in the haystack" } else { "Fix the thing" };
+    let (state, status) = if number.is_multiple_of(50) { (State::Failed, 1) } else { (State::Succeeded, 0) };
+    let subject = if number.is_multiple_of(count / 3) { "The needle in the haystack" } else { "Fix the thing" };
     let data =
         json!({ "change_infos": [{ "number": 1_000_000 + number, "project": "mediawiki/core", "subject": subject }] });
     let params = json!({ "change_url": [change] });

@@ -13,6 +13,7 @@ use super::access::PublicUrl;
 use super::blocking::Writes;
 use super::health::{Disk, SharedLook};
 use super::idempotency::Idempotency;
+use super::metrics::Metrics;
 use super::mirror::Mirror;
 
 /// The state that all requests share.
@@ -30,6 +31,8 @@ pub struct App {
     pub listener_is_loopback: bool,
     /// Everybody is signed in as this user.
     pub user: Arc<str>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// What the spool's disk says when it is asked, if it answers.
     pub disk: SharedLook<Disk>,
     /// The searches in logs that go on at once.

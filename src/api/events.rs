@@ -19,6 +19,7 @@ use super::app::App;
 use super::blocking;
 use super::error::ApiError;
 use super::jobs::show::{Show, Shown};
+use super::metrics::OpenStream;
 use super::mirror::{Entry, Thing, View};
 use super::request::Request;
 use super::response::{self, Response};
@@ -43,7 +44,8 @@ pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let (sender, mut response) = response::stream("text/event-stream", app.shutdown.clone());
     // nginx would otherwise keep events until it has a buffer full of them.
     response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    tokio::spawn(Stream { app, sender, seen: resume }.send());
+    let open = app.metrics.stream("events");
+    tokio::spawn(Stream { app, sender, seen: resume, _open: open }.send());
     Ok(response)
 }
 
@@ -60,6 +62,7 @@ struct Stream {
     sender: mpsc::Sender<Bytes>,
     /// The change that it was told of last. None: of nothing.
     seen: Option<u64>,
+    _open: OpenStream,
 }
 
 impl Stream {

@@ -18,6 +18,7 @@ pub mod job;
 pub mod job_types;
 pub mod jobs;
 pub mod logout;
+pub mod metrics;
 pub mod mirror;
 pub mod openapi;
 pub mod pause;

@@ -14,6 +14,7 @@ use crate::spool::{Time, reject, sequence};
 /// Requests that succeed, at least one for each route, and what a client can do wrong. A body stands behind the path.
 const REQUESTS: &[&str] = &[
     "GET /healthz",
+    "GET /metrics",
     "GET /api/whoami",
     "GET /api/jobrunner/status",
     "GET /api/runner",
@@ -127,8 +128,8 @@ async fn answer(address: std::net::SocketAddr, asked: &str) -> String {
     match path {
         // It does not end.
         "/api/events" => client.read_until("}\n\n").await,
-        // It is made of the route table, which is looked at elsewhere.
-        "/api/openapi.json" => client.read_until("\r\n\r\n").await,
+        // What is in these is looked at elsewhere.
+        "/api/openapi.json" | "/metrics" => client.read_until("\r\n\r\n").await,
         _ => client.read_to_end().await,
     }
 }

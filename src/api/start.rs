@@ -13,6 +13,7 @@ use super::app::{App, Limits, SEARCHES};
 use super::blocking::{self, Writes};
 use super::health::SharedLook;
 use super::idempotency::Idempotency;
+use super::metrics::Metrics;
 use super::mirror::Mirror;
 use super::server;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
@@ -85,6 +86,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
         public_url,
         listener_is_loopback: address.ip().is_loopback(),
         user: user.into(),
+        metrics: Metrics::default(),
         disk: SharedLook::default(),
         searches: Semaphore::new(SEARCHES),
         submissions: Writes::default(),

@@ -18,6 +18,7 @@ use super::app::{App, Limits, SEARCHES};
 use super::blocking::Writes;
 use super::health::SharedLook;
 use super::idempotency::Idempotency;
+use super::metrics::Metrics;
 use super::mirror::Mirror;
 use crate::config::Config;
 use crate::spool::atomic::{self, Published};
@@ -131,6 +132,7 @@ impl Bench {
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             listener_is_loopback: true,
             user: "tester".into(),
+            metrics: Metrics::default(),
             disk: SharedLook::default(),
             searches: Semaphore::new(SEARCHES),
             submissions: Writes::default(),

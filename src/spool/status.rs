@@ -13,7 +13,7 @@ use super::time::Time;
 pub const VERSION: u32 = 1;
 
 /// Where a job is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It waits in `queue/`.
@@ -39,6 +39,20 @@ pub enum State {
 }
 
 impl State {
+    /// All there are, in the order of a life.
+    pub const ALL: [Self; 10] = [
+        Self::Queued,
+        Self::Starting,
+        Self::Running,
+        Self::Waiting,
+        Self::Stopping,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Lost,
+        Self::Rejected,
+    ];
+
     /// Whether nothing will change any more.
     #[must_use]
     pub fn is_final(self) -> bool {

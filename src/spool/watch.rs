@@ -33,7 +33,7 @@ impl Watch {
         let handler = move |event: notify::Result<notify::Event>| match event {
             Ok(event) if event.need_rescan() => tell(Hint::LookEverywhere),
             Ok(event) if is_news(event.kind) || is_end_of_runner(&event) => {
-                event.paths.into_iter().map(Hint::Changed).for_each(&tell)
+                event.paths.into_iter().map(Hint::Changed).for_each(&tell);
             }
             Ok(_) => {}
             Err(_) => tell(Hint::LookEverywhere),
@@ -106,5 +106,22 @@ mod tests {
         fs::read_dir(&inbox).unwrap().count();
         fs::hard_link(inbox.join("first"), inbox.join("second")).unwrap();
         assert_eq!(next(), Hint::Changed(inbox.join("second")), "reading in between was not told");
+    }
+
+    #[test]
+    fn the_end_of_the_runner_is_told_and_a_look_at_its_lock_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let (lock, other) = (directory.path().join(RUNNER_LOCK), directory.path().join("other"));
+        fs::write(&lock, "").unwrap();
+        fs::write(&other, "").unwrap();
+        let open = |path: &Path| fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let holder = open(&lock);
+        let (sender, hints) = mpsc::channel();
+        let mut watch = Watch::new(move |hint| sender.send(hint).unwrap()).unwrap();
+        watch.add(directory.path()).unwrap();
+        fs::read(&lock).unwrap();
+        drop(open(&other));
+        drop(holder);
+        assert_eq!(hints.recv_timeout(Duration::from_secs(10)).unwrap(), Hint::Changed(lock));
     }
 }

@@ -96,7 +96,7 @@ impl Filter {
         };
         self.has_state(entry.state())
             && self.has_origin(job_type, user)
-            && self.text.as_ref().is_none_or(|text| show.live(entry).mentions(text))
+            && self.text.as_ref().is_none_or(|text| show.in_memory(entry).mentions(text))
     }
 
     fn has_state(&self, state: State) -> bool {

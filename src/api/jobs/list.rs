@@ -1,10 +1,11 @@
 //! Lists of jobs, and one job.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::filter::{Filter, STATES};
 use super::show::{Show, Shown};
@@ -22,7 +23,7 @@ use crate::config::Config;
 use crate::spool::JobId;
 
 #[derive(Serialize)]
-struct List<'a> {
+struct Listed<'a> {
     jobs: Vec<Shown<'a>>,
     /// How many jobs pass the filter.
     total: usize,
@@ -52,20 +53,31 @@ const MAX_LIMIT: usize = 500;
 
 /// A search reads the whole history: one at a time, so that it takes at most one of the processors.
 static SEARCHES: Semaphore = Semaphore::const_new(1);
+/// How long a search waits for those before it.
+const SEARCH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// `GET /api/jobs`: the newest `limit` jobs that pass the filter and are below `before`, but the first `skip`. `total`
 /// counts all that pass the filter.
 ///
 /// # Errors
-/// 422 for arguments that are no numbers, or no states.
+/// 422 for arguments that are no numbers, or no states; 503 for a search while there are too many.
 pub async fn list(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let page = Page::of(&request.query()?)?;
     if let Some(ready) = page.ready(&app.mirror.view(), &app.config) {
         return ready;
     }
-    let _turn =
-        if page.filter.is_search() { Some(SEARCHES.acquire().await.map_err(ApiError::internal)?) } else { None };
+    let _turn = if page.filter.is_search() { Some(search_turn().await?) } else { None };
     blocking::run(move || page.find(&app.mirror.snapshot(), &app.config)).await?
+}
+
+async fn search_turn() -> Result<SemaphorePermit<'static>, ApiError> {
+    match tokio::time::timeout(SEARCH_PATIENCE, SEARCHES.acquire()).await {
+        Ok(turn) => turn.map_err(ApiError::internal),
+        Err(_) => Err(ApiError::refused(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many people search at the same time. Try again in a moment, or without `q`",
+        )),
+    }
 }
 
 /// `GET /api/jobs/{id}`.
@@ -123,7 +135,7 @@ impl Page {
         }
         let (jobs, show) = (self.of_all(view), Show::new(view, config));
         let jobs = jobs.iter().map(|entry| show.ready(entry)).collect::<Option<Vec<_>>>()?;
-        Some(response::json(StatusCode::OK, &List { jobs, total: view.count(), complete: true }))
+        Some(response::json(StatusCode::OK, &Listed { jobs, total: view.count(), complete: true }))
     }
 
     /// The page, whatever has to be read for it.
@@ -145,7 +157,7 @@ impl Page {
         }
         let show = Show::new(view, config);
         let jobs = jobs.iter().map(|entry| show.job(entry)).collect();
-        response::json(StatusCode::OK, &List { jobs, total, complete })
+        response::json(StatusCode::OK, &Listed { jobs, total, complete })
     }
 
     /// The page of a list without a filter.

@@ -42,7 +42,7 @@ impl<'a> Show<'a> {
     pub fn ready(&self, entry: &'a Entry) -> Option<Shown<'a>> {
         match entry {
             Entry::Finished(finished) => self.view.history().ready(finished.id).map(Shown::Finished),
-            entry => Some(Shown::Live(Box::new(self.live(entry)))),
+            entry => Some(Shown::Live(Box::new(self.in_memory(entry)))),
         }
     }
 
@@ -53,11 +53,11 @@ impl<'a> Show<'a> {
             _ => None,
         };
         let found = self.ready(entry).or_else(read);
-        found.unwrap_or_else(|| Shown::Live(Box::new(self.live(entry))))
+        found.unwrap_or_else(|| Shown::Live(Box::new(self.in_memory(entry))))
     }
 
     /// A job, as much of it as is in memory: all, unless it is finished.
-    pub fn live(&self, entry: &'a Entry) -> Job<'a> {
+    pub fn in_memory(&self, entry: &'a Entry) -> Job<'a> {
         match entry {
             Entry::Queued(request) => Job::queued(request, self.config, self.wait(request.id)),
             Entry::Claimed(claimed) => Job::claimed(claimed, self.config),

@@ -35,7 +35,7 @@ pub async fn status(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
         Some((id, ..)) if pending_interaction.is_some() => format!("Running job {id}, awaiting user interaction"),
         Some((id, ..)) => format!("Running job {id}"),
     };
-    let job = foremost.map(|(_, entry, _)| Show::new(&view, &app.config).live(entry));
+    let job = foremost.map(|(_, entry, _)| Show::new(&view, &app.config).in_memory(entry));
     response::json(StatusCode::OK, &Banner { status, job, pending_interaction })
 }
 

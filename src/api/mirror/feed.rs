@@ -17,9 +17,10 @@ use super::reader::{HistoryReader, News};
 use super::view::{Claimed, Entry, Rejected, Runner};
 use super::{Shared, history, reader, runner_is_up};
 
-/// Between two looks at everything while the kernel tells of changes: for what it did not tell. A watch that was lost is
-/// asked for again after as long.
+/// Between two looks at everything while the kernel tells of changes: for what it did not tell.
 const FULL_LOOK: Duration = Duration::from_secs(30);
+/// After this a watch that was lost, or not to be had, is asked for again.
+const WATCH_AGAIN: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 30_000 });
 /// The same while it does not. Tests have less patience.
 const FULL_LOOK_UNTOLD: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
 /// When the runner is looked at again after its lock was closed: the kernel tells of that a moment before the lock is
@@ -131,7 +132,7 @@ impl Feed {
         self.shared.view_mut().watch_lost = Some(error.to_string());
         self.watch = None;
         self.watched.clear();
-        self.watch_at = Some(Instant::now() + FULL_LOOK);
+        self.watch_at = Some(Instant::now() + WATCH_AGAIN);
     }
 
     fn look_everywhere(&mut self) -> Result<()> {

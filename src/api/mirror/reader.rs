@@ -16,7 +16,7 @@ use super::history::{Finished, History, Origin, Origins};
 /// How much of what was read is compared with the file before it is read on, in bytes: more than a short line has, so
 /// that an operator who writes the file anew is noticed whatever the length.
 const TAIL: u64 = 1024;
-/// From this size on, in bytes, a history is read by two threads.
+/// From this size on, in bytes, a history is read by two threads; and what was appended is not read by itself.
 const LARGE: u64 = 4 << 20;
 
 /// A place in the history: what comes after it was not read yet.
@@ -75,8 +75,9 @@ impl HistoryReader {
         }
     }
 
+    /// Whether the file is the one that was read, with not too much behind it.
     fn goes_on(&self, file: &HistoryFile) -> Result<bool> {
-        if file.length()? < self.offset {
+        if file.length()?.checked_sub(self.offset).is_none_or(|more| more > LARGE) {
             return Ok(false);
         }
         let mut tail = vec![0; self.tail.len()];

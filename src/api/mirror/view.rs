@@ -198,6 +198,17 @@ impl View {
         self.jobs.len() + self.history.len()
     }
 
+    /// How many jobs there are in each state.
+    #[must_use]
+    pub fn count_by_state(&self) -> BTreeMap<State, usize> {
+        let mut counts: BTreeMap<State, usize> = State::ALL.into_iter().map(|state| (state, 0)).collect();
+        let finished = self.history.pieces(u64::MAX).flatten().map(|finished| finished.state);
+        for state in self.jobs.values().map(Entry::state).chain(finished) {
+            *counts.entry(state).or_default() += 1;
+        }
+        counts
+    }
+
     /// Whether a job's log can still grow.
     #[must_use]
     pub fn ending(&self, id: JobId) -> Ending {

@@ -160,9 +160,8 @@ async fn a_job_whose_line_cannot_be_read_is_shown_as_far_as_it_is_known() {
     let bench = Bench::new();
     append(&bench, [line(1)]);
     let odd = r#"{"id":2,"type":"greet","user":"bob","state":"failed","command":"not a list"}"#;
-    let mut text = std::fs::read_to_string(bench.spool.history()).unwrap();
-    text += &format!("{odd}\n");
-    write(&bench, &text);
+    let text = std::fs::read_to_string(bench.spool.history()).unwrap();
+    write(&bench, &[&text, odd, "\n"].concat());
     let mut client = serve(&bench).await;
     let answer = get(&mut client, "/api/jobs").await;
     let odd = &answer["jobs"][0];
