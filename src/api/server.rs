@@ -6,7 +6,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -113,7 +113,8 @@ impl Server {
     async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
         let id = Uuid::new_v4();
         let line = AccessLine::begin(&self.app, id, &request);
-        let dispatch = dispatch(Arc::clone(&self.app), self.routes, id, request);
+        let found = Arc::new(OnceLock::new());
+        let dispatch = dispatch(Arc::clone(&self.app), self.routes, id, request, Arc::clone(&found));
         let answer = async move { dispatch.await.unwrap_or_else(|error| error.into_response(id)) };
         let task = self.handlers.spawn(answer.instrument(line.span.clone()));
         let mut response = match task.await {
@@ -121,6 +122,8 @@ impl Server {
             Err(panic) => line.span.in_scope(|| ApiError::internal(panic).into_response(id)),
         };
         response.headers_mut().insert(X_REQUEST_ID, id_header(id));
+        let metrics = &self.app.metrics;
+        metrics.answered(&line.method, found.get().copied(), response.status(), line.begin.elapsed());
         line.finish(response.status());
         response
     }
@@ -131,10 +134,12 @@ async fn dispatch(
     routes: &'static [Route],
     id: Uuid,
     request: hyper::Request<Incoming>,
+    found: Arc<OnceLock<&'static str>>,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
     access::check(&app, &head.method, &head.uri, &head.headers)?;
     let (route, path) = routes::find(routes, &head.method, head.uri.path())?;
+    let _ = found.set(route.path); // nobody else does
     let request = Request {
         id,
         user: Arc::clone(&app.user),

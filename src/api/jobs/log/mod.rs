@@ -66,8 +66,10 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
         resume,
         transcript: Transcript::new(resume, include_sensitive),
     };
+    let open = app.metrics.stream("log");
     let stream = Stream { id, changes: app.mirror.follow(id), app, sender };
     tokio::spawn(async move {
+        let _open = open;
         if let Err(error) = stream.send(log).await {
             tracing::error!(job = %id, ?error, "a log stream broke off");
         }
