@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use toml::de::DeTable;
 
-pub use self::api::{ApiConfig, Listen, ListenError};
+pub use self::api::{ApiConfig, ClientAddress, Listen, ListenError, LogFormat};
 pub use self::auth::{AuthConfig, AuthMode, OpenToAll};
 pub use self::env_file::{EnvFileError, read_env_file};
 pub use self::error::{ConfigError, ParamError};

@@ -64,7 +64,7 @@ impl Writes {
 mod tests {
     use std::sync::mpsc;
 
-    use uuid::Uuid;
+    use crate::api::request_id::RequestId;
 
     use super::*;
     use crate::api::testing::soon;
@@ -84,7 +84,7 @@ mod tests {
         });
         soon(has_begun).await.unwrap();
 
-        let refused = soon(writes.run(|| ())).await.unwrap_err().into_response(Uuid::nil());
+        let refused = soon(writes.run(|| ())).await.unwrap_err().into_response(&RequestId::fresh());
         assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().unwrap()));
         assert_eq!(soon(run(|| 7)).await.unwrap(), 7);
 

@@ -5,9 +5,9 @@ use std::fmt::Display;
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::body;
+use super::request_id::RequestId;
 use super::response::{Response, uncached};
 use crate::spool;
 
@@ -119,11 +119,11 @@ impl ApiError {
 
     /// Writes the cause to the log and makes the response. The log line gets the request id from the current span.
     #[must_use]
-    pub fn into_response(self, request_id: Uuid) -> Response {
+    pub fn into_response(self, request_id: &RequestId) -> Response {
         if let Some(cause) = &self.cause {
             tracing::error!(status = self.status.as_u16(), cause, "request failed");
         }
-        let error = if self.status.is_server_error() { self.with("request_id", request_id.to_string()) } else { self };
+        let error = if self.status.is_server_error() { self.with("request_id", request_id.as_str()) } else { self };
         let text = json!({ "detail": error.detail.to_json() }).to_string();
         let mut response = uncached(error.status, "application/json", body::full(text));
         if let Some(seconds) = error.retry_after {
@@ -205,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_has_its_message_and_fields_and_no_request_id() {
         let error = ApiError::refused(StatusCode::NOT_FOUND, "No such job").with("job_id", 7);
-        let response = error.into_response(Uuid::nil());
+        let response = error.into_response(&RequestId::fresh());
         assert_eq!(response.status(), 404);
         assert_eq!(response.headers()["cache-control"], "no-cache");
         let expected = json!({"detail": {"message": "No such job", "job_id": 7}});
@@ -215,8 +215,9 @@ mod tests {
     #[tokio::test]
     async fn a_failure_shows_the_request_id_but_not_its_cause() {
         let error = ApiError::internal("/var/spool: disk on fire");
-        let body = body_of(error.into_response(Uuid::nil())).await;
-        assert_eq!(body["detail"]["request_id"], Uuid::nil().to_string());
+        let id = RequestId::fresh();
+        let body = body_of(error.into_response(&id)).await;
+        assert_eq!(body["detail"]["request_id"], id.as_str());
         assert!(!body.to_string().contains("disk on fire"));
     }
 
@@ -238,7 +239,7 @@ mod tests {
             message: "Input should be a whole number".into(),
             input: "ten".into(),
         });
-        let response = error.into_response(Uuid::nil());
+        let response = error.into_response(&RequestId::fresh());
         assert_eq!(response.status(), 422);
         let expected = json!({"detail": [{
             "type": "int_parsing",

@@ -7,9 +7,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
 use super::body;
+use super::client::Client;
 use super::error::{ApiError, Invalid};
 use super::query::Query;
 use super::routes::PathParams;
@@ -18,8 +18,8 @@ use crate::spool::strict;
 /// A request that may be answered: it passed the access rules and found its route.
 #[derive(Debug)]
 pub struct Request {
-    /// Names this request in its response, in the log, and in errors.
-    pub id: Uuid,
+    /// Where it comes from, and what names it in its response, in the log, and in errors.
+    pub client: Client,
     /// Who asks.
     pub user: Arc<str>,
     /// What the path said.

@@ -89,9 +89,9 @@ mod tests {
     use std::collections::HashSet;
 
     use hyper::header::ALLOW;
-    use uuid::Uuid;
 
     use super::*;
+    use crate::api::request_id::RequestId;
 
     static JOBS: &[Route] = routes! {
         POST "/api/jobs/backport" => whoami::whoami, "";
@@ -174,7 +174,7 @@ mod tests {
     fn a_wrong_method_is_told_the_right_ones() {
         let allow = |method: &Method, path: &str| {
             let error = find(JOBS, method, path).unwrap_err();
-            let response = error.into_response(Uuid::nil());
+            let response = error.into_response(&RequestId::fresh());
             assert_eq!(response.status(), 405);
             response.headers()[ALLOW].to_str().unwrap().to_owned()
         };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -18,9 +18,10 @@ use super::app::{App, Limits, SEARCHES};
 use super::blocking::Writes;
 use super::health::SharedLook;
 use super::idempotency::Idempotency;
+use super::listener::Listener;
 use super::metrics::Metrics;
 use super::mirror::Mirror;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::spool::atomic::{self, Published};
 use crate::spool::history::{self, HistoryLine};
 use crate::spool::job::LockedJob;
@@ -130,7 +131,6 @@ impl Bench {
             spool: self.spool.clone(),
             mirror: Mirror::start(self.spool.clone(), true).unwrap(),
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
-            listener_is_loopback: true,
             user: "tester".into(),
             metrics: Metrics::default(),
             disk: SharedLook::default(),
@@ -145,11 +145,17 @@ impl Bench {
 
     /// Serves an app until its shutdown or the end of the test.
     pub async fn serve(app: App) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(super::server::serve(listener, Arc::new(app)));
+        let (listener, address) = listener().await;
+        tokio::spawn(super::server::serve(vec![listener], Arc::new(app)));
         address
     }
+}
+
+/// A listener on a free loopback port, and its address.
+pub async fn listener() -> (Listener, SocketAddr) {
+    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let Listen::Tcp(address) = listener.listen() else { panic!("it is TCP") };
+    (listener, address)
 }
 
 pub fn config() -> Config {
@@ -364,10 +370,23 @@ impl Log {
 
     /// The first line that has all the parts.
     pub fn line_with(&self, parts: &[&str]) -> String {
-        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let log = String::from_utf8(log).unwrap();
-        let line = log.lines().find(|line| parts.iter().all(|part| line.contains(part)));
-        line.unwrap_or_else(|| panic!("no line with {parts:?} in\n{log}")).to_owned()
+        self.find(parts).unwrap_or_else(|| panic!("no line with {parts:?} in\n{}", self.text()))
+    }
+
+    /// The same, when it may not have been written yet.
+    pub async fn wait_for_line(&self, parts: &[&str]) -> String {
+        until(|| self.find(parts).is_some()).await;
+        self.line_with(parts)
+    }
+
+    fn find(&self, parts: &[&str]) -> Option<String> {
+        let text = self.text();
+        let line = text.lines().find(|line| parts.iter().all(|part| line.contains(part)));
+        line.map(str::to_owned)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
     }
 }
 

@@ -31,7 +31,7 @@ pub fn start_as(spool: &TestSpool, command: &mut Command) -> Api {
     let base = wait_for("the API listens", || {
         let log = daemon.log();
         let address = log.split("listening on ").nth(1)?;
-        Some(address.split_whitespace().next()?.trim_matches('"').to_owned())
+        Some(address.split(['"', ' ', '\n']).next()?.to_owned())
     });
     Api { daemon, base }
 }

@@ -20,6 +20,7 @@ mod output;
 mod pausing;
 mod recipes;
 mod recovery;
+mod server;
 mod stopping;
 mod strangers;
 mod submitting;

@@ -100,7 +100,7 @@ fn what_waits_too_long_is_told_to_come_back() {
     let held = idempotency.take(&bench.spool, &key("a")).unwrap();
     let busy = idempotency.take(&bench.spool, &key("a")).unwrap_err();
     assert_eq!(busy.status(), 409);
-    assert_eq!(busy.into_response(uuid::Uuid::nil()).headers()["retry-after"], "1");
+    assert_eq!(busy.into_response(&crate::api::request_id::RequestId::fresh()).headers()["retry-after"], "1");
     drop(held);
     assert!(idempotency.take(&bench.spool, &key("a")).is_ok());
 }
