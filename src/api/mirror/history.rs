@@ -56,6 +56,8 @@ pub struct History {
     /// Number / [`CHUNK`] → the jobs with such numbers, by number.
     chunks: BTreeMap<u32, Arc<Vec<Finished>>>,
     count: usize,
+    /// How many there are in each state, in the order of [`State::ALL`].
+    states: [usize; State::ALL.len()],
     origins: Arc<Origins>,
     /// The newest.
     ready: BTreeMap<JobId, Arc<RawValue>>,
@@ -121,6 +123,12 @@ impl History {
     #[must_use]
     pub fn len(&self) -> usize {
         self.count
+    }
+
+    /// How many there are in a state.
+    #[must_use]
+    pub fn count_in(&self, state: State) -> usize {
+        self.states[state as usize]
     }
 
     /// Whether there is none.
@@ -206,12 +214,16 @@ impl History {
     pub(super) fn insert(&mut self, finished: Finished, shown: Option<Arc<RawValue>>) {
         let chunk = Arc::make_mut(self.chunks.entry(finished.id.get() / CHUNK).or_default());
         match chunk.binary_search_by_key(&finished.id, |known| known.id) {
-            Ok(at) => chunk[at] = finished,
+            Ok(at) => {
+                self.states[chunk[at].state as usize] -= 1;
+                chunk[at] = finished;
+            }
             Err(at) => {
                 chunk.insert(at, finished);
                 self.count += 1;
             }
         }
+        self.states[finished.state as usize] += 1;
         match shown {
             Some(shown) => self.ready.insert(finished.id, shown),
             None => self.ready.remove(&finished.id),
