@@ -13,6 +13,7 @@ pub mod body;
 pub mod client;
 pub mod error;
 pub mod events;
+pub mod favicon;
 pub mod health;
 pub mod idempotency;
 pub mod job;

