@@ -32,10 +32,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
-pub use self::api::{ApiConfig, Listen, ListenError};
+pub use self::api::{ApiConfig, ClientAddress, Listen, ListenError, LogFormat};
 pub use self::auth::{AuthConfig, AuthMode, OpenToAll};
 pub use self::env_file::{EnvFileError, read_env_file};
 pub use self::error::{ConfigError, ParamError};
@@ -43,6 +42,8 @@ pub use self::job_type::{CommandLine, JobType, Leftovers};
 pub use self::param::{Param, ParamKind, Pattern};
 pub use self::runner::RunnerConfig;
 pub use self::value::MASK;
+
+use crate::digest;
 
 use self::error::Fault;
 use self::node::{Node, Section};
@@ -143,7 +144,7 @@ impl Config {
         let api = ApiConfig::read(&root.section("api", api::KEYS)?)?;
         Ok(Self {
             path: path.to_owned(),
-            hash: hex(&Sha256::digest(text)),
+            hash: digest::sha256(text),
             spool: root.read("spool", units::absolute_path)?.unwrap_or_else(|| "/var/spool/spiderpig".into()),
             auth: AuthConfig::read(&root.section("auth", auth::KEYS)?, &api.listen)?,
             api,
@@ -200,11 +201,6 @@ fn url(root: &Section, key: &str, default: &str) -> Result<String, Fault> {
 /// The line, counted from 1, that holds the byte at `offset`.
 fn line_of(text: &[u8], offset: usize) -> usize {
     1 + text.iter().take(offset).filter(|&&byte| byte == b'\n').count()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 #[cfg(test)]

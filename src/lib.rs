@@ -5,6 +5,7 @@
 pub mod api;
 pub mod check;
 pub mod config;
+pub mod digest;
 pub mod protocol;
 pub mod runner;
 pub mod spool;

@@ -32,25 +32,18 @@ impl Client {
     /// Submits a job without parameters. Returns when the whole answer has been received.
     pub fn submit(&mut self, job_type: &str) -> Result<JobId> {
         let body = format!(r#"{{"type":"{job_type}","params":{{}}}}"#);
-        let (status, answer) = self.request("POST", "/api/jobs", &body)?;
-        let text = self.body(answer)?;
-        let text = String::from_utf8(text)?;
-        if status != 201 {
-            return Err(format!("POST /api/jobs answers {status}: {text}").into());
-        }
+        let text = self.ask("POST", "/api/jobs", &body, 201)?;
         let answer: serde_json::Value = serde_json::from_str(&text)?;
         Ok(JobId::try_from(answer["id"].as_u64().ok_or("the answer has no id")?)?)
     }
 
-    /// Asks for something, and reads the answer to its end.
-    pub fn get(&mut self, path: &str) -> Result<Vec<u8>> {
-        match self.request("GET", path, "")? {
-            (200, answer) => self.body(answer),
-            (status, _) => Err(format!("{path} answers {status}").into()),
-        }
+    /// Asks for something. Returns when the whole answer has been received.
+    pub fn get(&mut self, path: &str) -> Result<String> {
+        self.ask("GET", path, "", 200)
     }
 
-    fn body(&mut self, answer: Body) -> Result<Vec<u8>> {
+    fn ask(&mut self, method: &str, path: &str, body: &str, expected: u16) -> Result<String> {
+        let (status, answer) = self.request(method, path, body)?;
         let mut text = Vec::new();
         match answer {
             Body::Length(length) => {
@@ -59,7 +52,8 @@ impl Client {
             }
             Body::Chunked => while self.read_chunk(&mut text)? {},
         }
-        Ok(text)
+        let text = String::from_utf8(text)?;
+        if status == expected { Ok(text) } else { Err(format!("{method} {path} answers {status}: {text}").into()) }
     }
 
     /// Opens the stream of a job's log.
@@ -132,4 +126,58 @@ impl LogStream {
         }
         Ok(Some(lines))
     }
+}
+
+/// A connection on which the same is asked for again and again, with as little work as can be: the client must not be
+/// what is measured.
+#[derive(Debug)]
+pub struct Repeater {
+    stream: TcpStream,
+    request: Vec<u8>,
+    /// The next answer, of which the first says how long all are.
+    answer: Vec<u8>,
+}
+
+impl Repeater {
+    /// Connects, asks once, and learns how long an answer is.
+    pub fn connect(port: u16, path: &str) -> Result<Self> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n").into_bytes();
+        stream.write_all(&request)?;
+        let mut answer = Vec::new();
+        let length = loop {
+            let mut piece = [0; 4096];
+            match stream.read(&mut piece)? {
+                0 => return Err("the connection was closed".into()),
+                read => answer.extend_from_slice(&piece[..read]),
+            }
+            if let Some(length) = length_of(&answer)? {
+                break length;
+            }
+        };
+        let read = answer.len();
+        answer.resize(length, 0);
+        stream.read_exact(&mut answer[read..])?;
+        Ok(Self { stream, request, answer })
+    }
+
+    /// Asks, without waiting for the answer.
+    pub fn ask(&mut self) -> Result<()> {
+        Ok(self.stream.write_all(&self.request)?)
+    }
+
+    /// Waits for the answer.
+    pub fn wait(&mut self) -> Result<()> {
+        self.stream.read_exact(&mut self.answer)?;
+        if self.answer.starts_with(b"HTTP/1.1 200") { Ok(()) } else { Err("an answer is not 200".into()) }
+    }
+}
+
+/// How long an answer is with its head, once that is there.
+fn length_of(answer: &[u8]) -> Result<Option<usize>> {
+    let Some(end) = memchr::memmem::find(answer, b"\r\n\r\n") else { return Ok(None) };
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let (_, length) = head.split_once("content-length: ").ok_or("the answer has no length")?;
+    Ok(Some(end + 4 + length.lines().next().unwrap_or_default().parse::<usize>()?))
 }

@@ -47,7 +47,7 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The memory that a process has now.
+/// The resident memory of a process.
 pub fn resident_megabytes(pid: u32) -> Result<f64> {
     kilobytes(pid, "VmRSS:").map(megabytes_of)
 }

@@ -11,6 +11,7 @@ mod disk;
 mod http;
 mod idle;
 mod job;
+mod lists;
 mod log;
 mod rate;
 mod samples;
@@ -32,7 +33,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// One kind of measurement, by the word that selects it.
 type Measurement = (&'static str, fn(&Path) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 9] = [
+const MEASUREMENTS: [Measurement; 10] = [
     ("disk", disk::measure),
     ("start", start::measure),
     ("rate", rate::measure),
@@ -40,6 +41,7 @@ const MEASUREMENTS: [Measurement; 9] = [
     ("line", log::measure_latency),
     ("stored", stored::measure),
     ("viewers", viewers::measure),
+    ("lists", lists::measure),
     ("idle", idle::measure),
     ("syncs", syncs::measure),
 ];

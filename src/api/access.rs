@@ -8,7 +8,6 @@ use std::str::FromStr;
 use hyper::header::{HOST, HeaderMap, ORIGIN};
 use hyper::{Method, StatusCode, Uri};
 
-use super::app::App;
 use super::error::ApiError;
 
 /// Where people reach the service: `https://deploy.example.org`.
@@ -99,24 +98,33 @@ fn parse_origin(text: &str) -> Option<(Scheme, Authority)> {
     Some((scheme, Authority::parse(authority)?))
 }
 
+/// The names by which one listener may be reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// That of the service.
+    pub public_url: &'a PublicUrl,
+    /// Only this machine can connect to the listener, so requests may also name `localhost`.
+    pub is_local: bool,
+}
+
 /// Refuses a request that is not meant for this service or comes from another site's page.
 ///
 /// # Errors
 /// 400 without exactly one `Host`, 421 for another's, 403 for the `Origin` of another site.
-pub fn check(app: &App, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
-    check_host(app, uri, headers)?;
+pub fn check(names: Names, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    check_host(names, uri, headers)?;
     if method.is_safe() {
         return Ok(());
     }
-    check_origin(app, headers)
+    check_origin(names, headers)
 }
 
-fn check_host(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+fn check_host(names: Names, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return Err(ApiError::refused(StatusCode::BAD_REQUEST, "A request needs exactly one Host"));
     };
-    let is_ours = |name: &str| Authority::parse(name).is_some_and(|host| is_our_host(app, &host));
+    let is_ours = |name: &str| Authority::parse(name).is_some_and(|host| names.have_host(&host));
     // `GET http://host/path` names the host a second time, and both must be ours.
     let is_ours_in_target = uri.authority().is_none_or(|name| is_ours(name.as_str()));
     if is_ours_in_target && host.to_str().is_ok_and(is_ours) {
@@ -125,9 +133,9 @@ fn check_host(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError>
     Err(ApiError::refused(StatusCode::MISDIRECTED_REQUEST, "This host name is not SpiderPig's; use its public URL"))
 }
 
-fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
+fn check_origin(names: Names, headers: &HeaderMap) -> Result<(), ApiError> {
     let is_ours =
-        |origin: &str| parse_origin(origin).is_some_and(|(scheme, authority)| is_our_origin(app, scheme, &authority));
+        |origin: &str| parse_origin(origin).is_some_and(|(scheme, authority)| names.have_origin(scheme, &authority));
     let mut origins = headers.get_all(ORIGIN).iter();
     if origins.all(|origin| origin.to_str().is_ok_and(is_ours)) {
         return Ok(());
@@ -138,17 +146,20 @@ fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
     ))
 }
 
-fn is_our_host(app: &App, host: &Authority) -> bool {
-    app.public_url.names(host) || is_our_loopback(app, host)
-}
+impl Names<'_> {
+    fn have_host(&self, host: &Authority) -> bool {
+        self.public_url.names(host) || self.have_loopback(host)
+    }
 
-/// The hosts of [`is_our_host`], but whoever can replace a page that came without TLS must not reach one with it.
-fn is_our_origin(app: &App, scheme: Scheme, host: &Authority) -> bool {
-    (app.public_url.names(host) && scheme == app.public_url.scheme) || is_our_loopback(app, host)
-}
+    /// The hosts of [`Names::have_host`], but whoever can replace a page that came without TLS must not reach one with
+    /// it.
+    fn have_origin(&self, scheme: Scheme, host: &Authority) -> bool {
+        (self.public_url.names(host) && scheme == self.public_url.scheme) || self.have_loopback(host)
+    }
 
-fn is_our_loopback(app: &App, host: &Authority) -> bool {
-    app.listener_is_loopback && host.is_loopback()
+    fn have_loopback(&self, host: &Authority) -> bool {
+        self.is_local && host.is_loopback()
+    }
 }
 
 #[cfg(test)]
@@ -156,13 +167,23 @@ mod tests {
     use hyper::header::HeaderValue;
 
     use super::*;
-    use crate::api::testing;
 
-    fn app(public_url: &str, listener_is_loopback: bool) -> App {
-        App { public_url: public_url.parse().unwrap(), listener_is_loopback, ..testing::app() }
+    struct Reached {
+        public_url: PublicUrl,
+        is_local: bool,
     }
 
-    fn status(app: &App, hosts: &[&'static str], origin: Option<&'static str>, target: &str) -> u16 {
+    fn reached(public_url: &str, is_local: bool) -> Reached {
+        Reached { public_url: public_url.parse().unwrap(), is_local }
+    }
+
+    impl Reached {
+        fn names(&self) -> Names<'_> {
+            Names { public_url: &self.public_url, is_local: self.is_local }
+        }
+    }
+
+    fn status(by: &Reached, hosts: &[&'static str], origin: Option<&'static str>, target: &str) -> u16 {
         let mut headers = HeaderMap::new();
         for host in hosts {
             headers.append(HOST, HeaderValue::from_static(host));
@@ -170,15 +191,15 @@ mod tests {
         if let Some(origin) = origin {
             headers.append(ORIGIN, HeaderValue::from_static(origin));
         }
-        let checked = check(app, &Method::POST, &target.parse().unwrap(), &headers);
+        let checked = check(by.names(), &Method::POST, &target.parse().unwrap(), &headers);
         checked.map_or_else(|error| error.status().as_u16(), |()| 200)
     }
 
     #[test]
     fn only_the_public_host_is_ours_away_from_loopback() {
-        let app = app("https://deploy.example.org:8443", false);
+        let by = reached("https://deploy.example.org:8443", false);
         for good in ["deploy.example.org", "deploy.example.org:8443", "Deploy.Example.ORG"] {
-            assert_eq!(status(&app, &[good], None, "/"), 200, "{good}");
+            assert_eq!(status(&by, &[good], None, "/"), 200, "{good}");
         }
         for bad in [
             "deploy.example.org:80",
@@ -192,42 +213,42 @@ mod tests {
             "a@deploy.example.org",
             "deploy.example.org.evil.example",
         ] {
-            assert_eq!(status(&app, &[bad], None, "/"), 421, "{bad}");
+            assert_eq!(status(&by, &[bad], None, "/"), 421, "{bad}");
         }
     }
 
     #[test]
     fn loopback_names_are_ours_on_a_loopback_listener_with_any_port() {
-        let app = app("http://spiderpig.test", true);
+        let by = reached("http://spiderpig.test", true);
         for good in ["localhost", "LOCALHOST:1", "127.0.0.1:65535", "[::1]", "[::1]:80", "spiderpig.test:80"] {
-            assert_eq!(status(&app, &[good], None, "/"), 200, "{good}");
+            assert_eq!(status(&by, &[good], None, "/"), 200, "{good}");
         }
         for bad in ["localhost:65536", "127.0.0.2", "::1", "[::2]", "[::1", "localhost.evil.example"] {
-            assert_eq!(status(&app, &[bad], None, "/"), 421, "{bad}");
+            assert_eq!(status(&by, &[bad], None, "/"), 421, "{bad}");
         }
     }
 
     #[test]
     fn exactly_one_host_is_needed() {
-        let app = app("http://spiderpig.test", true);
-        assert_eq!(status(&app, &[], None, "/"), 400);
-        assert_eq!(status(&app, &["localhost", "localhost"], None, "/"), 400);
+        let by = reached("http://spiderpig.test", true);
+        assert_eq!(status(&by, &[], None, "/"), 400);
+        assert_eq!(status(&by, &["localhost", "localhost"], None, "/"), 400);
     }
 
     #[test]
     fn the_host_in_the_target_must_be_ours_too() {
-        let app = app("http://spiderpig.test", true);
-        assert_eq!(status(&app, &["localhost"], None, "http://localhost/"), 200);
-        assert_eq!(status(&app, &["localhost"], None, "http://evil.example/"), 421);
-        assert_eq!(status(&app, &["evil.example"], None, "http://localhost/"), 421);
+        let by = reached("http://spiderpig.test", true);
+        assert_eq!(status(&by, &["localhost"], None, "http://localhost/"), 200);
+        assert_eq!(status(&by, &["localhost"], None, "http://evil.example/"), 421);
+        assert_eq!(status(&by, &["evil.example"], None, "http://localhost/"), 421);
     }
 
     #[test]
     fn a_page_elsewhere_cannot_post() {
-        let app = app("https://deploy.example.org", true);
+        let by = reached("https://deploy.example.org", true);
         let host = ["localhost:8000"];
         for good in ["https://deploy.example.org", "https://deploy.example.org:443", "http://localhost:5173"] {
-            assert_eq!(status(&app, &host, Some(good), "/"), 200, "{good}");
+            assert_eq!(status(&by, &host, Some(good), "/"), 200, "{good}");
         }
         for bad in [
             "null",
@@ -239,7 +260,7 @@ mod tests {
             "deploy.example.org",
             "ftp://localhost",
         ] {
-            assert_eq!(status(&app, &host, Some(bad), "/"), 403, "{bad}");
+            assert_eq!(status(&by, &host, Some(bad), "/"), 403, "{bad}");
         }
     }
 
@@ -249,8 +270,8 @@ mod tests {
             (HOST, HeaderValue::from_static("localhost")),
             (ORIGIN, HeaderValue::from_static("null")),
         ]);
-        let app = app("http://spiderpig.test", true);
-        assert!(check(&app, &Method::GET, &Uri::from_static("/"), &headers).is_ok());
+        let by = reached("http://spiderpig.test", true);
+        assert!(check(by.names(), &Method::GET, &Uri::from_static("/"), &headers).is_ok());
     }
 
     #[test]

@@ -9,8 +9,12 @@ use crate::config::Config;
 use crate::spool::Spool;
 
 use super::access::PublicUrl;
+use super::blocking::Writes;
 use super::body::End;
+use super::health::{Disk, SharedLook};
+use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
+use super::metrics::Metrics;
 use super::mirror::Mirror;
 
 /// The state that all requests share.
@@ -24,10 +28,18 @@ pub struct App {
     pub mirror: Mirror,
     /// Where people reach this service; its host is the one that requests must name.
     pub public_url: PublicUrl,
-    /// The listener is bound to a loopback address, so requests may also name `localhost`.
-    pub listener_is_loopback: bool,
     /// Everybody is signed in as this user.
     pub user: Arc<str>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What the spool's disk says when it is asked, if it answers.
+    pub disk: SharedLook<Disk>,
+    /// Submissions, which wait for the number of a job.
+    pub submissions: Writes,
+    /// Answers, signals and pauses, which do not wait behind submissions.
+    pub letters: Writes,
+    /// The requests that were sent with an idempotency key.
+    pub idempotency: Idempotency,
     /// How long the server waits for a client.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.
@@ -44,29 +56,77 @@ impl App {
     }
 }
 
-/// How long the server waits for a client before it goes on without it.
+/// How long the server waits for a client, or for the disk, before it goes on without it, and how many clients it has.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// For a complete request head, and so also for the next request on an idle connection.
+    /// For the next request on a connection. Longer than the minute for which common proxies keep a connection, so that
+    /// none sends a request on one that is just being closed.
+    pub idle: Duration,
+    /// For a complete request head, once it has begun.
     pub head_read: Duration,
     /// For a complete request body.
     pub body_read: Duration,
-    /// For open requests and connections after a shutdown began.
-    pub drain: Duration,
+    /// Between two signs of life in a stream of events where nothing happens.
+    pub heartbeat: Duration,
+    /// For a search in a log, which then tells what it has found.
+    pub search: Duration,
+    /// For the spool's disk to answer how it is.
+    pub disk: Duration,
+    /// For a client to take a response whose length is known.
+    pub response: Duration,
     /// For a stream, however much is still to come: its client comes back, and is let in again or not.
     pub stream: Duration,
-    /// For a search in a log.
-    pub search: Duration,
+    /// For open requests and connections after a shutdown began.
+    pub drain: Duration,
+    /// How many connections are served at once.
+    pub connections: usize,
+}
+
+/// No more connections are served, however many the system would allow.
+const MAX_CONNECTIONS: usize = 20_000;
+
+/// File descriptors that are never given to connections.
+const OWN_FILES: u64 = 64;
+
+impl Limits {
+    /// For a process that may have so many open files. A quarter of them is left for what connections need beside
+    /// their sockets, such as logs.
+    #[must_use]
+    pub fn for_open_files(files: u64) -> Self {
+        let connections = (files - files / 4).saturating_sub(OWN_FILES).max(1);
+        let connections = usize::try_from(connections).unwrap_or(MAX_CONNECTIONS).min(MAX_CONNECTIONS);
+        Self { connections, ..Self::default() }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            idle: Duration::from_secs(75),
             head_read: Duration::from_secs(30),
             body_read: Duration::from_secs(30),
-            drain: Duration::from_millis(900),
-            stream: Duration::from_hours(1),
+            response: Duration::from_mins(1),
+            heartbeat: Duration::from_secs(15),
             search: Duration::from_secs(10),
+            disk: Duration::from_secs(1),
+            stream: Duration::from_hours(1),
+            drain: Duration::from_millis(750),
+            connections: MAX_CONNECTIONS,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_room_for_files() {
+        let connections = |files| Limits::for_open_files(files).connections;
+        assert_eq!(connections(1024), 704);
+        assert_eq!(connections(20_000), 14_936);
+        assert_eq!(connections(524_288), MAX_CONNECTIONS);
+        assert_eq!(connections(u64::MAX), MAX_CONNECTIONS);
+        assert_eq!(connections(0), 1);
     }
 }

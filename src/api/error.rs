@@ -3,11 +3,11 @@
 use std::fmt::Display;
 
 use hyper::StatusCode;
-use hyper::header::{ALLOW, HeaderValue};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::body;
+use super::request_id::RequestId;
 use super::response::{Response, uncached};
 use crate::spool;
 
@@ -19,6 +19,8 @@ pub struct ApiError {
     status: StatusCode,
     detail: Detail,
     cause: Option<String>,
+    /// In seconds.
+    retry_after: Option<u32>,
 }
 
 /// What stands under `detail` in the body.
@@ -26,7 +28,7 @@ pub struct ApiError {
 enum Detail {
     NotFound,
     MethodNotAllowed { allow: String },
-    Invalid(Box<Invalid>),
+    Invalid(Vec<Invalid>),
     Explained(Box<Map<String, Value>>),
 }
 
@@ -48,7 +50,7 @@ impl ApiError {
     pub fn refused(status: StatusCode, message: impl Into<String>) -> Self {
         let message = Value::String(message.into());
         let fields = Map::from_iter([("message".to_owned(), message)]);
-        Self { status, detail: Detail::Explained(Box::new(fields)), cause: None }
+        Self::of(status, Detail::Explained(Box::new(fields)))
     }
 
     /// The service, or one that it needs, failed: `message` is for the client, `cause` for the log.
@@ -69,19 +71,25 @@ impl ApiError {
     /// 422: an argument breaks its rule.
     #[must_use]
     pub fn invalid(invalid: Invalid) -> Self {
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: Detail::Invalid(Box::new(invalid)), cause: None }
+        Self::all_invalid(vec![invalid])
+    }
+
+    /// 422: several arguments break their rules.
+    #[must_use]
+    pub fn all_invalid(invalid: Vec<Invalid>) -> Self {
+        Self::of(StatusCode::UNPROCESSABLE_ENTITY, Detail::Invalid(invalid))
     }
 
     /// 404: there is no such route. A thing that is not there is [`refused`](Self::refused) and named.
     #[must_use]
     pub fn no_such_route() -> Self {
-        Self { status: StatusCode::NOT_FOUND, detail: Detail::NotFound, cause: None }
+        Self::of(StatusCode::NOT_FOUND, Detail::NotFound)
     }
 
     /// 405: the path exists, but only for the methods in `allow` (`GET, HEAD`).
     #[must_use]
     pub fn method_not_allowed(allow: String) -> Self {
-        Self { status: StatusCode::METHOD_NOT_ALLOWED, detail: Detail::MethodNotAllowed { allow }, cause: None }
+        Self::of(StatusCode::METHOD_NOT_ALLOWED, Detail::MethodNotAllowed { allow })
     }
 
     /// Adds a field for programs beside the message; without effect on an error that has no message field.
@@ -93,6 +101,16 @@ impl ApiError {
         self
     }
 
+    /// Tells the client to try again, after so many seconds.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    fn of(status: StatusCode, detail: Detail) -> Self {
+        Self { status, detail, cause: None, retry_after: None }
+    }
+
     /// The status that the client gets.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -101,13 +119,16 @@ impl ApiError {
 
     /// Writes the cause to the log and makes the response. The log line gets the request id from the current span.
     #[must_use]
-    pub fn into_response(self, request_id: Uuid) -> Response {
+    pub fn into_response(self, request_id: &RequestId) -> Response {
         if let Some(cause) = &self.cause {
             tracing::error!(status = self.status.as_u16(), cause, "request failed");
         }
-        let error = if self.status.is_server_error() { self.with("request_id", request_id.to_string()) } else { self };
+        let error = if self.status.is_server_error() { self.with("request_id", request_id.as_str()) } else { self };
         let text = json!({ "detail": error.detail.to_json() }).to_string();
         let mut response = uncached(error.status, "application/json", body::full(text));
+        if let Some(seconds) = error.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
         if let Detail::MethodNotAllowed { allow } = error.detail
             && let Ok(allow) = HeaderValue::try_from(allow)
         {
@@ -117,13 +138,22 @@ impl ApiError {
     }
 }
 
-/// What a person can do about a spool that does not take what was put into it. Nothing was accepted.
+/// What a person can do about a spool that does not take what was put into it.
 impl From<spool::Error> for ApiError {
     fn from(error: spool::Error) -> Self {
         let message = match &error {
-            spool::Error::Locked { .. } => "Nothing was accepted: the spool is busy. Try again in a moment",
+            spool::Error::Locked { .. } => {
+                let message = "Nothing was accepted: the spool is busy. Try again in a moment";
+                return Self::failed(StatusCode::SERVICE_UNAVAILABLE, message, error).retry_after(1);
+            }
             spool::Error::Invalid { .. } => {
                 "Nothing was accepted: a file of the spool is damaged. A restart of spiderpig-runner mends it"
+            }
+            // What could not be synced may be there all the same.
+            spool::Error::Io { action: "sync", .. } => {
+                let message = "Nobody knows whether this was accepted: the disk failed when it was made durable. Look \
+                               whether it is there before you try again";
+                return Self::failed(StatusCode::INTERNAL_SERVER_ERROR, message, error);
             }
             _ if error.is_disk_full() => {
                 "Nothing was accepted: the spool's disk is full. Make room on it, and try again"
@@ -144,17 +174,18 @@ impl From<spool::Error> for ApiError {
     }
 }
 
+impl Invalid {
+    fn to_json(&self) -> Value {
+        json!({ "type": self.kind, "loc": self.location, "msg": self.message, "input": self.input })
+    }
+}
+
 impl Detail {
     fn to_json(&self) -> Value {
         match self {
             Self::NotFound => "Not Found".into(),
             Self::MethodNotAllowed { .. } => "Method Not Allowed".into(),
-            Self::Invalid(invalid) => json!([{
-                "type": invalid.kind,
-                "loc": invalid.location,
-                "msg": invalid.message,
-                "input": invalid.input,
-            }]),
+            Self::Invalid(invalid) => invalid.iter().map(Invalid::to_json).collect(),
             Self::Explained(fields) => Value::Object((**fields).clone()),
         }
     }
@@ -174,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_has_its_message_and_fields_and_no_request_id() {
         let error = ApiError::refused(StatusCode::NOT_FOUND, "No such job").with("job_id", 7);
-        let response = error.into_response(Uuid::nil());
+        let response = error.into_response(&RequestId::fresh());
         assert_eq!(response.status(), 404);
         assert_eq!(response.headers()["cache-control"], "no-cache");
         let expected = json!({"detail": {"message": "No such job", "job_id": 7}});
@@ -184,9 +215,20 @@ mod tests {
     #[tokio::test]
     async fn a_failure_shows_the_request_id_but_not_its_cause() {
         let error = ApiError::internal("/var/spool: disk on fire");
-        let body = body_of(error.into_response(Uuid::nil())).await;
-        assert_eq!(body["detail"]["request_id"], Uuid::nil().to_string());
+        let id = RequestId::fresh();
+        let body = body_of(error.into_response(&id)).await;
+        assert_eq!(body["detail"]["request_id"], id.as_str());
         assert!(!body.to_string().contains("disk on fire"));
+    }
+
+    #[test]
+    fn nothing_was_accepted_is_said_only_where_that_is_known() {
+        let message = |action| {
+            let error = spool::Error::io(action, "/spool/queue".as_ref(), std::io::ErrorKind::Other);
+            json!(ApiError::from(error).detail.to_json()["message"])
+        };
+        assert!(message("write").as_str().unwrap().starts_with("Nothing was accepted"));
+        assert!(message("sync").as_str().unwrap().starts_with("Nobody knows"));
     }
 
     #[tokio::test]
@@ -197,7 +239,7 @@ mod tests {
             message: "Input should be a whole number".into(),
             input: "ten".into(),
         });
-        let response = error.into_response(Uuid::nil());
+        let response = error.into_response(&RequestId::fresh());
         assert_eq!(response.status(), 422);
         let expected = json!({"detail": [{
             "type": "int_parsing",

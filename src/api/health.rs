@@ -1,48 +1,137 @@
 //! Is the service alive, and what is wrong?
 
+mod disk;
+mod shared_look;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
+use rustix::io::Errno;
 use serde_json::json;
 
+pub use self::disk::Disk;
+pub use self::shared_look::SharedLook;
 use super::app::App;
-use super::blocking;
 use super::error::ApiError;
 use super::mirror::View;
 use super::request::Request;
 use super::response::{self, Response};
+use crate::spool::space::{Space, bytes};
 
-/// `GET /healthz`: 200 as long as the service can answer at all; what is wrong is in the body, in words. A pause is
-/// somebody's wish and no problem.
+/// A look at the whole spool that is older than this was to be followed by another long ago.
+const STALE: Duration = Duration::from_secs(90);
+
+/// `GET /healthz`: 200 as long as the service can answer at all, even if the disk cannot; what is wrong is in the body,
+/// in words. A pause is somebody's wish and no problem.
 ///
 /// # Errors
 /// None.
 pub async fn healthz(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
-    let asking = Arc::clone(&app);
-    let runner_up = blocking::run(move || asking.mirror.ask_for_runner()).await?;
+    let disk = Disk::ask(&app).await;
     let view = app.mirror.view();
-    let problems = problems(&view, runner_up, &app.config.hash);
+    let mut problems = Vec::new();
+    look_at_view(&view, &mut problems);
+    look_at_runner(&view, &app.config.hash, &mut problems);
+    look_at_disk(disk.as_ref(), &mut problems);
     let status = if problems.is_empty() { "ok" } else { "degraded" };
     let answer =
-        json!({ "status": status, "problems": problems, "runner_up": runner_up, "paused": view.runner.paused });
+        json!({ "status": status, "problems": problems, "runner_up": view.runner.up, "paused": view.runner.paused });
     response::json(StatusCode::OK, &answer)
 }
 
-fn problems(view: &View, runner_up: bool, configuration: &str) -> Vec<String> {
-    let mut problems = Vec::new();
+fn look_at_view(view: &View, problems: &mut Vec<String>) {
     if let Some(problem) = &view.problem {
-        problems.push(format!("The spool cannot be read: {problem}"));
+        problems.push(format!(
+            "The spool cannot be read: {problem}. `spiderpig-api check`, as the account of the API, names the fix"
+        ));
     }
-    if !runner_up {
+    let age = view.last_full_look.elapsed();
+    if age > STALE {
+        problems.push(format!(
+            "All of the spool was last looked at {} seconds ago: what is shown may be old. See whether its disk hangs \
+             (dmesg); if it does not, restart spiderpig-api",
+            age.as_secs()
+        ));
+    }
+    if let Some(reason) = &view.watch_lost {
+        problems.push(format!(
+            "The kernel does not tell of changes in the spool, so they are seen up to a second late: {reason}. Raise \
+             fs.inotify.max_user_instances or fs.inotify.max_user_watches; it is asked again twice a minute"
+        ));
+    }
+}
+
+fn look_at_runner(view: &View, configuration: &str, problems: &mut Vec<String>) {
+    if !view.runner.up {
         problems.push("The job runner is not running: no job starts. Start spiderpig-runner".to_owned());
     }
     // What a runner that is gone read does not matter.
-    let state = view.runner.state.as_ref().filter(|_| runner_up);
+    let state = view.runner.state.as_ref().filter(|_| view.runner.up);
     if state.is_some_and(|state| state.configuration != configuration) {
         problems.push(
             "The API and the job runner have read different configurations. Restart the one that was started first"
                 .to_owned(),
         );
     }
-    problems
 }
+
+fn look_at_disk(disk: Option<&Disk>, problems: &mut Vec<String>) {
+    let Some(disk) = disk else {
+        problems.push(
+            "The spool's disk does not answer: nothing is accepted until it does, and what is shown may be old. See \
+             what the kernel says of it (dmesg)"
+                .to_owned(),
+        );
+        return;
+    };
+    // Then nothing can be written, and one sentence says so.
+    let read_only = disk.space.is_ok_and(|space| space.read_only);
+    if read_only {
+        problems.push(
+            "The spool's filesystem is mounted read-only: nothing is accepted. See why (dmesg), and mount it writable: \
+             mount -o remount,rw"
+                .to_owned(),
+        );
+    } else {
+        problems.extend(disk.unwritable.iter().map(|(name, refusal)| unwritable(name, *refusal)));
+    }
+    match &disk.space {
+        Ok(space) => look_at_space(space, problems),
+        Err(error) => problems
+            .push(format!("The spool's disk does not tell how much room is left: {error}. See `stat -f` of the spool")),
+    }
+}
+
+fn unwritable(name: &str, refusal: Errno) -> String {
+    if refusal == Errno::NOENT {
+        return format!(
+            "There is no {name} in the spool: not everything is accepted. Start spiderpig-runner, which lays it out"
+        );
+    }
+    format!(
+        "{name} in the spool cannot be written: not everything is accepted ({refusal}). `spiderpig-api check`, as the \
+         account of the API, names the fix"
+    )
+}
+
+fn look_at_space(space: &Space, problems: &mut Vec<String>) {
+    if space.is_low() {
+        problems.push(format!(
+            "The spool's disk is almost full: {} of {} are free, less than 1 GiB or 5 %. When it is full no job is \
+             accepted and logs have holes. Make room; `du -xh --max-depth=2` in the spool shows what takes it",
+            bytes(space.available),
+            bytes(space.size)
+        ));
+    }
+    if space.is_low_on_inodes() {
+        problems.push(format!(
+            "The spool's disk takes only {} more files, however small. Remove some; `du -x --inodes --max-depth=2` in \
+             the spool shows where they are",
+            space.free_inodes
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,8 @@ use crate::spool::request::JobRequest;
 use crate::spool::status::{self, InteractionKind, State};
 use crate::spool::{JobId, Time};
 
-use super::mirror::{Claimed, Rejected};
+use super::mirror::{Claimed, Finished, History, Rejected, UNKNOWN};
+use super::text::Text;
 
 /// In HTTP a prompt is named by job number × this + its number within the job.
 pub const PROMPTS_PER_JOB: u64 = 1_000_000;
@@ -19,8 +20,8 @@ pub const PROMPTS_PER_JOB: u64 = 1_000_000;
 /// The status text of a job that waits for an answer.
 const AWAITING: &str = "Awaiting user interaction";
 
-/// What a file is called whose content names no job type.
-const UNKNOWN: &str = "unknown";
+/// What is said of a finished job of which no more is known.
+const UNREADABLE: &str = "The line of this job in history.jsonl cannot be read; its directory in jobs/ says more";
 
 /// A job, whatever has become of it.
 #[derive(Debug, Serialize)]
@@ -46,6 +47,8 @@ pub struct Job<'a> {
     state: State,
     outcome: Option<&'a str>,
     reason: Option<&'a str>,
+    /// Who stopped it before its command started.
+    cancelled_by: Option<&'a str>,
     /// The parameters, sensitive ones masked.
     params: Cow<'a, Map<String, Value>>,
     retry_of: Option<JobId>,
@@ -56,7 +59,8 @@ pub struct Job<'a> {
 /// When things happened, in seconds since the epoch.
 #[derive(Debug, Default, Serialize)]
 struct Times {
-    queued_at: f64,
+    /// Null only for a job of which nothing can be read.
+    queued_at: Option<f64>,
     started_at: Option<f64>,
     finished_at: Option<f64>,
     /// From the start to the end.
@@ -133,6 +137,7 @@ impl<'a> Job<'a> {
             state: status.state,
             outcome: status.outcome.as_deref(),
             reason: status.reason.as_deref(),
+            cancelled_by: status.cancelled_by.as_deref(),
             params: Cow::Owned(request.as_ref().map_or_else(Map::new, |request| masked(job_type, &request.params))),
             retry_of: request.as_ref().and_then(|request| request.retry_of),
             wait: Wait::default(),
@@ -157,6 +162,7 @@ impl<'a> Job<'a> {
             state: line.state,
             outcome: line.outcome.as_deref(),
             reason: line.reason.as_deref(),
+            cancelled_by: line.cancelled_by.as_deref(),
             params: Cow::Borrowed(&line.params),
             retry_of: line.retry_of,
             wait: Wait::default(),
@@ -174,10 +180,23 @@ impl<'a> Job<'a> {
             },
             None => Self {
                 times: Times::new(rejected.at, at, at),
-                ..Self::bare(rejected.id, UNKNOWN, rejected.owner.as_deref().unwrap_or(UNKNOWN), State::Rejected)
+                ..Self::bare(rejected.id, UNKNOWN, rejected.user(), State::Rejected)
             },
         };
         Self { id: rejected.id, reason: Some(&rejected.reason), ..job }
+    }
+
+    /// A finished job whose line in the history cannot be read now.
+    #[must_use]
+    pub fn unreadable(finished: &Finished, history: &'a History) -> Self {
+        let (job_type, user) = history.origins().pair(finished.origin());
+        Self { reason: Some(UNREADABLE), ..Self::bare(finished.id, job_type, user, finished.state) }
+    }
+
+    /// Whether a text is in the parameters or the data, as far as they are shown.
+    #[must_use]
+    pub fn mentions(&self, text: &Text) -> bool {
+        text.is_in_any(self.params.values()) || text.is_in_any(self.data.values())
     }
 
     fn requested(request: &'a JobRequest, job_type: Option<&JobType>, state: State) -> Self {
@@ -205,6 +224,7 @@ impl<'a> Job<'a> {
             state,
             outcome: None,
             reason: None,
+            cancelled_by: None,
             params: Cow::default(),
             retry_of: None,
             wait: Wait::default(),
@@ -236,7 +256,7 @@ impl Times {
             Time::from_milliseconds(milliseconds.max(0)).as_seconds_f64()
         };
         Self {
-            queued_at: queued.as_seconds_f64(),
+            queued_at: Some(queued.as_seconds_f64()),
             started_at: started.map(Time::as_seconds_f64),
             finished_at: finished.map(Time::as_seconds_f64),
             duration: started.zip(finished).map(between),

@@ -7,18 +7,19 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
 use super::body;
+use super::client::Client;
 use super::error::{ApiError, Invalid};
 use super::query::Query;
 use super::routes::PathParams;
+use crate::spool::strict;
 
 /// A request that may be answered: it passed the access rules and found its route.
 #[derive(Debug)]
 pub struct Request {
-    /// Names this request in its response, in the log, and in errors.
-    pub id: Uuid,
+    /// Where it comes from, and what names it in its response, in the log, and in errors.
+    pub client: Client,
     /// Who asks.
     pub user: Arc<str>,
     /// What the path said.
@@ -47,12 +48,12 @@ impl Request {
         body::read(&mut self.body, self.body_limit).await
     }
 
-    /// Reads the body as JSON, whatever its content type.
+    /// Reads the body as a JSON object, whatever its content type.
     ///
     /// # Errors
-    /// 422 if it is not the JSON of a `T`; and as [`bytes`](Self::bytes).
+    /// See [`parse_object`]; and as [`bytes`](Self::bytes).
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
-        parse_json(&self.bytes().await?)
+        parse_object(&self.bytes().await?)
     }
 
     /// Reads the body as text, which may be empty: the string that it encodes if its content type is JSON, else itself.
@@ -61,8 +62,16 @@ impl Request {
     /// 422 if it is not a JSON string or not UTF-8; and as [`bytes`](Self::bytes).
     pub async fn text(&mut self) -> Result<String, ApiError> {
         let bytes = self.bytes().await?;
-        if is_json(&self.headers) { parse_json(&bytes) } else { parse_text(bytes) }
+        if is_json(&self.headers) { parse_json_string(&bytes) } else { parse_text(bytes) }
     }
+}
+
+/// Reads a body as a JSON object in which no member comes twice.
+///
+/// # Errors
+/// 422 if it is not the JSON of a `T`.
+pub fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    strict::from_slice(bytes).map_err(|error| invalid_body("json_invalid", error.to_string()))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -71,7 +80,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+fn parse_json_string(bytes: &[u8]) -> Result<String, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| invalid_body("json_invalid", error.to_string()))
 }
 
@@ -103,9 +112,10 @@ mod tests {
 
     #[test]
     fn bodies_that_are_not_text_are_422() {
-        assert_eq!(parse_json::<String>(b"\"yes\\n\"").unwrap(), "yes\n");
-        assert_eq!(parse_json::<String>(b"").unwrap_err().status(), 422);
-        assert_eq!(parse_json::<String>(b"{}").unwrap_err().status(), 422);
+        assert_eq!(parse_json_string(b"\"yes\\n\"").unwrap(), "yes\n");
+        for bad in [&b""[..], b"{}", b"7", b"NaN", b"\"\\ud800\"", b"\"yes\" \"no\""] {
+            assert_eq!(parse_json_string(bad).unwrap_err().status(), 422);
+        }
         assert_eq!(parse_text(Bytes::new()).unwrap(), "");
         assert_eq!(parse_text(Bytes::from_static(b"\xff")).unwrap_err().status(), 422);
     }

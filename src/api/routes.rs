@@ -8,7 +8,7 @@ use hyper::Method;
 pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Route};
 use super::error::ApiError;
-use super::{health, jobs, openapi, whoami};
+use super::{events, health, job_types, jobs, logout, metrics, openapi, pause, runner, whoami};
 use Content::{Json, JsonLines, Text, TextOrJsonString};
 
 macro_rules! routes {
@@ -29,20 +29,32 @@ pub(super) use routes;
 /// Everything that clients can ask for. Of two lines that fit a request the upper one answers: literal paths come first.
 pub static ROUTES: &[Route] = routes! {
     GET "/healthz" => health::healthz, "Is the service alive?", gives(&[(200, Json("Health"))]);
+    GET "/metrics" => metrics::metrics, "Figures for Prometheus", gives(&[(200, Content::Metrics)]);
     GET "/api/openapi.json" => openapi::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
     GET "/api/whoami" => whoami::whoami, "Who is signed in, and what may they do?", gives(&[(200, Json("WhoAmI"))]);
+    POST "/api/logout" => logout::logout, "Sign out", gives(&[(200, Json("LoggedOut"))]);
+    POST "/api/logoutAll" => logout::logout, "Sign everybody out", gives(&[(200, Json("LoggedOut"))]);
+    GET "/api/job-types" => job_types::job_types, "What may be started?", gives(&[(200, Json("JobTypes"))]);
+    POST "/api/runner/pause" => pause::pause, "Let no new job start",
+        reads(Json("Pause")), gives(&[(200, Json("Done"))]);
+    POST "/api/runner/resume" => pause::resume, "Let jobs start again", gives(&[(200, Json("Done"))]);
     GET "/api/jobrunner/status" => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
+    GET "/api/runner" => runner::runner, "What does the runner do, lane by lane?", gives(&[(200, Json("Runner"))]);
+    GET "/api/events" => events::events, "Follow everything that changes", gives(&[(200, Content::Events)]);
     GET "/api/jobs" => jobs::list::list, "List jobs, the newest first",
         takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
     POST "/api/jobs" => jobs::create::create, "Start a job",
-        reads(Json("NewJob")), gives(&[(201, Json("Created"))]);
+        takes(jobs::create::ARGUMENTS), reads(Json("NewJob")),
+        gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409]);
     GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job",
         takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404]);
-    GET "/api/jobs/{id:number}/log/records" => jobs::log::records::records, "A window of the log of a job",
-        takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log/records" => jobs::log::records::records, "A part of the log of a job",
+        takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("Window"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log/search" => jobs::log::search::search, "Search the log of a job",
-        takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404]);
+        takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("Found"))]), refuses(&[404]);
+    POST "/api/jobs/{id:number}/retry" => jobs::retry::retry, "Start a finished job again",
+        gives(&[(200, Json("Created"))]), refuses(&[404, 409, 413]);
     POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
     POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",
@@ -77,9 +89,9 @@ mod tests {
     use std::collections::HashSet;
 
     use hyper::header::ALLOW;
-    use uuid::Uuid;
 
     use super::*;
+    use crate::api::request_id::RequestId;
 
     static JOBS: &[Route] = routes! {
         POST "/api/jobs/backport" => whoami::whoami, "";
@@ -162,7 +174,7 @@ mod tests {
     fn a_wrong_method_is_told_the_right_ones() {
         let allow = |method: &Method, path: &str| {
             let error = find(JOBS, method, path).unwrap_err();
-            let response = error.into_response(Uuid::nil());
+            let response = error.into_response(&RequestId::fresh());
             assert_eq!(response.status(), 405);
             response.headers()[ALLOW].to_str().unwrap().to_owned()
         };

@@ -1,16 +1,17 @@
 //! From a configuration to a service.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::access::InvalidPublicUrl;
 use super::app::{App, Limits};
-use super::blocking;
+use super::blocking::{self, Writes};
+use super::health::SharedLook;
+use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
+use super::listener::{ListenFailure, Listener, PassedSocket};
+use super::metrics::Metrics;
 use super::mirror::Mirror;
 use super::server;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
@@ -25,9 +26,6 @@ pub enum StartError {
     /// The configured way to sign in does not exist yet.
     #[error("this version knows only the authentication mode \"none\": set `mode = \"none\"` in [auth]")]
     NoSuchAuth,
-    /// The configured kind of listener does not exist yet.
-    #[error("this version listens only on an IP address and port, not on {0}: set `listen` in [api]")]
-    NoSuchListener(Listen),
     /// The public URL cannot be used.
     #[error(transparent)]
     PublicUrl(#[from] InvalidPublicUrl),
@@ -37,14 +35,9 @@ pub enum StartError {
     /// The spool cannot be used.
     #[error(transparent)]
     Spool(#[from] spool::Error),
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// The system's reason.
-        source: io::Error,
-    },
+    /// The listener cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenFailure),
     /// Reading the spool panicked, which the log explains.
     #[error("the spool could not be read: a part of this program failed")]
     Panicked,
@@ -54,43 +47,75 @@ impl StartError {
     /// Whether it is the configuration that must be changed.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        !matches!(self, Self::Spool(_) | Self::Bind { .. } | Self::Panicked)
+        !matches!(self, Self::Spool(_) | Self::Listen(_) | Self::Panicked)
     }
 }
 
-/// Serves the spool of a configuration until `shutdown` is cancelled.
-///
-/// # Errors
-/// [`StartError`]; once it listens, nothing ends it but the shutdown.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
-    config.auth.check_listener(&config.api.listen)?;
-    if config.auth.mode != AuthMode::None {
-        return Err(StartError::NoSuchAuth);
+/// A service that is ready: clients can connect, and are answered once it [runs](Service::run).
+#[derive(Debug)]
+pub struct Service {
+    app: Arc<App>,
+    listeners: Vec<Listener>,
+}
+
+impl Service {
+    /// Opens the spool of a configuration, and listens: on the sockets that the service manager has passed, or where
+    /// the configuration says if there are none.
+    ///
+    /// # Errors
+    /// [`StartError`]; once it listens, nothing ends it but the shutdown.
+    pub async fn open(
+        config: Config,
+        passed: Vec<PassedSocket>,
+        shutdown: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let listens = passed.iter().map(PassedSocket::listen);
+        let configured = passed.is_empty().then(|| config.api.listen.clone());
+        listens.chain(configured).try_for_each(|listen| config.auth.check_listener(&listen))?;
+        if config.auth.mode != AuthMode::None {
+            return Err(StartError::NoSuchAuth);
+        }
+        let user = user(&config).ok_or(StartError::NoUser)?;
+        let public_url = config.api.public_url.parse()?;
+        let listeners = if passed.is_empty() {
+            vec![Listener::bind(&config.api.listen).await?]
+        } else {
+            passed.into_iter().map(Listener::adopt).collect::<Result<_, _>>()?
+        };
+        let (spool, mirror, idempotency) = open(&config).await?;
+        let app = App {
+            config,
+            spool,
+            mirror,
+            public_url,
+            user: user.into(),
+            metrics: Metrics::default(),
+            disk: SharedLook::default(),
+            submissions: Writes::default(),
+            letters: Writes::default(),
+            idempotency,
+            limits: limits(),
+            shutdown,
+            logs: Logs::default(),
+        };
+        Ok(Self { app: Arc::new(app), listeners })
     }
-    let address = match &config.api.listen {
-        Listen::Tcp(address) => *address,
-        listen @ Listen::Unix(_) => return Err(StartError::NoSuchListener(listen.clone())),
-    };
-    let user = user(&config).ok_or(StartError::NoUser)?;
-    let public_url = config.api.public_url.parse()?;
-    let bind = |source| StartError::Bind { address, source };
-    let listener = TcpListener::bind(address).await.map_err(bind)?;
-    let (spool, mirror) = open(&config).await?;
-    let app = App {
-        config,
-        spool,
-        mirror,
-        public_url,
-        listener_is_loopback: address.ip().is_loopback(),
-        user: user.into(),
-        limits: Limits::default(),
-        shutdown,
-        logs: Logs::default(),
-    };
-    let address = listener.local_addr().map_err(bind)?;
-    tracing::info!(spool = %app.spool.root().display(), "listening on http://{address}");
-    server::serve(listener, Arc::new(app)).await;
-    Ok(())
+
+    /// Serves until `shutdown` is cancelled.
+    pub async fn run(self) {
+        let spool = self.app.spool.root().display().to_string();
+        for listener in &self.listeners {
+            let listen = listener.listen();
+            let scheme = if matches!(listen, Listen::Tcp(_)) { "http://" } else { "" };
+            tracing::info!(spool, "listening on {scheme}{listen}");
+        }
+        server::serve(self.listeners, self.app).await;
+    }
+}
+
+fn limits() -> Limits {
+    let open_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    open_files.map_or_else(Limits::default, Limits::for_open_files)
 }
 
 /// Everybody who connects is this user.
@@ -98,12 +123,14 @@ fn user(config: &Config) -> Option<String> {
     config.auth.dev_user.clone().or_else(|| submitter::login_name(rustix::process::getuid().as_raw()))
 }
 
-async fn open(config: &Config) -> Result<(Spool, Mirror), StartError> {
+async fn open(config: &Config) -> Result<(Spool, Mirror, Idempotency), StartError> {
     let root = config.spool.clone();
     let watch = config.runner.watch;
-    let open = move || -> spool::Result<(Spool, Mirror)> {
+    let idempotency = Idempotency::new(&config.api.state_directory);
+    let open = move || -> spool::Result<(Spool, Mirror, Idempotency)> {
         let spool = Spool::open(&root)?;
-        Ok((spool.clone(), Mirror::start(spool, watch)?))
+        idempotency.sweep();
+        Ok((spool.clone(), Mirror::start(spool, watch)?, idempotency))
     };
     Ok(blocking::run(open).await.map_err(|_| StartError::Panicked)??)
 }
@@ -122,17 +149,15 @@ mod tests {
     }
 
     async fn refusal(config: Config) -> StartError {
-        soon(run(config, CancellationToken::new())).await.unwrap_err()
+        soon(Service::open(config, Vec::new(), CancellationToken::new())).await.unwrap_err()
     }
 
     #[tokio::test]
     async fn what_this_version_cannot_do_is_refused_by_name() {
         let bench = Bench::new();
-        for (auth, listen, expected) in [
-            ("none", "0.0.0.0:0", "open to other machines"),
-            ("local", "127.0.0.1:0", "mode = \"none\""),
-            ("none", "unix:/run/api.sock", "unix:/run/api.sock"),
-        ] {
+        for (auth, listen, expected) in
+            [("none", "0.0.0.0:0", "open to other machines"), ("local", "127.0.0.1:0", "mode = \"none\"")]
+        {
             let error = refusal(config(auth, listen, &bench)).await;
             assert!(error.is_configuration() && error.to_string().contains(expected), "{error}");
         }
@@ -151,8 +176,10 @@ mod tests {
     async fn a_shutdown_ends_it() {
         let bench = Bench::new();
         let shutdown = CancellationToken::new();
-        let service = tokio::spawn(run(config("none", "127.0.0.1:0", &bench), shutdown.clone()));
+        let config = config("none", "127.0.0.1:0", &bench);
+        let service = soon(Service::open(config, Vec::new(), shutdown.clone())).await.unwrap();
+        let service = tokio::spawn(service.run());
         shutdown.cancel();
-        soon(service).await.unwrap().unwrap();
+        soon(service).await.unwrap();
     }
 }

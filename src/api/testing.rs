@@ -3,25 +3,32 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
+use super::blocking::Writes;
+use super::health::SharedLook;
+use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
+use super::listener::Listener;
+use super::metrics::Metrics;
 use super::mirror::Mirror;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::spool::atomic::{self, Published};
 use crate::spool::history::{self, HistoryLine};
 use crate::spool::job::LockedJob;
 use crate::spool::lock::RunnerLock;
 use crate::spool::plan::Plan;
 use crate::spool::request::JobRequest;
+use crate::spool::runner_state::{LaneState, RunnerState};
 use crate::spool::status::{Interaction, InteractionKind, State, Status};
 use crate::spool::submitter::TrustedSubmitters;
 use crate::spool::{JobId, Spool, Time, queue, sequence};
@@ -52,16 +59,21 @@ lane = "other"
 pub struct Bench {
     pub spool: Spool,
     pub runner: RunnerLock,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Bench {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let spool = Spool::lay_out(directory.path()).unwrap();
+        let spool = Spool::lay_out(&directory.path().join("spool")).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
         sequence::raise(&spool, &runner, 0, 0).unwrap();
-        Self { spool, runner, _directory: directory }
+        Self { spool, runner, directory }
+    }
+
+    /// What the APIs of this spool share; the first one that needs it makes it.
+    pub fn state_directory(&self) -> PathBuf {
+        self.directory.path().join("api")
     }
 
     /// Puts `queue/N.json` there, as an operator would.
@@ -119,8 +131,12 @@ impl Bench {
             spool: self.spool.clone(),
             mirror: Mirror::start(self.spool.clone(), true).unwrap(),
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
-            listener_is_loopback: true,
             user: "tester".into(),
+            metrics: Metrics::default(),
+            disk: SharedLook::default(),
+            submissions: Writes::default(),
+            letters: Writes::default(),
+            idempotency: Idempotency::new(&self.state_directory()),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
             logs: Logs::default(),
@@ -129,11 +145,17 @@ impl Bench {
 
     /// Serves an app until its shutdown or the end of the test.
     pub async fn serve(app: App) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(super::server::serve(listener, Arc::new(app)));
+        let (listener, address) = listener().await;
+        tokio::spawn(super::server::serve(vec![listener], Arc::new(app)));
         address
     }
+}
+
+/// A listener on a free loopback port, and its address.
+pub async fn listener() -> (Listener, SocketAddr) {
+    let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let Listen::Tcp(address) = listener.listen() else { panic!("it is TCP") };
+    (listener, address)
 }
 
 pub fn config() -> Config {
@@ -176,12 +198,31 @@ pub fn status(number: u64, state: State) -> Status {
         signal: None,
         reason: None,
         outcome: None,
+        cancelled_by: None,
         log_records: 0,
         dropped_bytes: 0,
         marker: None,
         boot_id: None,
         process: None,
         supervisor: None,
+    }
+}
+
+/// A runner with another configuration or ours, and jobs that wait with their reasons.
+pub fn runner_state(configuration: &str, waiting: &[(u64, &str)]) -> RunnerState {
+    let waiting = waiting.iter().map(|(id, why)| (job_id(*id), (*why).to_owned())).collect();
+    RunnerState {
+        version: 1,
+        pid: 1,
+        started_at: Time::from_milliseconds(0),
+        program: "test".into(),
+        configuration: configuration.into(),
+        watching: true,
+        job_types: vec!["greet".into()],
+        paused: None,
+        lanes: [("default".to_owned(), LaneState { waiting, ..LaneState::default() })].into(),
+        failed_starts: BTreeMap::new(),
+        problems: vec![],
     }
 }
 
@@ -270,7 +311,10 @@ impl Client {
         let mut reply = Reply { status: status.unwrap(), head, body: String::new() };
         if has_body {
             let length = reply.header("content-length").unwrap().parse().unwrap();
-            reply.body = self.read_exactly(length).await;
+            while self.unread.len() < length {
+                assert!(self.read_some().await, "the body broke off");
+            }
+            reply.body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
         }
         reply
     }
@@ -334,10 +378,23 @@ impl Log {
 
     /// The first line that has all the parts.
     pub fn line_with(&self, parts: &[&str]) -> String {
-        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let log = String::from_utf8(log).unwrap();
-        let line = log.lines().find(|line| parts.iter().all(|part| line.contains(part)));
-        line.unwrap_or_else(|| panic!("no line with {parts:?} in\n{log}")).to_owned()
+        self.find(parts).unwrap_or_else(|| panic!("no line with {parts:?} in\n{}", self.text()))
+    }
+
+    /// The same, when it may not have been written yet.
+    pub async fn wait_for_line(&self, parts: &[&str]) -> String {
+        until(|| self.find(parts).is_some()).await;
+        self.line_with(parts)
+    }
+
+    fn find(&self, parts: &[&str]) -> Option<String> {
+        let text = self.text();
+        let line = text.lines().find(|line| parts.iter().all(|part| line.contains(part)));
+        line.map(str::to_owned)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
     }
 }
 

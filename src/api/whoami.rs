@@ -25,3 +25,22 @@ pub async fn whoami(_: Arc<App>, request: Request) -> Result<Response, ApiError>
     });
     response::json(StatusCode::OK, &answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::api::testing::{Bench, Client, app};
+
+    #[tokio::test]
+    async fn everybody_is_the_same_user_and_may_do_everything() {
+        let mut client = Client::connect(Bench::serve(app()).await).await;
+        let expected = serde_json::json!({
+            "user": "tester",
+            "fully_authenticated": true,
+            "groups": [],
+            "isAuthorized": true,
+            "isAdmin": true,
+            "otpHost": null,
+        });
+        assert_eq!(client.ask("GET /api/whoami").await.json(), expected);
+    }
+}

@@ -1,14 +1,24 @@
 //! The HTTP front: arguments, environment, signals and exit codes. Everything else is in the library.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal as _, Write as _};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use spiderpig::api::start;
+use listenfd::ListenFd;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use spiderpig::api::listener::PassedSocket;
+use spiderpig::api::log_writer::LogWriter;
+use spiderpig::api::start::Service;
 use spiderpig::check::{self, Account};
-use spiderpig::config::{self, Config, Listen};
+use spiderpig::config::{self, Config, Listen, LogFormat};
+use spiderpig::spool::fault;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +26,9 @@ use tracing_subscriber::EnvFilter;
 
 /// How long work that may not be abandoned half done gets after everything else has ended.
 const LAST_WRITES: Duration = Duration::from_millis(100);
+
+/// How long the last lines of the log may take to be read.
+const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// Exit status for arguments and configurations that cannot be used.
 const USAGE: u8 = 2;
@@ -44,13 +57,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // First of all: the environment may only be changed while there is no other thread.
+    let manager = ServiceManager::take();
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_terminal = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr).init();
     let done = match arguments.command {
         Some(Command::Check) => check(arguments),
-        None => run(arguments),
+        None => run(arguments, manager),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,18 +98,71 @@ fn check(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-fn run(arguments: Arguments) -> Result<(), Failure> {
+fn run(arguments: Arguments, manager: ServiceManager) -> Result<(), Failure> {
     let config = configuration(arguments)?;
+    let log = start_log(config.api.log_format).map_err(|error| Failure::new(1, error))?;
+    raise_open_files();
+    plan_faults();
+    let served = serve(config, manager);
+    log.finish(LAST_LINES);
+    served
+}
+
+fn serve(config: Config, mut manager: ServiceManager) -> Result<(), Failure> {
+    let sockets = manager.sockets().map_err(|error| Failure::new(USAGE, error))?;
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::new(1, error))?;
     let shutdown = CancellationToken::new();
     let served = runtime.block_on(async {
-        stop_on_signals(&shutdown).map_err(|error| Failure::new(1, error))?;
-        let served = start::run(config, shutdown).await;
-        served.map_err(|error| Failure::new(if error.is_configuration() { USAGE } else { 1 }, error))
+        stop_on_signals(&shutdown, manager.notifier.clone()).map_err(|error| Failure::new(1, error))?;
+        let opened = Service::open(config, sockets, shutdown).await;
+        let service = opened.map_err(|error| Failure::new(if error.is_configuration() { USAGE } else { 1 }, error))?;
+        manager.notifier.tell("READY=1");
+        service.run().await;
+        Ok(())
     });
     runtime.shutdown_timeout(LAST_WRITES);
     served
+}
+
+/// Variable by which tests make the writes of this process fail, as `api=7:die`.
+const FAULT_VARIABLE: &str = "SPIDERPIG_FAULT";
+
+/// Lets a debug build break on demand; a release build never does.
+fn plan_faults() {
+    if cfg!(debug_assertions)
+        && let Ok(text) = std::env::var(FAULT_VARIABLE)
+        && let Some(plan) = text.strip_prefix("api=")
+        && let Ok(plan) = plan.parse()
+    {
+        fault::install(plan);
+    }
+}
+
+/// Everything that is logged goes through a thread of its own, so that a stuck reader stops nothing.
+fn start_log(format: LogFormat) -> std::io::Result<LogWriter> {
+    let writer = LogWriter::start(std::io::stderr())?;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let is_terminal = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::new(writer.clone()));
+    match format {
+        LogFormat::Text => log.with_ansi(is_terminal).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
+    }
+    // The standard hook writes to standard error itself, and would wait for its reader.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, message = panic.payload_as_str(), "a part of this program panicked");
+    }));
+    Ok(writer)
+}
+
+/// Connections are open files, and the usual soft limit is made for programs that use `select`.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
 }
 
 fn configuration(arguments: Arguments) -> Result<Config, Failure> {
@@ -113,7 +178,7 @@ fn configuration(arguments: Arguments) -> Result<Config, Failure> {
 }
 
 /// Either signal asks for an orderly end, which comes within a second; a second one changes nothing.
-fn stop_on_signals(shutdown: &CancellationToken) -> std::io::Result<()> {
+fn stop_on_signals(shutdown: &CancellationToken, notifier: Notifier) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let shutdown = shutdown.clone();
@@ -122,7 +187,68 @@ fn stop_on_signals(shutdown: &CancellationToken) -> std::io::Result<()> {
             _ = terminate.recv() => tracing::info!("stopping on SIGTERM"),
             _ = interrupt.recv() => tracing::info!("stopping on SIGINT"),
         }
+        notifier.tell("STOPPING=1");
         shutdown.cancel();
     });
     Ok(())
+}
+
+/// What started this program, if it is systemd or behaves like it.
+struct ServiceManager {
+    sockets: ListenFd,
+    notifier: Notifier,
+}
+
+impl ServiceManager {
+    /// Takes what it has said out of the environment, so that nothing inherits it.
+    fn take() -> Self {
+        let sockets = ListenFd::from_env();
+        let notifier = Notifier(std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()));
+        for name in ["LISTEN_FDNAMES", "NOTIFY_SOCKET"] {
+            #[expect(unsafe_code, reason = "the environment may be changed while there is no other thread")]
+            // SAFETY: `main` calls this first, before anything could have started a thread.
+            unsafe {
+                std::env::remove_var(name);
+            }
+        }
+        Self { sockets, notifier }
+    }
+
+    /// The sockets that it has opened for us.
+    fn sockets(&mut self) -> std::io::Result<Vec<PassedSocket>> {
+        let mut sockets = Vec::new();
+        for index in 0..self.sockets.len() {
+            let unix = self.sockets.take_unix_listener(index).ok().flatten().map(PassedSocket::Unix);
+            match unix {
+                Some(socket) => sockets.push(socket),
+                None => sockets.extend(self.sockets.take_tcp_listener(index)?.map(PassedSocket::Tcp)),
+            }
+        }
+        Ok(sockets)
+    }
+}
+
+/// Where the service manager wants to be told how we are: a path, or an abstract name after an `@`.
+#[derive(Clone)]
+struct Notifier(Option<OsString>);
+
+impl Notifier {
+    fn tell(&self, state: &str) {
+        if let Some(name) = &self.0
+            && let Err(error) = Self::send(name, state)
+        {
+            tracing::warn!(%error, "cannot tell the service manager {state}");
+        }
+    }
+
+    fn send(name: &OsStr, state: &str) -> std::io::Result<()> {
+        let address = match name.as_bytes().strip_prefix(b"@") {
+            Some(name) => SocketAddr::from_abstract_name(name)?,
+            None => SocketAddr::from_pathname(name)?,
+        };
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        socket.send_to_addr(state.as_bytes(), &address)?;
+        Ok(())
+    }
 }

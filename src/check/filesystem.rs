@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::spool::space::{Space, bytes};
+
 use super::finding::{Finding, Findings};
 use super::shell::quote;
 
@@ -22,21 +24,11 @@ const REMOTE: [(u32, &str); 10] = [
 /// Kinds that are empty after a reboot.
 const VOLATILE: [(u32, &str); 2] = [(0x0102_1994, "tmpfs"), (0x8584_58F6, "ramfs")];
 
-const LEAST_BYTES: u64 = 1 << 30;
-const LEAST_INODES: u64 = 10_000;
-
 /// What the system says of a filesystem.
 #[derive(Clone, Copy, Debug)]
 struct Facts {
     kind: u32,
-    read_only: bool,
-    /// In bytes, for others than root.
-    available: u64,
-    /// In bytes.
-    size: u64,
-    free_inodes: u64,
-    /// 0 where inodes are made as needed.
-    inodes: u64,
+    space: Space,
 }
 
 /// Checks the filesystem that holds the spool.
@@ -53,18 +45,10 @@ pub(super) fn check(root: &Path, any_kind: bool, findings: &mut Findings) {
 
 fn facts(root: &Path) -> rustix::io::Result<Facts> {
     let kind = rustix::fs::statfs(root)?.f_type;
-    let space = rustix::fs::statvfs(root)?;
     // The width and the sign of the field differ between machines; all magic numbers have 32 bits.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only 32 bits are meant")]
     let kind = kind as u32;
-    Ok(Facts {
-        kind,
-        read_only: space.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
-        available: space.f_bavail.saturating_mul(space.f_frsize),
-        size: space.f_blocks.saturating_mul(space.f_frsize),
-        free_inodes: space.f_favail,
-        inodes: space.f_files,
-    })
+    Ok(Facts { kind, space: Space::of(root)? })
 }
 
 impl Facts {
@@ -80,36 +64,25 @@ impl Facts {
         if let Some(name) = kind_in(&VOLATILE) {
             find(format!("is on {name}, where nothing survives a reboot"), elsewhere.to_owned());
         }
-        if self.read_only {
+        let space = self.space;
+        if space.read_only {
             find(
                 "is on a filesystem that is mounted read-only".into(),
                 format!("mount -o remount,rw \"$(findmnt -nT {spool} -o TARGET)\""),
             );
         }
-        let (available, size) = (self.available, self.size);
-        if available < LEAST_BYTES || available < size / 20 {
+        if space.is_low() {
             find(
-                format!("has only {} free of {}", bytes(available), bytes(size)),
+                format!("has only {} free of {}", bytes(space.available), bytes(space.size)),
                 format!("see what takes the room: du -xh --max-depth=2 {spool} | sort -h"),
             );
         }
-        if self.inodes > 0 && self.free_inodes < LEAST_INODES {
+        if space.is_low_on_inodes() {
             find(
-                format!("has room for only {} more files", self.free_inodes),
+                format!("has room for only {} more files", space.free_inodes),
                 format!("see where the files are: du -x --inodes --max-depth=2 {spool} | sort -n"),
             );
         }
-    }
-}
-
-/// A size for people. `bytesize` would take a logarithm for it, and with that the C library's mathematics would be loaded
-/// into every process of the program, each supervisor too.
-fn bytes(number: u64) -> String {
-    let tenths_of_gib = number / ((1 << 30) / 10);
-    if tenths_of_gib < 10 {
-        format!("{} MiB", number >> 20)
-    } else {
-        format!("{}.{} GiB", tenths_of_gib / 10, tenths_of_gib % 10)
     }
 }
 
@@ -118,14 +91,9 @@ mod tests {
     use super::*;
 
     fn judge(any_kind: bool, change: impl FnOnce(&mut Facts)) -> Vec<String> {
-        let mut facts = Facts {
-            kind: 0xEF53,
-            read_only: false,
-            available: 8 << 30,
-            size: 100 << 30,
-            free_inodes: LEAST_INODES,
-            inodes: 1 << 20,
-        };
+        let space =
+            Space { available: 8 << 30, size: 100 << 30, free_inodes: 10_000, inodes: 1 << 20, read_only: false };
+        let mut facts = Facts { kind: 0xEF53, space };
         change(&mut facts);
         let mut findings = Findings::default();
         facts.judge("/spool", any_kind, &mut findings);
@@ -135,7 +103,7 @@ mod tests {
     #[test]
     fn a_local_disk_with_room_is_fine() {
         assert_eq!(judge(false, |_| ()), [""; 0]);
-        assert_eq!(judge(false, |facts| (facts.inodes, facts.free_inodes) = (0, 0)), [""; 0]);
+        assert_eq!(judge(false, |facts| (facts.space.inodes, facts.space.free_inodes) = (0, 0)), [""; 0]);
     }
 
     #[test]
@@ -156,18 +124,19 @@ mod tests {
     fn too_little_room_and_no_room_at_all_are_named() {
         let free = "\n  fix: see what takes the room: du -xh --max-depth=2 /spool | sort -h";
         let inodes = "\n  fix: see where the files are: du -x --inodes --max-depth=2 /spool | sort -n";
-        let few = |bytes: u64, size: u64| move |facts: &mut Facts| (facts.available, facts.size) = (bytes, size);
+        let few =
+            |bytes: u64, size: u64| move |facts: &mut Facts| (facts.space.available, facts.space.size) = (bytes, size);
         assert_eq!(judge(false, few(1 << 29, 2 << 30)), [format!("/spool: has only 512 MiB free of 2.0 GiB{free}")]);
         assert_eq!(
             judge(false, few(4 << 30, 100 << 30)),
             [format!("/spool: has only 4.0 GiB free of 100.0 GiB{free}")]
         );
         assert_eq!(
-            judge(false, |facts| facts.free_inodes = 9_999),
+            judge(false, |facts| facts.space.free_inodes = 9_999),
             [format!("/spool: has room for only 9999 more files{inodes}")]
         );
         assert_eq!(
-            judge(false, |facts| facts.read_only = true),
+            judge(false, |facts| facts.space.read_only = true),
             ["/spool: is on a filesystem that is mounted read-only\n  \
              fix: mount -o remount,rw \"$(findmnt -nT /spool -o TARGET)\""]
         );

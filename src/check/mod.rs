@@ -15,6 +15,7 @@ mod numbers;
 mod root;
 mod shape;
 mod shell;
+mod state_directory;
 mod submitters;
 mod tree;
 

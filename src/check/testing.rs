@@ -9,7 +9,7 @@ use crate::spool::job::LockedJob;
 use crate::spool::lock::RunnerLock;
 use crate::spool::plan::Plan;
 use crate::spool::status::Status;
-use crate::spool::{JobId, Spool, sequence};
+use crate::spool::{JobId, Spool, atomic, sequence};
 
 use super::shape::Owner;
 use super::{Account, Finding, Options, check, check_access};
@@ -22,7 +22,7 @@ pub(super) fn is_root() -> bool {
 /// A spool in order, with a configuration that fits.
 pub(super) struct Scene {
     /// Removed when dropped.
-    _directory: tempfile::TempDir,
+    _directories: [tempfile::TempDir; 2],
     pub(super) spool: Spool,
     pub(super) config: Config,
     /// The account and the group that it had at first.
@@ -33,20 +33,25 @@ const CONFIG: &str = "[runner]\ntrusted_submitters = []\n[job_types.hello]\ncomm
 
 impl Scene {
     pub(super) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        crate::spool::atomic::set_mode(directory.path(), 0o755).unwrap();
-        let spool = Spool::lay_out(&directory.path().join("spool")).unwrap();
+        let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [directory, state] = directories.each_ref().map(tempfile::TempDir::path);
+        atomic::set_mode(directory, 0o755).unwrap();
+        atomic::set_mode(state, 0o755).unwrap();
+        let spool = Spool::lay_out(&directory.join("spool")).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
         sequence::raise(&spool, &runner, 7, 0).unwrap();
+        let state_directory = state.join("api");
         let owner = Owner::of(&spool.root().metadata().unwrap()).to_string();
-        let mut scene = Self { _directory: directory, spool, config: parse(CONFIG), owner };
+        let mut scene = Self { _directories: directories, spool, config: parse(CONFIG), owner };
         scene.config.spool = scene.spool.root().to_owned();
+        scene.config.api.state_directory = state_directory;
         scene
     }
 
     /// Another configuration for the same spool.
     pub(super) fn with_config(mut self, text: &str) -> Self {
-        self.config = Config { spool: self.config.spool, ..parse(text) };
+        let Config { spool, api, .. } = self.config;
+        self.config = Config { spool, api, ..parse(text) };
         self
     }
 
@@ -79,8 +84,13 @@ impl Scene {
         self.show(&check(&self.config, options))
     }
 
-    /// What `check_access` says to an account.
+    /// What `check_access` says to an account whose state directory is in order.
     pub(super) fn access(&self, account: &Account) -> String {
+        let state = &self.config.api.state_directory;
+        if !state.exists() {
+            atomic::create_directory(state, 0o700).unwrap();
+            std::os::unix::fs::chown(state, Some(account.uid()), None).unwrap();
+        }
         self.show(&check_access(&self.config, account))
     }
 

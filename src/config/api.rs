@@ -1,7 +1,7 @@
 //! `[api]`: how the API is reached, and where it keeps its own state.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{AddrParseError, IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ use super::error::Fault;
 use super::node::{Node, Section};
 use super::units;
 
-pub(super) const KEYS: &[&str] = &["listen", "public_url", "trusted_proxies", "state_directory"];
+pub(super) const KEYS: &[&str] = &["listen", "public_url", "trusted_proxies", "state_directory", "log_format"];
 
 /// How the API is reached, and where it keeps its own state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,10 +20,12 @@ pub struct ApiConfig {
     pub listen: Listen,
     /// The address that people type: scheme and host, without a final slash.
     pub public_url: String,
-    /// The addresses whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// The proxies whose `X-Forwarded-For` and `X-Request-ID` are believed.
+    pub trusted_proxies: Vec<ClientAddress>,
     /// Sessions, second factors, tokens and audit, shared by all API processes of a spool; absolute.
     pub state_directory: PathBuf,
+    /// How the API's own log is written.
+    pub log_format: LogFormat,
 }
 
 impl ApiConfig {
@@ -38,6 +40,7 @@ impl ApiConfig {
             state_directory: section
                 .read("state_directory", units::absolute_path)?
                 .unwrap_or_else(|| "/var/lib/spiderpig-api".into()),
+            log_format: section.read("log_format", log_format)?.unwrap_or_default(),
         })
     }
 }
@@ -47,12 +50,62 @@ fn listen(node: &Node) -> Result<Listen, Fault> {
     text.parse().map_err(|error: ListenError| node.fault(error.to_string()))
 }
 
-fn addresses(node: &Node) -> Result<Vec<IpAddr>, Fault> {
+fn addresses(node: &Node) -> Result<Vec<ClientAddress>, Fault> {
     let address = |item: &Node| {
         let parsed = item.text("an address")?.parse();
-        parsed.map_err(|_| item.fault("must be an address such as \"192.0.2.1\" or \"2001:db8::1\""))
+        parsed.map_err(|_| item.fault("must be an address such as \"192.0.2.1\" or \"2001:db8::1\", or \"unix\""))
     };
     node.items()?.iter().map(address).collect()
+}
+
+fn log_format(node: &Node) -> Result<LogFormat, Fault> {
+    match node.text("a string")? {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(node.fault("must be \"text\" or \"json\"")),
+    }
+}
+
+/// How a daemon's own log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object in each line, for programs.
+    Json,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAddress {
+    /// A host. An IPv4 address is always written as one, though it may have come through an IPv6 socket.
+    Ip(IpAddr),
+    /// A process of this machine, through a unix socket.
+    Unix,
+}
+
+impl From<IpAddr> for ClientAddress {
+    fn from(address: IpAddr) -> Self {
+        Self::Ip(address.to_canonical())
+    }
+}
+
+impl FromStr for ClientAddress {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, AddrParseError> {
+        if text == "unix" { Ok(Self::Unix) } else { text.parse::<IpAddr>().map(Self::from) }
+    }
+}
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(formatter),
+            Self::Unix => formatter.write_str("unix"),
+        }
+    }
 }
 
 /// Where the API accepts connections.
@@ -69,7 +122,7 @@ impl Listen {
     #[must_use]
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Tcp(address) => address.ip().is_loopback(),
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
             Self::Unix(_) => true,
         }
     }
@@ -114,6 +167,7 @@ mod tests {
             ("127.0.0.1:8000", true),
             ("127.9.9.9:1", true),
             ("[::1]:8000", true),
+            ("[::ffff:127.0.0.1]:8000", true),
             ("unix:/run/spiderpig/api.sock", true),
             ("0.0.0.0:8000", false),
             ("[::]:8000", false),
@@ -122,6 +176,15 @@ mod tests {
             let listen: Listen = text.parse().unwrap();
             assert_eq!((listen.to_string().as_str(), listen.is_local()), (text, local));
         }
+    }
+
+    #[test]
+    fn client_addresses_survive_a_round_trip() {
+        for text in ["192.0.2.1", "2001:db8::1", "unix"] {
+            assert_eq!(text.parse::<ClientAddress>().unwrap().to_string(), text);
+        }
+        assert_eq!("::ffff:192.0.2.1".parse::<ClientAddress>().unwrap().to_string(), "192.0.2.1");
+        assert!("Unix".parse::<ClientAddress>().is_err());
     }
 
     #[test]

@@ -38,6 +38,9 @@ const MAX_ARGUMENT: usize = 128 * 1024 - 1;
 /// default, as the environment needs room too.
 const MAX_COMMAND: usize = 1024 * 1024;
 
+/// How many problems of a job's parameters are named.
+const MOST_PROBLEMS: usize = 100;
+
 /// Something that may be started.
 #[derive(Debug, Clone)]
 pub struct JobType {
@@ -153,6 +156,20 @@ impl JobType {
         Ok(CommandLine { arguments, shown: self.command.render(&values) })
     }
 
+    /// What is wrong with the parameters of a job: every unknown name and every broken rule, up to [`MOST_PROBLEMS`]; or
+    /// else the first problem that they have together. Empty if [`render`](Self::render) takes them.
+    #[must_use]
+    pub fn problems(&self, params: &Map<String, Value>) -> Vec<ParamError> {
+        let unknown = params.iter().filter(|(name, _)| self.param(name).is_none());
+        let unknown = unknown.map(|(name, value)| self.unknown(name, value));
+        let broken = self.params.iter().filter_map(|param| param.accept(params.get(&param.name)).err());
+        let mut problems: Vec<_> = unknown.chain(broken).take(MOST_PROBLEMS).collect();
+        if problems.is_empty() {
+            problems.extend(self.render(params).err());
+        }
+        problems
+    }
+
     /// The parameters of a job as people may see them: sensitive values, and those of unknown parameters, as [`MASK`].
     #[must_use]
     pub fn masked_params(&self, params: &Map<String, Value>) -> Map<String, Value> {
@@ -165,15 +182,19 @@ impl JobType {
     }
 
     fn refuse_unknown(&self, params: &Map<String, Value>) -> Result<(), ParamError> {
-        let Some((name, value)) = params.iter().find(|(name, _)| self.param(name).is_none()) else {
-            return Ok(());
-        };
+        match params.iter().find(|(name, _)| self.param(name).is_none()) {
+            Some((name, value)) => Err(self.unknown(name, value)),
+            None => Ok(()),
+        }
+    }
+
+    fn unknown(&self, name: &str, value: &Value) -> ParamError {
         let known = names::suggestion(name, self.params.iter().map(|param| param.name.as_str()));
-        Err(ParamError {
-            param: name.clone(),
+        ParamError {
+            param: name.to_owned(),
             message: format!("job type `{}` has no parameter {}; {known}", self.name, quoted(name)),
             input: self.shown(name, value),
-        })
+        }
     }
 
     /// A value that holds what joins the values would be read as two by the command, each of which nobody checked.

@@ -117,6 +117,12 @@ impl Pattern {
 }
 
 impl Param {
+    /// The default as people may see it.
+    #[must_use]
+    pub fn shown_default(&self) -> Option<Value> {
+        self.default.as_ref().map(|value| self.shown(value))
+    }
+
     pub(super) fn read(node: &Node) -> Result<Self, Fault> {
         let section = node.section(KEYS)?;
         let name = section.read("name", identifier)?.ok_or_else(|| section.fault("has no `name`"))?;

@@ -15,8 +15,9 @@ spool = "/srv/spool"
 [api]
 listen = "unix:/run/spiderpig/api.sock"
 public_url = "https://deploy.example.org/"
-trusted_proxies = ["192.0.2.1", "2001:db8::1"]
+trusted_proxies = ["192.0.2.1", "2001:db8::1", "unix"]
 state_directory = "/srv/api"
+log_format = "json"
 
 [auth]
 mode = "cas"
@@ -87,8 +88,9 @@ fn a_complete_file_is_read_as_it_says() {
         ApiConfig {
             listen: Listen::Unix("/run/spiderpig/api.sock".into()),
             public_url: "https://deploy.example.org".to_owned(),
-            trusted_proxies: vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
+            trusted_proxies: ["192.0.2.1", "2001:db8::1", "unix"].map(|text| text.parse().unwrap()).into(),
             state_directory: "/srv/api".into(),
+            log_format: LogFormat::Json,
         }
     );
     assert_eq!(

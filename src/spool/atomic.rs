@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
@@ -104,6 +104,29 @@ fn open_writable(path: &Path, flags: OFlags, create: Option<u32>) -> Result<File
         .map_err(|error| wrap(error.into()))?;
     rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(|error| wrap(error.into()))?;
     Ok(file)
+}
+
+/// Replaces the content of an open file in place, durably. For files that are locked: a rename would take the file away
+/// from those who wait for its lock. After a crash it may be empty or damaged.
+///
+/// # Errors
+/// Any failure to write or to sync it.
+pub fn rewrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+    let wrap = |error| Error::io("write", path, error);
+    fault::point().map_err(wrap)?;
+    file.set_len(0).and_then(|()| file.write_all_at(bytes, 0)).map_err(wrap)?;
+    fault::point().and_then(|()| file.sync_all()).map_err(|error| Error::io("sync", path, error))
+}
+
+/// Adds to the end of an open file that nobody else writes to. It is not waited for.
+///
+/// # Errors
+/// Any failure to write.
+pub fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+    let wrap = |error| Error::io("write", path, error);
+    fault::point().map_err(wrap)?;
+    let end = file.metadata().map_err(wrap)?.len();
+    file.write_all_at(bytes, end).map_err(wrap)
 }
 
 /// Replaces a file, or creates it, so that a reader sees the old content or the new, never a mixture.

@@ -1,19 +1,20 @@
 //! `history.jsonl`: one line per finished job, for lists and searches. The last line of a number counts.
 
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+mod file;
+
+use std::io::Write as _;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::file::HistoryFile;
 use super::atomic;
-use super::error::{Error, Missing as _, Result};
+use super::error::{Error, Result};
 use super::fault;
 use super::id::{JobId, JobIdSet};
 use super::job::end_last_line;
 use super::layout::{FILE, Spool};
 use super::lock::RunnerLock;
-use super::open;
 use super::request::{JobRequest, json_line};
 use super::status::{State, Status};
 use super::time::Time;
@@ -46,6 +47,9 @@ pub struct HistoryLine {
     pub signal: Option<i32>,
     /// Why it failed, was cancelled or lost.
     pub reason: Option<String>,
+    /// Who stopped it before its command started.
+    #[serde(default)]
+    pub cancelled_by: Option<String>,
     /// The argument vector as people may see it.
     pub command: Vec<String>,
     /// The parameters as people may see them.
@@ -75,6 +79,7 @@ impl HistoryLine {
             exit_status: status.exit_status,
             signal: status.signal,
             reason: status.reason.clone(),
+            cancelled_by: status.cancelled_by.clone(),
             command: status.command.clone(),
             params,
             data: request.and_then(|request| request.data.clone()),
@@ -95,52 +100,18 @@ pub fn append(spool: &Spool, _runner: &RunnerLock, line: &HistoryLine) -> Result
     fault::point().and_then(|()| file.write_all(&json_line(line))).map_err(|error| Error::io("write", &path, error))
 }
 
-/// A place in the history: what comes after it was not read yet.
-#[derive(Debug, Default)]
-pub struct Cursor {
-    /// Device and inode: which file the offset is for.
-    identity: (u64, u64),
-    offset: u64,
-}
-
-impl Cursor {
-    /// Reads on to the end, leaving out damaged lines. An unfinished last line is left for the next time. A file that
-    /// was replaced or cut since the last time is read from its start.
-    ///
-    /// # Errors
-    /// The file cannot be read. One that is not there is an empty history.
-    pub fn read_on<T: for<'de> Deserialize<'de>>(&mut self, spool: &Spool, mut visit: impl FnMut(T)) -> Result<()> {
-        let path = spool.history();
-        let wrap = |error| Error::io("read", &path, error);
-        let Some(mut file) = open::read_only(&path).missing_is_none()? else { return Ok(()) };
-        let metadata = file.metadata().map_err(wrap)?;
-        let identity = (metadata.dev(), metadata.ino());
-        if identity != self.identity || metadata.len() < self.offset {
-            *self = Self { identity, offset: 0 };
-        }
-        file.seek(SeekFrom::Start(self.offset)).map_err(wrap)?;
-        let mut reader = BufReader::with_capacity(1 << 18, file);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let length = reader.read_until(b'\n', &mut line).map_err(wrap)?;
-            if !line.ends_with(b"\n") {
-                return Ok(());
-            }
-            self.offset += length as u64;
-            if let Ok(parsed) = serde_json::from_slice(&line) {
-                visit(parsed);
-            }
-        }
-    }
-}
-
 /// Reads the history from its start, leaving out lines that are unfinished or damaged.
 ///
 /// # Errors
 /// The file cannot be read. One that is not there is an empty history.
-pub fn for_each<T: for<'de> Deserialize<'de>>(spool: &Spool, visit: impl FnMut(T)) -> Result<()> {
-    Cursor::default().read_on(spool, visit)
+pub fn for_each<T: for<'de> Deserialize<'de>>(spool: &Spool, mut visit: impl FnMut(T)) -> Result<()> {
+    let Some(file) = HistoryFile::open(spool)? else { return Ok(()) };
+    let visit = |_, line: &[u8]| {
+        if let Ok(parsed) = serde_json::from_slice(line) {
+            visit(parsed);
+        }
+    };
+    file.for_each_line(0..u64::MAX, visit).map(drop)
 }
 
 /// The numbers of all jobs in the history.
@@ -178,6 +149,7 @@ mod tests {
             exit_status: Some(0),
             signal: None,
             reason: None,
+            cancelled_by: None,
             command: vec![],
             params: Map::new(),
             data: None,
@@ -201,29 +173,5 @@ mod tests {
         let ids = ids(&spool).unwrap();
         let found: Vec<bool> = (1..=3).map(|number| ids.contains(JobId::try_from(number).unwrap())).collect();
         assert_eq!(found, [true, false, true]);
-    }
-
-    #[test]
-    fn a_cursor_reads_each_line_once_and_a_new_file_from_its_start() {
-        let directory = tempfile::tempdir().unwrap();
-        let spool = Spool::lay_out(directory.path()).unwrap();
-        let runner = RunnerLock::take(&spool).unwrap();
-        let mut cursor = Cursor::default();
-        let mut new = || {
-            let mut ids = Vec::new();
-            cursor.read_on(&spool, |line: HistoryLine| ids.push(line.id.get())).unwrap();
-            ids
-        };
-        assert!(new().is_empty());
-        append(&spool, &runner, &line(1)).unwrap();
-        assert_eq!(new(), [1]);
-        let whole = std::fs::read(spool.history()).unwrap();
-        std::fs::write(spool.history(), [&whole[..], b"{\"id\":2,"].concat()).unwrap();
-        assert!(new().is_empty(), "the unfinished line waits");
-        append(&spool, &runner, &line(3)).unwrap();
-        assert_eq!(new(), [3], "what was unfinished is ended, and damaged");
-        std::fs::write(directory.path().join("rebuilt"), &whole).unwrap();
-        std::fs::rename(directory.path().join("rebuilt"), spool.history()).unwrap();
-        assert_eq!(new(), [1]);
     }
 }

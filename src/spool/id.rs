@@ -20,6 +20,9 @@ impl JobId {
     /// The largest number the layout has room for.
     pub const MAX: u32 = 999_999_999;
 
+    /// The job with the highest number.
+    pub const LAST: Self = Self(Self::MAX);
+
     /// The number itself.
     #[must_use]
     pub fn get(self) -> u32 {

@@ -332,6 +332,27 @@ pub fn signal(spool: &Spool, id: JobId, word: &str, request: &SignalRequest) -> 
     atomic::publish(&spool.incoming(), &path, &json_line(request), FILE).map(|_| ())
 }
 
+/// Asks the runner, durably, to start no new job. `word` must be unique among such requests.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn pause(spool: &Spool, word: &str, request: &RunnerRequest) -> Result<()> {
+    ask_runner(spool, "pause", word, request)
+}
+
+/// Asks the runner, durably, to start jobs again. `word` must be unique among such requests.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn resume(spool: &Spool, word: &str, request: &RunnerRequest) -> Result<()> {
+    ask_runner(spool, "resume", word, request)
+}
+
+fn ask_runner(spool: &Spool, what: &str, word: &str, request: &RunnerRequest) -> Result<()> {
+    let path = spool.inbox().join(format!("runner.{what}.{word}.json"));
+    atomic::publish(&spool.incoming(), &path, &json_line(request), FILE).map(|_| ())
+}
+
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests prepare files by hand")]
 mod tests {

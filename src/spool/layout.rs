@@ -1,5 +1,6 @@
 //! The spool directory as a whole: its version, its paths, and how it is laid out the first time.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::atomic;
@@ -21,6 +22,9 @@ pub const FILE: u32 = 0o640;
 pub const SECRET_FILE: u32 = 0o600;
 /// Mode of `sequence`, which every submitter changes.
 pub const SHARED_FILE: u32 = 0o660;
+
+/// Name of the file that the running daemon holds.
+pub const RUNNER_LOCK: &str = "runner.lock";
 
 /// The directories of the layout, each with its mode.
 pub const DIRECTORIES: [(&str, u32); 7] = [
@@ -202,7 +206,7 @@ impl Spool {
     /// `runner.lock`: held by the running daemon.
     #[must_use]
     pub fn runner_lock(&self) -> PathBuf {
-        self.root.join("runner.lock")
+        self.root.join(RUNNER_LOCK)
     }
 
     /// `runner.json`: what the daemon is doing.
@@ -249,12 +253,22 @@ impl Spool {
 ///
 /// # Errors
 /// The directory cannot be read.
-pub fn names(directory: &Path) -> Result<Vec<std::ffi::OsString>> {
+pub fn names(directory: &Path) -> Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for_each_name(directory, |name| names.push(name))?;
+    Ok(names)
+}
+
+/// Visits the names in a directory, in no order: there may be too many to keep.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn for_each_name(directory: &Path, mut visit: impl FnMut(OsString)) -> Result<()> {
     let wrap = |error| Error::io("list", directory, error);
-    std::fs::read_dir(directory)
-        .map_err(wrap)?
-        .map(|entry| entry.map(|entry| entry.file_name()).map_err(wrap))
-        .collect()
+    for entry in std::fs::read_dir(directory).map_err(wrap)? {
+        visit(entry.map_err(wrap)?.file_name());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -32,8 +32,11 @@ fn try_exclusive(file: &File, path: &Path) -> Result<bool> {
     }
 }
 
-/// Takes an exclusive lock, waiting at most `patience`. Returns whether it was got.
-pub(super) fn exclusive_within(file: &File, path: &Path, patience: Duration) -> Result<bool> {
+/// Takes an exclusive lock of an open file, waiting at most `patience`. Returns whether it was got.
+///
+/// # Errors
+/// The file cannot be locked, for another reason than that somebody holds it.
+pub fn exclusive_within(file: &File, path: &Path, patience: Duration) -> Result<bool> {
     let deadline = Instant::now() + patience;
     while !try_exclusive(file, path)? {
         if Instant::now() >= deadline {

@@ -21,6 +21,7 @@ pub mod reject;
 pub mod request;
 pub mod runner_state;
 pub mod sequence;
+pub mod space;
 pub mod status;
 pub mod strict;
 pub mod submitter;

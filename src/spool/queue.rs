@@ -38,22 +38,34 @@ pub struct NewJob {
     pub request: Option<String>,
 }
 
+impl NewJob {
+    /// Whether its file would have more than a runner reads.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.clone().numbered(JobId::LAST).to_bytes().len() as u64 > JOB_LIMIT
+    }
+
+    fn numbered(self, id: JobId) -> JobRequest {
+        JobRequest {
+            version: VERSION,
+            id,
+            job_type: self.job_type,
+            params: self.params,
+            user: self.user,
+            submitted_at: Time::now(),
+            data: self.data,
+            retry_of: self.retry_of,
+            request: self.request,
+        }
+    }
+}
+
 /// Submits a job. When this returns, the job survives a power cut. Three syncs: the number, the file, the directory.
 ///
 /// # Errors
 /// No number could be taken, or the file could not be made durable; then the job does not exist.
 pub fn submit(spool: &Spool, new: NewJob) -> Result<JobRequest> {
-    let mut request = JobRequest {
-        version: VERSION,
-        id: sequence::take(spool)?,
-        job_type: new.job_type,
-        params: new.params,
-        user: new.user,
-        submitted_at: Time::now(),
-        data: new.data,
-        retry_of: new.retry_of,
-        request: new.request,
-    };
+    let mut request = new.numbered(sequence::take(spool)?);
     for _ in 0..ATTEMPTS {
         let path = spool.queued(request.id);
         if atomic::publish(&spool.incoming(), &path, &request.to_bytes(), FILE)? == Published::New {
@@ -65,6 +77,41 @@ pub fn submit(spool: &Spool, new: NewJob) -> Result<JobRequest> {
         &spool.sequence(),
         format!("{ATTEMPTS} numbers in a row are taken already; restart spiderpig-runner, which mends the file"),
     ))
+}
+
+/// The job that was submitted with this `request` and a number above `since`, wherever it is by now. It survives a power
+/// cut, also if its submitter died before it could make sure of that.
+///
+/// # Errors
+/// `sequence`, or a file that may be the job's, cannot be read.
+pub fn find(spool: &Spool, request: &str, since: u64) -> Result<Option<JobId>> {
+    let numbers = since.saturating_add(1)..=sequence::last(spool)?;
+    for id in numbers.map_while(|number| JobId::try_from(number).ok()) {
+        // In the order of a job's life: one that moves on meanwhile is met in its next place.
+        if has_request(&spool.queued(id), request)? {
+            atomic::sync_directory(&spool.queue())?;
+            return Ok(Some(id));
+        }
+        let later = [spool.job(id).join("job.json"), spool.rejected().join(format!("{id}.json"))];
+        for path in later {
+            if has_request(&path, request)? {
+                return Ok(Some(id));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn has_request(path: &Path, request: &str) -> Result<bool> {
+    match open::look(path, JOB_LIMIT) {
+        Ok(Look::File(opened)) => {
+            Ok(JobRequest::parse(&opened.bytes).is_ok_and(|job| job.request.as_deref() == Some(request)))
+        }
+        Ok(Look::Gone | Look::Refused(_)) => Ok(false),
+        // Some account's file that it keeps to itself. What the caller wrote it can read.
+        Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The job number that a name in `queue/` stands for, if it stands for one.
@@ -226,6 +273,19 @@ mod tests {
         let Verdict::Job(submission) = examine(&spool, request.id, &trusted()).unwrap() else { panic!() };
         assert_eq!(submission.request, request);
         assert_eq!(submission.bytes, request.to_bytes());
+    }
+
+    #[test]
+    fn a_job_is_found_by_its_request_among_later_numbers() {
+        let (_directory, spool) = spool();
+        submit(&spool, new_job()).unwrap();
+        let id = submit(&spool, NewJob { request: Some("abc".into()), ..new_job() }).unwrap().id;
+        std::fs::write(spool.queue().join("1.json"), "not a job").unwrap();
+        for (request, since, expected) in
+            [("abc", 0, Some(id)), ("abc", 1, Some(id)), ("abc", 2, None), ("abc", u64::MAX, None), ("ab", 0, None)]
+        {
+            assert_eq!(find(&spool, request, since).unwrap(), expected, "{request} {since}");
+        }
     }
 
     #[test]

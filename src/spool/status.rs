@@ -13,7 +13,7 @@ use super::time::Time;
 pub const VERSION: u32 = 1;
 
 /// Where a job is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It waits in `queue/`.
@@ -39,6 +39,20 @@ pub enum State {
 }
 
 impl State {
+    /// All there are, in the order of a life.
+    pub const ALL: [Self; 10] = [
+        Self::Queued,
+        Self::Starting,
+        Self::Running,
+        Self::Waiting,
+        Self::Stopping,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Lost,
+        Self::Rejected,
+    ];
+
     /// Whether nothing will change any more.
     #[must_use]
     pub fn is_final(self) -> bool {
@@ -143,6 +157,9 @@ pub struct Status {
     pub reason: Option<String>,
     /// How it ended, in one word: `succeeded`, `failed`, `stopped`, `cancelled`, `lost`.
     pub outcome: Option<String>,
+    /// Who stopped it before its command started.
+    #[serde(default)]
+    pub cancelled_by: Option<String>,
     /// How many records the log had when this was written.
     pub log_records: u64,
     /// How many bytes of output could not be kept.
@@ -185,6 +202,7 @@ impl Status {
             signal: None,
             reason: None,
             outcome: None,
+            cancelled_by: None,
             log_records: 0,
             dropped_bytes: 0,
             marker: Some(plan.marker.clone()),

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use notify::event::{EventKind, ModifyKind, RenameMode};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::error::{Error, Result};
+use super::layout::RUNNER_LOCK;
 
 /// What a hint says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +32,9 @@ impl Watch {
     pub fn new(tell: impl Fn(Hint) + Send + 'static) -> Result<Self> {
         let handler = move |event: notify::Result<notify::Event>| match event {
             Ok(event) if event.need_rescan() => tell(Hint::LookEverywhere),
-            Ok(event) if is_news(event.kind) => event.paths.into_iter().map(Hint::Changed).for_each(&tell),
+            Ok(event) if is_news(event.kind) || is_end_of_runner(&event) => {
+                event.paths.into_iter().map(Hint::Changed).for_each(&tell);
+            }
             Ok(_) => {}
             Err(_) => tell(Hint::LookEverywhere),
         };
@@ -60,6 +63,13 @@ fn is_news(kind: EventKind) -> bool {
         EventKind::Modify(ModifyKind::Metadata(_)) | EventKind::Access(_) => false,
         _ => true,
     }
+}
+
+/// The end of the runner, however it comes, closes its lock, which is open for writing; nobody who only looks at a lock
+/// opens it so. The kernel tells a moment before the lock is free.
+fn is_end_of_runner(event: &notify::Event) -> bool {
+    event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
+        && event.paths.iter().any(|path| path.file_name().is_some_and(|name| name == RUNNER_LOCK))
 }
 
 fn wrap(path: &Path, error: notify::Error) -> Error {
@@ -96,5 +106,22 @@ mod tests {
         fs::read_dir(&inbox).unwrap().count();
         fs::hard_link(inbox.join("first"), inbox.join("second")).unwrap();
         assert_eq!(next(), Hint::Changed(inbox.join("second")), "reading in between was not told");
+    }
+
+    #[test]
+    fn the_end_of_the_runner_is_told_and_a_look_at_its_lock_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let (lock, other) = (directory.path().join(RUNNER_LOCK), directory.path().join("other"));
+        fs::write(&lock, "").unwrap();
+        fs::write(&other, "").unwrap();
+        let open = |path: &Path| fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let holder = open(&lock);
+        let (sender, hints) = mpsc::channel();
+        let mut watch = Watch::new(move |hint| sender.send(hint).unwrap()).unwrap();
+        watch.add(directory.path()).unwrap();
+        fs::read(&lock).unwrap();
+        drop(open(&other));
+        drop(holder);
+        assert_eq!(hints.recv_timeout(Duration::from_secs(10)).unwrap(), Hint::Changed(lock));
     }
 }

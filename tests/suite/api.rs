@@ -144,7 +144,7 @@ fn a_queued_job_is_told_why_it_waits_and_can_be_cancelled() {
     assert_eq!(api.post(&format!("/api/jobs/{second}/signal/interrupt"), "").0, 200);
     wait_until("it is cancelled", || {
         let (_, job) = api.get(&format!("/api/jobs/{second}"));
-        job["job"]["state"] == "cancelled"
+        job["job"]["state"] == "cancelled" && job["job"]["cancelled_by"] == "tester"
     });
     assert_eq!(api.log(second, 0).last().unwrap()["type"], "EOF");
 }
@@ -195,4 +195,19 @@ fn open_streams_do_not_hold_up_the_end_of_the_api() {
     assert!(started.elapsed() < std::time::Duration::from_secs(3), "{:?}", started.elapsed());
     let rest: Vec<String> = stream.lines().map_while(Result::ok).collect();
     assert!(rest.iter().all(|line| !line.contains("EOF")), "{rest:?}");
+}
+
+#[test]
+fn a_killed_runner_is_missed_and_a_new_one_seen() {
+    let spool = TestSpool::new();
+    let runner = spool.runner();
+    let api = start(&spool);
+    let status = || api.get("/api/jobrunner/status").1["status"].clone();
+    let is_ok = || api.get("/healthz").1["status"] == "ok";
+    wait_until("the runner is seen", || status() == "idle" && is_ok());
+    runner.kill();
+    wait_until("its end is told", || status() == "Jobrunner not running");
+    assert!(!is_ok());
+    let _runner = spool.runner();
+    wait_until("the new one is told of", || status() == "idle" && is_ok());
 }

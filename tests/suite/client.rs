@@ -31,7 +31,7 @@ pub fn start_as(spool: &TestSpool, command: &mut Command) -> Api {
     let base = wait_for("the API listens", || {
         let log = daemon.log();
         let address = log.split("listening on ").nth(1)?;
-        Some(address.split_whitespace().next()?.trim_matches('"').to_owned())
+        Some(address.split(['"', ' ', '\n']).next()?.to_owned())
     });
     Api { daemon, base }
 }
@@ -52,6 +52,12 @@ impl Api {
         read(Self::agent().post(format!("{}{path}", self.base)).send(body).unwrap())
     }
 
+    /// Sends a text with an idempotency key. `None` if the connection broke off.
+    pub fn post_once(&self, path: &str, key: &str, body: &str) -> Option<(u16, Value)> {
+        let request = Self::agent().post(format!("{}{path}", self.base)).header("Idempotency-Key", key);
+        request.send(body).ok().map(read)
+    }
+
     /// Starts a shell script. Returns the job's number.
     pub fn create(&self, script: &str) -> u64 {
         let body = json!({ "type": "sh", "params": { "script": script } });
@@ -69,6 +75,12 @@ impl Api {
     /// Reads a log from a record to its end.
     pub fn log(&self, id: u64, resume: u64) -> Vec<Value> {
         read_stream(self.follow(id, resume))
+    }
+
+    /// Follows a log until it has a line.
+    pub fn log_has(&self, id: u64, line: &str) -> bool {
+        let line = format!("\"line\":\"{line}\"");
+        self.follow(id, 0).lines().map_while(Result::ok).any(|record| record.contains(&line))
     }
 
     /// Waits until a prompt of a job is open.

@@ -83,14 +83,24 @@ impl TestSpool {
 
     /// The same with more configuration. Keys of `[runner]` may stand first, before any section of `more`.
     pub fn with_configuration(more: &str) -> Self {
+        Self::configured("", more)
+    }
+
+    /// The same with more keys of `[api]`.
+    pub fn with_api(keys: &str) -> Self {
+        Self::configured(keys, "")
+    }
+
+    fn configured(api: &str, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let spool = Self { directory, children: Mutex::default() };
         let watch = std::env::var("SPIDERPIG_TEST_WATCH").unwrap_or_else(|_| "true".to_owned());
         let root = spool.root();
         let text = format!(
-            "spool = \"{}\"\n[api]\nlisten = \"127.0.0.1:0\"\n[auth]\nmode = \"none\"\ndev_user = \"tester\"\n\
+            "spool = \"{}\"\n[api]\nlisten = \"127.0.0.1:0\"\nstate_directory = \"{}\"\n{api}[auth]\nmode = \"none\"\ndev_user = \"tester\"\n\
              [runner]\nwatch = {watch}\n{more}\n{JOB_TYPES}",
-            root.display()
+            root.display(),
+            spool.state_directory().display()
         );
         fs::write(spool.configuration(), text).unwrap();
         spool
@@ -104,6 +114,11 @@ impl TestSpool {
     /// The spool directory.
     pub fn root(&self) -> PathBuf {
         self.directory.path().join("spool")
+    }
+
+    /// What the APIs of the spool share.
+    pub fn state_directory(&self) -> PathBuf {
+        self.directory.path().join("api")
     }
 
     /// The configuration file.

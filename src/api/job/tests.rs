@@ -41,6 +41,7 @@ fn a_queued_job_shows_the_command_that_would_run() {
       "state": "queued",
       "outcome": null,
       "reason": null,
+      "cancelled_by": null,
       "params": {
         "name": "World",
         "key": "•••"
@@ -82,6 +83,7 @@ fn a_running_job_has_every_member() {
       "state": "running",
       "outcome": null,
       "reason": null,
+      "cancelled_by": null,
       "params": {
         "name": "World",
         "key": "•••"

@@ -4,95 +4,143 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::submit::{self, Submitted};
 use crate::api::app::App;
-use crate::api::blocking;
 use crate::api::error::{ApiError, Invalid};
-use crate::api::request::Request;
+use crate::api::idempotency::Key;
+use crate::api::request::{self, Request};
 use crate::api::response::{self, Response};
-use crate::config::{Config, ParamError};
-use crate::spool::JobId;
-use crate::spool::queue::{self, NewJob};
+use crate::api::routes::{Argument, ArgumentKind};
+use crate::config::{Config, JobType, ParamError};
+use crate::spool::queue::NewJob;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What `POST /api/jobs` takes after the question mark.
+pub const ARGUMENTS: &[Argument] = &[Argument {
+    name: "dry_run",
+    kind: ArgumentKind::Switch,
+    help: "Check everything and tell the command, but start nothing",
+}];
+
+/// What somebody wants to start.
+#[derive(Debug, Default)]
 struct Wanted {
-    #[serde(rename = "type")]
     job_type: String,
-    #[serde(default)]
     params: Map<String, Value>,
 }
 
-/// `POST /api/jobs`: queues a job, durably.
+/// `POST /api/jobs`: queues a job, durably; or, with `dry_run`, says what would be executed.
 ///
 /// # Errors
-/// 422 for what is wrong with the type or a parameter, 503 or 500 if the spool does not take it.
+/// 422 for what is wrong with the type or the parameters, 413 for too many of them, 400, 409 or 422 for an idempotency
+/// key, 503 or 500 if the spool does not take it.
 pub async fn create(app: Arc<App>, mut request: Request) -> Result<Response, ApiError> {
-    let wanted: Wanted = request.json().await?;
-    check(&app.config, &wanted)?;
-    refuse_what_the_runner_lacks(&app, &wanted.job_type)?;
-    let new = NewJob {
+    let is_dry = request.query()?.flag("dry_run")?;
+    let body = request.bytes().await?;
+    let key = Key::of(&request.headers, &request.user, "/api/jobs", &body)?;
+    let wanted = Wanted::parse(&body)?;
+    if is_dry {
+        return dry_run(&app, &wanted);
+    }
+    let new = check(&app, &wanted).map(|_| NewJob {
         job_type: wanted.job_type,
         params: wanted.params,
         user: request.user.as_ref().into(),
         ..NewJob::default()
-    };
-    let id = submit(app, new).await?;
+    });
+    // With a key the answer may be one that was given before, when the configuration was another.
+    let new = if key.is_some() { new } else { Ok(new?) };
+    let submitted = submit::submit(app, key, |_| new).await?;
+    created(submitted)
+}
+
+fn created(submitted: Submitted) -> Result<Response, ApiError> {
+    let id = submitted.id;
     let mut response = response::json(StatusCode::CREATED, &json!({ "message": "Job created", "id": id }))?;
     let location = HeaderValue::try_from(format!("/api/jobs/{id}")).map_err(ApiError::internal)?;
     response.headers_mut().insert(LOCATION, location);
+    submitted.mark(&mut response);
     Ok(response)
 }
 
-/// Queues a job that was checked, durably, and shows it from then on.
-async fn submit(app: Arc<App>, new: NewJob) -> Result<JobId, ApiError> {
-    blocking::run(move || {
-        let job = queue::submit(&app.spool, new)?;
-        tracing::info!(job = %job.id, job_type = job.job_type, "job queued");
-        let id = job.id;
-        app.mirror.insert_queued(job);
-        Ok(id)
-    })
-    .await?
+fn dry_run(app: &App, wanted: &Wanted) -> Result<Response, ApiError> {
+    let job_type = check(app, wanted)?;
+    let command = job_type.render(&wanted.params).map_err(|problem| ApiError::invalid(problem.into()))?;
+    let plan = json!({
+        "message": "Nothing was started: this is what would be executed",
+        "type": job_type.name,
+        "lane": job_type.lane,
+        "command": command.shown,
+        "params": job_type.masked_params(&wanted.params),
+        "working_directory": job_type.working_directory.to_string_lossy(),
+    });
+    response::json(StatusCode::OK, &plan)
 }
 
 /// The runner checks the same again, from its own configuration: this is so that people hear of it at once.
-fn check(config: &Config, wanted: &Wanted) -> Result<(), ApiError> {
-    let Some(job_type) = config.job_type(&wanted.job_type) else {
-        return Err(ApiError::invalid(Invalid {
+fn check<'a>(app: &'a App, wanted: &Wanted) -> Result<&'a JobType, ApiError> {
+    let job_type = declared(&app.config, &wanted.job_type)?;
+    let problems = job_type.problems(&wanted.params);
+    if !problems.is_empty() {
+        return Err(ApiError::all_invalid(problems.into_iter().map(Invalid::from).collect()));
+    }
+    submit::refuse_what_the_runner_lacks(app, &wanted.job_type)?;
+    Ok(job_type)
+}
+
+fn declared<'a>(config: &'a Config, name: &str) -> Result<&'a JobType, ApiError> {
+    config.job_type(name).ok_or_else(|| {
+        ApiError::invalid(Invalid {
             kind: "unknown_job_type",
             location: vec!["body".into(), "type".into()],
             message: "No job type has this name".into(),
-            input: wanted.job_type.as_str().into(),
-        }));
-    };
-    match job_type.render(&wanted.params) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(invalid_param(error)),
-    }
-}
-
-fn invalid_param(error: ParamError) -> ApiError {
-    ApiError::invalid(Invalid {
-        kind: "value_error",
-        location: vec!["body".into(), "params".into(), error.param],
-        message: error.message,
-        input: error.input,
+            input: name.into(),
+        })
     })
 }
 
-/// A runner that was started with another configuration would reject the job after it was accepted here.
-fn refuse_what_the_runner_lacks(app: &App, job_type: &str) -> Result<(), ApiError> {
-    let view = app.mirror.view();
-    let Some(state) = view.runner.state.as_ref().filter(|_| view.runner.up) else { return Ok(()) };
-    if state.configuration == app.config.hash || state.job_types.iter().any(|known| known == job_type) {
-        return Ok(());
+impl From<ParamError> for Invalid {
+    fn from(error: ParamError) -> Self {
+        Self {
+            kind: "value_error",
+            location: vec!["body".into(), "params".into(), error.param],
+            message: error.message,
+            input: error.input,
+        }
     }
-    Err(ApiError::refused(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "The job runner does not know this job type yet, because the configuration has changed since it was started. \
-         Restart spiderpig-runner; jobs that run go on",
-    ))
 }
+
+impl Wanted {
+    /// Reads a request. What is not as it should be is not repeated: it may be a secret in the wrong place.
+    fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        let mut wanted = Self::default();
+        let mut problems = Vec::new();
+        let members: Map<String, Value> = request::parse_object(body)?;
+        if !members.contains_key("type") {
+            problems.push(("type".to_owned(), "missing", "Field required"));
+        }
+        for (name, value) in members {
+            match (name.as_str(), value) {
+                ("type", Value::String(job_type)) => wanted.job_type = job_type,
+                ("type", _) => problems.push((name, "string_type", "Input should be a string")),
+                ("params", Value::Object(params)) => wanted.params = params,
+                ("params", _) => problems.push((name, "dict_type", "Input should be an object")),
+                _ => problems.push((name, "extra_forbidden", "There is no such member: it takes `type` and `params`")),
+            }
+        }
+        if problems.is_empty() {
+            return Ok(wanted);
+        }
+        let invalid = problems.into_iter().map(|(name, kind, message)| Invalid {
+            kind,
+            location: vec!["body".into(), name],
+            message: message.into(),
+            input: Value::Null,
+        });
+        Err(ApiError::all_invalid(invalid.take(MOST_PROBLEMS).collect()))
+    }
+}
+
+/// How many wrong members are named.
+const MOST_PROBLEMS: usize = 100;

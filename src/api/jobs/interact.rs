@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::{id_in_path, no_such_job};
 use crate::api::app::App;
-use crate::api::blocking;
 use crate::api::error::ApiError;
 use crate::api::job::PROMPTS_PER_JOB;
 use crate::api::mirror::Entry;
@@ -34,13 +33,14 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
     }
     let answer = Answer { user: request.user.as_ref().into(), response };
     let is_open = is_open(&app, id, prompt, &answer.response)?;
-    let first = blocking::run(move || {
-        if is_open && inbox::answer(&app.spool, id, prompt, &answer)? == Answered::First {
+    let spool = app.spool.clone();
+    let first = app.letters.run(move || {
+        if is_open && inbox::answer(&spool, id, prompt, &answer)? == Answered::First {
             // The name stays taken when an answer was delivered, so an answer that is in the log now is this one.
-            let taken = is_open_now(&app.spool, id, prompt) || logged_answer(&app.spool, id, prompt)?.is_some();
+            let taken = is_open_now(&spool, id, prompt) || logged_answer(&spool, id, prompt)?.is_some();
             return Ok(if taken { None } else { Some(None) });
         }
-        first_answer(&app.spool, id, prompt).map(Some)
+        first_answer(&spool, id, prompt).map(Some)
     });
     match first.await?? {
         None => {

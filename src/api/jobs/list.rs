@@ -1,23 +1,34 @@
 //! Lists of jobs, and one job.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::filter::{Filter, STATES};
 use super::show::{Show, Shown};
 use super::{id_in_path, no_such_job};
 use crate::api::app::App;
+use crate::api::blocking;
 use crate::api::error::ApiError;
 use crate::api::job::{Interaction, pending_interaction};
-use crate::api::mirror::Entry;
+use crate::api::mirror::{Entry, View};
+use crate::api::query::Query;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
 use crate::api::routes::{Argument, ArgumentKind};
+use crate::config::Config;
+use crate::spool::JobId;
 
 #[derive(Serialize)]
-struct Jobs<'a> {
+struct Listed<'a> {
     jobs: Vec<Shown<'a>>,
+    /// How many jobs pass the filter.
+    total: usize,
+    /// Whether the whole history was searched.
+    complete: bool,
 }
 
 #[derive(Serialize)]
@@ -30,23 +41,43 @@ struct One<'a> {
 pub const ARGUMENTS: &[Argument] = &[
     Argument { name: "limit", kind: ArgumentKind::Number, help: "How many at most: 10 if not given, 500 if more" },
     Argument { name: "skip", kind: ArgumentKind::Number, help: "How many of the newest to leave out" },
+    Argument { name: "before", kind: ArgumentKind::Number, help: "Only jobs with a lower number than this" },
+    Argument { name: "state", kind: ArgumentKind::Choices(STATES), help: "Only jobs in one of these states" },
+    Argument { name: "user", kind: ArgumentKind::Texts, help: "Only jobs of one of these users" },
+    Argument { name: "type", kind: ArgumentKind::Texts, help: "Only jobs of one of these types" },
+    Argument { name: "q", kind: ArgumentKind::Text, help: "Only jobs with this text in their parameters or data" },
 ];
 
 const DEFAULT_LIMIT: usize = 10;
 const MAX_LIMIT: usize = 500;
 
-/// `GET /api/jobs`: the newest `limit` jobs but the first `skip`.
+/// A search reads the whole history: one at a time, so that it takes at most one of the processors.
+static SEARCHES: Semaphore = Semaphore::const_new(1);
+/// How long a search waits for those before it.
+const SEARCH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// `GET /api/jobs`: the newest `limit` jobs that pass the filter and are below `before`, but the first `skip`. `total`
+/// counts all that pass the filter.
 ///
 /// # Errors
-/// 422 for arguments that are no numbers.
+/// 422 for arguments that are no numbers, or no states; 503 for a search while there are too many.
 pub async fn list(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
-    let query = request.query()?;
-    let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-    let skip = query.number("skip")?.unwrap_or(0);
-    let view = app.mirror.view();
-    let show = Show::new(&view, &app.config);
-    let jobs: Vec<Shown> = view.newest().skip(skip).take(limit).map(|(_, entry)| show.job(entry)).collect();
-    response::json(StatusCode::OK, &Jobs { jobs })
+    let page = Page::of(&request.query()?)?;
+    if let Some(ready) = page.ready(&app.mirror.view(), &app.config) {
+        return ready;
+    }
+    let _turn = if page.filter.is_search() { Some(search_turn().await?) } else { None };
+    blocking::run(move || page.find(&app.mirror.snapshot(), &app.config)).await?
+}
+
+async fn search_turn() -> Result<SemaphorePermit<'static>, ApiError> {
+    match tokio::time::timeout(SEARCH_PATIENCE, SEARCHES.acquire()).await {
+        Ok(turn) => turn.map_err(ApiError::internal),
+        Err(_) => Err(ApiError::refused(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many people search at the same time. Try again in a moment, or without `q`",
+        )),
+    }
 }
 
 /// `GET /api/jobs/{id}`.
@@ -55,11 +86,93 @@ pub async fn list(app: Arc<App>, request: Request) -> Result<Response, ApiError>
 /// 404 if there is no such job.
 pub async fn one(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let id = id_in_path(&request)?;
-    let view = app.mirror.view();
+    if let Some(ready) = one_ready(&app.mirror.view(), &app.config, id)? {
+        return ready;
+    }
+    blocking::run(move || {
+        let view = app.mirror.snapshot();
+        let entry = view.get(id).ok_or_else(|| no_such_job(id))?;
+        let job = Show::new(&view, &app.config).job(&entry);
+        response::json(StatusCode::OK, &One { job, pending_interaction: None })
+    })
+    .await?
+}
+
+/// A job, unless the disk has to be read for it.
+fn one_ready(view: &View, config: &Config, id: JobId) -> Result<Option<Result<Response, ApiError>>, ApiError> {
     let entry = view.get(id).ok_or_else(|| no_such_job(id))?;
-    let pending_interaction = match entry {
+    let pending_interaction = match &entry {
         Entry::Claimed(claimed) => pending_interaction(claimed),
         _ => None,
     };
-    response::json(StatusCode::OK, &One { job: Show::new(&view, &app.config).job(entry), pending_interaction })
+    let job = Show::new(view, config).ready(&entry);
+    Ok(job.map(|job| response::json(StatusCode::OK, &One { job, pending_interaction })))
 }
+
+/// What part of which jobs is asked for.
+#[derive(Debug)]
+struct Page {
+    limit: usize,
+    skip: usize,
+    before: u64,
+    filter: Filter,
+}
+
+impl Page {
+    fn of(query: &Query) -> Result<Self, ApiError> {
+        Ok(Self {
+            limit: query.number("limit")?.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT),
+            skip: query.number("skip")?.unwrap_or(0),
+            before: query.number("before")?.unwrap_or(u64::MAX),
+            filter: Filter::of(query)?,
+        })
+    }
+
+    /// The page, if it is all in memory: that of somebody who looks at the newest jobs.
+    fn ready(&self, view: &View, config: &Config) -> Option<Result<Response, ApiError>> {
+        if !self.filter.is_open() {
+            return None;
+        }
+        let (jobs, show) = (self.of_all(view), Show::new(view, config));
+        let jobs = jobs.iter().map(|entry| show.ready(entry)).collect::<Option<Vec<_>>>()?;
+        Some(response::json(StatusCode::OK, &Listed { jobs, total: view.count(), complete: true }))
+    }
+
+    /// The page, whatever has to be read for it.
+    fn find(&self, view: &View, config: &Config) -> Result<Response, ApiError> {
+        let (mut jobs, mut total, mut complete, mut below) = (Vec::new(), 0, true, 0);
+        if self.filter.is_open() {
+            (jobs, total) = (self.of_all(view), view.count());
+        } else {
+            let meet = |entry: Entry| {
+                total += 1;
+                if u64::from(entry.id()) < self.before {
+                    below += 1;
+                    if below > self.skip && jobs.len() < self.limit {
+                        jobs.push(entry);
+                    }
+                }
+            };
+            complete = self.filter.find(view, config, meet).map_err(history_changed)?;
+        }
+        let show = Show::new(view, config);
+        let jobs = jobs.iter().map(|entry| show.job(entry)).collect();
+        response::json(StatusCode::OK, &Listed { jobs, total, complete })
+    }
+
+    /// The page of a list without a filter.
+    fn of_all(&self, view: &View) -> Vec<Entry> {
+        let mut newest = view.newest(self.before);
+        newest.pass_over(self.skip);
+        newest.take(self.limit).collect()
+    }
+}
+
+/// Somebody has cut the file, or its disk is broken; the first is known in a moment.
+fn history_changed(error: crate::spool::Error) -> ApiError {
+    let message = "The history could not be searched: its file was changed, or cannot be read. Try again in a moment";
+    ApiError::failed(StatusCode::SERVICE_UNAVAILABLE, message, error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,15 @@
 //! means that the file survives a power cut.
 
 pub mod create;
+mod filter;
 pub mod interact;
 pub mod list;
 pub mod log;
-mod show;
+pub mod retry;
+pub(in crate::api) mod show;
 pub mod signal;
 pub mod status;
+mod submit;
 #[cfg(test)]
 mod tests;
 

@@ -1,16 +1,17 @@
 //! Jobs of the mirror as clients see them.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::api::job::{Job, Wait};
-use crate::api::mirror::{Entry, View};
+use crate::api::mirror::{Entry, Finished, View, waiting_for};
 use crate::config::Config;
 use crate::spool::JobId;
+use crate::spool::history::HistoryLine;
 use crate::spool::request::JobRequest;
 
 /// Turns the entries of a view into what is sent.
@@ -25,8 +26,9 @@ pub struct Show<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Shown<'a> {
-    /// Serialised when it finished.
-    Finished(&'a RawValue),
+    /// Serialised before.
+    #[serde(serialize_with = "as_it_is")]
+    Finished(Arc<RawValue>),
     /// To be serialised.
     Live(Box<Job<'a>>),
 }
@@ -36,18 +38,46 @@ impl<'a> Show<'a> {
         Self { view, config, positions: OnceCell::new() }
     }
 
+    /// A job, unless it is one that has to be read from the disk.
+    pub fn ready(&self, entry: &'a Entry) -> Option<Shown<'a>> {
+        match entry {
+            Entry::Finished(finished) => self.view.history().ready(finished.id).map(Shown::Finished),
+            entry => Some(Shown::Live(Box::new(self.in_memory(entry)))),
+        }
+    }
+
+    /// A job, whatever it takes. It may read the disk.
     pub fn job(&self, entry: &'a Entry) -> Shown<'a> {
-        Shown::Live(Box::new(match entry {
-            Entry::Finished(finished) => return Shown::Finished(&finished.shown),
+        let read = || match entry {
+            Entry::Finished(finished) => self.read(finished).map(Shown::Finished),
+            _ => None,
+        };
+        let found = self.ready(entry).or_else(read);
+        found.unwrap_or_else(|| Shown::Live(Box::new(self.in_memory(entry))))
+    }
+
+    /// A job, as much of it as is in memory: all, unless it is finished.
+    pub fn in_memory(&self, entry: &'a Entry) -> Job<'a> {
+        match entry {
             Entry::Queued(request) => Job::queued(request, self.config, self.wait(request.id)),
             Entry::Claimed(claimed) => Job::claimed(claimed, self.config),
+            Entry::Finished(finished) => Job::unreadable(finished, self.view.history()),
             Entry::Rejected(rejected) => Job::rejected(rejected, self.config),
-        }))
+        }
+    }
+
+    fn read(&self, finished: &Finished) -> Option<Arc<RawValue>> {
+        let read = self.view.history().read(finished);
+        let read = read.inspect_err(|error| tracing::warn!(job = %finished.id, %error, "cannot read a finished job"));
+        let line: HistoryLine = serde_json::from_slice(&read.ok()?).ok()?;
+        // The file may be another one by now.
+        let shown = (line.id == finished.id).then(|| serde_json::value::to_raw_value(&Job::finished(&line)).ok());
+        shown.flatten().map(Arc::from)
     }
 
     fn wait(&self, id: JobId) -> Wait<'a> {
         let positions = self.positions.get_or_init(|| self.positions());
-        Wait { position: positions.get(&id).copied(), waiting_for: self.waiting_for(id) }
+        Wait { position: positions.get(&id).copied(), waiting_for: waiting_for(&self.view.runner, id) }
     }
 
     fn positions(&self) -> HashMap<JobId, usize> {
@@ -68,16 +98,8 @@ impl<'a> Show<'a> {
     fn lane(&self, request: &JobRequest) -> &'a str {
         self.config.job_type(&request.job_type).map_or("", |job_type| &job_type.lane)
     }
+}
 
-    fn waiting_for(&self, id: JobId) -> Option<Cow<'a, str>> {
-        let runner = &self.view.runner;
-        if !runner.up {
-            return Some("The job runner is not running".into());
-        }
-        if let Some(reason) = &runner.paused {
-            return Some(format!("New jobs are paused: {reason}").into());
-        }
-        let lanes = runner.state.as_ref()?.lanes.values();
-        lanes.into_iter().find_map(|lane| lane.waiting.get(&id)).map(|reason| reason.as_str().into())
-    }
+fn as_it_is<S: Serializer>(shown: &Arc<RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
+    shown.as_ref().serialize(serializer)
 }

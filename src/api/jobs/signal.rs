@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::{id_in_path, no_such_job};
 use crate::api::app::App;
-use crate::api::blocking;
 use crate::api::error::ApiError;
 use crate::api::mirror::Ending;
 use crate::api::request::Request;
@@ -37,7 +36,8 @@ pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     }
     let letter = SignalRequest { user: request.user.as_ref().into(), signal };
     let word = Uuid::new_v4().simple().to_string();
-    blocking::run(move || inbox::signal(&app.spool, id, &word, &letter)).await??;
+    let spool = app.spool.clone();
+    app.letters.run(move || inbox::signal(&spool, id, &word, &letter)).await??;
     tracing::info!(job = %id, signal = signal.word(), "signal accepted");
     response::json(StatusCode::OK, &json!({ "message": message, "job_id": id }))
 }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use super::show::{Show, Shown};
+use super::show::Show;
 use crate::api::app::App;
-use crate::api::blocking;
 use crate::api::error::ApiError;
-use crate::api::job::{Interaction, pending_interaction};
+use crate::api::job::{Interaction, Job, pending_interaction};
 use crate::api::mirror::{Claimed, Entry, View};
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
@@ -18,7 +17,7 @@ use crate::spool::JobId;
 #[derive(Serialize)]
 struct Banner<'a> {
     status: String,
-    job: Option<Shown<'a>>,
+    job: Option<Job<'a>>,
     pending_interaction: Option<Interaction<'a>>,
 }
 
@@ -27,18 +26,16 @@ struct Banner<'a> {
 /// # Errors
 /// None.
 pub async fn status(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
-    let asking = Arc::clone(&app);
-    let up = blocking::run(move || asking.mirror.ask_for_runner()).await?;
     let view = app.mirror.view();
     let foremost = foremost(&view);
     let pending_interaction = foremost.and_then(|(_, _, claimed)| pending_interaction(claimed));
     let status = match foremost {
-        _ if !up => "Jobrunner not running".to_owned(),
+        _ if !view.runner.up => "Jobrunner not running".to_owned(),
         None => "idle".to_owned(),
         Some((id, ..)) if pending_interaction.is_some() => format!("Running job {id}, awaiting user interaction"),
         Some((id, ..)) => format!("Running job {id}"),
     };
-    let job = foremost.map(|(_, entry, _)| Show::new(&view, &app.config).job(entry));
+    let job = foremost.map(|(_, entry, _)| Show::new(&view, &app.config).in_memory(entry));
     response::json(StatusCode::OK, &Banner { status, job, pending_interaction })
 }
 

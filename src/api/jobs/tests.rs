@@ -1,17 +1,14 @@
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::api::app::App;
 use crate::api::mirror::Entry;
-use crate::api::testing::{Bench, Client, Reply, job_id, prompt, request, status, until};
-use crate::spool::Time;
+use crate::api::testing::{Bench, Client, Reply, job_id, prompt, request, runner_state, status, until};
 use crate::spool::inbox::{self, Answer, Purpose, Recipient};
 use crate::spool::log::RecordKind;
 use crate::spool::queue;
-use crate::spool::runner_state::{LaneState, RunnerState};
 use crate::spool::status::State;
 
 async fn client(bench: &Bench) -> Client {
@@ -26,23 +23,6 @@ async fn get(client: &mut Client, path: &str) -> Value {
     let reply = client.ask(&format!("GET {path}")).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     reply.json()
-}
-
-fn runner_state(configuration: &str, waiting: &[(u64, &str)]) -> RunnerState {
-    let waiting = waiting.iter().map(|(id, why)| (job_id(*id), (*why).to_owned())).collect();
-    RunnerState {
-        version: 1,
-        pid: 1,
-        started_at: Time::from_milliseconds(0),
-        program: "test".into(),
-        configuration: configuration.into(),
-        watching: true,
-        job_types: vec!["greet".into()],
-        paused: None,
-        lanes: [("default".to_owned(), LaneState { waiting, ..LaneState::default() })].into(),
-        failed_starts: std::collections::BTreeMap::new(),
-        problems: vec![],
-    }
 }
 
 #[tokio::test]
@@ -70,7 +50,19 @@ async fn what_cannot_run_is_not_queued_and_the_reason_names_its_place() {
         (r#"{"type":"greet"}"#, json!(["body", "params", "name"])),
         (r#"{"type":"greet","params":{"name":"x","nmae":"y"}}"#, json!(["body", "params", "nmae"])),
         (r#"{"type":"greet","params":{"name":"--force"}}"#, json!(["body", "params", "name"])),
-        (r#"{"type":"greet","params":{"name":"x"},"user":"root"}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":"x"},"user":"root"}"#, json!(["body", "user"])),
+        (r#"{"type":["greet"]}"#, json!(["body", "type"])),
+        (r#"{"params":{}}"#, json!(["body", "type"])),
+        (r#"{"type":"greet","params":["x"]}"#, json!(["body", "params"])),
+        (r#"{"type":"greet","params":{"name":"x","name":"y"}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":NaN}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":1e999}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":99999999999999999999}}"#, json!(["body", "params", "name"])),
+        (r#"{"type":"greet","params":{"name":"\ud800"}}"#, json!(["body"])),
+        (r#"{"type":"greet","params":{"name":"a\u0000b"}}"#, json!(["body", "params", "name"])),
+        (r#"{"type":"greet","params":{"name":{"a":"b"}}}"#, json!(["body", "params", "name"])),
+        (r#"["greet",{"name":"x"}]"#, json!(["body"])),
+        ("null", json!(["body"])),
         ("", json!(["body"])),
     ] {
         let reply = post(&mut client, "/api/jobs", body).await;
@@ -95,6 +87,10 @@ async fn a_type_that_the_runner_lacks_is_refused() {
     runner_state("another", &[]).write(&bench.spool, &bench.runner).unwrap();
     let mut client = client(&bench).await;
     assert_eq!(post(&mut client, "/api/jobs", r#"{"type":"other"}"#).await.status, 503);
+    assert_eq!(post(&mut client, "/api/jobs?dry_run=1", r#"{"type":"other"}"#).await.status, 503);
+    let types = get(&mut client, "/api/job-types").await;
+    let reasons: Vec<&Value> = types["job_types"].as_array().unwrap().iter().map(|t| &t["disabled_reason"]).collect();
+    assert!(reasons[0].is_null() && reasons[1].as_str().unwrap().contains("Restart spiderpig-runner"), "{types}");
     assert_eq!(post(&mut client, "/api/jobs", r#"{"type":"greet","params":{"name":"x"}}"#).await.status, 201);
     let health = get(&mut client, "/healthz").await;
     assert_eq!((&health["status"], &health["runner_up"]), (&json!("degraded"), &json!(true)));
@@ -112,7 +108,10 @@ async fn health_is_ok_with_a_runner_and_degraded_without() {
         json!({ "status": "ok", "problems": [], "runner_up": true, "paused": null })
     );
     drop(bench.runner);
-    let health = get(&mut client, "/healthz").await;
+    let mut health = json!({ "status": "ok" });
+    while health["status"] == "ok" {
+        health = get(&mut client, "/healthz").await;
+    }
     assert!(health["problems"][0].as_str().unwrap().contains("not running"), "{health}");
 }
 
@@ -203,7 +202,10 @@ async fn the_status_is_of_the_job_that_needs_somebody_most() {
     assert_eq!(answer["pending_interaction"]["id"], 2_000_001);
 
     drop(bench.runner);
-    let answer = get(&mut client, "/api/jobrunner/status").await;
+    let mut answer = Value::Null;
+    while answer["status"] != "Jobrunner not running" {
+        answer = get(&mut client, "/api/jobrunner/status").await;
+    }
     assert_eq!((&answer["status"], &answer["job"]["id"]), (&json!("Jobrunner not running"), &json!(2)));
 }
 
@@ -273,6 +275,47 @@ async fn an_answer_must_fit_an_open_prompt() {
 }
 
 #[tokio::test]
+async fn an_answer_is_the_body_or_a_json_string() {
+    for (content_type, body, expected) in [
+        ("", "n", Ok("n")),
+        ("Content-Type: text/plain;charset=UTF-8\r\n", "n", Ok("n")),
+        ("Content-Type: application/json\r\n", "\"n\"", Ok("n")),
+        ("Content-Type: application/json; charset=utf-8\r\n", " \"\\u006e\" ", Ok("n")),
+        ("Content-Type: application/json\r\n", "\"\"", Ok("")),
+        ("", "", Ok("")),
+        ("", "\"n\"", Err(400)),
+        ("", "n\r\n", Err(400)),
+        ("Content-Type: application/json\r\n", "\"n\\r\\n\"", Err(400)),
+        ("Content-Type: application/json\r\n", "n", Err(422)),
+        ("Content-Type: application/json\r\n", "[\"n\"]", Err(422)),
+        ("Content-Type: application/json\r\n", "\"\\ud800\"", Err(422)),
+        ("Content-Type: application/json\r\n", "", Err(422)),
+    ] {
+        let bench = Bench::new();
+        let (address, _job) = waiting_job(&bench).await;
+        let mut client = Client::connect(address).await;
+        let headers = format!("Host: localhost\r\n{content_type}");
+        let reply = client.ask_with("POST /api/jobs/1/interact/1000002", &headers, body).await;
+        assert_eq!(reply.status, expected.err().unwrap_or(200), "{content_type}{body:?}: {}", reply.body);
+        let stored = inbox::pending_answer(&bench.spool, job_id(1), 2).map(|answer| answer.response);
+        assert_eq!(stored.as_deref(), expected.ok());
+    }
+}
+
+#[tokio::test]
+async fn choices_come_in_the_order_of_the_job() {
+    let bench = Bench::new();
+    let mut waiting = status(1, State::Waiting);
+    let choices = [("Zebra", "z"), ("10", "t"), ("9", "n"), ("Ant", "a")];
+    let choices = choices.map(|(label, code)| (label.into(), code.into())).into();
+    waiting.interaction = Some(crate::spool::status::Interaction { choices, ..prompt(2) });
+    let _job = bench.claim(&waiting);
+    let mut client = client(&bench).await;
+    let reply = client.ask("GET /api/jobs/1").await;
+    assert!(reply.body.contains(r#""choices":{"Zebra":"z","10":"t","9":"n","Ant":"a"}"#), "{}", reply.body);
+}
+
+#[tokio::test]
 async fn signals_go_to_whatever_has_not_finished() {
     let bench = Bench::new();
     let mut done = status(1, State::Running);
@@ -297,17 +340,16 @@ async fn signals_go_to_whatever_has_not_finished() {
 async fn a_queued_job_says_why_it_waits() {
     let bench = Bench::new();
     bench.queue(&request(1));
-    let waiting_for = |app: Arc<App>| {
+    let waiting_for = |app: &App| {
         let view = app.mirror.view();
-        let job = show::Show::new(&view, &app.config).job(view.get(job_id(1)).unwrap());
+        let entry = view.get(job_id(1)).unwrap();
+        let job = show::Show::new(&view, &app.config).job(&entry);
         serde_json::to_value(job).unwrap()["waiting_for"].clone()
     };
-    assert_eq!(waiting_for(bench.app().into()), Value::Null);
-    bench.spool.pause(&bench.runner, "lunch").unwrap();
-    assert_eq!(waiting_for(bench.app().into()), "New jobs are paused: lunch");
-    let spool = bench.spool.clone();
     let app = bench.app();
+    assert_eq!(waiting_for(&app), Value::Null);
+    bench.spool.pause(&bench.runner, "lunch").unwrap();
+    until(|| waiting_for(&app) == "New jobs are paused: lunch").await;
     drop(bench.runner);
-    assert!(spool.root().exists() && !app.mirror.ask_for_runner());
-    assert_eq!(waiting_for(app.into()), "The job runner is not running");
+    until(|| waiting_for(&app) == "The job runner is not running").await;
 }

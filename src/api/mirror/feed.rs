@@ -1,12 +1,11 @@
 //! The thread that looks at the spool.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::spool::history::{Cursor, HistoryLine};
-use crate::spool::job::{self, Job};
+use crate::spool::job::Job;
 use crate::spool::open::{self, JOB_LIMIT, Look};
 use crate::spool::request::JobRequest;
 use crate::spool::runner_state::RunnerState;
@@ -14,13 +13,19 @@ use crate::spool::watch::{Hint, Watch};
 use crate::spool::{Error, JobId, Result, Spool, Time, layout, queue, reject, submitter};
 
 use super::hints::{Place, Todo};
-use super::view::{Claimed, Entry, Finished, Rejected, Runner};
-use super::{Shared, runner_is_up};
+use super::reader::{HistoryReader, News};
+use super::view::{Claimed, Entry, Rejected, Runner};
+use super::{Shared, history, reader, runner_is_up};
 
 /// Between two looks at everything while the kernel tells of changes: for what it did not tell.
 const FULL_LOOK: Duration = Duration::from_secs(30);
+/// After this a watch that was lost, or not to be had, is asked for again.
+const WATCH_AGAIN: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 30_000 });
 /// The same while it does not. Tests have less patience.
 const FULL_LOOK_UNTOLD: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
+/// When the runner is looked at again after its lock was closed: the kernel tells of that a moment before the lock is
+/// free, and on a busy machine a moment can be long.
+const RUNNER_ENDS: [Duration; 3] = [Duration::from_millis(5), Duration::from_millis(100), Duration::from_secs(2)];
 
 /// Looks at the spool and puts what it finds into the view. There is one for each mirror.
 pub struct Feed {
@@ -30,24 +35,42 @@ pub struct Feed {
     watch: Option<Watch>,
     /// The jobs whose directories are watched.
     watched: HashSet<JobId>,
-    history: Cursor,
+    /// When to ask for a watch, if there is none and one is wanted.
+    watch_at: Option<Instant>,
+    history: HistoryReader,
+    /// When to look at everything.
+    full_look_at: Instant,
+    /// When to look at the runner, because its lock was closed; the next first.
+    runner_looks: VecDeque<Instant>,
 }
 
 impl Feed {
     /// Looks everywhere for the first time, and then leaves the rest to a thread that ends when the hints do.
     pub(super) fn start(shared: Arc<Shared>, spool: Spool, watch: bool) -> Result<()> {
-        let mut feed = Self { shared, spool, watch: None, watched: HashSet::new(), history: Cursor::default() };
-        if watch {
-            feed.start_watch();
-        }
+        let mut feed = Self::new(shared, spool);
+        feed.watch_at = watch.then(Instant::now);
         feed.begin()
     }
 
     /// A feed that believes to be told of everything and is told of nothing.
     #[cfg(test)]
     pub(super) fn start_deaf(shared: Arc<Shared>, spool: Spool) -> Result<()> {
-        let watch = Some(Watch::new(|_| {})?);
-        Self { shared, spool, watch, watched: HashSet::new(), history: Cursor::default() }.begin()
+        let mut feed = Self::new(shared, spool);
+        feed.watch = Some(Watch::new(|_| {})?);
+        feed.begin()
+    }
+
+    fn new(shared: Arc<Shared>, spool: Spool) -> Self {
+        Self {
+            shared,
+            spool,
+            watch: None,
+            watched: HashSet::new(),
+            watch_at: None,
+            history: HistoryReader::default(),
+            full_look_at: Instant::now(),
+            runner_looks: VecDeque::new(),
+        }
     }
 
     fn begin(mut self) -> Result<()> {
@@ -58,28 +81,35 @@ impl Feed {
     }
 
     fn run(mut self) {
-        let mut full_look = Instant::now() + self.patience();
-        while let Some(todo) = self.shared.hints.wait(full_look) {
-            if todo.everywhere {
+        while let Some(todo) = self.shared.hints.wait(self.next_look()) {
+            if todo.everywhere || Instant::now() >= self.full_look_at {
                 let problem = self.look_everywhere().err().map(|error| error.to_string());
                 if let Some(problem) = &problem {
                     tracing::error!(problem, "cannot read the spool");
                 }
                 self.shared.view_mut().problem = problem;
-                full_look = Instant::now() + self.patience();
             } else {
                 self.look_at(&todo);
-                // A look can be the one at which the watch is lost.
-                full_look = full_look.min(Instant::now() + self.patience());
             }
+            // A look can be the one at which the watch is lost.
+            self.full_look_at = self.full_look_at.min(Instant::now() + self.patience());
+            self.look_for_end_of_runner();
         }
+    }
+
+    fn next_look(&self) -> Instant {
+        self.runner_looks.front().map_or(self.full_look_at, |look| self.full_look_at.min(*look))
     }
 
     fn patience(&self) -> Duration {
         if self.watch.is_some() { FULL_LOOK } else { FULL_LOOK_UNTOLD }
     }
 
+    /// Asks the kernel to tell of changes, if that is wanted, not so, and time.
     fn start_watch(&mut self) {
+        if self.watch.is_some() || self.watch_at.is_none_or(|at| Instant::now() < at) {
+            return;
+        }
         let root = self.spool.root().to_owned();
         let shared = Arc::clone(&self.shared);
         let hear = move |hint: Hint| shared.hear(&root, &hint);
@@ -89,23 +119,31 @@ impl Feed {
             Ok(watch)
         });
         match watch {
-            Ok(watch) => self.watch = Some(watch),
+            Ok(watch) => {
+                self.watch = Some(watch);
+                self.shared.view_mut().watch_lost = None;
+            }
             Err(error) => self.do_without_watch(&error),
         }
     }
 
     fn do_without_watch(&mut self, error: &Error) {
         tracing::warn!(%error, "the kernel does not tell of changes in the spool; looking at all of it every second");
+        self.shared.view_mut().watch_lost = Some(error.to_string());
         self.watch = None;
         self.watched.clear();
+        self.watch_at = Some(Instant::now() + WATCH_AGAIN);
     }
 
     fn look_everywhere(&mut self) -> Result<()> {
-        self.look_at_history()?;
+        self.start_watch();
+        self.full_look_at = Instant::now() + self.patience();
+        let _ = self.look_at_history()?;
         self.look_at_runner();
         for id in self.candidates()? {
             self.look_at_job(id);
         }
+        self.shared.view_mut().last_full_look = Instant::now();
         self.shared.followers.wake_all();
         Ok(())
     }
@@ -120,36 +158,72 @@ impl Feed {
                 Place::Job(id) => self.look_at_job(id),
                 Place::Log(id) => self.shared.followers.wake(id),
                 Place::Runner => self.look_at_runner(),
-                Place::History => {
-                    if let Err(error) = self.look_at_history() {
-                        tracing::error!(%error, "cannot read the history");
-                    }
+                Place::RunnerLock => {
+                    self.look_at_runner();
+                    self.runner_looks = RUNNER_ENDS.map(|patience| Instant::now() + patience).into();
                 }
+                Place::Tree => {
+                    self.watch = None;
+                    self.watched.clear();
+                    self.full_look_at = Instant::now();
+                }
+                Place::History => match self.look_at_history() {
+                    Ok(true) => self.full_look_at = Instant::now(),
+                    Ok(false) => {}
+                    Err(error) => tracing::error!(%error, "cannot read the history"),
+                },
+            }
+        }
+    }
+
+    fn look_for_end_of_runner(&mut self) {
+        let now = Instant::now();
+        if self.runner_looks.pop_front_if(|look| *look <= now).is_some() {
+            self.look_at_runner();
+            if !self.shared.view().runner.up {
+                self.runner_looks.clear();
             }
         }
     }
 
     /// The jobs that a look at everything has to look at: those whose end is not known, and names that are new.
     fn candidates(&self) -> Result<HashSet<JobId>> {
-        let mut found = queue::list(&self.spool)?.0;
-        found.extend(job::list(&self.spool)?.0);
-        found.extend(layout::names(&self.spool.rejected())?.iter().filter_map(|name| queue::number(name)));
-        let view = self.shared.view();
-        found.retain(|id| !matches!(view.get(*id), Some(Entry::Finished(_) | Entry::Rejected(_))));
-        Ok(found.into_iter().chain(view.open().map(|(id, _)| id)).collect())
+        // There may be very many names, and nobody waits for the view meanwhile.
+        let view = self.shared.view().clone();
+        let mut found: HashSet<JobId> = view.open().map(|(id, _)| id).collect();
+        let mut meet = |id: Option<JobId>| {
+            found.extend(id.filter(|id| !matches!(view.get(*id), Some(Entry::Finished(_) | Entry::Rejected(_)))));
+        };
+        layout::for_each_name(&self.spool.queue(), |name| meet(queue::number(&name)))?;
+        layout::for_each_name(&self.spool.jobs(), |name| meet(name.to_str().and_then(|name| name.parse().ok())))?;
+        layout::for_each_name(&self.spool.rejected(), |name| meet(queue::number(&name)))?;
+        Ok(found)
     }
 
-    fn look_at_history(&mut self) -> Result<()> {
-        let mut lines = Vec::new();
-        let read = self.history.read_on(&self.spool, |line: HistoryLine| {
-            lines.extend(Finished::new(&line).map(|finished| (line.id, Arc::new(finished))));
-        });
-        for (id, finished) in lines {
-            self.shared.view_mut().set(id, Some(Entry::Finished(finished)));
-            self.unwatch(id);
-            self.shared.followers.wake(id);
+    /// Returns whether the history is another one than it was, so that jobs may be missing in it.
+    fn look_at_history(&mut self) -> Result<bool> {
+        match self.history.look(&self.spool)? {
+            News::Anew(history) => {
+                self.shared.view_mut().set_history(*history);
+                Ok(true)
+            }
+            News::Appended(lines) => {
+                for (offset, line) in &lines {
+                    self.set_finished(*offset, line);
+                }
+                Ok(false)
+            }
         }
-        read
+    }
+
+    fn set_finished(&mut self, offset: u64, line: &[u8]) {
+        let shown = history::shown(line);
+        let mut view = self.shared.view_mut();
+        let Some(finished) = reader::parse(line, offset, |job_type, user| view.origin(job_type, user)) else { return };
+        view.set_finished(finished, shown);
+        drop(view);
+        self.unwatch(finished.id);
+        self.shared.followers.wake(finished.id);
     }
 
     fn look_at_runner(&self) {
@@ -158,11 +232,11 @@ impl Feed {
             None
         });
         let runner = Runner { up: runner_is_up(&self.spool), state, paused: self.spool.pause_reason() };
-        self.shared.view_mut().runner = runner;
+        self.shared.view_mut().set_runner(runner);
     }
 
     fn look_at_job(&mut self, id: JobId) {
-        if matches!(self.shared.view().get(id), Some(Entry::Finished(_))) {
+        if self.shared.view().history().get(id).is_some() {
             return;
         }
         // In the order of a job's life: one that moves on meanwhile is met in its next place.
@@ -197,7 +271,7 @@ impl Feed {
             return Ok(None);
         }
         let known = match self.shared.view().get(id) {
-            Some(Entry::Claimed(claimed)) => Some(Arc::clone(claimed)),
+            Some(Entry::Claimed(claimed)) => Some(claimed),
             _ => None,
         };
         if !known.as_ref().is_some_and(|known| known.status.state.is_final()) {

@@ -20,8 +20,12 @@ pub enum Place {
     Log(JobId),
     /// `history.jsonl`.
     History,
-    /// `runner.json`, `paused` or `runner.lock`.
+    /// `runner.json` or `paused`.
     Runner,
+    /// `runner.lock`: a runner may have ended.
+    RunnerLock,
+    /// One of the directories that are watched came or went: the watch may be on its predecessor.
+    Tree,
 }
 
 impl Place {
@@ -29,10 +33,13 @@ impl Place {
     #[must_use]
     pub fn of(spool: &Path, path: &Path) -> Option<Self> {
         let mut names = path.strip_prefix(spool).ok()?.iter();
-        let first = names.next()?.to_str()?;
+        let Some(first) = names.next() else { return Some(Self::Tree) };
+        let first = first.to_str()?;
         match (first, names.next(), names.next()) {
             ("history.jsonl", None, None) => Some(Self::History),
-            ("runner.json" | "runner.lock" | "paused", None, None) => Some(Self::Runner),
+            ("runner.json" | "paused", None, None) => Some(Self::Runner),
+            ("runner.lock", None, None) => Some(Self::RunnerLock),
+            ("queue" | "jobs" | "rejected", None, None) => Some(Self::Tree),
             ("queue", Some(name), None) => queue::number(name).map(Self::Job),
             ("rejected", Some(name), None) => rejected_number(name).map(Self::Job),
             ("jobs", Some(name), None) => name.to_str()?.parse().ok().map(Self::Directory),
@@ -95,16 +102,12 @@ impl Hints {
         self.change(|todo| todo.stop = true);
     }
 
-    /// Waits for a hint, and takes all that there are. At `full_look` at the latest, it is to be everywhere. `None`
-    /// after [`stop`](Self::stop).
-    pub fn wait(&self, full_look: Instant) -> Option<Todo> {
+    /// Waits for a hint until a deadline, and takes all that there are. `None` after [`stop`](Self::stop).
+    pub fn wait(&self, deadline: Instant) -> Option<Todo> {
         let mut todo = self.lock();
         loop {
-            let patience = full_look.saturating_duration_since(Instant::now());
-            if patience.is_zero() {
-                todo.everywhere = true;
-            }
-            if !todo.is_empty() {
+            let patience = deadline.saturating_duration_since(Instant::now());
+            if patience.is_zero() || !todo.is_empty() {
                 break;
             }
             todo = self.told.wait_timeout(todo, patience).unwrap_or_else(PoisonError::into_inner).0;
@@ -145,8 +148,10 @@ mod tests {
             ("jobs/7/.tmpAbc", None),
             ("history.jsonl", Some(Place::History)),
             ("paused", Some(Place::Runner)),
+            ("runner.lock", Some(Place::RunnerLock)),
             ("sequence", None),
-            ("", None),
+            ("queue", Some(Place::Tree)),
+            ("", Some(Place::Tree)),
             ("../elsewhere", None),
         ] {
             assert_eq!(Place::of(Path::new("/spool"), &Path::new("/spool").join(path)), place, "{path}");

@@ -5,9 +5,12 @@
 //! at everything, because events are hints and the scan is the truth. A stream that waits for one job is woken through
 //! [`followers`].
 
+mod changes;
 mod feed;
 mod followers;
 mod hints;
+mod history;
+mod reader;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -21,16 +24,17 @@ use crate::spool::request::JobRequest;
 use crate::spool::watch::Hint;
 use crate::spool::{JobId, Result, Spool, lock};
 
+pub use self::changes::Thing;
 use self::feed::Feed;
 use self::followers::Followers;
 use self::hints::{Hints, Place};
-pub use self::view::{Claimed, Ending, Entry, Finished, Rejected, Runner, View};
+pub use self::history::{Finished, History};
+pub use self::view::{Claimed, Ending, Entry, Rejected, Runner, UNKNOWN, View, waiting_for};
 
 /// The spool in memory. Dropping it ends its thread.
 #[derive(Debug)]
 pub struct Mirror {
     shared: Arc<Shared>,
-    spool: Spool,
 }
 
 /// What the mirror's thread, the watcher's thread and the handlers have in common.
@@ -49,13 +53,19 @@ impl Mirror {
     /// The spool cannot be read, or there is no thread to be had.
     pub fn start(spool: Spool, watch: bool) -> Result<Self> {
         let shared = Arc::new(Shared::default());
-        Feed::start(Arc::clone(&shared), spool.clone(), watch)?;
-        Ok(Self { shared, spool })
+        Feed::start(Arc::clone(&shared), spool, watch)?;
+        Ok(Self { shared })
     }
 
     /// What is known now. Hold it briefly, and never while waiting for anything.
     pub fn view(&self) -> RwLockReadGuard<'_, View> {
         self.shared.view()
+    }
+
+    /// What is known now, for work that takes its time. It does not change any more.
+    #[must_use]
+    pub fn snapshot(&self) -> View {
+        self.view().clone()
     }
 
     /// Puts in a job that this process has just queued, so that it is there before the watcher tells of it.
@@ -68,15 +78,6 @@ impl Mirror {
     #[must_use]
     pub fn follow(&self, id: JobId) -> watch::Receiver<()> {
         self.shared.followers.follow(id)
-    }
-
-    /// Asks the kernel whether a runner lives, which no event tells, and notes it in the view. It reads two small files
-    /// that are not on a disk.
-    #[must_use]
-    pub fn ask_for_runner(&self) -> bool {
-        let up = runner_is_up(&self.spool);
-        self.shared.view_mut().runner.up = up;
-        up
     }
 }
 

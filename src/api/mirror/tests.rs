@@ -2,6 +2,8 @@ use std::ffi::OsStr;
 
 use super::*;
 use crate::api::testing::{Bench, job_id, request, soon, status, until};
+use crate::spool::history::{self, HistoryLine};
+use crate::spool::lock::RunnerLock;
 use crate::spool::reject;
 use crate::spool::status::State;
 
@@ -65,12 +67,15 @@ async fn lost_hints_are_made_up_for() {
     let shared = Arc::new(Shared::default());
     // This feed is told nothing, and would look by itself only much later.
     Feed::start_deaf(Arc::clone(&shared), bench.spool.clone()).unwrap();
-    let mirror = Mirror { shared, spool: bench.spool.clone() };
+    let mirror = Mirror { shared };
     bench.queue(&request(1));
     let job = bench.claim(&status(2, State::Running));
     let mut changes = mirror.follow(job.id());
+    history::append(&bench.spool, &bench.runner, &finished(3, State::Lost)).unwrap();
+    drop(bench.runner);
     mirror.shared.hear(bench.spool.root(), &Hint::LookEverywhere);
     until(|| stands(&mirror, 1) == "queued" && stands(&mirror, 2) == "running").await;
+    assert_eq!((stands(&mirror, 3), mirror.view().runner.up), ("finished", false));
     soon(changes.changed()).await.unwrap();
 }
 
@@ -86,7 +91,7 @@ async fn what_is_there_at_the_start_is_known_at_once() {
     let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
     assert_eq!([1, 2, 3].map(|number| stands(&mirror, number)), ["finished", "running", "queued"]);
     let view = mirror.view();
-    assert_eq!(view.newest().map(|(id, _)| id.get()).collect::<Vec<_>>(), [3, 2, 1]);
+    assert_eq!(view.newest(u64::MAX).map(|entry| entry.id().get()).collect::<Vec<_>>(), [3, 2, 1]);
     assert_eq!(view.open().map(|(id, _)| id.get()).collect::<Vec<_>>(), [2, 3]);
     assert!(view.runner.up);
 }
@@ -132,4 +137,159 @@ async fn whoever_follows_a_job_is_woken_by_its_log() {
         log.flush().unwrap();
         soon(changes.changed()).await.unwrap();
     }
+}
+
+fn finished(number: u64, state: State) -> HistoryLine {
+    let mut status = status(number, State::Running);
+    status.finish(state, state.word(), None);
+    HistoryLine::new(&status, None, serde_json::Map::new())
+}
+
+fn lines(lines: &[HistoryLine]) -> String {
+    lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "an operator does it so")]
+fn write_history(bench: &Bench, text: &str) {
+    std::fs::write(bench.spool.history(), text).unwrap();
+}
+
+/// Number and state of the jobs in the history, the newest first.
+fn in_history(mirror: &Mirror) -> Vec<(u32, &'static str)> {
+    let view = mirror.snapshot();
+    let all = view.newest(u64::MAX).filter(|entry| matches!(entry, Entry::Finished(_)));
+    all.map(|entry| (entry.id().get(), entry.state().word())).collect()
+}
+
+#[tokio::test]
+async fn the_last_line_of_a_job_counts_and_damage_is_passed_over() {
+    let bench = Bench::new();
+    let good = lines(&[finished(1, State::Failed), finished(3, State::Lost), finished(2, State::Failed)]);
+    let strange = "\n{}\nnull\n{\"id\":4,\"type\":\"x\"}\n{\"id\":0,\"type\":\"x\",\"user\":\"x\",\"state\":\"lost\"}\n\u{0}\u{1}\n";
+    let running = lines(&[finished(5, State::Running), finished(6, State::Rejected)]);
+    let again = lines(&[finished(1, State::Succeeded)]);
+    let torn = lines(&[finished(7, State::Failed)]);
+    let torn = &torn[..torn.len() - 20];
+    write_history(&bench, &format!("{good}{strange}{running}{torn}\n{again}{torn}"));
+    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let expected = vec![(3, "lost"), (2, "failed"), (1, "succeeded")];
+    assert_eq!(in_history(&mirror), expected);
+    assert_eq!(mirror.view().count(), 3);
+
+    history::append(&bench.spool, &bench.runner, &finished(2, State::Succeeded)).unwrap();
+    history::append(&bench.spool, &bench.runner, &finished(9, State::Failed)).unwrap();
+    until(|| in_history(&mirror).len() == 4).await;
+    let expected = vec![(9, "failed"), (3, "lost"), (2, "succeeded"), (1, "succeeded")];
+    assert_eq!(in_history(&mirror), expected, "what was unfinished is ended, and damaged");
+    let shown = mirror.view().history().ready(job_id(2)).unwrap();
+    assert!(shown.get().contains("\"state\":\"succeeded\""), "{shown}");
+}
+
+/// Replaces the history by several means, each noticed with events or without.
+async fn replace_history(watch: bool) {
+    let bench = Bench::new();
+    let all: Vec<HistoryLine> = (1..=20).map(|number| finished(number, State::Succeeded)).collect();
+    write_history(&bench, &lines(&all));
+    let job = bench.claim(&status(20, State::Running));
+    let mut done = status(20, State::Running);
+    done.finish(State::Succeeded, "succeeded", None);
+    job.write_final_status(&done).unwrap();
+    let mirror = Mirror::start(bench.spool.clone(), watch).unwrap();
+    assert_eq!((in_history(&mirror).len(), stands(&mirror, 20)), (20, "finished"));
+
+    write_history(&bench, &lines(&all[..5]));
+    until(|| in_history(&mirror).len() == 5).await;
+    until(|| stands(&mirror, 20) == "succeeded").await;
+    assert_eq!(stands(&mirror, 10), "nowhere");
+
+    let rotated = bench.spool.root().join("incoming/history");
+    crate::spool::atomic::rename(&bench.spool.history(), &rotated).unwrap();
+    until(|| in_history(&mirror).is_empty()).await;
+    write_history(&bench, &lines(&all));
+    until(|| in_history(&mirror).len() == 20 && stands(&mirror, 20) == "finished").await;
+
+    // As long as before, and longer.
+    let other: Vec<HistoryLine> = (1..=20).map(|number| finished(number, State::Cancelled)).collect();
+    write_history(&bench, &lines(&other));
+    until(|| in_history(&mirror).iter().filter(|(_, state)| *state == "cancelled").count() == 20).await;
+}
+
+#[tokio::test]
+async fn a_history_that_was_replaced_or_cut_is_read_anew_by_events() {
+    replace_history(true).await;
+}
+
+#[tokio::test]
+async fn a_history_that_was_replaced_or_cut_is_read_anew_without_events() {
+    replace_history(false).await;
+}
+
+#[tokio::test]
+async fn a_large_history_is_read_in_two_parts_without_losing_a_line() {
+    let bench = Bench::new();
+    let count = 12_000;
+    let mut text = lines(&(1..=count).map(|number| finished(number, State::Succeeded)).collect::<Vec<_>>());
+    text += &lines(&[finished(3, State::Failed)]);
+    assert!(text.len() > 4 << 20, "{}", text.len());
+    write_history(&bench, &(text + "{\"id\":"));
+    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let found = in_history(&mirror);
+    assert_eq!(found.len() as u64, count);
+    assert_eq!(found[found.len() - 3..], [(3, "failed"), (2, "succeeded"), (1, "succeeded")]);
+    let view = mirror.snapshot();
+    for skip in [0, 1, 4095, 4096, 8193, 11_999, 12_000] {
+        let mut newest = view.newest(u64::MAX);
+        newest.pass_over(skip);
+        let expected = found.get(skip).map(|(id, _)| *id);
+        assert_eq!(newest.next().map(|entry| entry.id().get()), expected, "{skip}");
+    }
+    let old = view.history().get(job_id(3)).unwrap();
+    assert!(view.history().ready(job_id(3)).is_none());
+    assert!(String::from_utf8(view.history().read(&old).unwrap()).unwrap().contains("\"failed\""));
+}
+
+#[tokio::test]
+async fn a_snapshot_stays_as_it_was() {
+    let bench = Bench::new();
+    write_history(&bench, &lines(&[finished(1, State::Failed)]));
+    bench.queue(&request(2));
+    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let snapshot = mirror.snapshot();
+    history::append(&bench.spool, &bench.runner, &finished(2, State::Failed)).unwrap();
+    until(|| stands(&mirror, 2) == "finished").await;
+    assert!(matches!(snapshot.get(job_id(2)), Some(Entry::Queued(_))));
+    assert_eq!((snapshot.count(), snapshot.history().len()), (2, 1));
+    assert_eq!((mirror.view().count(), mirror.view().open().count()), (2, 0));
+}
+
+#[tokio::test]
+async fn the_end_and_the_start_of_a_runner_are_seen_without_asking() {
+    for watch in [true, false] {
+        let bench = Bench::new();
+        let mirror = Mirror::start(bench.spool.clone(), watch).unwrap();
+        assert!(mirror.view().runner.up);
+        drop(bench.runner);
+        until(|| !mirror.view().runner.up).await;
+        let runner = RunnerLock::take(&bench.spool).unwrap();
+        bench.spool.pause(&runner, "lunch").unwrap();
+        until(|| mirror.view().runner.up).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_watch_is_set_anew() {
+    let bench = Bench::new();
+    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let job = bench.claim(&status(1, State::Running));
+    until(|| stands(&mirror, 1) == "running").await;
+    assert_eq!(mirror.view().watch_lost, None);
+    let (queue, elsewhere) = (bench.spool.queue(), bench.spool.root().join("elsewhere"));
+    crate::spool::atomic::rename(&queue, &elsewhere).unwrap();
+    until(|| mirror.view().problem.is_some()).await;
+    assert_eq!(stands(&mirror, 1), "running", "what was known is better than nothing");
+    crate::spool::atomic::create_directory(&queue, 0o2770).unwrap();
+    until(|| mirror.view().watch_lost.is_none() && mirror.view().problem.is_none()).await;
+    bench.queue(&request(2));
+    job.write_status(&status(1, State::Waiting)).unwrap();
+    until(|| stands(&mirror, 2) == "queued" && stands(&mirror, 1) == "waiting").await;
 }

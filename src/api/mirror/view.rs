@@ -1,33 +1,47 @@
 //! What is known of the spool: where every job stands, and what the runner does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::iter::{Peekable, Rev};
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::value::RawValue;
 
-use crate::api::job::Job;
-use crate::spool::history::HistoryLine;
+use super::changes::{Changes, Thing};
+use super::history::{Finished, History, Origin};
 use crate::spool::request::JobRequest;
 use crate::spool::runner_state::RunnerState;
 use crate::spool::status::{State, Status};
 use crate::spool::{JobId, Time};
 
-/// Every job that the spool knows, and the runner.
-#[derive(Debug, Default)]
+/// What a file is called whose content names no job type, and who is not known.
+pub const UNKNOWN: &str = "unknown";
+
+/// Every job that the spool knows, and the runner. A clone is cheap as long as few jobs are open or rejected.
+#[derive(Clone, Debug)]
 pub struct View {
+    /// The jobs that are not in the history.
     jobs: BTreeMap<JobId, Entry>,
-    /// The jobs that are in the queue or claimed, and not in the history.
+    /// Those of them that are in the queue or claimed.
     open: BTreeSet<JobId>,
+    history: History,
+    /// What changed lately.
+    pub changes: Changes,
     /// The runner.
-    pub runner: Runner,
+    pub runner: Arc<Runner>,
     /// Why the spool could not be read at the last look at everything.
     pub problem: Option<String>,
+    /// When everything was last looked at.
+    pub last_full_look: Instant,
+    /// Why the kernel tells of no changes, if it was asked to.
+    pub watch_lost: Option<String>,
 }
 
 /// What the runner does.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Runner {
-    /// Whether one lives, as of the last time that somebody looked.
+    /// Whether one lives.
     pub up: bool,
     /// What it says of itself, or the last one said.
     pub state: Option<RunnerState>,
@@ -36,20 +50,20 @@ pub struct Runner {
 }
 
 /// Where a job stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// In `queue/`. Nobody has checked it yet but its submitter.
     Queued(Arc<JobRequest>),
     /// In `jobs/`, and not in the history: it runs, or has just ended.
     Claimed(Arc<Claimed>),
     /// In the history.
-    Finished(Arc<Finished>),
+    Finished(Finished),
     /// In `rejected/`, and nowhere else.
     Rejected(Arc<Rejected>),
 }
 
 /// A claimed job.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Claimed {
     /// What it does now.
     pub status: Status,
@@ -57,15 +71,8 @@ pub struct Claimed {
     pub request: Option<JobRequest>,
 }
 
-/// A finished job. It never changes again, and there are many: kept is only what is sent.
-#[derive(Debug)]
-pub struct Finished {
-    /// The job as clients see it: the JSON of a [`Job`].
-    pub shown: Box<RawValue>,
-}
-
 /// A file that was no valid job, under a number that no job has.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Rejected {
     /// The number that it wanted.
     pub id: JobId,
@@ -101,33 +108,77 @@ impl Entry {
         }
     }
 
+    /// The job.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        match self {
+            Self::Queued(request) => request.id,
+            Self::Claimed(claimed) => claimed.status.id,
+            Self::Finished(finished) => finished.id,
+            Self::Rejected(rejected) => rejected.id,
+        }
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match self {
+            Self::Queued(_) => State::Queued,
+            Self::Claimed(claimed) => claimed.status.state,
+            Self::Finished(finished) => finished.state,
+            Self::Rejected(_) => State::Rejected,
+        }
+    }
+
     fn is_open(&self) -> bool {
         matches!(self, Self::Queued(_) | Self::Claimed(_))
     }
 }
 
-impl Finished {
-    /// From the line of the history. `None` if it says that the job is not final, and so is none of ours.
+impl Rejected {
+    /// The job type that was asked for.
     #[must_use]
-    pub fn new(line: &HistoryLine) -> Option<Self> {
-        if !line.state.is_final() || line.state == State::Rejected {
-            return None;
+    pub fn job_type(&self) -> &str {
+        self.request.as_ref().map_or(UNKNOWN, |request| &request.job_type)
+    }
+
+    /// Who asked for it.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        let requested = self.request.as_ref().map(|request| &request.user);
+        requested.or(self.owner.as_ref()).map_or(UNKNOWN, String::as_str)
+    }
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            open: BTreeSet::new(),
+            history: History::default(),
+            changes: Changes::default(),
+            runner: Arc::default(),
+            problem: None,
+            last_full_look: Instant::now(),
+            watch_lost: None,
         }
-        let shown = serde_json::value::to_raw_value(&Job::finished(line)).ok()?;
-        Some(Self { shown })
     }
 }
 
 impl View {
     /// A job.
     #[must_use]
-    pub fn get(&self, id: JobId) -> Option<&Entry> {
-        self.jobs.get(&id)
+    pub fn get(&self, id: JobId) -> Option<Entry> {
+        let finished = || self.history.get(id).map(Entry::Finished);
+        self.jobs.get(&id).cloned().or_else(finished)
     }
 
-    /// All jobs, the newest first.
-    pub fn newest(&self) -> impl Iterator<Item = (JobId, &Entry)> {
-        self.jobs.iter().rev().map(|(id, entry)| (*id, entry))
+    /// The jobs with a number below `before`, the newest first.
+    #[must_use]
+    pub fn newest(&self, before: u64) -> Newest<'_> {
+        let last = before.min(u64::from(JobId::MAX) + 1).saturating_sub(1);
+        let others = JobId::try_from(last).map(|last| self.jobs.range(..=last)).unwrap_or_default();
+        Newest { others: others.rev().peekable(), pieces: Box::new(self.history.pieces(before)), piece: &[] }
     }
 
     /// The jobs that are in the queue or claimed and not in the history, the oldest first.
@@ -135,21 +186,56 @@ impl View {
         self.open.iter().filter_map(|id| Some((*id, self.jobs.get(id)?)))
     }
 
+    /// The finished jobs.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// How many jobs there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.jobs.len() + self.history.len()
+    }
+
+    /// How many jobs there are in each state.
+    #[must_use]
+    pub fn count_by_state(&self) -> BTreeMap<State, usize> {
+        let mut counts: BTreeMap<State, usize> = State::ALL.into_iter().map(|state| (state, 0)).collect();
+        let finished = self.history.pieces(u64::MAX).flatten().map(|finished| finished.state);
+        for state in self.jobs.values().map(Entry::state).chain(finished) {
+            *counts.entry(state).or_default() += 1;
+        }
+        counts
+    }
+
     /// Whether a job's log can still grow.
     #[must_use]
     pub fn ending(&self, id: JobId) -> Ending {
         match self.jobs.get(&id) {
-            None => Ending::NoSuchJob,
             Some(entry) if entry.is_final() => Ending::Ended,
             Some(_) => Ending::Open,
+            None if self.history.get(id).is_some() => Ending::Ended,
+            None => Ending::NoSuchJob,
         }
     }
 
+    /// Puts in a job that was just queued, unless a look was faster and knows more.
+    pub(super) fn insert_queued(&mut self, request: JobRequest) {
+        if self.get(request.id).is_none() {
+            self.set(request.id, Some(Entry::Queued(Arc::new(request))));
+        }
+    }
+
+    // Whatever changes in a view of jobs or of the runner does so by one of the following.
+
     /// Puts in what was found at a look; a job that is in the history stays what it is there.
     pub(super) fn set(&mut self, id: JobId, found: Option<Entry>) {
-        let is_history = |entry: Option<&Entry>| matches!(entry, Some(Entry::Finished(_)));
-        if is_history(self.jobs.get(&id)) && !is_history(found.as_ref()) {
+        if self.history.get(id).is_some() {
             return;
+        }
+        if self.jobs.get(&id) != found.as_ref() {
+            self.changes.note(Thing::Job(id));
         }
         if found.as_ref().is_some_and(Entry::is_open) {
             self.open.insert(id);
@@ -162,10 +248,95 @@ impl View {
         };
     }
 
-    /// Puts in a job that was just queued, unless a look was faster and knows more.
-    pub(super) fn insert_queued(&mut self, request: JobRequest) {
-        if !self.jobs.contains_key(&request.id) {
-            self.set(request.id, Some(Entry::Queued(Arc::new(request))));
+    /// Puts in a job whose line was appended to the history, and how it is shown if that is worth keeping.
+    pub(super) fn set_finished(&mut self, finished: Finished, shown: Option<Arc<RawValue>>) {
+        self.jobs.remove(&finished.id);
+        self.open.remove(&finished.id);
+        self.changes.note(Thing::Job(finished.id));
+        self.history.insert(finished, shown);
+    }
+
+    /// The number of a job type and user, for a job that is to be put in.
+    pub(super) fn origin(&mut self, job_type: &str, user: &str) -> Origin {
+        self.history.origin(job_type, user)
+    }
+
+    /// Puts in another history. Jobs that only the earlier one had are not known until they are looked at.
+    pub(super) fn set_history(&mut self, history: History) {
+        self.jobs.retain(|id, _| history.get(*id).is_none());
+        self.open.retain(|id| history.get(*id).is_none());
+        self.history = history;
+        self.changes.note_everything();
+    }
+
+    /// Puts in what the runner does.
+    pub(super) fn set_runner(&mut self, runner: Runner) {
+        if *self.runner != runner {
+            self.runner = Arc::new(runner);
+            self.changes.note(Thing::Runner);
         }
     }
+}
+
+/// All jobs below a number, the newest first.
+pub struct Newest<'a> {
+    others: Peekable<Rev<btree_map::Range<'a, JobId, Entry>>>,
+    pieces: Box<dyn Iterator<Item = &'a [Finished]> + 'a>,
+    /// What is left of the piece at hand.
+    piece: &'a [Finished],
+}
+
+impl Newest<'_> {
+    /// Passes over jobs, many at once where only finished ones come.
+    pub fn pass_over(&mut self, mut count: usize) {
+        while count > 0 {
+            self.fill_piece();
+            let other = self.others.peek().map(|(id, _)| **id);
+            match self.piece.first() {
+                Some(last) if self.piece.len() <= count && other.is_none_or(|id| id < last.id) => {
+                    count -= self.piece.len();
+                    self.piece = &[];
+                }
+                _ if self.next().is_none() => return,
+                _ => count -= 1,
+            }
+        }
+    }
+
+    fn fill_piece(&mut self) {
+        while self.piece.is_empty()
+            && let Some(piece) = self.pieces.next()
+        {
+            self.piece = piece;
+        }
+    }
+}
+
+impl Iterator for Newest<'_> {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        self.fill_piece();
+        let finished = self.piece.split_last();
+        let is_next = |id: JobId| finished.is_none_or(|(finished, _)| finished.id < id);
+        if let Some((_, entry)) = self.others.next_if(|(id, _)| is_next(**id)) {
+            return Some(entry.clone());
+        }
+        let (finished, rest) = finished?;
+        self.piece = rest;
+        Some(Entry::Finished(*finished))
+    }
+}
+
+/// Why a queued job waits, in words; `None` if nobody has said it yet.
+#[must_use]
+pub fn waiting_for(runner: &Runner, id: JobId) -> Option<Cow<'_, str>> {
+    if !runner.up {
+        return Some("The job runner is not running".into());
+    }
+    if let Some(reason) = &runner.paused {
+        return Some(format!("New jobs are paused: {reason}").into());
+    }
+    let lanes = runner.state.as_ref()?.lanes.values();
+    lanes.into_iter().find_map(|lane| lane.waiting.get(&id)).map(|reason| reason.as_str().into())
 }

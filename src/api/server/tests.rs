@@ -1,11 +1,14 @@
 use std::net::SocketAddr;
 
+use hyper::StatusCode;
 use hyper::body::Bytes;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
+use super::connection::MAX_HEAD;
 use super::*;
 use crate::api::response;
 use crate::api::testing::{self, Client, Log, soon};
@@ -64,10 +67,9 @@ struct Running {
 }
 
 async fn start_app(app: App) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let (listener, address) = testing::listener().await;
     let shutdown = app.shutdown.clone();
-    let server = tokio::spawn(serve_routes(listener, Arc::new(app), TEST_ROUTES));
+    let server = tokio::spawn(serve_routes(vec![listener], Arc::new(app), TEST_ROUTES));
     Running { address, shutdown, server }
 }
 
@@ -231,7 +233,7 @@ async fn a_client_that_leaves_does_not_undo_a_mutation() {
     soon(MUTATION_BEGUN.acquire()).await.unwrap().forget();
     client.finish_writing().await;
     assert_eq!(client.read_to_end().await, "", "the server noticed and closed the connection");
-    log.line_with(&["client went away", "path=\"/mutation\""]);
+    log.line_with(&["ended=\"client went away\"", "path=\"/mutation\""]);
     MUTATION_MAY_END.add_permits(1);
     soon(MUTATION_ENDED.acquire()).await.unwrap().forget();
 }
@@ -243,7 +245,21 @@ async fn the_log_has_a_line_for_each_request_and_the_cause_of_a_failure() {
     let id = reply.header("x-request-id").unwrap();
 
     assert!(log.line_with(&[id, "request failed"]).contains("as asked"));
-    log.line_with(&[id, "answered", "user=\"tester\"", "method=GET", "path=\"/panic\"", "status=500", "duration="]);
+    let line = log.wait_for_line(&[id, "access: request"]).await;
+    for part in [
+        "user=\"tester\"",
+        "address=127.0.0.1",
+        "method=GET",
+        "path=\"/panic\"",
+        "route=\"/panic\"",
+        "status=500",
+        &format!("bytes={}", reply.body.len()),
+        "duration_ms=",
+        "ended=\"complete\"",
+    ] {
+        assert!(line.contains(part), "no {part} in {line}");
+    }
+    assert!(!line.contains("secret"), "{line}");
 }
 
 #[tokio::test]

@@ -120,6 +120,7 @@ fn first_signal(spool: &Spool, id: JobId, plan: &Plan) -> Result<Option<(Letter,
 
 fn cancel(journal: &mut Journal, letter: Letter, request: &SignalRequest) -> Result<()> {
     journal.record_signal(request, std::time::Instant::now());
+    journal.status_mut().cancelled_by = Some(request.user.clone());
     journal.finish_unstarted(State::Cancelled, format!("cancelled by {} before it started", request.user))?;
     journal.commit_unstarted()?;
     journal.signal_delivered(letter);

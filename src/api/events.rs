@@ -1,0 +1,198 @@
+//! Everything that changes, as one stream of server-sent events: what a page needs to be right without asking again.
+//!
+//! A client gets a `snapshot`, and then a `job` for each job that changed, a `removed` for one that was taken away, and
+//! a `runner`. Each is the state at that time: a client that is slow, or comes back, is told of every thing once, as it
+//! is then. The format is that of the HTML standard, section 9.2.
+
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+use hyper::body::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::app::App;
+use super::blocking;
+use super::error::ApiError;
+use super::jobs::show::{Show, Shown};
+use super::metrics::OpenStream;
+use super::mirror::{Entry, Thing, View};
+use super::request::Request;
+use super::response::{self, Response};
+use super::runner::RunnerStatus;
+use crate::config::Config;
+
+/// How many of the newest jobs a snapshot has, beside those that have not ended.
+const NEWEST: usize = 50;
+
+/// After so many milliseconds a browser comes back that lost the stream.
+const RETRY: u32 = 2000;
+
+const LAST_EVENT_ID: &str = "last-event-id";
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// `GET /api/events`. With the `Last-Event-ID` of this process it goes on from there, else it begins with a snapshot.
+///
+/// # Errors
+/// None.
+pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let resume = last_event(&request.headers, app.mirror.view().changes.instance());
+    let (sender, mut response) = response::stream("text/event-stream", app.shutdown.clone());
+    // nginx would otherwise keep events until it has a buffer full of them.
+    response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    let open = app.metrics.stream("events");
+    tokio::spawn(Stream { app, sender, seen: resume, _open: open }.send());
+    Ok(response)
+}
+
+/// The number of the last event that a client got, if it is one of `instance`.
+fn last_event(headers: &HeaderMap, instance: &str) -> Option<u64> {
+    let id = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
+    let (of, number) = id.split_once('-')?;
+    (of == instance).then(|| number.parse().ok())?
+}
+
+/// One client.
+struct Stream {
+    app: Arc<App>,
+    sender: mpsc::Sender<Bytes>,
+    /// The change that it was told of last. None: of nothing.
+    seen: Option<u64>,
+    _open: OpenStream,
+}
+
+impl Stream {
+    /// Sends until the client goes, or the stream ends.
+    async fn send(mut self) {
+        let mut changes = self.app.mirror.view().changes.subscribe();
+        let mut told = format!("retry: {RETRY}\n\n");
+        loop {
+            // A place first, and then the news: who is slow gets what is right when there is room.
+            let Ok(mut places) = self.sender.reserve_many(self.sender.max_capacity()).await else { return };
+            changes.mark_unchanged();
+            match self.news().await {
+                Ok(news) => {
+                    self.seen = Some(news.seen);
+                    told.push_str(&news.text);
+                }
+                Err(error) => {
+                    tracing::error!(?error, "a stream of events broke off");
+                    return;
+                }
+            }
+            if let Some(place) = places.next().filter(|_| !told.is_empty()) {
+                place.send(std::mem::take(&mut told).into());
+            }
+            drop(places);
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = self.sender.closed() => return,
+                () = tokio::time::sleep(self.app.limits.heartbeat) => ": nothing new\n\n".clone_into(&mut told),
+            }
+        }
+    }
+
+    async fn news(&self) -> Result<News, ApiError> {
+        if let Some(news) = News::new(&self.app.mirror.view(), &self.app.config, self.seen, Read::Nothing)? {
+            return Ok(news);
+        }
+        let (app, seen) = (Arc::clone(&self.app), self.seen);
+        let news = blocking::run(move || News::new(&app.mirror.snapshot(), &app.config, seen, Read::Disk)).await??;
+        news.ok_or_else(|| ApiError::internal("a job cannot be told of"))
+    }
+}
+
+/// What may be read for the news.
+#[derive(Clone, Copy)]
+enum Read {
+    /// Only what is in memory.
+    Nothing,
+    /// The history on the disk.
+    Disk,
+}
+
+/// What a client has not been told of.
+struct News {
+    text: String,
+    /// The change that it is told of last.
+    seen: u64,
+}
+
+impl News {
+    /// `None` if more has to be read for it.
+    fn new(view: &View, config: &Config, seen: Option<u64>, read: Read) -> Result<Option<Self>, ApiError> {
+        let latest = view.changes.latest();
+        let mut news = Self { text: String::new(), seen: latest };
+        let Some(changes) = seen.and_then(|seen| view.changes.since(seen)) else {
+            let beginning = beginning(view);
+            let Some(snapshot) = Snapshot::new(view, config, &beginning, read) else { return Ok(None) };
+            news.event(view, latest, "snapshot", &snapshot)?;
+            return Ok(Some(news));
+        };
+        let show = Show::new(view, config);
+        for (number, thing) in changes {
+            match thing {
+                Thing::Runner => news.event(view, number, "runner", &RunnerStatus::new(view, config))?,
+                Thing::Job(id) => match view.get(id) {
+                    None => news.event(view, number, "removed", &json!({ "id": id }))?,
+                    Some(entry) => {
+                        let Some(job) = read.job(&show, &entry) else { return Ok(None) };
+                        news.event(view, number, "job", &job)?;
+                    }
+                },
+            }
+        }
+        Ok(Some(news))
+    }
+
+    /// JSON has no line ends but escaped ones, and so is one line of data.
+    fn event(&mut self, view: &View, number: u64, name: &str, data: &impl Serialize) -> Result<(), ApiError> {
+        let data = serde_json::to_string(data).map_err(ApiError::internal)?;
+        let instance = view.changes.instance();
+        // Writing to memory cannot fail.
+        let _ = write!(self.text, "id: {instance}-{number}\nevent: {name}\ndata: {data}\n\n");
+        Ok(())
+    }
+}
+
+impl Read {
+    fn job<'a>(self, show: &Show<'a>, entry: &'a Entry) -> Option<Shown<'a>> {
+        match self {
+            Self::Nothing => show.ready(entry),
+            Self::Disk => Some(show.job(entry)),
+        }
+    }
+}
+
+/// The newest jobs, and those that have not ended; the newest first.
+fn beginning(view: &View) -> Vec<Entry> {
+    let newest = view.newest(u64::MAX).take(NEWEST);
+    let mut entries: Vec<Entry> = newest.chain(view.open().map(|(_, entry)| entry.clone())).collect();
+    entries.sort_by_key(|entry| Reverse(entry.id()));
+    entries.dedup_by_key(|entry| entry.id());
+    entries
+}
+
+/// All that a page begins with.
+#[derive(Serialize)]
+struct Snapshot<'a> {
+    runner: RunnerStatus<'a>,
+    jobs: Vec<Shown<'a>>,
+    /// How many there are in all.
+    total: usize,
+}
+
+impl<'a> Snapshot<'a> {
+    fn new(view: &'a View, config: &'a Config, entries: &'a [Entry], read: Read) -> Option<Self> {
+        let show = Show::new(view, config);
+        let jobs = entries.iter().map(|entry| read.job(&show, entry)).collect::<Option<_>>()?;
+        Some(Self { runner: RunnerStatus::new(view, config), jobs, total: view.count() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+use serde_json::{Value, json};
+
+use crate::api::app::App;
+use crate::api::testing::{Bench, Client, job_id, request, status, until};
+use crate::spool::queue;
+use crate::spool::status::State;
+
+/// An event as it came.
+#[derive(Debug)]
+struct Event {
+    id: String,
+    name: String,
+    data: Value,
+}
+
+async fn open(app: App, last_event: Option<&str>) -> (Client, std::net::SocketAddr) {
+    let address = Bench::serve(app).await;
+    (open_at(address, last_event).await, address)
+}
+
+async fn open_at(address: std::net::SocketAddr, last_event: Option<&str>) -> Client {
+    let mut client = Client::connect(address).await;
+    let header = last_event.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
+    client.write(format!("GET /api/events HTTP/1.1\r\nHost: localhost\r\n{header}\r\n")).await;
+    let head = client.read_until("\r\n\r\n").await;
+    assert!(head.contains("text/event-stream") && head.contains("x-accel-buffering: no"), "{head}");
+    client.read_until("retry: 2000\n\n").await;
+    client
+}
+
+async fn next(client: &mut Client) -> Event {
+    loop {
+        let text = client.read_until("\n\n").await;
+        let field = |name: &str| {
+            let value = text.lines().find_map(|line| line.split_once(": ").filter(|(key, _)| *key == name));
+            value.map(|(_, value)| value.to_owned())
+        };
+        if let (Some(id), Some(name), Some(data)) = (field("id"), field("event"), field("data")) {
+            return Event { id, name, data: serde_json::from_str(&data).unwrap() };
+        }
+    }
+}
+
+/// The next event that tells of a job.
+async fn next_job(client: &mut Client) -> Event {
+    loop {
+        let event = next(client).await;
+        if event.name != "runner" {
+            return event;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_comes_first_and_then_what_changes() {
+    let bench = Bench::new();
+    bench.queue(&request(1));
+    let app = bench.app();
+    let (mut client, _) = open(app, None).await;
+    let snapshot = next(&mut client).await;
+    assert_eq!(snapshot.name, "snapshot");
+    assert_eq!((&snapshot.data["jobs"][0]["id"], &snapshot.data["total"]), (&json!(1), &json!(1)));
+    assert_eq!(snapshot.data["runner"]["paused"], Value::Null);
+
+    let mut running = status(1, State::Running);
+    let job = bench.claim(&running);
+    while next_job(&mut client).await.data["state"] != "running" {}
+    running.message = Some("half way".into());
+    job.write_status(&running).unwrap();
+    let event = next_job(&mut client).await;
+    assert_eq!((&*event.name, &event.data["status"]["status"]), ("job", &json!("half way")));
+
+    bench.queue(&request(2));
+    assert_eq!(next_job(&mut client).await.data["state"], "queued");
+    queue::remove(&bench.spool, job_id(2)).unwrap();
+    let event = next_job(&mut client).await;
+    assert_eq!((&*event.name, &event.data), ("removed", &json!({ "id": 2 })));
+
+    bench.spool.pause(&bench.runner, "lunch").unwrap();
+    loop {
+        let event = next(&mut client).await;
+        if event.name == "runner" && event.data["paused"] == "lunch" {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_is_told_what_it_missed_and_no_more() {
+    let bench = Bench::new();
+    let (mut client, address) = open(bench.app(), None).await;
+    let snapshot = next(&mut client).await;
+    for number in [1, 2] {
+        bench.queue(&request(number));
+    }
+    let first = next_job(&mut client).await;
+    let second = next_job(&mut client).await;
+    drop(client);
+
+    let mut client = open_at(address, Some(&snapshot.id)).await;
+    assert_eq!([next_job(&mut client).await.id, next_job(&mut client).await.id], [first.id.clone(), second.id]);
+    let mut client = open_at(address, Some(&first.id)).await;
+    assert_eq!(next_job(&mut client).await.data["id"], 2);
+    for strange in ["", "x", "-", "other-1", &format!("{}9", first.id), "-1", &format!("{}x", first.id)] {
+        let mut client = open_at(address, Some(strange)).await;
+        assert_eq!(next(&mut client).await.name, "snapshot", "{strange:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_gets_the_latest_state_once() {
+    let bench = Bench::new();
+    let mut running = status(1, State::Running);
+    let job = bench.claim(&running);
+    let app = bench.app();
+    until(|| app.mirror.view().get(job_id(1)).is_some()).await;
+    let before = app.mirror.view().changes.latest();
+    for number in 0..200 {
+        running.message = Some(format!("step {number}"));
+        job.write_status(&running).unwrap();
+    }
+    until(|| {
+        let view = app.mirror.view();
+        let show = crate::api::jobs::show::Show::new(&view, &app.config);
+        let entry = view.get(job_id(1)).unwrap();
+        let job = serde_json::to_value(show.job(&entry)).unwrap();
+        job["status"]["status"] == "step 199"
+    })
+    .await;
+    let instance = app.mirror.view().changes.instance().to_owned();
+    let (mut client, _) = open(app, Some(&format!("{instance}-{before}"))).await;
+    assert_eq!(next_job(&mut client).await.data["status"]["status"], "step 199");
+}
+
+#[tokio::test]
+async fn a_quiet_stream_shows_that_it_lives_and_ends_with_the_service() {
+    let bench = Bench::new();
+    let mut app = bench.app();
+    app.limits.heartbeat = std::time::Duration::from_millis(1);
+    let shutdown = app.shutdown.clone();
+    let (mut client, _) = open(app, None).await;
+    client.read_until(": nothing new\n\n").await;
+    shutdown.cancel();
+    client.read_until("0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn the_runner_is_shown_lane_by_lane() {
+    let bench = Bench::new();
+    bench.queue(&request(2));
+    let mut state = crate::api::testing::runner_state("other", &[(2, "lane default is busy with job 1 of bob")]);
+    state.problems = vec!["a problem".to_owned()];
+    state.write(&bench.spool, &bench.runner).unwrap();
+    let app = bench.app();
+    until(|| app.mirror.view().runner.up).await;
+    let mut client = Client::connect(Bench::serve(app).await).await;
+    let runner = client.ask("GET /api/runner").await.json();
+    let expected = json!({
+        "up": true, "paused": null, "started_at": 0.0, "program": "test", "same_configuration": false,
+        "watching": true, "problems": ["a problem"],
+        "lanes": { "default": { "concurrency": 0, "holders": [], "waiting": [
+            { "job": 2, "waiting_for": "lane default is busy with job 1 of bob" },
+        ] } },
+    });
+    assert_eq!(runner, expected);
+}

@@ -1,0 +1,115 @@
+use std::sync::mpsc;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::*;
+use crate::api::testing::{Bench, Client, runner_state, soon};
+
+const ROOM: Space =
+    Space { available: 8 << 30, size: 100 << 30, free_inodes: 1 << 20, inodes: 1 << 20, read_only: false };
+
+fn found_on(disk: Option<&Disk>) -> Vec<String> {
+    let mut problems = Vec::new();
+    look_at_disk(disk, &mut problems);
+    problems
+}
+
+fn with_space(change: impl FnOnce(&mut Space)) -> Vec<String> {
+    let mut space = ROOM;
+    change(&mut space);
+    found_on(Some(&Disk { space: Ok(space), unwritable: vec![] }))
+}
+
+fn with_unwritable(refusal: Errno) -> Vec<String> {
+    found_on(Some(&Disk { space: Ok(ROOM), unwritable: vec![("inbox/", refusal)] }))
+}
+
+fn in_view(change: impl FnOnce(&mut View)) -> Vec<String> {
+    let (mut view, mut problems) = (View::default(), Vec::new());
+    change(&mut view);
+    look_at_view(&view, &mut problems);
+    problems
+}
+
+/// Exactly one problem, which has all the words.
+fn assert_one(problems: &[String], words: &[&str]) {
+    let [problem] = problems else { panic!("not one problem: {problems:?}") };
+    assert!(words.iter().all(|word| problem.contains(word)), "{problem}");
+}
+
+async fn health(client: &mut Client) -> Value {
+    let reply = client.ask("GET /healthz").await;
+    assert_eq!(reply.status, 200);
+    reply.json()
+}
+
+fn mentions(health: &Value, words: &str) -> bool {
+    let problems = health["problems"].as_array().unwrap();
+    problems.iter().any(|problem| problem.as_str().unwrap().contains(words))
+}
+
+#[test]
+fn a_disk_with_room_is_no_problem() {
+    assert_eq!(with_space(|_| ()), [""; 0]);
+    assert_eq!(with_space(|space| (space.inodes, space.free_inodes) = (0, 0)), [""; 0]);
+}
+
+#[test]
+fn little_room_is_named_with_what_to_do() {
+    let few = |bytes: u64, size: u64| with_space(|space| (space.available, space.size) = (bytes, size));
+    assert_one(&few(1 << 29, 2 << 30), &["512 MiB of 2.0 GiB", "Make room", "du "]);
+    assert_eq!(few(1 << 30, 20 << 30), [""; 0], "exactly 1 GiB and 5 %");
+    assert_one(&few(4 << 30, 100 << 30), &["4.0 GiB of 100.0 GiB"]);
+    assert_one(&with_space(|space| space.free_inodes = 9_999), &["9999 more files", "Remove"]);
+}
+
+#[test]
+fn what_cannot_be_written_is_named_with_what_to_do() {
+    assert_one(&with_unwritable(Errno::ACCESS), &["inbox/", "spiderpig-api check"]);
+    assert_one(&with_unwritable(Errno::NOENT), &["no inbox/", "Start spiderpig-runner"]);
+    let read_only = Space { read_only: true, ..ROOM };
+    let unwritable = vec![("inbox/", Errno::ROFS), ("queue/", Errno::ROFS)];
+    let disk = Disk { space: Ok(read_only), unwritable };
+    assert_one(&found_on(Some(&disk)), &["read-only", "remount"]);
+    let disk = Disk { space: Err(Errno::IO), unwritable: vec![] };
+    assert_one(&found_on(Some(&disk)), &["how much room", "stat -f"]);
+}
+
+#[test]
+fn a_spool_that_is_not_seen_or_seen_late_is_named_with_what_to_do() {
+    assert_eq!(in_view(|view| view.last_full_look = Instant::now()), [""; 0]);
+    let long_ago = Instant::now().checked_sub(2 * STALE).unwrap();
+    assert_one(&in_view(|view| view.last_full_look = long_ago), &["180 seconds", "restart spiderpig-api"]);
+    assert_one(&in_view(|view| view.watch_lost = Some("no more".into())), &["late", "no more", "fs.inotify"]);
+    assert_one(&in_view(|view| view.problem = Some("gone".into())), &["cannot be read: gone", "check"]);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_gone_is_seen_at_once() {
+    let bench = Bench::new();
+    let mut client = Client::connect(Bench::serve(bench.app()).await).await;
+    assert!(!mentions(&health(&mut client).await, "in the spool"));
+    crate::spool::atomic::remove_tree(&bench.spool.inbox()).unwrap();
+    assert!(mentions(&health(&mut client).await, "no inbox/ in the spool"));
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_is_reported_until_it_answers() {
+    let bench = Bench::new();
+    let mut app = bench.app();
+    app.limits.disk = Duration::from_millis(1);
+    runner_state(&app.config.hash, &[]).write(&bench.spool, &bench.runner).unwrap();
+    let (release, hang) = mpsc::channel::<Disk>();
+    assert!(app.disk.look(Duration::from_millis(1), move || hang.recv().unwrap()).await.is_none());
+    let mut client = Client::connect(Bench::serve(app).await).await;
+    for _ in 0..10 {
+        let health = health(&mut client).await;
+        assert!(mentions(&health, "disk does not answer"), "{health}");
+        assert_eq!(health["runner_up"], true, "what was known last");
+    }
+    release.send(Disk { space: Ok(ROOM), unwritable: vec![] }).unwrap();
+    // The limit is short, so it may take more than one look.
+    let recovered = async { while mentions(&health(&mut client).await, "disk does not answer") {} };
+    soon(recovered).await;
+}

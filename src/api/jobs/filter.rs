@@ -1,0 +1,139 @@
+//! Which jobs a list is of.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as Unknown;
+
+use super::show::Show;
+use crate::api::error::{ApiError, Invalid};
+use crate::api::mirror::{Entry, History, View};
+use crate::api::query::Query;
+use crate::api::text::Text;
+use crate::config::Config;
+use crate::spool::status::State;
+use crate::spool::{JobId, Result as SpoolResult};
+
+/// The words that a state is named by.
+pub const STATES: &[&str] =
+    &["queued", "starting", "running", "waiting", "stopping", "succeeded", "failed", "cancelled", "lost", "rejected"];
+
+/// How long a text is searched for.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 60 } else { 3 });
+/// How many lines of the history are read at once.
+const NEIGHBOURS: usize = 256;
+
+/// What all jobs of a list have. An argument that is given several times means any of its values.
+#[derive(Debug)]
+pub struct Filter {
+    states: Vec<State>,
+    users: Vec<String>,
+    job_types: Vec<String>,
+    text: Option<Text>,
+}
+
+impl Filter {
+    /// What a query asks for.
+    ///
+    /// # Errors
+    /// 422 for a word that is no state.
+    pub fn of(query: &Query) -> Result<Self, ApiError> {
+        let all = |name| query.all(name).map(str::to_owned).collect();
+        Ok(Self {
+            states: query.all("state").map(state).collect::<Result<_, _>>()?,
+            users: all("user"),
+            job_types: all("type"),
+            text: query.get("q").and_then(Text::new),
+        })
+    }
+
+    /// Whether it lets every job pass.
+    pub fn is_open(&self) -> bool {
+        self.states.is_empty() && self.users.is_empty() && self.job_types.is_empty() && self.text.is_none()
+    }
+
+    /// Whether files have to be read for it.
+    pub fn is_search(&self) -> bool {
+        self.text.is_some()
+    }
+
+    /// Meets all jobs that pass, the newest first; it may read the whole history for it. Returns whether there was the
+    /// time to look at all.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn find(&self, view: &View, config: &Config, mut meet: impl FnMut(Entry)) -> SpoolResult<bool> {
+        let chosen = view.history().origins().choose(|job_type, user| self.has_origin(job_type, user));
+        let show = Show::new(view, config);
+        let mut passing = view.newest(u64::MAX).filter(|entry| match entry {
+            Entry::Finished(finished) => self.has_state(finished.state) && chosen.has(finished),
+            entry => self.passes_open(entry, &show),
+        });
+        let Some(text) = &self.text else {
+            passing.for_each(meet);
+            return Ok(true);
+        };
+        let deadline = Instant::now() + PATIENCE;
+        let mut buffer = Vec::new();
+        loop {
+            let piece: Vec<Entry> = passing.by_ref().take(NEIGHBOURS).collect();
+            if piece.is_empty() || Instant::now() > deadline {
+                return Ok(piece.is_empty());
+            }
+            let hits = search(text, &piece, view.history(), &mut buffer)?;
+            piece.into_iter().filter(|entry| hits.contains(&entry.id())).for_each(&mut meet);
+        }
+    }
+
+    fn passes_open(&self, entry: &Entry, show: &Show) -> bool {
+        let (job_type, user) = match entry {
+            Entry::Queued(request) => (&*request.job_type, &*request.user),
+            Entry::Claimed(claimed) => (&*claimed.status.job_type, &*claimed.status.user),
+            Entry::Rejected(rejected) => (rejected.job_type(), rejected.user()),
+            Entry::Finished(_) => return false,
+        };
+        self.has_state(entry.state())
+            && self.has_origin(job_type, user)
+            && self.text.as_ref().is_none_or(|text| show.in_memory(entry).mentions(text))
+    }
+
+    fn has_state(&self, state: State) -> bool {
+        self.states.is_empty() || self.states.contains(&state)
+    }
+
+    fn has_origin(&self, job_type: &str, user: &str) -> bool {
+        let is_any = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == is);
+        is_any(&self.job_types, job_type) && is_any(&self.users, user)
+    }
+}
+
+fn state(word: &str) -> Result<State, ApiError> {
+    let known: Result<State, Unknown> = State::deserialize(word.into_deserializer());
+    known.map_err(|_| {
+        ApiError::invalid(Invalid {
+            kind: "enum",
+            location: vec!["query".into(), "state".into()],
+            message: format!("Input should be one of {}", STATES.join(", ")),
+            input: word.into(),
+        })
+    })
+}
+
+/// The jobs that a text is in. Those that are not in the history were looked at before.
+fn search(text: &Text, jobs: &[Entry], history: &History, buffer: &mut Vec<u8>) -> SpoolResult<HashSet<JobId>> {
+    let (mut neighbours, mut hits) = (Vec::new(), HashSet::new());
+    for entry in jobs {
+        match entry {
+            Entry::Finished(finished) => neighbours.push(*finished),
+            entry => drop(hits.insert(entry.id())),
+        }
+    }
+    history.read_all(&neighbours, buffer, |finished, line| {
+        if text.is_in_line(line) {
+            hits.insert(finished.id);
+        }
+    })?;
+    Ok(hits)
+}

@@ -1,0 +1,98 @@
+//! Putting a job into the queue, once for each idempotency key.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use hyper::header::{HeaderName, HeaderValue};
+
+use crate::api::app::App;
+use crate::api::error::ApiError;
+use crate::api::idempotency::Key;
+use crate::api::job_types;
+use crate::api::response::Response;
+use crate::spool::JobId;
+use crate::spool::queue::{self, NewJob};
+
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// A job that is in the queue, or was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Submitted {
+    pub id: JobId,
+    /// An earlier request with the same key has submitted it.
+    replayed: bool,
+}
+
+impl Submitted {
+    /// Tells the client if this answer was given before.
+    pub fn mark(self, response: &mut Response) {
+        if self.replayed {
+            response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        }
+    }
+}
+
+/// Queues a job, durably, and shows it from then on. With a key that was used before for the same request it is the job
+/// of then, and `make` is not asked.
+///
+/// # Errors
+/// What `make` says; 413 for a job that no runner would read; 409, 422 or 503 for a key, see
+/// [`Idempotency::take`](crate::api::idempotency::Idempotency::take); 503 or 500 if the spool does not take it.
+pub async fn submit(
+    app: Arc<App>,
+    key: Option<Key>,
+    make: impl FnOnce(&App) -> Result<NewJob, ApiError> + Send + 'static,
+) -> Result<Submitted, ApiError> {
+    let submitting = Arc::clone(&app);
+    let work = move || match key {
+        Some(key) => submit_once(&submitting, &key, make),
+        None => Ok(Submitted { id: queue(&submitting, checked(make(&submitting)?)?)?, replayed: false }),
+    };
+    app.submissions.run(work).await?
+}
+
+fn submit_once(
+    app: &App,
+    key: &Key,
+    make: impl FnOnce(&App) -> Result<NewJob, ApiError>,
+) -> Result<Submitted, ApiError> {
+    let mut record = app.idempotency.take(&app.spool, key)?;
+    if let Some(id) = record.job() {
+        return Ok(Submitted { id, replayed: true });
+    }
+    let new = NewJob { request: Some(key.hash().to_owned()), ..make(app)? };
+    let new = checked(new)?;
+    record.begin(&app.spool, key)?;
+    let id = queue(app, new)?;
+    record.finish(id);
+    Ok(Submitted { id, replayed: false })
+}
+
+fn queue(app: &App, new: NewJob) -> Result<JobId, ApiError> {
+    let job = queue::submit(&app.spool, new)?;
+    tracing::info!(job = %job.id, job_type = job.job_type, "job queued");
+    let id = job.id;
+    app.mirror.insert_queued(job);
+    Ok(id)
+}
+
+fn checked(new: NewJob) -> Result<NewJob, ApiError> {
+    if new.is_too_large() {
+        return Err(ApiError::refused(StatusCode::PAYLOAD_TOO_LARGE, "The parameters of this job are too large"));
+    }
+    Ok(new)
+}
+
+/// A runner that was started with another configuration would reject the job after it was accepted here.
+///
+/// # Errors
+/// 503 if that is so.
+pub fn refuse_what_the_runner_lacks(app: &App, job_type: &str) -> Result<(), ApiError> {
+    match job_types::disabled_reason(job_type, &app.config, &app.mirror.view()) {
+        Some(reason) => Err(ApiError::refused(StatusCode::SERVICE_UNAVAILABLE, reason)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

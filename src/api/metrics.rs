@@ -1,0 +1,265 @@
+//! Figures for Prometheus.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use hyper::{Method, StatusCode};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use super::app::App;
+use super::blocking;
+use super::body;
+use super::error::ApiError;
+use super::health::Disk;
+use super::mirror::{Entry, View};
+use super::request::Request;
+use super::response::{Response, uncached};
+use crate::config::Config;
+use crate::spool::Time;
+
+/// The media type of the text format of `OpenMetrics` 1.0.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// `GET /metrics`.
+///
+/// # Errors
+/// None.
+pub async fn metrics(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
+    let free = Disk::ask(&app).await.and_then(|disk| disk.space.ok()).map(|space| space.available);
+    // Counting a million jobs takes a few milliseconds.
+    let scrape = move || app.metrics.scrape(&app.mirror.snapshot(), &app.config, free);
+    let text = blocking::run(scrape).await?.map_err(ApiError::internal)?;
+    Ok(uncached(StatusCode::OK, OPEN_METRICS, body::full(text)))
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    durations: Histogram,
+    streams: Family<Kind, Gauge>,
+    jobs: Family<InState, Gauge>,
+    queue: Family<InLane, Gauge>,
+    waiting: Family<InLane, Gauge<f64, AtomicU64>>,
+    /// Without labels, but absent when it is not known.
+    free: Family<NoLabels, Gauge>,
+    last_look: Gauge<f64, AtomicU64>,
+    runner_up: Gauge,
+    runner_paused: Gauge,
+}
+
+type NoLabels = [(&'static str, &'static str); 0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: &'static str,
+    /// As the route table has it, so that there are not as many as there are jobs.
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InState {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InLane {
+    lane: String,
+}
+
+/// A stream is open as long as this is kept.
+#[derive(Debug)]
+pub struct OpenStream(Gauge);
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("spiderpig"),
+            requests: Family::default(),
+            durations: Histogram::new(exponential_buckets(0.0005, 4.0, 8)),
+            streams: Family::default(),
+            jobs: Family::default(),
+            queue: Family::default(),
+            waiting: Family::default(),
+            free: Family::default(),
+            last_look: Gauge::default(),
+            runner_up: Gauge::default(),
+            runner_paused: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let all = &mut self.registry;
+        all.register("http_requests", "Requests that were answered", self.requests.clone());
+        all.register_with_unit(
+            "http_request_duration",
+            "Time until a response began",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
+        all.register("http_streams", "Streams that are open", self.streams.clone());
+        all.register("jobs", "Jobs that the spool knows", self.jobs.clone());
+        all.register("queue_length", "Jobs that wait in a lane", self.queue.clone());
+        let help = "Time for which the oldest job of a lane has waited";
+        all.register_with_unit("lane_waiting", help, Unit::Seconds, self.waiting.clone());
+        all.register_with_unit("spool_free", "Room on the spool's disk", Unit::Bytes, self.free.clone());
+        let help = "Time since the whole spool was last looked at";
+        all.register_with_unit("last_look_age", help, Unit::Seconds, self.last_look.clone());
+        all.register("runner_up", "Whether a job runner works on the spool", self.runner_up.clone());
+        all.register("runner_paused", "Whether the job runner starts no new jobs", self.runner_paused.clone());
+    }
+
+    /// A request was answered; `route` is the path in the route table, if it has a route.
+    pub fn answered(&self, method: &Method, route: Option<&'static str>, status: StatusCode, duration: Duration) {
+        let method = match *method {
+            Method::GET => "GET",
+            Method::HEAD => "HEAD",
+            Method::POST => "POST",
+            _ => "other",
+        };
+        let labels = Answered { method, route: route.unwrap_or("none"), status: status.as_u16() };
+        self.requests.get_or_create(&labels).inc();
+        self.durations.observe(duration.as_secs_f64());
+    }
+
+    /// A stream of a kind was opened.
+    #[must_use]
+    pub fn stream(&self, kind: &'static str) -> OpenStream {
+        let gauge = self.streams.get_or_create(&Kind { kind }).clone();
+        gauge.inc();
+        OpenStream(gauge)
+    }
+
+    /// All figures as text; those of the spool as they are now.
+    fn scrape(&self, view: &View, config: &Config, free: Option<u64>) -> Result<String, std::fmt::Error> {
+        self.count_jobs(view);
+        self.count_queue(view, config);
+        self.free.clear();
+        if let Some(free) = free {
+            self.free.get_or_create(&[]).set(i64::try_from(free).unwrap_or(i64::MAX));
+        }
+        self.last_look.set(view.last_full_look.elapsed().as_secs_f64());
+        self.runner_up.set(view.runner.up.into());
+        self.runner_paused.set(view.runner.paused.is_some().into());
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    fn count_jobs(&self, view: &View) {
+        for (state, count) in view.count_by_state() {
+            self.jobs.get_or_create(&InState { state: state.word() }).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn count_queue(&self, view: &View, config: &Config) {
+        let lanes = config.lane_names().into_iter().map(|lane| (lane, (0, 0.0)));
+        let mut lanes: BTreeMap<&str, (i64, f64)> = lanes.collect();
+        let now = Time::now().as_seconds_f64();
+        for (_, entry) in view.open() {
+            let Entry::Queued(request) = entry else { continue };
+            let Some(job_type) = config.job_type(&request.job_type) else { continue };
+            let (length, oldest) = lanes.entry(&job_type.lane).or_default();
+            *length += 1;
+            *oldest = oldest.max(now - request.submitted_at.as_seconds_f64());
+        }
+        for (lane, (length, oldest)) in lanes {
+            let lane = InLane { lane: lane.to_owned() };
+            self.queue.get_or_create(&lane).set(length);
+            self.waiting.get_or_create(&lane).set(oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{Bench, Client, request, runner_state, status, until};
+    use crate::spool::status::State;
+
+    async fn scrape(client: &mut Client) -> String {
+        let reply = client.ask("GET /metrics").await;
+        assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, Some(OPEN_METRICS)));
+        reply.body
+    }
+
+    #[track_caller]
+    fn value(text: &str, name: &str) -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in\n{text}")).parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_spool_is_told_in_figures() {
+        let bench = Bench::new();
+        let _running = bench.claim(&status(1, State::Running));
+        bench.queue(&request(2));
+        runner_state("", &[]).write(&bench.spool, &bench.runner).unwrap();
+        bench.spool.pause(&bench.runner, "lunch").unwrap();
+        let app = bench.app();
+        until(|| app.mirror.view().open().count() == 2).await;
+        let mut client = Client::connect(Bench::serve(app).await).await;
+        let text = scrape(&mut client).await;
+        for (name, expected) in [
+            ("spiderpig_jobs{state=\"running\"}", 1.0),
+            ("spiderpig_jobs{state=\"queued\"}", 1.0),
+            ("spiderpig_jobs{state=\"failed\"}", 0.0),
+            ("spiderpig_queue_length{lane=\"default\"}", 1.0),
+            ("spiderpig_queue_length{lane=\"other\"}", 0.0),
+            ("spiderpig_lane_waiting_seconds{lane=\"other\"}", 0.0),
+            ("spiderpig_runner_up", 1.0),
+            ("spiderpig_runner_paused", 1.0),
+        ] {
+            assert!((value(&text, name) - expected).abs() < f64::EPSILON, "{name} in\n{text}");
+        }
+        assert!(value(&text, "spiderpig_lane_waiting_seconds{lane=\"default\"}") > 1e9, "it waits since 1970");
+        assert!(value(&text, "spiderpig_spool_free_bytes{}") > 0.0);
+        assert!(text.ends_with("# EOF\n"));
+        let families = text.lines().filter(|line| line.starts_with("# TYPE")).count();
+        assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), families);
+    }
+
+    #[tokio::test]
+    async fn requests_are_counted_by_route_and_streams_while_they_are_open() {
+        let bench = Bench::new();
+        let address = Bench::serve(bench.app()).await;
+        let mut client = Client::connect(address).await;
+        for path in ["/api/jobs/1", "/api/jobs/2", "/nothing"] {
+            client.ask(&format!("GET {path}")).await;
+        }
+        let mut stream = Client::connect(address).await;
+        stream.write("GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        stream.read_until("snapshot").await;
+        let text = scrape(&mut client).await;
+        let job = "spiderpig_http_requests_total{method=\"GET\",route=\"/api/jobs/{id:number}\",status=\"404\"}";
+        assert!((value(&text, job) - 2.0).abs() < f64::EPSILON, "{text}");
+        let nothing = "spiderpig_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"}";
+        assert!((value(&text, nothing) - 1.0).abs() < f64::EPSILON, "{text}");
+        assert!(value(&text, "spiderpig_http_request_duration_seconds_count") >= 3.0);
+        assert!((value(&text, "spiderpig_http_streams{kind=\"events\"}") - 1.0).abs() < f64::EPSILON, "{text}");
+    }
+}

@@ -1,0 +1,177 @@
+//! What each route answers, and how each refusal looks: other programs rely on it.
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+
+use super::routes::{ROUTES, find};
+use super::testing::{Bench, Client, job_id, prompt, request, runner_state, status, until};
+use crate::protocol::Piece;
+use crate::spool::log::RecordKind;
+use crate::spool::status::State;
+use crate::spool::{Time, reject, sequence};
+
+/// Requests that succeed, at least one for each route, and what a client can do wrong. A body stands behind the path.
+const REQUESTS: &[&str] = &[
+    "GET /healthz",
+    "GET /metrics",
+    "GET /api/whoami",
+    "GET /api/jobrunner/status",
+    "GET /api/runner",
+    "GET /api/jobs",
+    "GET /api/jobs?limit=1&skip=1",
+    "GET /api/jobs?limit=ten",
+    "GET /api/jobs?state=failed&state=lost&user=alice&type=greet&q=wORLD&before=3",
+    "GET /api/jobs?state=none",
+    "GET /api/jobs/1",
+    "GET /api/jobs/2",
+    "GET /api/jobs/3",
+    "GET /api/jobs/4",
+    "GET /api/jobs/9",
+    "GET /api/jobs/none",
+    "GET /api/jobs/1/log",
+    "GET /api/jobs/1/log?include_sensitive=true",
+    "GET /api/jobs/1/log?resume_record=3",
+    "GET /api/jobs/1/log?resume_record=99",
+    "GET /api/jobs/1/log?resume_record=-1",
+    "GET /api/jobs/9/log",
+    "GET /api/jobs/1/log/records?from=-3",
+    "GET /api/jobs/1/log/records?from=0",
+    "GET /api/jobs/1/log/search?q=hello",
+    "GET /api/jobs/1/log/search",
+    "POST /api/jobs/2/interact/2000001 maybe",
+    "POST /api/jobs/2/interact/2000001 y",
+    "POST /api/jobs/2/interact/2000001 n",
+    "POST /api/jobs/2/interact/2000002 y",
+    "POST /api/jobs/2/signal/interrupt",
+    "POST /api/jobs/2/signal/kill",
+    "POST /api/jobs/2/signal/hangup",
+    "POST /api/jobs/1/signal/kill",
+    "POST /api/jobs {\"type\":\"greet\",\"params\":{\"name\":\"World\"}}",
+    "POST /api/jobs {\"type\":\"greet\",\"params\":{\"name\":1,\"key\":2}}",
+    "POST /api/jobs?dry_run=1 {\"type\":\"greet\",\"params\":{\"name\":\"World\",\"key\":\"hunter2\"}}",
+    "POST /api/jobs {\"type\":\"unknown\"}",
+    "POST /api/jobs {",
+    "POST /api/jobs/1/retry",
+    "POST /api/jobs/2/retry",
+    "POST /api/jobs/9/retry",
+    "GET /api/job-types",
+    "POST /api/runner/pause {\"reason\":\"lunch\"}",
+    "POST /api/runner/pause {\"reason\":\"\"}",
+    "POST /api/runner/resume",
+    "POST /api/logout",
+    "POST /api/logoutAll",
+    "GET /api/openapi.json",
+    "GET /api/events",
+    "GET /api/nothing",
+    "DELETE /api/jobs",
+];
+
+/// Job 1 has finished, 2 waits for an answer, 3 is queued, 4 was rejected. All times are fixed.
+fn prepare(bench: &Bench) -> crate::spool::job::LockedJob {
+    let mut done = status(1, State::Running);
+    let job = bench.claim(&done);
+    let mut log = job.log_writer().unwrap();
+    log.text(Piece { text: "hello", ..Piece::default() });
+    for secret in ["one", "two"] {
+        log.text(Piece { text: secret, sensitive: true, ..Piece::default() });
+    }
+    log.text(Piece { text: "long ", continued: true, ..Piece::default() });
+    log.text(Piece { text: "line", continues: true, ..Piece::default() });
+    log.record(&RecordKind::Response { user: "bob".into(), response: "y".into(), interaction: 1 });
+    log.record(&RecordKind::Signal { user: "bob".into(), signal: "interrupt".into() });
+    log.note("a remark");
+    log.flush().unwrap();
+    done.log_records = log.records();
+    done.finish(State::Failed, "failed", Some("exit status 3".into()));
+    done.exit_status = Some(3);
+    done.finished_at = Some(Time::from_milliseconds(1_003_500));
+    bench.finish(&job, &done);
+    let mut waiting = status(2, State::Waiting);
+    waiting.interaction = Some(prompt(1));
+    let waiting = bench.claim(&waiting);
+    for number in [3, 4] {
+        bench.queue(&request(number));
+    }
+    sequence::raise(&bench.spool, &bench.runner, 4, 0).unwrap();
+    reject::reject(&bench.spool, &bench.runner, "4.json".as_ref(), "why not").unwrap();
+    runner_state("", &[(3, "lane default is busy with job 2 of alice")]).write(&bench.spool, &bench.runner).unwrap();
+    waiting
+}
+
+/// What is different each time.
+fn redact(text: &str) -> String {
+    let patterns = [
+        (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
+        (r"id: [0-9a-f]{32}-\d+", "id: INSTANCE-NUMBER"),
+        (r#""(time|finished_at|queued_at)":("[^"]*"|\d{10,}\.\d+)"#, "\"$1\":TIME"),
+        (r#""finished_at":\d{10,}\.\d+"#, "\"finished_at\":TIME"),
+        (r#""started_at":\d{10,}\.\d+"#, "\"started_at\":TIME"),
+        (r"(?m)^(date|content-length): .*\n", ""),
+    ];
+    patterns.iter().fold(text.to_owned(), |text, (pattern, with)| {
+        Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()
+    })
+}
+
+/// The answer as it comes over the wire, or what of it comes if it does not end.
+async fn answer(address: std::net::SocketAddr, asked: &str) -> String {
+    let mut words = asked.splitn(3, ' ');
+    let (method, path, body) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
+    let mut client = Client::connect(address).await;
+    let length = body.len();
+    client
+        .write(format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
+        .await;
+    match path {
+        // It does not end.
+        "/api/events" => client.read_until("}\n\n").await,
+        // What is in these is looked at elsewhere.
+        "/api/openapi.json" | "/metrics" => client.read_until("\r\n\r\n").await,
+        _ => client.read_to_end().await,
+    }
+}
+
+/// Without the marks of chunks, whose places are nobody's business, and with simple line ends.
+fn plain(answer: &str) -> String {
+    let (head, mut rest) = answer.split_once("\r\n\r\n").unwrap();
+    if !head.contains("chunked") {
+        return format!("{head}\n\n{rest}").replace("\r\n", "\n");
+    }
+    let mut body = String::new();
+    while let Some((length, behind)) = rest.split_once("\r\n") {
+        let end = usize::from_str_radix(length, 16).unwrap().min(behind.len());
+        body.push_str(&behind[..end]);
+        rest = behind[end..].trim_start_matches("\r\n");
+    }
+    format!("{head}\n\n{body}").replace("\r\n", "\n")
+}
+
+#[tokio::test]
+async fn every_route_answers_as_other_programs_expect() {
+    let bench = Bench::new();
+    let _waiting = prepare(&bench);
+    let app = bench.app();
+    until(|| (1..=4).all(|number| app.mirror.view().get(job_id(number)).is_some())).await;
+    let address = Bench::serve(app).await;
+    let mut succeeded = BTreeSet::new();
+    let mut all = String::new();
+    for asked in REQUESTS {
+        let answer = redact(&plain(&answer(address, asked).await));
+        let (method, path) = asked.split_once(' ').unwrap();
+        let path = path.split([' ', '?']).next().unwrap();
+        if answer.starts_with("HTTP/1.1 2")
+            && let Ok((route, _)) = find(ROUTES, &method.parse().unwrap(), path)
+        {
+            succeeded.insert((route.method.to_string(), route.path));
+        }
+        all.extend(["> ", asked, "\n", answer.trim_end(), "\n\n"]);
+    }
+    insta::assert_snapshot!(all);
+    let missing: Vec<_> =
+        ROUTES.iter().filter(|route| !succeeded.contains(&(route.method.to_string(), route.path))).collect();
+    let missing: Vec<_> = missing.iter().map(|route| (&route.method, route.path)).collect();
+    assert!(missing.is_empty(), "no success is shown of {missing:?}");
+}
