@@ -39,9 +39,9 @@ const MEASUREMENTS: [Measurement; 10] = [
     ("rate", rate::measure),
     ("log", log::measure_rate),
     ("line", log::measure_latency),
+    ("lists", lists::measure),
     ("stored", stored::measure),
     ("viewers", viewers::measure),
-    ("lists", lists::measure),
     ("idle", idle::measure),
     ("syncs", syncs::measure),
 ];

@@ -74,10 +74,10 @@ pub struct Limits {
     pub disk: Duration,
     /// For a client to take a response whose length is known.
     pub response: Duration,
-    /// For a stream, however much is still to come: its client comes back, and is let in again or not.
-    pub stream: Duration,
     /// For open requests and connections after a shutdown began.
     pub drain: Duration,
+    /// For a stream, however much is still to come: its client comes back, and is let in again or not.
+    pub stream: Duration,
     /// How many connections are served at once.
     pub connections: usize,
 }
@@ -107,9 +107,9 @@ impl Default for Limits {
             body_read: Duration::from_secs(30),
             response: Duration::from_mins(1),
             heartbeat: Duration::from_secs(15),
+            stream: Duration::from_hours(1),
             search: Duration::from_secs(10),
             disk: Duration::from_secs(1),
-            stream: Duration::from_hours(1),
             drain: Duration::from_millis(750),
             connections: MAX_CONNECTIONS,
         }

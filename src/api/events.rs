@@ -41,7 +41,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// None.
 pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let resume = last_event(&request.headers, app.mirror.view().changes.instance());
-    let (sender, mut response) = response::stream("text/event-stream", app.shutdown.clone());
+    let (sender, mut response) = response::stream("text/event-stream", app.end_of_stream());
     // nginx would otherwise keep events until it has a buffer full of them.
     response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     let open = app.metrics.stream("events");

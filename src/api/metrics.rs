@@ -14,7 +14,6 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::app::App;
-use super::blocking;
 use super::body;
 use super::error::ApiError;
 use super::health::Disk;
@@ -33,9 +32,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// None.
 pub async fn metrics(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
     let free = Disk::ask(&app).await.and_then(|disk| disk.space.ok()).map(|space| space.available);
-    // Counting a million jobs takes a few milliseconds.
-    let scrape = move || app.metrics.scrape(&app.mirror.snapshot(), &app.config, free);
-    let text = blocking::run(scrape).await?.map_err(ApiError::internal)?;
+    let text = app.metrics.scrape(&app.mirror.view(), &app.config, free).map_err(ApiError::internal)?;
     Ok(uncached(StatusCode::OK, OPEN_METRICS, body::full(text)))
 }
 
@@ -107,6 +104,10 @@ impl Default for Metrics {
             runner_paused: Gauge::default(),
         };
         metrics.register();
+        // A figure that is 0 is told too.
+        for kind in ["log", "events"] {
+            drop(metrics.streams.get_or_create(&Kind { kind }));
+        }
         metrics
     }
 }
@@ -197,6 +198,8 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::api::testing::{Bench, Client, request, runner_state, status, until};
     use crate::spool::status::State;
@@ -261,5 +264,92 @@ mod tests {
         assert!((value(&text, nothing) - 1.0).abs() < f64::EPSILON, "{text}");
         assert!(value(&text, "spiderpig_http_request_duration_seconds_count") >= 3.0);
         assert!((value(&text, "spiderpig_http_streams{kind=\"events\"}") - 1.0).abs() < f64::EPSILON, "{text}");
+    }
+
+    /// Fails for a sample that no family with a help and a type announces, and for one that is there twice.
+    fn assert_well_formed(text: &str) {
+        let (mut helped, mut types, mut samples) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+        let (text, rest) = text.split_once("# EOF\n").unwrap();
+        assert_eq!(rest, "");
+        for line in text.lines() {
+            let words: Vec<&str> = line.splitn(4, ' ').collect();
+            match words[..] {
+                ["#", "HELP", family, help] => assert!(helped.insert(family) && !help.is_empty(), "{line}"),
+                ["#", "TYPE", family, kind] => assert!(types.insert(family, kind).is_none(), "{line}"),
+                ["#", "UNIT", family, unit] => assert!(family.ends_with(unit), "{line}"),
+                [sample, figure] => {
+                    let name = sample.split('{').next().unwrap();
+                    let suffixes: &[&str] = &["_total", "_bucket", "_sum", "_count"];
+                    let family = match types.get(name) {
+                        Some(&"gauge") => Some(name),
+                        _ => suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)),
+                    };
+                    let announced = family.is_some_and(|family| helped.contains(family) && types.contains_key(family));
+                    assert!(announced && name.starts_with("spiderpig_"), "{line}");
+                    assert!(figure.parse::<f64>().is_ok() && samples.insert(sample), "{line}");
+                }
+                _ => panic!("{line:?}"),
+            }
+        }
+        assert!(samples.len() > 20, "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_text_is_well_formed() {
+        let mut client = Client::connect(Bench::serve(Bench::new().app()).await).await;
+        client.ask("GET /api/jobs/1").await;
+        assert_well_formed(&scrape(&mut client).await);
+    }
+
+    #[tokio::test]
+    async fn finished_jobs_are_counted_once_by_their_last_line() {
+        let bench = Bench::new();
+        for (number, state) in [(1, State::Succeeded), (2, State::Succeeded), (1, State::Lost)] {
+            let mut done = status(number, State::Running);
+            done.finish(state, "done", None);
+            bench.tidy(&done);
+        }
+        let app = bench.app();
+        let count = |state: State| app.mirror.view().count_by_state()[&state];
+        assert_eq!((count(State::Succeeded), count(State::Lost)), (1, 1));
+        let mut done = status(3, State::Running);
+        let job = bench.claim(&done);
+        until(|| count(State::Running) == 1).await;
+        done.finish(State::Failed, "failed", None);
+        bench.finish(&job, &done);
+        until(|| app.mirror.view().history().len() == 3).await;
+        assert_eq!((count(State::Running), count(State::Failed)), (0, 1));
+        assert_eq!(app.mirror.view().count_by_state().values().sum::<usize>(), 3);
+    }
+
+    #[tokio::test]
+    async fn streams_are_counted_until_their_clients_go() {
+        let bench = Bench::new();
+        let _running = bench.claim(&status(1, State::Running));
+        let app = bench.app();
+        let [logs, events] = ["log", "events"].map(|kind| app.metrics.streams.get_or_create(&Kind { kind }).clone());
+        let address = Bench::serve(app).await;
+        let mut viewers = Vec::new();
+        for path in ["/api/jobs/1/log", "/api/events", "/api/events"] {
+            let mut viewer = Client::connect(address).await;
+            viewer.write(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+            viewer.read_until("\r\n\r\n").await;
+            viewers.push(viewer);
+        }
+        assert_eq!((logs.get(), events.get()), (1, 2));
+        drop(viewers);
+        until(|| (logs.get(), events.get()) == (0, 0)).await;
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_takes_no_other_figure_with_it() {
+        let mut app = Bench::new().app();
+        app.limits.disk = Duration::from_millis(1);
+        let (_release, hang) = std::sync::mpsc::channel::<Disk>();
+        // It hangs until the test ends, and then fails.
+        let look = app.disk.look(Duration::from_millis(1), move || hang.recv().unwrap());
+        assert!(look.await.is_none());
+        let text = scrape(&mut Client::connect(Bench::serve(app).await).await).await;
+        assert!(text.contains("\nspiderpig_runner_up ") && !text.contains("\nspiderpig_spool_free_bytes{"), "{text}");
     }
 }

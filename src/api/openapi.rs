@@ -96,7 +96,7 @@ fn query_parameter(argument: &Argument) -> Value {
 fn argument_schema(kind: &ArgumentKind) -> Value {
     match kind {
         ArgumentKind::Number => json!({ "type": "integer", "minimum": 0 }),
-        ArgumentKind::Position => json!({ "type": "integer", "not": { "const": 0 } }),
+        ArgumentKind::Integer => json!({ "type": "integer" }),
         ArgumentKind::Switch => json!({ "enum": ["true", "1", "false", "0"] }),
         ArgumentKind::Text => json!({ "type": "string" }),
         ArgumentKind::Choices(words) => json!({ "type": "array", "items": { "enum": words } }),

@@ -49,10 +49,10 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job",
         takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404]);
-    GET "/api/jobs/{id:number}/log/records" => jobs::log::records::records, "A part of the log of a job",
-        takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("Window"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log/records" => jobs::log::records::records, "A window of the log of a job",
+        takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log/search" => jobs::log::search::search, "Search the log of a job",
-        takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("Found"))]), refuses(&[404]);
+        takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404]);
     POST "/api/jobs/{id:number}/retry" => jobs::retry::retry, "Start a finished job again",
         gives(&[(200, Json("Created"))]), refuses(&[404, 409, 413]);
     POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",

@@ -1,19 +1,18 @@
 //! The HTTP server as strangers meet it: bytes on sockets, too many of them, and none.
 
+mod listeners;
+mod oddities;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde_json::Value;
 
-use crate::client::{Api, start, start_as, start_at};
+use crate::client::{Api, start, start_as};
 use crate::support::{DEADLINE, TestSpool, wait_for, wait_until};
 
 /// A spool that a runner has laid out.
@@ -65,123 +64,12 @@ fn exchange(api: &Api, bytes: &[u8]) -> Vec<u16> {
 const GOOD: &str = "GET /api/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[test]
-fn every_oddity_of_http_has_one_answer() {
-    let spool = spool_with("");
-    let api = start(&spool);
-    let many_fields = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "A: b\r\n".repeat(200));
-    let long_target = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(20_000));
-    // In each case the request is followed by a good one, which is answered only if the connection is still in step.
-    let cases: &[(&str, &str, &[u16])] = &[
-        ("a good request", GOOD, &[200, 200]),
-        ("a lower case method", "get /api/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n", &[405, 200]),
-        ("another method", "BREW /api/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n", &[405, 200]),
-        ("TRACE", "TRACE /api/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n", &[405, 200]),
-        ("OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", &[404, 200]),
-        ("CONNECT", "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", &[404, 200]),
-        (
-            "an upgrade",
-            "GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
-            &[200, 200],
-        ),
-        ("the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[]),
-        ("HTTP/1.0", "GET /api/whoami HTTP/1.0\r\nHost: localhost\r\n\r\n", &[200]),
-        ("HTTP/1.0 without Host", "GET /api/whoami HTTP/1.0\r\n\r\n", &[400]),
-        ("HTTP/0.9", "GET /api/whoami\r\n\r\n", &[400]),
-        ("HTTP/1.2", "GET /api/whoami HTTP/1.2\r\nHost: localhost\r\n\r\n", &[400]),
-        ("no Host", "GET /api/whoami HTTP/1.1\r\n\r\n", &[400, 200]),
-        ("two Hosts", "GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", &[400, 200]),
-        ("another Host", "GET /api/whoami HTTP/1.1\r\nHost: evil.example\r\n\r\n", &[421, 200]),
-        ("a target with a host", "GET http://localhost/api/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n", &[200, 200]),
-        ("a target with another host", "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n", &[421, 200]),
-        ("a folded field", "GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nA: b\r\n c\r\n\r\n", &[400]),
-        ("a space before the colon", "GET /api/whoami HTTP/1.1\r\nHost : localhost\r\n\r\n", &[400]),
-        ("a field without a name", "GET /api/whoami HTTP/1.1\r\nHost: localhost\r\n: b\r\n\r\n", &[400]),
-        ("NUL in a field", "GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nA: \0\r\n\r\n", &[400]),
-        ("NUL in the target", "GET /api\0 HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
-        ("a space in the target", "GET /api whoami HTTP/1.1\r\nHost: localhost\r\n\r\n", &[400]),
-        ("bare line feeds", "GET /api/whoami HTTP/1.1\nHost: localhost\n\n", &[200, 200]),
-        ("a bare carriage return", "GET /api/whoami HTTP/1.1\rHost: localhost\r\r", &[400]),
-        ("empty lines before", "\r\n\r\nGET /api/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n", &[200, 200]),
-        (
-            "two lengths",
-            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-            &[400],
-        ),
-        (
-            "a length twice",
-            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
-            &[422, 200],
-        ),
-        ("a length with a sign", "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: +2\r\n\r\n{}", &[400]),
-        ("a negative length", "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", &[400]),
-        (
-            "a length beyond all",
-            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n",
-            &[400],
-        ),
-        // The length is ignored, as it must be, and the connection closed, so that nobody can be of two minds.
-        (
-            "length and chunks",
-            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-            &[422],
-        ),
-        (
-            "chunks and length",
-            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-            &[422],
-        ),
-        (
-            "chunks in HTTP/1.0",
-            "POST /api/jobs HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            &[400],
-        ),
-        (
-            "another encoding",
-            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-            &[400],
-        ),
-        (
-            "chunked, but not last",
-            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
-            &[400],
-        ),
-        (
-            "chunks",
-            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-            &[422, 200],
-        ),
-        (
-            "a chunk without a length",
-            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-            &[400],
-        ),
-        (
-            "a page elsewhere",
-            "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\nContent-Length: 2\r\n\r\n{}",
-            &[403, 200],
-        ),
-        ("too many fields", &many_fields, &[431]),
-        ("a target too long", &long_target, &[431]),
-    ];
-    let mut wrong = Vec::new();
-    for (name, bytes, expected) in cases {
-        let answered = exchange(&api, bytes.as_bytes());
-        if answered != *expected {
-            wrong.push(format!("{name}: {answered:?}, not {expected:?}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let log = api.daemon.log();
-    assert!(log.contains("refused a malformed request") && log.contains("peer=127.0.0.1"), "{log}");
-}
-
-#[test]
 fn a_thousand_requests_sent_ahead_are_answered_in_order() {
     let spool = spool_with("");
     let api = start(&spool);
     let mut stream = connect(&api);
-    let requests: String =
-        (1..=1000).map(|id| format!("GET /api/jobs/{id} HTTP/1.1\r\nHost: localhost\r\n\r\n")).collect();
+    let request = |id: u32| format!("GET /api/jobs/{id} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let requests = (1..=1000).map(request).collect::<Vec<_>>().concat();
     let mut writer = stream.try_clone().unwrap();
     let writing = std::thread::spawn(move || {
         writer.write_all(requests.as_bytes()).unwrap();
@@ -220,7 +108,7 @@ fn endless_heads_and_bodies_are_cut_off() {
     assert_eq!(api.get("/api/whoami").0, 200);
 }
 
-/// The value of a field of an access line, in either format.
+/// The access lines that have a text in them, in either format.
 fn access_lines(api: &Api, path: &str) -> Vec<String> {
     let log = api.daemon.log();
     let lines = log.lines().filter(|line| line.contains("access") && line.contains(path));
@@ -425,112 +313,6 @@ fn a_stuck_reader_of_the_log_stops_nothing() {
     let status = wait_for("it ends nonetheless", || child.try_wait().unwrap());
     assert!(status.success());
     drop(reader);
-}
-
-fn ask_unix(path: &Path) -> String {
-    let mut stream = UnixStream::connect(path).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.write_all(b"GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-    read_to_close(&mut stream)
-}
-
-#[test]
-fn a_unix_socket_has_its_mode_replaces_a_dead_one_and_goes_at_the_end() {
-    let spool = spool_with("");
-    let path = spool.path().join("api.sock");
-    let listen = format!("unix:{}", path.display());
-    drop(UnixListener::bind(&path).unwrap()); // left behind by a process that is gone
-    let api = start_at(&spool, &listen);
-    assert_eq!(api.base, listen);
-    let metadata = fs::metadata(&path).unwrap();
-    assert!(metadata.file_type().is_socket() && metadata.permissions().mode() & 0o777 == 0o660);
-    assert!(ask_unix(&path).starts_with("HTTP/1.1 200 "));
-    wait_until("it is logged", || access_lines(&api, "address=unix").len() == 1);
-
-    let second = spool.command("spiderpig-api").args(["--listen", &listen]).output().unwrap();
-    let complaint = String::from_utf8(second.stderr).unwrap();
-    assert!(!second.status.success() && complaint.contains("another process does"), "{complaint}");
-    assert!(ask_unix(&path).starts_with("HTTP/1.1 200 "), "the first one is not harmed");
-    assert!(api.daemon.terminate().success());
-    assert!(!path.exists());
-
-    fs::write(&path, "precious").unwrap();
-    let refused = spool.command("spiderpig-api").args(["--listen", &listen]).output().unwrap();
-    assert!(String::from_utf8(refused.stderr).unwrap().contains("is no socket"));
-    assert_eq!(fs::read(&path).unwrap(), b"precious");
-
-    let nowhere = format!("unix:{}/nowhere/api.sock", spool.path().display());
-    let refused = spool.command("spiderpig-api").args(["--listen", &nowhere]).output().unwrap();
-    let complaint = String::from_utf8(refused.stderr).unwrap();
-    assert!(complaint.contains("there is no directory") && complaint.contains("/nowhere;"), "{complaint}");
-}
-
-#[test]
-fn it_listens_on_ipv6() {
-    let spool = spool_with("");
-    let api = start_at(&spool, "[::1]:0");
-    assert!(api.base.starts_with("http://[::1]:"), "{}", api.base);
-    assert_eq!(api.get("/api/whoami").0, 200);
-    wait_until("it is logged", || access_lines(&api, "address=::1").len() == 1);
-}
-
-/// A command that passes sockets to the API as systemd does, through a shell that knows its own number.
-fn passing(spool: &TestSpool, sockets: &[i32]) -> Command {
-    let api = spool.command("spiderpig-api");
-    let mut script: String = sockets.iter().enumerate().map(|(at, fd)| format!("exec {}<&{fd}; ", at + 3)).collect();
-    script += &format!("export LISTEN_FDS={} LISTEN_PID=$$; exec \"$0\" \"$@\"", sockets.len());
-    let mut command = Command::new("bash");
-    command.args(["-c", &script]).arg(api.get_program()).args(api.get_args());
-    command
-}
-
-/// A copy of a descriptor that children inherit, with a number out of the way.
-fn inheritable(socket: &impl std::os::fd::AsFd) -> std::os::fd::OwnedFd {
-    let copy = rustix::io::fcntl_dupfd_cloexec(socket, 100).unwrap();
-    rustix::io::fcntl_setfd(&copy, rustix::io::FdFlags::empty()).unwrap();
-    copy
-}
-
-#[test]
-fn passed_sockets_are_served_and_the_manager_is_told() {
-    let spool = spool_with("");
-    let (tcp, path) = (TcpListener::bind("127.0.0.1:0").unwrap(), spool.path().join("passed.sock"));
-    let unix = UnixListener::bind(&path).unwrap();
-    let notify = UnixDatagram::bind(spool.path().join("notify")).unwrap();
-    notify.set_read_timeout(Some(DEADLINE)).unwrap();
-    let (first, second) = (inheritable(&tcp), inheritable(&unix));
-    let mut command = passing(&spool, &[first.as_raw_fd(), second.as_raw_fd()]);
-    command.env("NOTIFY_SOCKET", spool.path().join("notify")).env("LISTEN_FDNAMES", "a:b");
-    let api = start_as(&spool, &mut command);
-    let told = || {
-        let mut text = [0; 100];
-        let length = notify.recv(&mut text).unwrap();
-        String::from_utf8_lossy(&text[..length]).into_owned()
-    };
-    assert_eq!(told(), "READY=1");
-    assert_eq!(api.base, format!("http://{}", tcp.local_addr().unwrap()));
-    assert_eq!(api.get("/api/whoami").0, 200);
-    assert!(ask_unix(&path).starts_with("HTTP/1.1 200 "));
-    assert!(api.daemon.terminate().success());
-    assert_eq!(told(), "STOPPING=1");
-    assert!(path.exists(), "it is the manager's");
-}
-
-#[test]
-fn what_must_not_be_served_is_refused_though_it_was_passed() {
-    let spool = spool_with("");
-    let open = TcpListener::bind("0.0.0.0:0").unwrap();
-    let (connected, _other) = UnixStream::pair().unwrap();
-    let file = fs::File::open("/dev/null").unwrap();
-    for (fd, expected) in [
-        (inheritable(&open), "open to other machines"),
-        (inheritable(&connected), "does not listen"),
-        (inheritable(&file), "not a socket"),
-    ] {
-        let output = passing(&spool, &[fd.as_raw_fd()]).output().unwrap();
-        let complaint = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && complaint.contains(expected), "{complaint}");
-    }
 }
 
 #[test]

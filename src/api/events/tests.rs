@@ -133,6 +133,32 @@ async fn a_client_that_does_not_read_gets_the_latest_state_once() {
 }
 
 #[tokio::test]
+async fn a_client_that_stops_reading_is_told_the_latest_state_when_it_goes_on() {
+    const CHANGES: usize = 5000;
+    let bench = Bench::new();
+    let mut running = status(1, State::Running);
+    let job = bench.claim(&running);
+    let (mut client, _) = open(bench.app(), None).await;
+    assert_eq!(next(&mut client).await.name, "snapshot");
+    // Together they are more than the buffers of a connection hold.
+    let long = "x".repeat(4000);
+    for number in 1..=CHANGES {
+        running.message = Some(format!("{number} {long}"));
+        job.write_status(&running).unwrap();
+        tokio::task::yield_now().await;
+    }
+    let (mut told, mut latest) = (0, 0);
+    while latest < CHANGES {
+        let event = next_job(&mut client).await;
+        let message = event.data["status"]["status"].as_str().unwrap_or("0").to_owned();
+        let number = message.split(' ').next().unwrap().parse().unwrap();
+        assert!(number > latest || told == 0, "{number} after {latest}");
+        (told, latest) = (told + 1, number);
+    }
+    assert!(told < CHANGES, "each state was kept for a client that did not read");
+}
+
+#[tokio::test]
 async fn a_quiet_stream_shows_that_it_lives_and_ends_with_the_service() {
     let bench = Bench::new();
     let mut app = bench.app();

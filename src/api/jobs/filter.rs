@@ -1,7 +1,7 @@
 //! Which jobs a list is of.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -20,8 +20,6 @@ use crate::spool::{JobId, Result as SpoolResult};
 pub const STATES: &[&str] =
     &["queued", "starting", "running", "waiting", "stopping", "succeeded", "failed", "cancelled", "lost", "rejected"];
 
-/// How long a text is searched for.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 60 } else { 3 });
 /// How many lines of the history are read at once.
 const NEIGHBOURS: usize = 256;
 
@@ -59,12 +57,18 @@ impl Filter {
         self.text.is_some()
     }
 
-    /// Meets all jobs that pass, the newest first; it may read the whole history for it. Returns whether there was the
-    /// time to look at all.
+    /// Meets all jobs that pass, the newest first; for a text it may read the whole history. Returns whether there was
+    /// the time for that.
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn find(&self, view: &View, config: &Config, mut meet: impl FnMut(Entry)) -> SpoolResult<bool> {
+    pub fn find(
+        &self,
+        view: &View,
+        config: &Config,
+        deadline: Instant,
+        mut meet: impl FnMut(Entry),
+    ) -> SpoolResult<bool> {
         let chosen = view.history().origins().choose(|job_type, user| self.has_origin(job_type, user));
         let show = Show::new(view, config);
         let mut passing = view.newest(u64::MAX).filter(|entry| match entry {
@@ -75,7 +79,6 @@ impl Filter {
             passing.for_each(meet);
             return Ok(true);
         };
-        let deadline = Instant::now() + PATIENCE;
         let mut buffer = Vec::new();
         loop {
             let piece: Vec<Entry> = passing.by_ref().take(NEIGHBOURS).collect();

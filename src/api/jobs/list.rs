@@ -1,7 +1,7 @@
 //! Lists of jobs, and one job.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::api::app::App;
 use crate::api::blocking;
 use crate::api::error::ApiError;
 use crate::api::job::{Interaction, pending_interaction};
-use crate::api::mirror::{Entry, View};
+use crate::api::mirror::{Entry, READY, View};
 use crate::api::query::Query;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
@@ -53,6 +53,8 @@ const MAX_LIMIT: usize = 500;
 
 /// A search reads the whole history: one at a time, so that it takes at most one of the processors.
 static SEARCHES: Semaphore = Semaphore::const_new(1);
+/// How long a search may take. What it has found by then is sent, and that it is not all.
+const SEARCH_TIME: Duration = Duration::from_secs(3);
 /// How long a search waits for those before it.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -130,7 +132,7 @@ impl Page {
 
     /// The page, if it is all in memory: that of somebody who looks at the newest jobs.
     fn ready(&self, view: &View, config: &Config) -> Option<Result<Response, ApiError>> {
-        if !self.filter.is_open() {
+        if !self.filter.is_open() || self.skip > READY {
             return None;
         }
         let (jobs, show) = (self.of_all(view), Show::new(view, config));
@@ -153,7 +155,8 @@ impl Page {
                     }
                 }
             };
-            complete = self.filter.find(view, config, meet).map_err(history_changed)?;
+            let deadline = Instant::now() + SEARCH_TIME;
+            complete = self.filter.find(view, config, deadline, meet).map_err(history_changed)?;
         }
         let show = Show::new(view, config);
         let jobs = jobs.iter().map(|entry| show.job(entry)).collect();

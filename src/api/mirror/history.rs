@@ -16,6 +16,8 @@ use crate::spool::{JobId, Result};
 pub const READY: usize = 512;
 /// A line that is longer than this, in bytes, is read when it is asked for, however new it is.
 const READY_LINE: usize = 64 << 10;
+/// How much is read at once in a search, in bytes.
+const READ_AT_ONCE: u64 = 8 << 20;
 /// How many numbers a chunk spans. A snapshot costs one pointer for each chunk, a change under it a copy of one chunk.
 const CHUNK: u32 = 4096;
 
@@ -54,6 +56,8 @@ pub struct History {
     /// Number / [`CHUNK`] → the jobs with such numbers, by number.
     chunks: BTreeMap<u32, Arc<Vec<Finished>>>,
     count: usize,
+    /// How many there are in each state, in the order of [`State::ALL`].
+    states: [usize; State::ALL.len()],
     origins: Arc<Origins>,
     /// The newest.
     ready: BTreeMap<JobId, Arc<RawValue>>,
@@ -121,6 +125,12 @@ impl History {
         self.count
     }
 
+    /// How many there are in a state.
+    #[must_use]
+    pub fn count_in(&self, state: State) -> usize {
+        self.states[state as usize]
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -178,11 +188,11 @@ impl History {
         mut visit: impl FnMut(&Finished, &[u8]),
     ) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        let begin = neighbours.iter().map(|finished| finished.offset).min().unwrap_or(0);
-        let end = neighbours.iter().map(Finished::end).max().unwrap_or(0);
+        let begin = neighbours.iter().map(|finished| finished.offset).min().unwrap_or_default();
+        let end = neighbours.iter().map(Finished::end).max().unwrap_or_default();
         let wanted: u64 = neighbours.iter().map(|finished| u64::from(finished.length)).sum();
         // Room for the newlines, and for a few jobs that ended in another order than they came.
-        if end - begin <= wanted + wanted / 4 + 4096 {
+        if end - begin <= (wanted + wanted / 4 + 4096).min(READ_AT_ONCE) {
             buffer.resize(usize::try_from(end - begin).unwrap_or(usize::MAX), 0);
             file.read(buffer, begin)?;
             for finished in neighbours {
@@ -204,12 +214,16 @@ impl History {
     pub(super) fn insert(&mut self, finished: Finished, shown: Option<Arc<RawValue>>) {
         let chunk = Arc::make_mut(self.chunks.entry(finished.id.get() / CHUNK).or_default());
         match chunk.binary_search_by_key(&finished.id, |known| known.id) {
-            Ok(at) => chunk[at] = finished,
+            Ok(at) => {
+                self.states[chunk[at].state as usize] -= 1;
+                chunk[at] = finished;
+            }
             Err(at) => {
                 chunk.insert(at, finished);
                 self.count += 1;
             }
         }
+        self.states[finished.state as usize] += 1;
         match shown {
             Some(shown) => self.ready.insert(finished.id, shown),
             None => self.ready.remove(&finished.id),

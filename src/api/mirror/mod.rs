@@ -28,7 +28,7 @@ pub use self::changes::Thing;
 use self::feed::Feed;
 use self::followers::Followers;
 use self::hints::{Hints, Place};
-pub use self::history::{Finished, History};
+pub use self::history::{Finished, History, READY};
 pub use self::view::{Claimed, Ending, Entry, Rejected, Runner, UNKNOWN, View, waiting_for};
 
 /// The spool in memory. Dropping it ends its thread.

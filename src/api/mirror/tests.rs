@@ -249,6 +249,22 @@ async fn a_large_history_is_read_in_two_parts_without_losing_a_line() {
 }
 
 #[tokio::test]
+async fn neighbours_are_read_whatever_lies_between_their_lines() {
+    for gap in ["", "damaged\n", &"damaged\n".repeat(10_000)] {
+        let bench = Bench::new();
+        let [first, second] = [2, 1].map(|number| lines(&[finished(number, State::Lost)]));
+        write_history(&bench, &[&first, gap, &second].concat());
+        let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+        let view = mirror.snapshot();
+        let jobs = [1, 2].map(|number| view.history().get(job_id(number)).unwrap());
+        let mut read = Vec::new();
+        let visit = |job: &Finished, line: &[u8]| read.push((job.id.get(), String::from_utf8_lossy(line).into_owned()));
+        view.history().read_all(&jobs, &mut Vec::new(), visit).unwrap();
+        assert_eq!(read, [(1, second.trim_end().to_owned()), (2, first.trim_end().to_owned())]);
+    }
+}
+
+#[tokio::test]
 async fn a_snapshot_stays_as_it_was() {
     let bench = Bench::new();
     write_history(&bench, &lines(&[finished(1, State::Failed)]));

@@ -198,13 +198,13 @@ impl View {
         self.jobs.len() + self.history.len()
     }
 
-    /// How many jobs there are in each state.
+    /// How many jobs there are in each state. It does not look at the finished ones, of which there are many.
     #[must_use]
     pub fn count_by_state(&self) -> BTreeMap<State, usize> {
-        let mut counts: BTreeMap<State, usize> = State::ALL.into_iter().map(|state| (state, 0)).collect();
-        let finished = self.history.pieces(u64::MAX).flatten().map(|finished| finished.state);
-        for state in self.jobs.values().map(Entry::state).chain(finished) {
-            *counts.entry(state).or_default() += 1;
+        let mut counts: BTreeMap<State, usize> =
+            State::ALL.into_iter().map(|state| (state, self.history.count_in(state))).collect();
+        for entry in self.jobs.values() {
+            *counts.entry(entry.state()).or_default() += 1;
         }
         counts
     }

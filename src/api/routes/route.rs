@@ -105,8 +105,8 @@ pub struct Argument {
 pub enum ArgumentKind {
     /// A whole number that is not negative.
     Number,
-    /// A whole number but 0; a negative one counts from the end.
-    Position,
+    /// A whole number.
+    Integer,
     /// `true`, `1`, `false` or `0`.
     Switch,
     /// Any text.

@@ -22,6 +22,7 @@ static TEST_ROUTES: &[Route] = routes::routes! {
     GET "/panic" => panics, "";
     GET "/stream" => stream, "";
     POST "/mutation" => mutation, "";
+    GET "/big" => big, "";
 };
 
 async fn number(_: Arc<App>, request: Request) -> Result<Response, ApiError> {
@@ -45,6 +46,11 @@ async fn stream(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
         STREAM_CLOSED.add_permits(1);
     });
     Ok(response)
+}
+
+/// More than any socket holds.
+async fn big(_: Arc<App>, _: Request) -> Result<Response, ApiError> {
+    response::json(StatusCode::OK, &"x".repeat(64 << 20))
 }
 
 static STREAM_CLOSED: Semaphore = Semaphore::const_new(0);
@@ -196,6 +202,42 @@ async fn half_a_head_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_is_closed_in_time_and_not_by_the_limit_for_heads() {
+    let mut app = testing::app();
+    app.limits.idle = Duration::from_millis(50);
+    let mut client = Client::connect(start_app(app).await.address).await;
+    client.ask("GET /healthz").await;
+    assert_eq!(client.read_to_end().await, "");
+
+    let mut app = testing::app();
+    app.limits.idle = 2 * testing::DEADLINE;
+    app.limits.head_read = Duration::from_millis(50);
+    let mut client = Client::connect(start_app(app).await.address).await;
+    client.ask("GET /healthz").await;
+    client.write("GET /healthz HT").await;
+    assert_eq!(client.read_to_end().await, "");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_is_not_kept() {
+    let log = Log::of_all_tests();
+    let mut app = testing::app();
+    app.limits.response = Duration::from_millis(50);
+    let address = start_app(app).await.address;
+    let mut client = Client::connect(address).await;
+    client.write("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let line = log.wait_for_line(&["path=\"/big\"", "ended="]).await;
+    assert!(line.contains("status=200") && line.contains("ended=\"timed out\""), "{line}");
+    assert!(client.read_to_end().await.len() < 64 << 20, "it was cut off");
+
+    let mut streaming = Client::connect(address).await;
+    streaming.write("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    streaming.read_until("6\r\nhello\n\r\n").await;
+    let more = tokio::time::timeout(Duration::from_millis(200), streaming.read_until("0\r\n")).await;
+    assert!(more.is_err(), "a stream has no such limit");
+}
+
+#[tokio::test]
 async fn half_a_body_is_not_waited_for() {
     let mut app = testing::app();
     app.limits.body_read = Duration::from_millis(50);
@@ -283,7 +325,7 @@ async fn a_shutdown_ends_streams_and_idle_connections() {
 #[tokio::test]
 async fn a_shutdown_does_not_wait_for_half_a_head() {
     let mut app = testing::app();
-    app.limits.drain = Duration::from_millis(50);
+    app.limits.drain = 2 * testing::DEADLINE; // so that nothing ends because of it
     let running = start_app(app).await;
     let mut half = Client::connect(running.address).await;
     half.ask("GET /healthz").await;

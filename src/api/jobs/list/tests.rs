@@ -1,7 +1,11 @@
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
+use crate::api::jobs::filter::Filter;
 use crate::api::jobs::show::Show;
-use crate::api::testing::{Bench, Client, job_id, request, status, until};
+use crate::api::query::Query;
+use crate::api::testing::{Bench, Client, DEADLINE, job_id, request, status, until};
 use crate::spool::history::{self, HistoryLine};
 use crate::spool::status::State;
 use crate::spool::{Time, reject};
@@ -135,6 +139,20 @@ async fn a_text_is_looked_for_in_what_is_shown_of_parameters_and_data() {
     }
     assert_eq!(list(&mut client, "q=revert&state=succeeded").await, (vec![1], 1));
     assert_eq!(list(&mut client, "q=revert&before=3&limit=1").await, (vec![1], 2));
+}
+
+#[tokio::test]
+async fn a_search_that_takes_too_long_is_cut_and_says_so() {
+    let bench = Bench::new();
+    append(&bench, (1..=3).map(line));
+    let app = bench.app();
+    let filter = Filter::of(&Query::parse("q=world").unwrap()).unwrap();
+    let find = |deadline| {
+        let mut found = 0;
+        (filter.find(&app.mirror.snapshot(), &app.config, deadline, |_| found += 1).unwrap(), found)
+    };
+    assert_eq!(find(Instant::now() + DEADLINE), (true, 3));
+    assert_eq!(find(Instant::now()), (false, 0));
 }
 
 #[tokio::test]

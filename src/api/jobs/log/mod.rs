@@ -113,7 +113,9 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
         note_use(&request, id, include_sensitive);
     }
     let viewer = Viewer::new(Arc::clone(&app), id, form, resume.unwrap_or(0));
+    let open = app.metrics.stream("log");
     Ok(response::produce(form.content_type(), app.end_of_stream(), |mut pieces| async move {
+        let _open = open;
         if let Err(error) = viewer.watch(&mut pieces).await {
             tracing::error!(job = %id, ?error, "a log stream broke off");
         }

@@ -22,7 +22,7 @@ use crate::spool::{JobId, Result as SpoolResult};
 pub const ARGUMENTS: &[Argument] = &[
     Argument {
         name: "from",
-        kind: ArgumentKind::Position,
+        kind: ArgumentKind::Integer,
         help: "The first record, from 1; negative: from the end, so that -100 are the last 100",
     },
     Argument {
@@ -63,7 +63,7 @@ pub async fn records(app: Arc<App>, request: Request) -> Result<Response, ApiErr
 
 fn from(query: &Query) -> Result<i64, ApiError> {
     match query.number("from")? {
-        Some(0) => Err(invalid("from", "Records are numbered from 1; -1 is the last one", "0".into())),
+        Some(0) => Err(invalid("from", "Records are counted from 1, or from the end with negative numbers", 0.into())),
         from => Ok(from.unwrap_or(1)),
     }
 }
@@ -154,7 +154,7 @@ impl Window {
 
     fn end(mut self, total: u64) -> Vec<u8> {
         let Self { first, next, hidden, .. } = self;
-        let _ = write!(self.json, "],\"from\":{first},\"next\":{next},\"total\":{total},\"hidden\":{hidden}}}");
+        let _ = write!(self.json, "],\"total\":{total},\"from\":{first},\"next\":{next},\"hidden\":{hidden}}}");
         self.json
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::body::{self, Body};
-use crate::api::testing::{self, Bench, Client, Log, job_id, request, soon, status, until};
+use crate::api::testing::{Bench, Client, Log, job_id, request, soon, status, until};
 use crate::protocol::Piece;
 use crate::spool::job::LockedJob;
 use crate::spool::log::{LogWriter, RecordKind};
@@ -359,7 +359,7 @@ async fn a_viewer_who_does_not_read_keeps_nobody_waiting_and_goes_without_a_trac
     end(&bench, &job, &mut log);
     let app = Arc::new(known(bench.app()).await);
     let alone = Arc::strong_count(&app);
-    let (listener, address) = testing::listener().await;
+    let (listener, address) = crate::api::testing::listener().await;
     let server = tokio::spawn(crate::api::server::serve(vec![listener], Arc::clone(&app)));
     let ask = "GET /api/jobs/1/log HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut stuck = Vec::new();
