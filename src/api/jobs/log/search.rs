@@ -42,7 +42,7 @@ const TURN: usize = 4 << 20;
 
 /// `GET /api/jobs/{id}/log/search`: JSON lines, a `match` with the `recno` of its first record for each line, remark,
 /// question or answer that contains the text, and then `end` with how many `matches` there are, how many records were
-/// `searched`, and whether that was `complete`: a search ends after [`MAX_MATCHES`], and after
+/// `searched`, how many sensitive lines were left out (`hidden`), and whether that was `complete`: a search ends after [`MAX_MATCHES`], and after
 /// [`search`](crate::api::app::Limits::search). It goes as far as the log does when it gets there.
 ///
 /// # Errors
@@ -64,11 +64,11 @@ pub async fn search(app: Arc<App>, request: Request) -> Result<Response, ApiErro
 
 fn needle(query: &Query) -> Result<Needle, ApiError> {
     match query.get("q") {
-        None | Some("") => Err(invalid("q", "Input should be the text to be found", "".into())),
-        Some(text) if text.len() > MAX_LENGTH => {
-            Err(invalid("q", &format!("Input should have at most {MAX_LENGTH} bytes"), text.into()))
+        Some(text) if (1..=MAX_LENGTH).contains(&text.len()) => Ok(Needle::new(text)),
+        text => {
+            let message = format!("A search needs a text of 1 to {MAX_LENGTH} bytes");
+            Err(invalid("q", &message, text.unwrap_or_default().into()))
         }
-        Some(text) => Ok(Needle::new(text)),
     }
 }
 
@@ -132,9 +132,10 @@ impl Search {
 
     fn end(&self, is_complete: bool) -> Bytes {
         let Self { scan, matches, .. } = self;
-        let searched = scan.records();
-        let end =
-            format!("{{\"type\":\"end\",\"matches\":{matches},\"searched\":{searched},\"complete\":{is_complete}}}\n");
-        end.into()
+        let (searched, hidden) = (scan.records(), scan.hidden());
+        let end = format!(
+            r#"{{"type":"end","matches":{matches},"searched":{searched},"hidden":{hidden},"complete":{is_complete}}}"#
+        );
+        (end + "\n").into()
     }
 }

@@ -21,6 +21,8 @@ pub struct Scan {
     records: u64,
     line: Line,
     found: Vec<u64>,
+    /// How many lines were left out because they are sensitive.
+    hidden: u64,
     /// The portion in lower case.
     lowered: Vec<u8>,
 }
@@ -47,6 +49,7 @@ impl Scan {
             records: 0,
             line: Line::default(),
             found: Vec::new(),
+            hidden: 0,
             lowered: Vec::new(),
         }
     }
@@ -54,6 +57,11 @@ impl Scan {
     /// How many records were searched.
     pub fn records(&self) -> u64 {
         self.records
+    }
+
+    /// How many lines were left out because they are sensitive.
+    pub fn hidden(&self) -> u64 {
+        self.hidden
     }
 
     /// The numbers that were found and not taken.
@@ -147,10 +155,10 @@ impl Scan {
 
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
-        if let Some(first) = line.first
-            && line.is_match
-            && (self.include_sensitive || !line.sensitive)
-        {
+        let Some(first) = line.first else { return };
+        if line.sensitive && !self.include_sensitive {
+            self.hidden += 1;
+        } else if line.is_match {
             self.found.push(first);
         }
     }

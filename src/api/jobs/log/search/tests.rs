@@ -92,6 +92,10 @@ fn hidden_lines_are_not_searched() {
         r#""type":"line","line":"no secret""#,
     ];
     assert_found(&records, "secret", &[4]);
+    let mut scan = Scan::new(Needle::new("secret"), false);
+    scan.portion(records.map(|record| format!("{{{record}}}\n")).concat().as_bytes());
+    scan.end();
+    assert_eq!(scan.hidden(), 2);
     assert_eq!(found(&records, "secret", true, 2), [1, 2, 4]);
 }
 
@@ -154,7 +158,7 @@ async fn a_search_gives_matches_and_how_it_ended() {
     let expected = [
         json!({ "type": "match", "recno": 777 }),
         json!({ "type": "match", "recno": 50_001 }),
-        json!({ "type": "end", "matches": 2, "searched": 50_001, "complete": true }),
+        json!({ "type": "end", "matches": 2, "searched": 50_001, "hidden": 0, "complete": true }),
     ];
     assert_eq!(lines, expected);
 
@@ -188,7 +192,7 @@ async fn a_search_that_runs_out_of_time_says_so() {
 async fn what_cannot_be_searched_for_is_422_and_what_has_no_log_is_empty() {
     let bench = Bench::new();
     bench.queue(&request(1));
-    let end = json!({ "type": "end", "matches": 0, "searched": 0, "complete": true });
+    let end = json!({ "type": "end", "matches": 0, "searched": 0, "hidden": 0, "complete": true });
     assert_eq!(search(bench.app(), "q=x").await, [end]);
     let mut client = Client::connect(Bench::serve(bench.app()).await).await;
     for query in ["", "?q=", "?q=x&include_sensitive=2", &format!("?q={}", "x".repeat(1001))] {
