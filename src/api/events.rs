@@ -23,6 +23,7 @@ use super::metrics::OpenStream;
 use super::mirror::{Entry, Thing, View};
 use super::request::Request;
 use super::response::{self, Response};
+use super::routes::Header;
 use super::runner::RunnerStatus;
 use crate::config::Config;
 
@@ -34,6 +35,10 @@ const RETRY: u32 = 2000;
 
 const LAST_EVENT_ID: &str = "last-event-id";
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// What [`events`] heeds.
+pub const HEADERS: &[Header] =
+    &[Header { name: "Last-Event-ID", help: "The event that the client got last: it is told what came after" }];
 
 /// `GET /api/events`. With the `Last-Event-ID` of this process it goes on from there, else it begins with a snapshot.
 ///

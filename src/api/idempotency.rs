@@ -20,8 +20,15 @@ pub use self::key::Key;
 pub use self::record::Record;
 
 use super::error::ApiError;
+use super::routes::Header;
 use crate::spool::atomic;
 use crate::spool::{self, Spool, layout};
+
+/// What routes heed that submit something.
+pub const HEADERS: &[Header] = &[Header {
+    name: "Idempotency-Key",
+    help: "For a day, the same request with the same key is answered with the same job",
+}];
 
 /// How long a key is known.
 const DAY: Duration = Duration::from_hours(24);

@@ -10,7 +10,7 @@ use super::app::App;
 use super::error::ApiError;
 use super::request::Request;
 use super::response::{self, Response};
-use super::routes::{Argument, ArgumentKind, Content, ROUTES, Route, Segment};
+use super::routes::{Argument, ArgumentKind, Content, Header, ROUTES, Route, Segment};
 
 /// What the names in [`Content`] stand for, and the shapes of the errors.
 const SCHEMAS: &str = include_str!("openapi/schemas.json");
@@ -56,7 +56,8 @@ fn path(route: &Route) -> String {
 
 fn operation(route: &Route) -> Value {
     let in_path = route.segments().filter_map(path_parameter);
-    let parameters: Vec<Value> = in_path.chain(route.arguments.iter().map(query_parameter)).collect();
+    let in_query = route.arguments.iter().map(query_parameter);
+    let parameters: Vec<Value> = in_path.chain(in_query).chain(route.headers.iter().map(header_parameter)).collect();
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,
@@ -93,6 +94,11 @@ fn query_parameter(argument: &Argument) -> Value {
     json!({ "name": name, "in": "query", "description": help, "schema": argument_schema(kind) })
 }
 
+fn header_parameter(header: &Header) -> Value {
+    let Header { name, help } = header;
+    json!({ "name": name, "in": "header", "description": help, "schema": { "type": "string" } })
+}
+
 fn argument_schema(kind: &ArgumentKind) -> Value {
     match kind {
         ArgumentKind::Number => json!({ "type": "integer", "minimum": 0 }),
@@ -109,7 +115,7 @@ fn responses(route: &Route) -> Value {
         let described = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
         (*status, json!({ "description": described.unwrap_or_default(), "content": content(*given) }))
     });
-    let refusals = refusals(route).into_iter().map(|status| (status, refusal(status)));
+    let refusals = refusals(route).into_iter().map(|status| (status, refusal(route, status)));
     let mut responses = Map::new();
     for (status, mut response) in answers.chain(refusals) {
         response["headers"] = json!({ "X-Request-ID": {
@@ -144,7 +150,7 @@ fn refusals(route: &Route) -> BTreeSet<u16> {
     refusals
 }
 
-fn refusal(status: u16) -> Value {
+fn refusal(route: &Route, status: u16) -> Value {
     let (description, schema) = match status {
         400 => ("The request cannot be understood, or does not fit the state of what it names", "Refusal"),
         403 => ("A page of another site made this request", "Refusal"),
@@ -157,7 +163,14 @@ fn refusal(status: u16) -> Value {
         500 => ("Something broke in the service; its log says more", "Refusal"),
         _ => ("The service cannot do it now; the message says why, and what to do", "Refusal"),
     };
-    json!({ "description": description, "content": content(Content::Json(schema)) })
+    let mut content = content(Content::Json(schema));
+    if status == 422 && !route.headers.is_empty() {
+        // So is another request with an idempotency key that was used, of which there is nothing to be listed.
+        let refusal = json!({ "$ref": "#/components/schemas/Refusal" });
+        let schema = &mut content["application/json"]["schema"];
+        *schema = json!({ "anyOf": [schema.take(), refusal] });
+    }
+    json!({ "description": description, "content": content })
 }
 
 fn content(content: Content) -> Value {

@@ -6,9 +6,9 @@ mod route;
 use hyper::Method;
 
 pub use self::path::{PathParams, Segment};
-pub use self::route::{Argument, ArgumentKind, Content, Handler, Route};
+pub use self::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
 use super::error::ApiError;
-use super::{events, favicon, health, job_types, jobs, logout, metrics, openapi, pause, runner, whoami};
+use super::{events, favicon, health, idempotency, job_types, jobs, logout, metrics, openapi, pause, runner, whoami};
 use Content::{Json, JsonLines, Text, TextOrJsonString};
 
 macro_rules! routes {
@@ -41,11 +41,12 @@ pub static ROUTES: &[Route] = routes! {
     POST "/api/runner/resume" => pause::resume, "Let jobs start again", gives(&[(200, Json("Done"))]);
     GET "/api/jobrunner/status" => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
     GET "/api/runner" => runner::runner, "What does the runner do, lane by lane?", gives(&[(200, Json("Runner"))]);
-    GET "/api/events" => events::events, "Follow everything that changes", gives(&[(200, Content::Events)]);
+    GET "/api/events" => events::events, "Follow everything that changes",
+        heeds(events::HEADERS), gives(&[(200, Content::Events)]);
     GET "/api/jobs" => jobs::list::list, "List jobs, the newest first",
         takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
     POST "/api/jobs" => jobs::create::create, "Start a job",
-        takes(jobs::create::ARGUMENTS), reads(Json("NewJob")),
+        takes(jobs::create::ARGUMENTS), heeds(idempotency::HEADERS), reads(Json("NewJob")),
         gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409]);
     GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job",
@@ -55,7 +56,7 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobs/{id:number}/log/search" => jobs::log::search::search, "Search the log of a job",
         takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404]);
     POST "/api/jobs/{id:number}/retry" => jobs::retry::retry, "Start a finished job again",
-        gives(&[(200, Json("Created"))]), refuses(&[404, 409, 413]);
+        heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]), refuses(&[404, 409, 413]);
     POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
     POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",

@@ -26,6 +26,8 @@ pub struct Route {
     pub handler: Handler,
     /// What may stand after the question mark.
     pub arguments: &'static [Argument],
+    /// Which header fields it heeds, beside those that every route does.
+    pub headers: &'static [Header],
     /// What it expects as the request's body.
     pub body: Option<Content>,
     /// What a success looks like: status and content.
@@ -38,13 +40,20 @@ impl Route {
     /// A route of which nothing more is said yet.
     #[must_use]
     pub const fn new(method: Method, path: &'static str, handler: Handler, summary: &'static str) -> Self {
-        Self { method, path, summary, handler, arguments: &[], body: None, answers: &[], refusals: &[] }
+        Self { method, path, summary, handler, arguments: &[], headers: &[], body: None, answers: &[], refusals: &[] }
     }
 
     /// It understands these arguments.
     #[must_use]
     pub const fn takes(mut self, arguments: &'static [Argument]) -> Self {
         self.arguments = arguments;
+        self
+    }
+
+    /// It heeds these header fields.
+    #[must_use]
+    pub const fn heeds(mut self, headers: &'static [Header]) -> Self {
+        self.headers = headers;
         self
     }
 
@@ -96,6 +105,15 @@ pub struct Argument {
     pub name: &'static str,
     /// What it may be.
     pub kind: ArgumentKind,
+    /// What it means, in one line.
+    pub help: &'static str,
+}
+
+/// A header field of a request.
+#[derive(Debug)]
+pub struct Header {
+    /// Its name.
+    pub name: &'static str,
     /// What it means, in one line.
     pub help: &'static str,
 }
