@@ -311,10 +311,7 @@ impl Client {
         let mut reply = Reply { status: status.unwrap(), head, body: String::new() };
         if has_body {
             let length = reply.header("content-length").unwrap().parse().unwrap();
-            while self.unread.len() < length {
-                assert!(self.read_some().await, "the body broke off");
-            }
-            reply.body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
+            reply.body = self.read_exactly(length).await;
         }
         reply
     }

@@ -106,7 +106,7 @@ impl Drop for AccessLine {
         let ended = self.ending.unwrap_or_else(lost).as_str();
         let Self { address, method, path, route, bytes, .. } = self;
         let status = self.status.map(|status| status.as_u16());
-        let duration_ms = self.begin.elapsed().as_secs_f64() * 1e3;
+        let duration_ms = (self.begin.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         self.span.in_scope(|| {
             tracing::info!(target: "access", %address, %method, path, route, status, bytes, duration_ms, ended, "request");
         });

@@ -41,9 +41,10 @@ const MAX_MATCHES: usize = 10_000;
 const TURN: usize = 4 << 20;
 
 /// `GET /api/jobs/{id}/log/search`: JSON lines, a `match` with the `recno` of its first record for each line, remark,
-/// question or answer that contains the text, and then `end` with how many `matches` there are, how many records were
-/// `searched`, how many sensitive lines were left out (`hidden`), and whether that was `complete`: a search ends after [`MAX_MATCHES`], and after
-/// [`search`](crate::api::app::Limits::search). It goes as far as the log does when it gets there.
+/// question or answer that contains the text, and then `end`: how many `matches` there are, how many records were
+/// `searched`, how many sensitive lines were left out (`hidden`), and whether that was `complete`. A search ends after
+/// [`MAX_MATCHES`], and after [`search`](crate::api::app::Limits::search). It goes as far as the log does when it gets
+/// there.
 ///
 /// # Errors
 /// 404 if there is no such job, 422 for arguments of the wrong kind.
