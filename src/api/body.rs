@@ -11,11 +11,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::StatusCode;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::app::Limits;
 use super::error::ApiError;
 
 /// The largest request body that is accepted, in bytes.
@@ -24,9 +22,6 @@ pub const MAX_REQUEST_BODY: usize = 1 << 20;
 /// How much of a body that is too large is read and thrown away. A client that is still writing when the connection is
 /// closed gets a reset instead of the answer, so one that overshoots within reason is heard out.
 const MAX_DISCARDED: usize = 8 * MAX_REQUEST_BODY;
-
-/// Pieces that wait in a stream that is fed by another task. Few, so that its producer is slowed and memory is not used up.
-const STREAM_CAPACITY: usize = 4;
 
 /// The body of a response: complete, or streamed.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -43,13 +38,6 @@ pub struct End {
     pub token: CancellationToken,
     /// So does the passing of this time.
     pub lifetime: Duration,
-}
-
-/// With the lifetime that streams have by default.
-impl From<CancellationToken> for End {
-    fn from(token: CancellationToken) -> Self {
-        Self { token, lifetime: Limits::default().stream }
-    }
 }
 
 /// A body that is made piece by piece, as fast as the client takes it, until the producer returns or `end` comes.
@@ -69,22 +57,6 @@ where
         let _ = tokio::time::timeout(end.lifetime, end.token.run_until_cancelled_owned(made)).await;
     };
     Produced { producer: Some(Box::pin(ended)), next }.boxed_unsync()
-}
-
-/// A body that another task feeds, until the sender is dropped or `end` comes.
-///
-/// `send` waits while the client is slow and fails once it is gone; a task with nothing to send learns that from
-/// [`closed`](mpsc::Sender::closed). Pieces that still wait when `end` comes are dropped: a fast producer must not be
-/// able to hold up a shutdown.
-#[must_use]
-pub fn stream(end: impl Into<End>) -> (mpsc::Sender<Bytes>, Body) {
-    let (sender, mut received) = mpsc::channel(STREAM_CAPACITY);
-    let body = produce(end.into(), |mut pieces| async move {
-        while let Some(piece) = received.recv().await {
-            pieces.send(piece).await;
-        }
-    });
-    (sender, body)
 }
 
 /// Where a producer puts the pieces of its body.
@@ -179,9 +151,26 @@ where
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use tokio::sync::mpsc;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(10);
+
+    fn end_with(token: CancellationToken) -> End {
+        End { token, lifetime: LONG }
+    }
+
+    /// A body that another task feeds, until the sender is dropped or its end comes.
+    fn stream(end: End) -> (mpsc::Sender<Bytes>, Body) {
+        let (sender, mut received) = mpsc::channel(4);
+        let body = produce(end, |mut pieces| async move {
+            while let Some(piece) = received.recv().await {
+                pieces.send(piece).await;
+            }
+        });
+        (sender, body)
+    }
 
     #[tokio::test]
     async fn a_body_of_the_limit_is_read_and_one_byte_more_is_413() {
@@ -195,12 +184,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_never_ends_is_408_if_slow_and_413_if_fast() {
-        let (silent, body) = stream(CancellationToken::new());
+        let (silent, body) = stream(end_with(CancellationToken::new()));
         let error = read(body, Duration::from_millis(1)).await.unwrap_err();
         assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
         drop(silent);
 
-        let (sender, body) = stream(CancellationToken::new());
+        let (sender, body) = stream(end_with(CancellationToken::new()));
         let piece = Bytes::from(vec![b'x'; 1 << 16]);
         let writer = tokio::spawn(async move { while sender.send(piece.clone()).await.is_ok() {} });
         let error = read(body, LONG).await.unwrap_err();
@@ -210,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_ends_with_its_sender_or_its_token() {
-        let (sender, mut body) = stream(CancellationToken::new());
+        let (sender, mut body) = stream(end_with(CancellationToken::new()));
         sender.send(Bytes::from_static(b"one")).await.unwrap();
         drop(sender);
         let frame = body.frame().await.unwrap().unwrap();
@@ -218,7 +207,7 @@ mod tests {
         assert!(body.frame().await.is_none());
 
         let end = CancellationToken::new();
-        let (sender, mut body) = stream(end.clone());
+        let (sender, mut body) = stream(end_with(end.clone()));
         sender.send(Bytes::from_static(b"late")).await.unwrap();
         end.cancel();
         assert!(body.frame().await.is_none());
@@ -229,7 +218,7 @@ mod tests {
     async fn a_producer_runs_only_while_there_is_room() {
         let (begun, count) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
         let (held, made) = (Arc::clone(&begun), Arc::clone(&count));
-        let mut body = produce(CancellationToken::new().into(), |mut pieces| async move {
+        let mut body = produce(end_with(CancellationToken::new()), |mut pieces| async move {
             loop {
                 made.fetch_add(Arc::strong_count(&held) - 1, Ordering::Relaxed);
                 pieces.send(Bytes::from_static(b"piece")).await;

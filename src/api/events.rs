@@ -9,17 +9,15 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::mpsc;
 
 use super::app::App;
 use super::blocking;
+use super::body::Pieces;
 use super::error::ApiError;
 use super::jobs::show::{Show, Shown};
-use super::metrics::OpenStream;
 use super::mirror::{Entry, Thing, View};
 use super::request::Request;
 use super::response::{self, Response};
@@ -46,11 +44,14 @@ pub const HEADERS: &[Header] =
 /// None.
 pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let resume = last_event(&request.headers, app.mirror.view().changes.instance());
-    let (sender, mut response) = response::stream("text/event-stream", app.end_of_stream());
+    let open = app.metrics.stream("events");
+    let stream = Stream { app: Arc::clone(&app), seen: resume };
+    let mut response = response::produce("text/event-stream", app.end_of_stream(), |pieces| async move {
+        let _open = open;
+        stream.send(pieces).await;
+    });
     // nginx would otherwise keep events until it has a buffer full of them.
     response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    let open = app.metrics.stream("events");
-    tokio::spawn(Stream { app, sender, seen: resume, _open: open }.send());
     Ok(response)
 }
 
@@ -64,20 +65,16 @@ fn last_event(headers: &HeaderMap, instance: &str) -> Option<u64> {
 /// One client.
 struct Stream {
     app: Arc<App>,
-    sender: mpsc::Sender<Bytes>,
     /// The change that it was told of last. None: of nothing.
     seen: Option<u64>,
-    _open: OpenStream,
 }
 
 impl Stream {
-    /// Sends until the client goes, or the stream ends.
-    async fn send(mut self) {
+    /// Sends for as long as the client takes it: who is slow gets what is right when there is room.
+    async fn send(mut self, mut pieces: Pieces) {
         let mut changes = self.app.mirror.view().changes.subscribe();
         let mut told = format!("retry: {RETRY}\n\n");
         loop {
-            // A place first, and then the news: who is slow gets what is right when there is room.
-            let Ok(mut places) = self.sender.reserve_many(self.sender.max_capacity()).await else { return };
             changes.mark_unchanged();
             match self.news().await {
                 Ok(news) => {
@@ -89,13 +86,11 @@ impl Stream {
                     return;
                 }
             }
-            if let Some(place) = places.next().filter(|_| !told.is_empty()) {
-                place.send(std::mem::take(&mut told).into());
+            if !told.is_empty() {
+                pieces.send(std::mem::take(&mut told).into()).await;
             }
-            drop(places);
             tokio::select! {
                 _ = changes.changed() => {}
-                () = self.sender.closed() => return,
                 () = tokio::time::sleep(self.app.limits.heartbeat) => ": nothing new\n\n".clone_into(&mut told),
             }
         }

@@ -1,10 +1,8 @@
 //! Responses that handlers give.
 
 use hyper::StatusCode;
-use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
-use tokio::sync::mpsc;
 
 use super::body::{self, Body, End, Pieces};
 use super::error::ApiError;
@@ -21,16 +19,9 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Response, ApiE
     Ok(uncached(status, "application/json", body::full(text)))
 }
 
-/// A response that another task feeds piece by piece; see [`body::stream`] for the sender and `end`.
+/// A response that is made piece by piece, as fast as the client takes it; see [`body::produce`].
 ///
 /// Proxies hold back some types: what must arrive line by line is `application/octet-stream` or `text/event-stream`.
-#[must_use]
-pub fn stream(content_type: &'static str, end: impl Into<End>) -> (mpsc::Sender<Bytes>, Response) {
-    let (sender, body) = body::stream(end);
-    (sender, uncached(StatusCode::OK, content_type, body))
-}
-
-/// A response that is made piece by piece, as fast as the client takes it; see [`body::produce`].
 pub fn produce<F>(content_type: &'static str, end: End, producer: impl FnOnce(Pieces) -> F) -> Response
 where
     F: Future<Output = ()> + Send + 'static,

@@ -39,13 +39,19 @@ async fn panics(_: Arc<App>, _: Request) -> Result<Response, ApiError> {
 
 /// A stream that says one line and then nothing, for ever.
 async fn stream(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
-    let (sender, response) = response::stream("application/octet-stream", app.shutdown.clone());
-    tokio::spawn(async move {
-        let _ = sender.send(Bytes::from_static(b"hello\n")).await;
-        sender.closed().await;
+    Ok(response::produce("application/octet-stream", app.end_of_stream(), |mut pieces| async move {
+        let _closed = Closed;
+        pieces.send(Bytes::from_static(b"hello\n")).await;
+        std::future::pending().await
+    }))
+}
+
+struct Closed;
+
+impl Drop for Closed {
+    fn drop(&mut self) {
         STREAM_CLOSED.add_permits(1);
-    });
-    Ok(response)
+    }
 }
 
 /// More than any socket holds.
