@@ -42,7 +42,7 @@ async fn stream(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
     Ok(response::produce("application/octet-stream", app.end_of_stream(), |mut pieces| async move {
         let _closed = Closed;
         pieces.send(Bytes::from_static(b"hello\n")).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }))
 }
 
