@@ -1,8 +1,9 @@
 //! The HTTP front: hyper, one route table, and handlers that return a response or an [`error::ApiError`].
 //!
-//! A request passes, in this order: [`server`] (request id, its own task), [`access`] (is it meant for us, does it come
-//! from our page), [`routes`] (which handler, which path parameters), the handler. To add a route, write
-//! `async fn(Arc<App>, Request) -> Result<Response, ApiError>` and give it a line in [`routes::ROUTES`].
+//! A request passes, in this order: [`server`] (deadlines, the access line), [`client`] (whose it is, its request id),
+//! [`access`] (is it meant for us, does it come from our page), [`routes`] (which handler, which path parameters), and in a
+//! task of its own the handler. To add a route, write `async fn(Arc<App>, Request) -> Result<Response, ApiError>`, give it
+//! a line in [`routes::ROUTES`], and say there what it takes and gives: `openapi.json` is made of that.
 //!
 //! Handlers know the spool through the [`mirror`], and change it by dropping files into it.
 
