@@ -1,0 +1,213 @@
+import { jsonLines } from './lines.ts'
+import type { DryRun, Job, JobList, JobType, LogMark, LogWindow, ParamValue, WhoAmI } from './types.ts'
+
+/** For an answer to begin, in milliseconds. The API answers in a few; this is for a network that swallows requests. */
+const PATIENCE = 15_000
+
+/** An argument that breaks its rule, as the API names it. */
+export interface Invalid {
+  /** Where it stands: `["body", "params", "speed"]`. */
+  loc: string[]
+  msg: string
+}
+
+/** Why a request was not answered as asked. The message is for people. */
+export class ApiError extends Error {
+  override name = 'ApiError'
+
+  constructor(
+    message: string,
+    /** The HTTP status; 0 if there was no answer. */
+    readonly status: number,
+    /** What the API says beside the message, such as `responded_by`. */
+    readonly fields: Record<string, unknown> = {},
+    /** Each wrong argument, if that is what is wrong. */
+    readonly invalid: Invalid[] = [],
+  ) {
+    super(message)
+  }
+}
+
+/** What went wrong, for people. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Whether somebody gave a request up, which is nothing to tell anybody. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError'
+}
+
+interface Asked {
+  method?: 'GET' | 'POST'
+  query?: Record<string, string | number | boolean | string[] | null | undefined>
+  /** Sent as JSON. */
+  json?: unknown
+  /** Sent as it is. */
+  text?: string
+  headers?: Record<string, string>
+  signal?: AbortSignal
+}
+
+/**
+ * Asks the API, and reads its response if that is a success.
+ *
+ * Reading is a part of it: a network can swallow the second half of an answer, too. A stream's reader only takes the
+ * body, and has a patience of its own.
+ */
+async function ask<T>(path: string, asked: Asked, read: (response: Response) => T | Promise<T>): Promise<T> {
+  const { method = 'GET', query = {}, json, text, headers = {}, signal } = asked
+  const patience = new AbortController()
+  const timer = setTimeout(() => patience.abort(), PATIENCE)
+  const body = json === undefined ? text : JSON.stringify(json)
+  const type = json === undefined ? 'text/plain' : 'application/json'
+  try {
+    const response = await fetch(path + search(query), {
+      method,
+      headers: body === undefined ? headers : { 'Content-Type': type, ...headers },
+      ...(body === undefined ? {} : { body }),
+      signal: signal ? AbortSignal.any([signal, patience.signal]) : patience.signal,
+    })
+    if (!response.ok) {
+      throw await refusal(response)
+    }
+    return await read(response)
+  } catch (error) {
+    if (error instanceof ApiError || signal?.aborted) {
+      throw error
+    }
+    throw new ApiError(unanswered(method, patience.signal.aborted), 0)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function unanswered(method: string, isLate: boolean): string {
+  const what = isLate ? 'SpiderPig did not answer in time' : 'SpiderPig cannot be reached'
+  return method === 'GET' ? what : `${what}: nobody knows whether this was done. Look before you try again`
+}
+
+function search(query: NonNullable<Asked['query']>): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== null && one !== undefined && one !== '' && one !== false) {
+        parameters.append(name, String(one))
+      }
+    }
+  }
+  const text = parameters.toString()
+  return text === '' ? '' : `?${text}`
+}
+
+/** What a response that is no success says. A proxy's may say it in HTML, which is not shown. */
+async function refusal(response: Response): Promise<ApiError> {
+  const { status } = response
+  const detail: unknown = await response.json().then(
+    (body: { detail?: unknown }) => body.detail,
+    () => undefined,
+  )
+  if (Array.isArray(detail)) {
+    const invalid = detail as Invalid[]
+    return new ApiError(invalid.map(({ msg }) => msg).join('; '), status, {}, invalid)
+  }
+  if (typeof detail === 'object' && detail !== null) {
+    const { message, ...fields } = detail as Record<string, unknown>
+    const id = typeof fields.request_id === 'string' ? ` (request ${fields.request_id})` : ''
+    return new ApiError(`${String(message)}${id}`, status, fields)
+  }
+  const said = typeof detail === 'string' ? detail : response.statusText
+  return new ApiError(`The server answered ${status} ${said}`.trim(), status)
+}
+
+function get<T>(path: string, asked: Asked = {}): Promise<T> {
+  return ask(path, asked, (response) => response.json() as Promise<T>)
+}
+
+function post<T>(path: string, asked: Asked = {}): Promise<T> {
+  return get(path, { ...asked, method: 'POST' })
+}
+
+async function* stream<T>(path: string, asked: Asked): AsyncGenerator<T> {
+  yield* jsonLines(await ask(path, asked, bodyOf)) as AsyncGenerator<T>
+}
+
+function bodyOf(response: Response): ReadableStream<Uint8Array> {
+  if (response.body === null) {
+    throw new ApiError('The server sent an empty answer', response.status)
+  }
+  return response.body
+}
+
+/** Which jobs a list is to have. */
+export interface JobFilter {
+  state: string[]
+  user: string
+  type: string
+  /** Text in parameters and data. */
+  q: string
+}
+
+export const api = {
+  whoami: () => get<WhoAmI>('/api/whoami'),
+
+  jobTypes: async () => (await get<{ job_types: JobType[] }>('/api/job-types')).job_types,
+
+  jobs: (filter: JobFilter, { limit, before, signal }: { limit: number; before?: number; signal?: AbortSignal }) =>
+    get<JobList>('/api/jobs', { query: { ...filter, limit, before }, signal }),
+
+  job: async (id: number, signal?: AbortSignal) => (await get<{ job: Job }>(`/api/jobs/${id}`, { signal })).job,
+
+  /** Starts a job. With the same key it is started once, however often this is sent within a day. */
+  start: (type: string, params: Record<string, ParamValue>, key: string) =>
+    post<{ id: number }>('/api/jobs', { json: { type, params }, headers: { 'Idempotency-Key': key } }),
+
+  /** Says what would be executed. */
+  dryRun: (type: string, params: Record<string, ParamValue>) =>
+    post<DryRun>('/api/jobs', { query: { dry_run: true }, json: { type, params } }),
+
+  retry: (id: number, key: string) =>
+    post<{ id: number }>(`/api/jobs/${id}/retry`, { headers: { 'Idempotency-Key': key } }),
+
+  /** Answers a prompt. It is refused with 409 if somebody was first: `responded_by` and `response` say who and what. */
+  answer: (job: number, interaction: number, answer: string) =>
+    post<unknown>(`/api/jobs/${job}/interact/${interaction}`, { text: answer }),
+
+  /** Stops a job; one that waits in the queue is cancelled. */
+  signal: (job: number, signal: 'interrupt' | 'kill') => post<unknown>(`/api/jobs/${job}/signal/${signal}`),
+
+  pause: (reason: string) => post<{ message: string }>('/api/runner/pause', { json: { reason } }),
+
+  resume: () => post<{ message: string }>('/api/runner/resume'),
+
+  /** A window of a log. `from` is a record's number, or negative: from the end. */
+  records: (
+    job: number,
+    { from, count, sensitive, signal }: { from: number; count: number; sensitive: boolean; signal?: AbortSignal },
+  ) => get<LogWindow>(`/api/jobs/${job}/log/records`, { query: { from, count, include_sensitive: sensitive }, signal }),
+
+  /** Searches a log: the number of the first record of each line with the text, and then the end. */
+  searchLog: (job: number, q: string, sensitive: boolean, signal: AbortSignal) =>
+    stream<{ type: 'match'; recno: number } | { type: 'end'; matches: number; hidden: number; complete: boolean }>(
+      `/api/jobs/${job}/log/search`,
+      { query: { q, include_sensitive: sensitive }, signal },
+    ),
+
+  /** What there is to jump to in a log from a record on, and then the end: the record from which to ask on. */
+  marks: (job: number, from: number, signal: AbortSignal) =>
+    stream<LogMark | { type: 'end'; next: number; complete: boolean }>(`/api/jobs/${job}/log/marks`, {
+      query: { from },
+      signal,
+    }),
+
+  /** The stream of everything that changes; with a job's number also of how long its log is. */
+  events: (log: number | null, last: string | null, signal: AbortSignal) => {
+    const resume: Record<string, string> = last === null ? {} : { 'Last-Event-ID': last }
+    return ask('/api/events', { query: { log }, headers: { Accept: 'text/event-stream', ...resume }, signal }, bodyOf)
+  },
+}
+
+/** Where the plain text of a log is. */
+export function logTextUrl(job: number): string {
+  return `/api/jobs/${job}/log?format=text`
+}

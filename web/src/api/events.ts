@@ -1,0 +1,163 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
+
+import { api, reasonOf } from './client.ts'
+import type { Job, LogExtent, Runner } from './types.ts'
+
+/** What the API tells on its own. Each is the state at that time. */
+export type ServerEvent =
+  | { type: 'snapshot'; data: { runner: Runner; jobs: Job[]; total: number } }
+  | { type: 'job'; data: Job }
+  | { type: 'removed'; data: { id: number } }
+  | { type: 'runner'; data: Runner }
+  | { type: 'log'; data: LogExtent }
+
+/** How the stream is. Times are milliseconds since the epoch. */
+export type Connection =
+  | { state: 'connecting' }
+  | { state: 'live' }
+  /** `retryAt` is null while it is being tried. */
+  | { state: 'broken'; reason: string; retryAt: number | null }
+
+/** The API gives a sign of life every 15 s; a stream that gave none for so long is dead, whatever the network says. */
+const SILENCE = 35_000
+
+/** When people come back to the page, a stream that was quiet for so long is not waited for. */
+const QUIET = 17_000
+
+/** Between attempts. It doubles up to the longest, and a part of it is chance: all pages lose the API together. */
+const FIRST_PAUSE = 500
+const LONGEST_PAUSE = 15_000
+
+export interface Listener {
+  event(event: ServerEvent): void
+  connection(connection: Connection): void
+  /** There was a sign of life. */
+  heard(): void
+}
+
+/**
+ * The one stream of events of a tab: it comes back by itself, from where it was.
+ *
+ * It is read by `fetch`, because an `EventSource` hides what is needed here: the signs of life (a laptop that slept has
+ * a stream that looks open), and why a connection was refused.
+ */
+export class EventStream {
+  #log: number | null = null
+  /** The identifier of the last event. The API goes on behind it. */
+  #last: string | null = null
+  #attempt = new AbortController()
+  #heardAt = 0
+  #isStopped = false
+  /** Ends the pause before the next attempt. */
+  #wake: () => void = () => undefined
+  readonly #listener: Listener
+
+  constructor(listener: Listener) {
+    this.#listener = listener
+  }
+
+  start(): void {
+    document.addEventListener('visibilitychange', this.#lookAgain)
+    window.addEventListener('online', this.retryNow)
+    void this.#run()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    document.removeEventListener('visibilitychange', this.#lookAgain)
+    window.removeEventListener('online', this.retryNow)
+    this.#renew()
+  }
+
+  /** From now on it also tells how long the log of a job is; of none with null. */
+  follow(log: number | null): void {
+    if (log !== this.#log) {
+      this.#log = log
+      this.#renew()
+    }
+  }
+
+  /** Does not wait for the next attempt. */
+  readonly retryNow = (): void => this.#wake()
+
+  #renew(): void {
+    this.#attempt.abort()
+    this.#wake()
+  }
+
+  readonly #lookAgain = (): void => {
+    if (document.visibilityState === 'visible') {
+      if (Date.now() - this.#heardAt > QUIET) {
+        this.#renew()
+      }
+    }
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0
+    this.#listener.connection({ state: 'connecting' })
+    while (!this.#isStopped) {
+      this.#attempt = new AbortController()
+      const { signal } = this.#attempt
+      try {
+        const stream = await api.events(this.#log, this.#last, signal)
+        this.#listener.connection({ state: 'live' })
+        const beganAt = Date.now()
+        await this.#read(stream)
+        // It ended in order, as it does once an hour and when the API stops. Unless it always does: back at once.
+        if (Date.now() - beganAt < FIRST_PAUSE) {
+          throw new Error('SpiderPig ended the connection')
+        }
+        failures = 0
+      } catch (error) {
+        if (!signal.aborted || signal.reason === SILENT) {
+          failures += 1
+          await this.#pause(failures, signal.aborted ? 'SpiderPig has fallen silent' : reasonOf(error))
+        }
+      }
+    }
+  }
+
+  async #pause(failures: number, reason: string): Promise<void> {
+    const longest = Math.min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+    const pause = longest * (0.5 + Math.random() / 2)
+    this.#listener.connection({ state: 'broken', reason, retryAt: Date.now() + pause })
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, pause)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#listener.connection({ state: 'broken', reason, retryAt: null })
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const parser = createParser({ onEvent: (message) => this.#tell(message) })
+    const decoder = new TextDecoder()
+    const attempt = this.#attempt
+    let timer: ReturnType<typeof setTimeout> | undefined
+    try {
+      for await (const bytes of stream) {
+        clearTimeout(timer)
+        timer = setTimeout(() => attempt.abort(SILENT), SILENCE)
+        this.#heardAt = Date.now()
+        this.#listener.heard()
+        parser.feed(decoder.decode(bytes, { stream: true }))
+      }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #tell({ event, data, id }: EventSourceMessage): void {
+    const last = this.#last
+    // Should this one not be understood, everything is told anew.
+    this.#last = null
+    this.#listener.event({ type: event, data: JSON.parse(data) } as ServerEvent)
+    this.#last = id ?? last
+  }
+}
+
+/** Why an attempt was given up that nobody wanted to end. */
+const SILENT = Symbol('silent')

@@ -1,0 +1,205 @@
+/**
+ * What the API answers. The names and meanings are those of `/api/openapi.json`.
+ */
+
+export type JobState =
+  | 'queued'
+  | 'starting'
+  | 'running'
+  | 'waiting'
+  | 'stopping'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled'
+  | 'lost'
+  | 'rejected'
+
+/** A parameter's value: one, or a list where the parameter takes many. */
+export type ParamValue = string | number | boolean | (string | number)[]
+
+export interface Job {
+  id: number
+  type: string
+  user: string
+  /** The argument vector, as a JSON string. */
+  command: string
+  /** Times are seconds since the epoch. */
+  queued_at: number | null
+  started_at: number | null
+  finished_at: number | null
+  duration: number | null
+  /** Negative: the signal that ended it. */
+  exit_status: number | null
+  status: { status: string | null; progress: Progress | null }
+  data: Record<string, unknown>
+  running: boolean
+  orphaned: boolean
+  interaction: Interaction | null
+  state: JobState
+  outcome: string | null
+  reason: string | null
+  cancelled_by: string | null
+  params: Record<string, unknown>
+  retry_of: number | null
+  position: number | null
+  waiting_for: string | null
+}
+
+/** What a job reports of its progress. Jobs write it, so nothing in it is certain. */
+export interface Progress {
+  name?: string | null
+  totalTasks?: number | null
+  tasksInFlight?: number | null
+  tasksFinishedOk?: number | null
+  tasksFinishedFailed?: number | null
+  tasksFinishedTotal?: number | null
+  tasksPercentComplete?: number | null
+  tasksRemaining?: number | null
+  progressFinished?: boolean | null
+}
+
+/** An open prompt. */
+export interface Interaction {
+  id: number
+  job_id: number
+  type: 'choices' | 'input_line'
+  prompt: string
+  /** Label → code, in the order in which to show them. */
+  choices: Record<string, string>
+  /** The code that an empty answer stands for. */
+  default: string | null
+}
+
+export interface Lane {
+  concurrency: number
+  holders: { slot: number; job: number; user: string }[]
+  /** In their order: the first is at position 1. */
+  waiting: { job: number; waiting_for: string | null }[]
+}
+
+export interface Runner {
+  up: boolean
+  /** Why no new job starts. */
+  paused: string | null
+  started_at: number | null
+  program: string | null
+  same_configuration: boolean | null
+  watching: boolean | null
+  lanes: Record<string, Lane>
+  problems: string[]
+}
+
+export interface Param {
+  name: string
+  title: string
+  help: string | null
+  kind: 'string' | 'integer' | 'boolean' | 'choice' | 'gerrit-change'
+  many: boolean
+  required: boolean
+  sensitive: boolean
+  allow_dash: boolean
+  default: ParamValue | null
+  pattern: string | null
+  min: number | null
+  max: number | null
+  choices: string[] | null
+}
+
+export interface JobType {
+  name: string
+  title: string
+  help: string | null
+  lane: string
+  retry: boolean
+  /** Why none can be started now. */
+  disabled_reason: string | null
+  params: Param[]
+}
+
+export interface WhoAmI {
+  user: string | null
+  isAuthorized?: boolean
+  isAdmin?: boolean
+  groups?: string[]
+  loginUrl?: string
+}
+
+export interface JobList {
+  jobs: Job[]
+  /** How many pass the filter. */
+  total: number
+  /** Whether there was time to look at all jobs for it. */
+  complete: boolean
+}
+
+export interface DryRun {
+  message: string
+  type: string
+  lane: string
+  command: string[]
+  params: Record<string, unknown>
+  working_directory: string
+}
+
+/** A record of a log, as it is stored. */
+export type LogRecord = { recno: number; time?: string } & (
+  | ({ type: 'line'; line: string } & LineFlags)
+  | { type: 'status'; status: string | null }
+  | { type: 'progress'; progress: Progress }
+  | { type: 'interaction'; id: number; kind: Interaction['type']; prompt: string }
+  | { type: 'response'; user: string; response: string; interaction?: number }
+  | { type: 'signal'; user: string; signal: string }
+  | { type: 'note'; note: string }
+  | { type: 'exit'; status: number | null; signal: number | null }
+  /** A line of the log that is no record. */
+  | { type: 'damaged' }
+)
+
+/** There only if true. */
+export interface LineFlags {
+  sensitive?: boolean
+  /** Longer than 64 KiB: goes on in the next piece. */
+  continued?: boolean
+  /** Had no end yet when it was stored. */
+  partial?: boolean
+  /** Goes on from the piece before. */
+  continues?: boolean
+  /** Replaces what the line showed before. */
+  rewrites?: boolean
+}
+
+export interface LogWindow {
+  records: LogRecord[]
+  /** How many records the log has now. */
+  total: number
+  /** The number of the first record of the window. */
+  from: number
+  /** The number of the first record behind it. */
+  next: number
+  /** How many sensitive records are left out. */
+  hidden: number
+}
+
+/** Something in a log to jump to: a record that is no output, or the place of a line that looks like an error. */
+export type LogMark = Exclude<LogRecord, { type: 'line' | 'progress' | 'damaged' }> | LogErrorMark
+
+export interface LogErrorMark {
+  recno: number
+  time?: string
+  type: 'error'
+}
+
+/** How far the log of a job is. */
+export interface LogExtent {
+  id: number
+  records: number
+  /** The job has ended, and its log will not grow any more. */
+  complete: boolean
+}
+
+const FINAL: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'lost', 'rejected'])
+
+/** Whether a job in this state will not change any more. */
+export function isFinal(state: JobState): boolean {
+  return FINAL.has(state)
+}

@@ -1,0 +1,23 @@
+import '@wikimedia/codex-design-tokens/theme-wikimedia-ui.css'
+import '@wikimedia/codex/dist/codex.style-bidi.css'
+import './main.less'
+
+import { createApp } from 'vue'
+
+import App from './App.vue'
+import { makeRouter } from './router.ts'
+import { Live, provideLive } from './state/live.ts'
+import { provideSession, Session } from './state/session.ts'
+import { applyTheme } from './state/theme.ts'
+
+applyTheme()
+
+const app = createApp(App)
+const live = new Live()
+const session = new Session()
+provideLive(app, live)
+provideSession(app, session)
+app.use(makeRouter())
+app.mount('#app')
+
+live.start()

@@ -1,0 +1,28 @@
+import { createRouter, createWebHistory, type Router } from 'vue-router'
+
+import JobPage from '@/job/JobPage.vue'
+import OverviewPage from '@/overview/OverviewPage.vue'
+import RunnerPage from '@/runner/RunnerPage.vue'
+import NotFoundPage from '@/frame/NotFoundPage.vue'
+
+/** The pages. The API knows these paths too (`src/api/routes.rs`): it answers each with this program. */
+export function makeRouter(): Router {
+  return createRouter({
+    history: createWebHistory(),
+    routes: [
+      { path: '/', name: 'overview', component: OverviewPage },
+      { path: '/start/:type', name: 'start', component: OverviewPage, props: true },
+      // Where the first SpiderPig had its form: links to it are in documents and heads.
+      { path: '/mediawiki/backport', redirect: '/start/backport' },
+      {
+        path: '/jobs/:id([1-9]\\d{0,8})',
+        name: 'job',
+        component: JobPage,
+        props: (route) => ({ id: Number(route.params.id) }),
+      },
+      { path: '/runner', name: 'runner', component: RunnerPage },
+      { path: '/:path(.*)*', name: 'not-found', component: NotFoundPage },
+    ],
+    scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
+  })
+}

@@ -1,0 +1,145 @@
+import { inject, onScopeDispose, readonly, shallowReactive, shallowRef, type App, type InjectionKey } from 'vue'
+
+import { EventStream, type Connection, type ServerEvent } from '@/api/events.ts'
+import { isFinal, type Job, type LogExtent, type Runner } from '@/api/types.ts'
+
+/** So many jobs that have ended are kept: what was seen longer ago is asked for again. */
+const KEPT = 500
+
+type JobListener = (job: Job, before: Job | undefined) => void
+
+/**
+ * What is going on, as this tab was told last: every job that has not ended, the newest that have, and the runner.
+ *
+ * Nothing here is ever asked for. It is right as long as the connection is `live`.
+ */
+export class Live {
+  readonly #jobs = shallowReactive(new Map<number, Job>())
+  readonly #runner = shallowRef<Runner | null>(null)
+  readonly #log = shallowRef<LogExtent | null>(null)
+  readonly #connection = shallowRef<Connection>({ state: 'connecting' })
+  readonly #heardAt = shallowRef<number | null>(null)
+  readonly #isReady = shallowRef(false)
+  readonly #jobListeners = new Set<JobListener>()
+  readonly #snapshotListeners = new Set<() => void>()
+  readonly #stream = new EventStream({
+    event: (event) => this.#take(event),
+    connection: (connection) => (this.#connection.value = connection),
+    heard: () => (this.#heardAt.value = Date.now()),
+  })
+
+  /** By number. */
+  readonly jobs: ReadonlyMap<number, Job> = this.#jobs
+  /** Null before the first word of it. */
+  readonly runner = readonly(this.#runner)
+  /** How long the log is that is followed. */
+  readonly log = readonly(this.#log)
+  readonly connection = readonly(this.#connection)
+  /** When there was the last sign of life, in milliseconds since the epoch. */
+  readonly heardAt = readonly(this.#heardAt)
+  /** Whether there was a first snapshot. */
+  readonly isReady = readonly(this.#isReady)
+
+  start(): void {
+    this.#stream.start()
+  }
+
+  stop(): void {
+    this.#stream.stop()
+  }
+
+  retryNow(): void {
+    this.#stream.retryNow()
+  }
+
+  /** Which log is to be followed; none with null. */
+  follow(job: number | null): void {
+    if (this.#log.value?.id !== job) {
+      this.#log.value = null
+    }
+    this.#stream.follow(job)
+  }
+
+  /** Puts in a job that was asked for. What the stream tells is never older. */
+  learn(job: Job): void {
+    if (!this.#jobs.has(job.id)) {
+      this.#jobs.set(job.id, job)
+    }
+  }
+
+  /** Calls for each job that changes, as long as the component lives. */
+  onJob(listener: JobListener): void {
+    this.#jobListeners.add(listener)
+    onScopeDispose(() => this.#jobListeners.delete(listener))
+  }
+
+  /** Calls when everything was told anew: then the API may be another one. */
+  onSnapshot(listener: () => void): void {
+    this.#snapshotListeners.add(listener)
+    onScopeDispose(() => this.#snapshotListeners.delete(listener))
+  }
+
+  #take(event: ServerEvent): void {
+    switch (event.type) {
+      case 'snapshot':
+        this.#begin(event.data)
+        break
+      case 'job':
+        this.#put(event.data)
+        break
+      case 'removed':
+        this.#jobs.delete(event.data.id)
+        break
+      case 'runner':
+        this.#runner.value = event.data
+        break
+      case 'log':
+        this.#log.value = event.data
+        break
+    }
+  }
+
+  #begin({ runner, jobs }: { runner: Runner; jobs: Job[] }): void {
+    const told = new Set(jobs.map((job) => job.id))
+    // Of those that are not told of, the ones that had not ended are not as they were, and the others are only old.
+    for (const job of this.#jobs.values()) {
+      if (!told.has(job.id) && !isFinal(job.state)) {
+        this.#jobs.delete(job.id)
+      }
+    }
+    this.#runner.value = runner
+    jobs.forEach((job) => this.#put(job))
+    this.#isReady.value = true
+    this.#snapshotListeners.forEach((listener) => listener())
+  }
+
+  #put(job: Job): void {
+    const before = this.#jobs.get(job.id)
+    this.#jobs.set(job.id, job)
+    this.#forget()
+    this.#jobListeners.forEach((listener) => listener(job, before))
+  }
+
+  #forget(): void {
+    if (this.#jobs.size <= 2 * KEPT) {
+      return
+    }
+    const ended = [...this.#jobs.values()].filter((job) => isFinal(job.state)).sort((a, b) => b.id - a.id)
+    ended.slice(KEPT).forEach((job) => this.#jobs.delete(job.id))
+  }
+}
+
+const KEY: InjectionKey<Live> = Symbol('live')
+
+/** Makes it known to all components. */
+export function provideLive(app: App, live: Live): void {
+  app.provide(KEY, live)
+}
+
+export function useLive(): Live {
+  const live = inject(KEY)
+  if (live === undefined) {
+    throw new Error('provideLive has not been called')
+  }
+  return live
+}
