@@ -1,7 +1,7 @@
 # make run, make test: both set up what they need, on a fresh Debian with Rust, Node and root.
 
 # What the scripts and tests use beside Rust: command → Debian package.
-TOOLS := cc=build-essential python3=python3 jq=jq curl=curl strace=strace flock=util-linux
+TOOLS := cc=build-essential python3=python3 jq=jq curl=curl strace=strace flock=util-linux chromium=chromium
 MISSING := $(foreach tool,$(TOOLS),\
 	$(if $(shell command -v $(firstword $(subst =, ,$(tool)))),,$(lastword $(subst =, ,$(tool)))))
 
@@ -11,11 +11,20 @@ MISSING += $(if $(shell python3 -c 'import ensurepip' 2>&1),python3-venv)
 # The Python programs that the tests use.
 PYTHON := target/python/ready
 
+# What npm installs for the page, and for its tests in a browser. Nothing of it may run a program when it is installed.
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+WEB_MODULES := web/node_modules/.package-lock.json
+BROWSER_MODULES := tests/browser/node_modules/.package-lock.json
+
+# The page as the API serves it, and what it is made of.
+PAGE := web/dist/index.html
+PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) web/index.html web/vite.config.ts
+
 KILLS ?= 2000
 FUZZ_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench torture deny
+.PHONY: help setup web run test bench screenshots torture deny
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -26,6 +35,7 @@ ifneq ($(strip $(MISSING)),)
 	apt-get update --quiet=2
 	DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends $(MISSING)
 endif
+	@node --version >/dev/null && npm --version >/dev/null || { echo "Node 20.19 or later is needed, with npm" >&2; exit 1; }
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 
 $(PYTHON): tests/python/requirements.txt | setup
@@ -33,20 +43,37 @@ $(PYTHON): tests/python/requirements.txt | setup
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json | setup
+	cd $* && $(NPM_CI)
+	@touch $@
+
+web: $(PAGE) ## Build the page
+
+$(PAGE): $(WEB_MODULES) $(PAGE_SOURCES)
+	cd web && npm run --silent build
+
 # Optimised, but without the link-time optimisation of a release, which takes longer than everything else.
-run: setup ## Start a demo at http://127.0.0.1:8000
+run: setup web ## Start a demo at http://127.0.0.1:8000
 	cargo build --profile quick --bins --locked
 	@scripts/run-demo.sh target/quick
 
-test: setup $(PYTHON) ## Format, lints and all tests
+test: setup $(PYTHON) web $(BROWSER_MODULES) ## Format, lints and all tests
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	cd web && npm run --silent check && npm run --silent test
+	cd tests/browser && npm run --silent check
 	cargo test --locked
 	@echo "The integration tests again, with the file watcher switched off:"
 	SPIDERPIG_TEST_WATCH=false SPIDERPIG_FUZZ_SECONDS=5 cargo test --locked --test suite
+	@echo "The page in a browser:"
+	cd tests/browser && npm run --silent test
 
-bench: setup ## Measure
+bench: setup web $(BROWSER_MODULES) ## Measure
 	cargo bench --locked
+
+screenshots: setup web $(BROWSER_MODULES) ## Make the pictures of the README anew
+	cargo build --bins --locked
+	cd tests/browser && npm run --silent screenshots
 
 torture: setup $(PYTHON) ## Kill daemons and supervisors at random, KILLS=2000 times; send the API nonsense, FUZZ_SECONDS=300
 	SPIDERPIG_TORTURE_KILLS=$(KILLS) cargo test --locked --test suite torture -- --nocapture
