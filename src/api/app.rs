@@ -16,6 +16,7 @@ use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
 use super::metrics::Metrics;
 use super::mirror::Mirror;
+use super::page::Page;
 
 /// The state that all requests share.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct App {
     pub public_url: PublicUrl,
     /// Everybody is signed in as this user.
     pub user: Arc<str>,
+    /// What browsers get.
+    pub page: Page,
     /// What is counted.
     pub metrics: Metrics,
     /// What the spool's disk says when it is asked, if it answers.

@@ -26,6 +26,7 @@ pub mod logout;
 pub mod metrics;
 pub mod mirror;
 pub mod openapi;
+pub mod page;
 pub mod pause;
 pub mod percent;
 pub mod query;

@@ -28,7 +28,7 @@ pub async fn openapi(_: Arc<App>, _: Request) -> Result<Response, ApiError> {
 
 fn document() -> Result<Value, serde_json::Error> {
     let mut paths: Map<String, Value> = Map::new();
-    for route in ROUTES {
+    for route in ROUTES.iter().filter(|route| !route.is_page()) {
         let path = paths.entry(path(route)).or_insert_with(|| json!({}));
         path[route.method.as_str().to_ascii_lowercase()] = operation(route);
     }
@@ -187,6 +187,7 @@ fn content(content: Content) -> Value {
             "application/json": { "schema": { "type": "string" } },
         }),
         Content::Metrics => json!({ "application/openmetrics-text": { "schema": { "type": "string" } } }),
+        Content::Page => json!({ "text/html": { "schema": { "type": "string" } } }),
         Content::Image => json!({ "image/svg+xml": { "schema": { "type": "string" } } }),
     }
 }

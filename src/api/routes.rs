@@ -8,8 +8,10 @@ use hyper::Method;
 pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
 use super::error::ApiError;
-use super::{events, favicon, health, idempotency, job_types, jobs, logout, metrics, openapi, pause, runner, whoami};
-use Content::{Json, JsonLines, Text, TextOrJsonString};
+use super::{
+    events, favicon, health, idempotency, job_types, jobs, logout, metrics, openapi, page, pause, runner, whoami,
+};
+use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
 
 macro_rules! routes {
     ($($method:ident $path:literal => $handler:path, $summary:literal $(, $clause:ident($said:expr))*;)*) => {
@@ -61,6 +63,16 @@ pub static ROUTES: &[Route] = routes! {
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
     POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",
         gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]);
+    GET "/" => page::document, "What is going on", gives(&[(200, Page)]);
+    GET "/jobs/{id:text}" => page::document, "One job", gives(&[(200, Page)]);
+    GET "/start/{type:text}" => page::document, "Start a job", gives(&[(200, Page)]);
+    GET "/runner" => page::document, "What the runner does, and its pause", gives(&[(200, Page)]);
+    GET "/admin" => page::document, "What only administrators may do", gives(&[(200, Page)]);
+    GET "/login" => page::document, "Sign in", gives(&[(200, Page)]);
+    GET "/logout" => page::document, "Sign out", gives(&[(200, Page)]);
+    GET "/notauthorized" => page::document, "Who may use SpiderPig", gives(&[(200, Page)]);
+    GET "/mediawiki/{page:text}" => page::document, "Deploy MediaWiki", gives(&[(200, Page)]);
+    GET "/assets/{name:text}" => page::asset, "A file that the page loads", gives(&[(200, Page)]), refuses(&[404]);
 };
 
 /// Finds the route for a request.

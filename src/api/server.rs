@@ -28,6 +28,7 @@ use super::app::App;
 use super::client::Client;
 use super::error::ApiError;
 use super::listener::{Listener, Stream};
+use super::page;
 use super::request::Request;
 use super::request_id::X_REQUEST_ID;
 use super::response::Response;
@@ -156,7 +157,8 @@ impl Server {
         let (head, body) = request.into_parts();
         let names = Names { public_url: &self.app.public_url, is_local: origin.is_local };
         access::check(names, &head.method, &head.uri, &head.headers)?;
-        let (route, path) = routes::find(self.routes, &head.method, head.uri.path())?;
+        let found = routes::find(self.routes, &head.method, head.uri.path());
+        let (route, path) = found.or_else(|error| page::instead_of(error, &head))?;
         let request = Request {
             client,
             user: Arc::clone(&self.app.user),

@@ -13,6 +13,7 @@ use super::jobs::log::Logs;
 use super::listener::{ListenFailure, Listener, PassedSocket};
 use super::metrics::Metrics;
 use super::mirror::Mirror;
+use super::page::Page;
 use super::server;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
 use crate::spool::{self, Spool, submitter};
@@ -89,6 +90,7 @@ impl Service {
             mirror,
             public_url,
             user: user.into(),
+            page: Page::built(),
             metrics: Metrics::default(),
             disk: SharedLook::default(),
             submissions: Writes::default(),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
+use rust_embed::RustEmbed;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,6 +22,7 @@ use super::jobs::log::Logs;
 use super::listener::Listener;
 use super::metrics::Metrics;
 use super::mirror::Mirror;
+use super::page::Page;
 use crate::config::{Config, Listen};
 use crate::spool::atomic::{self, Published};
 use crate::spool::history::{self, HistoryLine};
@@ -54,6 +56,11 @@ sensitive = true
 command = ["true"]
 lane = "other"
 "#;
+
+/// A page as the build leaves it, with little in it.
+#[derive(RustEmbed)]
+#[folder = "src/api/page/tests"]
+struct TestPage;
 
 /// A spool of its own for one test, which goes when this is dropped.
 pub struct Bench {
@@ -132,6 +139,7 @@ impl Bench {
             mirror: Mirror::start(self.spool.clone(), true).unwrap(),
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             user: "tester".into(),
+            page: Page::of::<TestPage>(),
             metrics: Metrics::default(),
             disk: SharedLook::default(),
             submissions: Writes::default(),

@@ -71,6 +71,12 @@ impl Route {
         self
     }
 
+    /// Whether it is for browsers, and not a part of the API.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        self.answers.iter().any(|(_, content)| *content == Content::Page)
+    }
+
     /// It has these refusals of its own.
     #[must_use]
     pub const fn refuses(mut self, refusals: &'static [u16]) -> Self {
@@ -96,6 +102,8 @@ pub enum Content {
     Metrics,
     /// A picture.
     Image,
+    /// The web page or a file of it, of which `openapi.json` says nothing.
+    Page,
 }
 
 /// An argument after the question mark.

@@ -1,0 +1,1 @@
+export const piggy = "a page of the tests";
