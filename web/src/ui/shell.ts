@@ -1,0 +1,26 @@
+/** Words that a shell takes as they are. */
+const PLAIN = /^[\w@%+=:,./-]+$/
+
+/** Writes an argument vector such that a POSIX shell would execute it: to read, and to paste into a terminal. */
+export function shellCommand(words: readonly string[]): string {
+  return words.map((word, place) => (isPlain(word, place === 0) ? word : quoted(word))).join(' ')
+}
+
+/** The command of a job, which is an argument vector as a JSON string. What is none is shown as it is. */
+export function commandText(command: string): string {
+  try {
+    const words: unknown = JSON.parse(command)
+    return Array.isArray(words) ? shellCommand(words.map(String)) : command
+  } catch {
+    return command
+  }
+}
+
+/** `NAME=value` in the first place would set a variable. */
+function isPlain(word: string, isFirst: boolean): boolean {
+  return PLAIN.test(word) && !(isFirst && word.includes('='))
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`
+}
