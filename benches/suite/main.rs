@@ -13,6 +13,7 @@ mod idle;
 mod job;
 mod lists;
 mod log;
+mod page;
 mod rate;
 mod samples;
 mod stage;
@@ -33,7 +34,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// One kind of measurement, by the word that selects it.
 type Measurement = (&'static str, fn(&Path) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 10] = [
+const MEASUREMENTS: [Measurement; 11] = [
     ("disk", disk::measure),
     ("start", start::measure),
     ("rate", rate::measure),
@@ -42,6 +43,7 @@ const MEASUREMENTS: [Measurement; 10] = [
     ("lists", lists::measure),
     ("stored", stored::measure),
     ("viewers", viewers::measure),
+    ("page", page::measure),
     ("idle", idle::measure),
     ("syncs", syncs::measure),
 ];

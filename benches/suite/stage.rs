@@ -49,6 +49,8 @@ impl Stage {
              [job_types.noop-four]\ncommand = [\"true\"]\nlane = \"four\"\n\
              [job_types.sleep]\ncommand = [\"sleep\", \"600\"]\n\
              [job_types.seq]\ncommand = [\"seq\", \"1\", \"2000000\"]\n\
+             [job_types.flood]\ncommand = ['{command}', \"job\", \"flood\"]\n\
+             [job_types.questions]\ncommand = ['{command}', \"job\", \"questions\"]\n\
              [job_types.stamp]\ncommand = ['{command}', \"job\", \"stamp\"]\n\
              [job_types.ticks]\ncommand = ['{command}', \"job\", \"ticks\", \"350\"]\n\
              [job_types.ticks-long]\ncommand = ['{command}', \"job\", \"ticks\", \"1200\"]\n",

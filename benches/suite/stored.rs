@@ -99,7 +99,7 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
 }
 
 /// Gives a finished job another log. Returns its length in MB.
-fn write_log(stage: &Stage, id: u64, lines: u64) -> Result<u32> {
+pub fn write_log(stage: &Stage, id: u64, lines: u64) -> Result<u32> {
     let job = stage.job(JobId::try_from(id)?)?;
     let (mut text, mut index) = (String::new(), String::new());
     for number in 1..=lines {
