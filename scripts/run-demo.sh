@@ -69,16 +69,12 @@ await api "${pids[1]}" api_is_up
 job=$((10#$(<"$spool/sequence") + 1)) # the next number
 cat <<END
 
-SpiderPig is up at $url
+SpiderPig is up: open $url in a browser.
 
-In another terminal, start the replay of a deployment and follow its log:
+Start "MediaWiki backport (replay)" with change 42, and answer its two questions. The same from another terminal:
     curl -X POST $url/api/jobs -H 'Content-Type: application/json' \\
         -d '{"type": "backport", "params": {"change_url": ["42"]}}'
     curl -sN $url/api/jobs/$job/log | jq --unbuffered -r '.line // empty'
-
-It asks "Backport the changes?", and some 20 seconds later "Do you want to continue?". Answer both
-(an id is job number × 1,000,000 + number of the question), or stop the job:
-    curl $url/api/jobrunner/status
     curl -X POST $url/api/jobs/$job/interact/${job}000001 -d y
     curl -X POST $url/api/jobs/$job/interact/${job}000002 -d c
     curl -X POST $url/api/jobs/$job/signal/interrupt
