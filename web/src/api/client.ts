@@ -103,21 +103,26 @@ function search(query: NonNullable<Asked['query']>): string {
 /** What a response that is no success says. A proxy's may say it in HTML, which is not shown. */
 async function refusal(response: Response): Promise<ApiError> {
   const { status } = response
-  const detail: unknown = await response.json().then(
-    (body: { detail?: unknown }) => body.detail,
-    () => undefined,
-  )
-  if (Array.isArray(detail)) {
-    const invalid = detail as Invalid[]
-    return new ApiError(invalid.map(({ msg }) => msg).join('; '), status, {}, invalid)
+  const body: unknown = await response.json().catch(() => null)
+  const detail = isObject(body) ? body.detail : null
+  if (Array.isArray(detail) && detail.every(isInvalid)) {
+    return new ApiError(detail.map(({ msg }) => msg).join('; '), status, {}, detail)
   }
-  if (typeof detail === 'object' && detail !== null) {
-    const { message, ...fields } = detail as Record<string, unknown>
+  if (isObject(detail) && typeof detail.message === 'string') {
+    const { message, ...fields } = detail as Record<string, unknown> & { message: string }
     const id = typeof fields.request_id === 'string' ? ` (request ${fields.request_id})` : ''
-    return new ApiError(`${String(message)}${id}`, status, fields)
+    return new ApiError(`${message}${id}`, status, fields)
   }
   const said = typeof detail === 'string' ? detail : response.statusText
   return new ApiError(`The server answered ${status} ${said}`.trim(), status)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function isInvalid(value: unknown): value is Invalid {
+  return isObject(value) && typeof value.msg === 'string' && Array.isArray(value.loc)
 }
 
 function get<T>(path: string, asked: Asked = {}): Promise<T> {

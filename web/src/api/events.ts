@@ -13,6 +13,7 @@ export type ServerEvent =
 
 /** How the stream is. Times are milliseconds since the epoch. */
 export type Connection =
+  /** For the first time, or again after an end that is nothing to worry about. */
   | { state: 'connecting' }
   | { state: 'live' }
   /** `retryAt` is null while it is being tried. */
@@ -21,12 +22,18 @@ export type Connection =
 /** The API gives a sign of life every 15 s; a stream that gave none for so long is dead, whatever the network says. */
 const SILENCE = 35_000
 
+/** How often it is looked whether it is dead. A laptop that wakes finds out that soon: timers slept with it. */
+const LOOK = 5000
+
 /** When people come back to the page, a stream that was quiet for so long is not waited for. */
 const QUIET = 17_000
 
 /** Between attempts. It doubles up to the longest, and a part of it is chance: all pages lose the API together. */
 const FIRST_PAUSE = 500
 const LONGEST_PAUSE = 15_000
+
+/** What lived for so long was well, and the pauses begin anew. */
+const WELL = 15_000
 
 export interface Listener {
   event(event: ServerEvent): void
@@ -86,32 +93,37 @@ export class EventStream {
   }
 
   readonly #lookAgain = (): void => {
-    if (document.visibilityState === 'visible') {
-      if (Date.now() - this.#heardAt > QUIET) {
-        this.#renew()
-      }
+    if (document.visibilityState === 'visible' && Date.now() - this.#heardAt > QUIET) {
+      this.#renew()
     }
   }
 
   async #run(): Promise<void> {
     let failures = 0
-    this.#listener.connection({ state: 'connecting' })
+    let isBroken = false
     while (!this.#isStopped) {
+      if (!isBroken) {
+        this.#listener.connection({ state: 'connecting' })
+      }
       this.#attempt = new AbortController()
       const { signal } = this.#attempt
+      // Not at all so far.
+      let liveAt = Infinity
       try {
         const stream = await api.events(this.#log, this.#last, signal)
+        liveAt = Date.now()
+        isBroken = false
         this.#listener.connection({ state: 'live' })
-        const beganAt = Date.now()
         await this.#read(stream)
         // It ended in order, as it does once an hour and when the API stops. Unless it always does: back at once.
-        if (Date.now() - beganAt < FIRST_PAUSE) {
+        if (Date.now() - liveAt < FIRST_PAUSE) {
           throw new Error('SpiderPig ended the connection')
         }
         failures = 0
       } catch (error) {
         if (!signal.aborted || signal.reason === SILENT) {
-          failures += 1
+          failures = Date.now() - liveAt < WELL ? failures + 1 : 1
+          isBroken = true
           await this.#pause(failures, signal.aborted ? 'SpiderPig has fallen silent' : reasonOf(error))
         }
       }
@@ -136,17 +148,23 @@ export class EventStream {
     const parser = createParser({ onEvent: (message) => this.#tell(message) })
     const decoder = new TextDecoder()
     const attempt = this.#attempt
-    let timer: ReturnType<typeof setTimeout> | undefined
+    const reader = stream.getReader()
+    const look = setInterval(() => Date.now() - this.#heardAt > SILENCE && attempt.abort(SILENT), LOOK)
+    this.#heardAt = Date.now()
     try {
-      for await (const bytes of stream) {
-        clearTimeout(timer)
-        timer = setTimeout(() => attempt.abort(SILENT), SILENCE)
+      for (;;) {
+        const { done, value } = await reader.read()
+        if (done) {
+          return
+        }
         this.#heardAt = Date.now()
         this.#listener.heard()
-        parser.feed(decoder.decode(bytes, { stream: true }))
+        parser.feed(decoder.decode(value, { stream: true }))
       }
     } finally {
-      clearTimeout(timer)
+      clearInterval(look)
+      // What was not understood is not read on.
+      await reader.cancel().catch(() => undefined)
     }
   }
 

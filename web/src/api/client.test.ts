@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+
+import { api, ApiError, isAbort, reasonOf } from './client.ts'
+
+const fetched = vi.fn<(url: string, init: RequestInit) => Promise<Response>>()
+
+/** The next answer. */
+function answer(status: number, body: string, { type = 'application/json', statusText = '' } = {}): void {
+  fetched.mockImplementationOnce(() =>
+    Promise.resolve(new Response(body, { status, statusText, headers: { 'Content-Type': type } })),
+  )
+}
+
+/** An answer that never comes; it can be given up. */
+function swallow(): void {
+  fetched.mockImplementationOnce(
+    (_, { signal }) =>
+      new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))),
+  )
+}
+
+async function errorOf(promise: Promise<unknown>): Promise<ApiError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(ApiError)
+  return error as ApiError
+}
+
+beforeEach(() => {
+  vi.stubGlobal('fetch', fetched)
+  vi.useFakeTimers()
+})
+
+afterEach(() => {
+  fetched.mockReset()
+  vi.unstubAllGlobals()
+  vi.useRealTimers()
+})
+
+describe('a request', () => {
+  test('has the parts of the query that say something', async () => {
+    answer(200, '{"jobs": [], "total": 0, "complete": true}')
+    await api.jobs({ state: ['queued', 'running'], user: '', type: 'a&b', q: 'é?' }, { limit: 10 })
+    expect(fetched.mock.calls[0]?.[0]).toBe('/api/jobs?state=queued&state=running&type=a%26b&q=%C3%A9%3F&limit=10')
+  })
+
+  test('has no question mark without a query', async () => {
+    answer(200, '{}')
+    await api.whoami()
+    expect(fetched.mock.calls[0]?.[0]).toBe('/api/whoami')
+  })
+
+  test('carries a record number of 0 and leaves out a switch that is off', async () => {
+    answer(200, '{}')
+    await api.records(7, { from: 0, count: 5, sensitive: false })
+    expect(fetched.mock.calls[0]?.[0]).toBe('/api/jobs/7/log/records?from=0&count=5')
+  })
+
+  test('that starts a job is JSON with its key', async () => {
+    answer(201, '{"id": 5}')
+    expect(await api.start('noop', { a: [1] }, 'key')).toEqual({ id: 5 })
+    const [, init] = fetched.mock.calls[0] ?? []
+    expect(init).toMatchObject({
+      method: 'POST',
+      body: '{"type":"noop","params":{"a":[1]}}',
+      headers: { 'Content-Type': 'application/json', 'Idempotency-Key': 'key' },
+    })
+  })
+
+  test('that answers is the answer as it is, also an empty one', async () => {
+    answer(200, '{}')
+    await api.answer(1, 1_000_001, '')
+    expect(fetched.mock.calls[0]?.[1]).toMatchObject({ body: '', headers: { 'Content-Type': 'text/plain' } })
+  })
+})
+
+describe('a refusal', () => {
+  test('says what the API says, and has its other members', async () => {
+    answer(409, '{"detail": {"message": "This prompt was answered already", "responded_by": "bob", "response": "c"}}')
+    const error = await errorOf(api.answer(1, 1_000_001, 'y'))
+    expect(error).toMatchObject({
+      message: 'This prompt was answered already',
+      status: 409,
+      fields: { responded_by: 'bob', response: 'c' },
+    })
+  })
+
+  test('names the request if the API does', async () => {
+    answer(500, '{"detail": {"message": "Broken", "request_id": "r-1"}}')
+    expect((await errorOf(api.whoami())).message).toBe('Broken (request r-1)')
+  })
+
+  test('names each wrong argument', async () => {
+    const wrong = [
+      { type: 'missing', loc: ['body', 'params', 'speed'], msg: 'Speed is required', input: null },
+      { type: 'value_error', loc: ['body', 'type'], msg: 'No such type', input: 'x' },
+    ]
+    answer(422, JSON.stringify({ detail: wrong }))
+    const error = await errorOf(api.dryRun('x', {}))
+    expect(error.message).toBe('Speed is required; No such type')
+    expect(error.invalid).toEqual(wrong)
+  })
+
+  test.each([
+    ['a plain detail', 404, '{"detail": "Not Found"}', 'The server answered 404 Not Found'],
+    ['HTML of a proxy', 502, '<h1>Bad Gateway</h1>', 'The server answered 502 Bad Gateway'],
+    ['nothing', 503, '', 'The server answered 503 Bad Gateway'],
+    ['null', 500, 'null', 'The server answered 500 Bad Gateway'],
+    ['a detail without a message', 500, '{"detail": {"code": 7}}', 'The server answered 500 Bad Gateway'],
+    ['a list of something else', 422, '{"detail": [null, 7]}', 'The server answered 422 Bad Gateway'],
+  ])('is understood as far as it goes: %s', async (_, status, body, message) => {
+    answer(status, body, { statusText: 'Bad Gateway' })
+    expect(await errorOf(api.whoami())).toMatchObject({ message, status })
+  })
+})
+
+describe('a request without an answer', () => {
+  test('says that there was none', async () => {
+    fetched.mockRejectedValueOnce(new TypeError('Failed to fetch'))
+    expect(await errorOf(api.whoami())).toMatchObject({ message: 'SpiderPig cannot be reached', status: 0 })
+  })
+
+  test('says that nobody knows, if it was to do something', async () => {
+    fetched.mockRejectedValueOnce(new TypeError('Failed to fetch'))
+    expect((await errorOf(api.signal(1, 'kill'))).message).toContain('nobody knows whether this was done')
+  })
+
+  test('is given up in the end', async () => {
+    swallow()
+    const error = errorOf(api.whoami())
+    await vi.advanceTimersByTimeAsync(15_000)
+    expect((await error).message).toBe('SpiderPig did not answer in time')
+  })
+
+  test('is given up in the middle of an answer, too', async () => {
+    fetched.mockImplementationOnce((_, { signal }) =>
+      Promise.resolve({
+        ok: true,
+        json: () => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('aborted')))),
+      } as Response),
+    )
+    const error = errorOf(api.whoami())
+    await vi.advanceTimersByTimeAsync(15_000)
+    expect((await error).message).toBe('SpiderPig did not answer in time')
+  })
+
+  test('that somebody gave up is no failure to tell of', async () => {
+    swallow()
+    const abort = new AbortController()
+    const asked = api.job(3, abort.signal).catch((error: unknown) => error)
+    abort.abort()
+    expect(isAbort(await asked)).toBe(true)
+  })
+
+  test('leaves no timer behind', async () => {
+    answer(200, '{}')
+    await api.whoami()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+test('whatever is thrown has a reason', () => {
+  expect(reasonOf(new Error('why'))).toBe('why')
+  expect(reasonOf('words')).toBe('words')
+})

@@ -1,0 +1,273 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+
+import { EventStream, type Connection, type ServerEvent } from './events.ts'
+
+/** One connection to the API, from its side. */
+class Connected {
+  #controller!: ReadableStreamDefaultController<Uint8Array>
+  readonly query: string
+  readonly last: string | undefined
+  readonly isCancelled = vi.fn()
+
+  constructor(url: string, init: RequestInit) {
+    this.query = new URL(url, 'http://localhost').search
+    this.last = (init.headers as Record<string, string>)['Last-Event-ID']
+    this.body = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller
+      },
+      cancel: this.isCancelled,
+    })
+    init.signal?.addEventListener('abort', () => this.#controller.error(init.signal?.reason))
+  }
+
+  readonly body: ReadableStream<Uint8Array>
+
+  async sendBytes(bytes: Uint8Array): Promise<void> {
+    this.#controller.enqueue(bytes)
+    await settle()
+  }
+
+  async send(text: string): Promise<void> {
+    await this.sendBytes(new TextEncoder().encode(text))
+  }
+
+  async tell(id: string, type: string, data: unknown): Promise<void> {
+    await this.send(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`)
+  }
+
+  async end(): Promise<void> {
+    this.#controller.close()
+    await settle()
+  }
+
+  async cut(): Promise<void> {
+    this.#controller.error(new TypeError('network error'))
+    await settle()
+  }
+}
+
+const settle = () => vi.advanceTimersByTimeAsync(0)
+const removed = (id: number): ServerEvent => ({ type: 'removed', data: { id } })
+
+let isUp: boolean
+let connections: Connected[]
+let told: ServerEvent[]
+let states: Connection[]
+let heard: number
+let stream: EventStream
+
+const state = () => states.at(-1)?.state
+
+function last(): Connected {
+  const connection = connections.at(-1)
+  if (connection === undefined) {
+    throw new Error('nobody has connected')
+  }
+  return connection
+}
+
+beforeEach(async () => {
+  vi.useFakeTimers()
+  vi.spyOn(Math, 'random').mockReturnValue(1)
+  isUp = true
+  connections = []
+  told = []
+  states = []
+  heard = 0
+  vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
+    if (!isUp) {
+      return Promise.reject(new TypeError('Failed to fetch'))
+    }
+    connections.push(new Connected(url, init))
+    return Promise.resolve({ ok: true, body: last().body })
+  })
+  stream = new EventStream({
+    event: (event) => told.push(event),
+    connection: (connection) => states.push(connection),
+    heard: () => (heard += 1),
+  })
+  stream.start()
+  await settle()
+})
+
+afterEach(() => {
+  stream.stop()
+  vi.unstubAllGlobals()
+  vi.useRealTimers()
+})
+
+describe('the stream of events', () => {
+  test('tells what it is told, and each sign of life', async () => {
+    await last().send('retry: 2000\n\n')
+    await last().tell('a-1', 'removed', { id: 3 })
+    await last().send(': nothing new\n\n')
+    expect(told).toEqual([removed(3)])
+    expect(heard).toBe(3)
+    expect(states.map(({ state }) => state)).toEqual(['connecting', 'live'])
+  })
+
+  test('understands an event that comes in pieces, also within a character', async () => {
+    const bytes = new TextEncoder().encode('event: job\ndata: {"user":"é"}\n\n')
+    const middle = bytes.indexOf(0xc3) + 1
+    await last().sendBytes(bytes.slice(0, middle))
+    await last().sendBytes(bytes.slice(middle))
+    expect(told).toEqual([{ type: 'job', data: { user: 'é' } }])
+  })
+
+  test('comes back at once, from where it was, after an end in order', async () => {
+    await last().tell('a-7', 'removed', { id: 3 })
+    await vi.advanceTimersByTimeAsync(1000)
+    await last().end()
+    expect(connections).toHaveLength(2)
+    expect(last().last).toBe('a-7')
+    expect(states.map(({ state }) => state)).toEqual(['connecting', 'live', 'connecting', 'live'])
+  })
+
+  test('waits longer after each failure, but never long', async () => {
+    isUp = false
+    await last().cut()
+    const pauses: number[] = []
+    for (let failure = 0; failure < 8; failure += 1) {
+      const now = states.at(-1)
+      if (now?.state !== 'broken' || now.retryAt === null) {
+        throw new Error('it does not wait')
+      }
+      pauses.push(now.retryAt - Date.now())
+      await vi.advanceTimersByTimeAsync(now.retryAt - Date.now())
+    }
+    expect(pauses).toEqual([500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000])
+    expect(states.at(-1)).toMatchObject({ state: 'broken', reason: 'SpiderPig cannot be reached' })
+    isUp = true
+    await vi.advanceTimersByTimeAsync(15_000)
+    expect(state()).toBe('live')
+  })
+
+  test('begins with short pauses again after it was well', async () => {
+    isUp = false
+    await last().cut()
+    await vi.advanceTimersByTimeAsync(500 + 1000)
+    isUp = true
+    await vi.advanceTimersByTimeAsync(2000)
+    await last().send(': nothing new\n\n')
+    await vi.advanceTimersByTimeAsync(20_000)
+    await last().cut()
+    expect(states.at(-1)).toMatchObject({ state: 'broken', retryAt: Date.now() + 500 })
+  })
+
+  test('that is ended as soon as it begins is not asked for without a pause', async () => {
+    await last().end()
+    expect(states.at(-1)).toMatchObject({ reason: 'SpiderPig ended the connection', retryAt: Date.now() + 500 })
+    await vi.advanceTimersByTimeAsync(500)
+    await last().end()
+    expect(states.at(-1)).toMatchObject({ retryAt: Date.now() + 1000 })
+  })
+
+  test('is tried at once if somebody asks for that, or the network is back', async () => {
+    isUp = false
+    await last().cut()
+    isUp = true
+    stream.retryNow()
+    await settle()
+    expect(state()).toBe('live')
+    isUp = false
+    await last().cut()
+    isUp = true
+    window.dispatchEvent(new Event('online'))
+    await settle()
+    expect(state()).toBe('live')
+  })
+
+  test.each([
+    ['nothing at all was heard', false],
+    ['it was heard before', true],
+  ])('is given up when it has fallen silent and %s', async (_, wasHeard) => {
+    if (wasHeard) {
+      await last().send(': nothing new\n\n')
+    }
+    await vi.advanceTimersByTimeAsync(35_000)
+    expect(state()).toBe('live')
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(states.find(({ state }) => state === 'broken')).toMatchObject({ reason: 'SpiderPig has fallen silent' })
+    await vi.advanceTimersByTimeAsync(500)
+    expect(connections).toHaveLength(2)
+    expect(state()).toBe('live')
+  })
+
+  test('is found dead soon after a laptop wakes, whose timers slept', async () => {
+    await last().send(': nothing new\n\n')
+    vi.setSystemTime(Date.now() + 8 * 3_600_000)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(states.find(({ state }) => state === 'broken')).toMatchObject({ reason: 'SpiderPig has fallen silent' })
+  })
+
+  test('is renewed when somebody comes back to the page and it was quiet for long', async () => {
+    await last().tell('a-7', 'removed', { id: 3 })
+    await vi.advanceTimersByTimeAsync(10_000)
+    document.dispatchEvent(new Event('visibilitychange'))
+    await settle()
+    expect(connections).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(8000)
+    document.dispatchEvent(new Event('visibilitychange'))
+    await settle()
+    expect(connections).toHaveLength(2)
+    expect(last().last).toBe('a-7')
+    expect(states.map(({ state }) => state)).toEqual(['connecting', 'live', 'connecting', 'live'])
+  })
+
+  test('asks for everything anew after an event that it does not understand', async () => {
+    await last().tell('a-1', 'removed', { id: 3 })
+    const poisoned = last()
+    await poisoned.send('id: a-2\nevent: job\ndata: {"id":\n\nid: a-3\nevent: removed\ndata: {"id": 4}\n\n')
+    expect(poisoned.isCancelled).toHaveBeenCalledOnce()
+    expect(state()).toBe('broken')
+    await vi.advanceTimersByTimeAsync(500)
+    expect(connections).toHaveLength(2)
+    expect(last().last).toBeUndefined()
+    expect(told).toEqual([removed(3)])
+  })
+
+  test('asks for everything anew after an event that nobody could take', async () => {
+    await last().tell('a-1', 'removed', { id: 3 })
+    vi.spyOn(told, 'push').mockImplementationOnce(() => {
+      throw new Error('a mistake of the page')
+    })
+    await last().tell('a-2', 'removed', { id: 4 })
+    await vi.advanceTimersByTimeAsync(500)
+    expect(last().last).toBeUndefined()
+  })
+
+  test('goes on from where it was when another log is followed', async () => {
+    await last().tell('a-1', 'removed', { id: 3 })
+    stream.follow(12)
+    await settle()
+    expect(last().query).toBe('?log=12')
+    expect(last().last).toBe('a-1')
+    stream.follow(12)
+    await settle()
+    expect(connections).toHaveLength(2)
+    stream.follow(null)
+    await settle()
+    expect(last().query).toBe('')
+    expect(states.every(({ state }) => state !== 'broken')).toBe(true)
+  })
+
+  test('is silent after it was stopped', async () => {
+    stream.stop()
+    await vi.advanceTimersByTimeAsync(60_000)
+    window.dispatchEvent(new Event('online'))
+    document.dispatchEvent(new Event('visibilitychange'))
+    await settle()
+    expect(connections).toHaveLength(1)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('that is stopped in a pause does not try again', async () => {
+    isUp = false
+    await last().cut()
+    isUp = true
+    stream.stop()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(connections).toHaveLength(1)
+  })
+})
