@@ -1,0 +1,58 @@
+import type { Interaction, Job, Runner } from '@/api/types.ts'
+
+/** A job for a test: one that runs, but for what is named. */
+export function aJob(given: Partial<Job> = {}): Job {
+  return {
+    id: 1,
+    type: 'backport',
+    user: 'alice',
+    command: '["true"]',
+    queued_at: 1000,
+    started_at: 1001,
+    finished_at: null,
+    duration: null,
+    exit_status: null,
+    status: { status: null, progress: null },
+    data: {},
+    running: true,
+    orphaned: false,
+    interaction: null,
+    state: 'running',
+    outcome: null,
+    reason: null,
+    cancelled_by: null,
+    params: {},
+    retry_of: null,
+    position: null,
+    waiting_for: null,
+    ...given,
+  }
+}
+
+/** An open prompt of a job. */
+export function aPrompt(given: Partial<Interaction> = {}): Interaction {
+  return {
+    id: 1_000_001,
+    job_id: 1,
+    type: 'choices',
+    prompt: 'Backport the changes? [y/N]: ',
+    choices: { Yes: 'y', No: 'n' },
+    default: 'n',
+    ...given,
+  }
+}
+
+/** A runner that has nothing to do, but for what is named. */
+export function aRunner(given: Partial<Runner> = {}): Runner {
+  return {
+    up: true,
+    paused: null,
+    started_at: 900,
+    program: '0.1.0',
+    same_configuration: true,
+    watching: true,
+    lanes: { default: { concurrency: 1, holders: [], waiting: [] } },
+    problems: [],
+    ...given,
+  }
+}
