@@ -1,0 +1,176 @@
+import { ApiError, reasonOf } from '@/api/client.ts'
+import { isFinal, type Interaction, type Job, type LogMark } from '@/api/types.ts'
+
+/**
+ * Where an answer is on its way from a button to a job.
+ *
+ * `open` → `sending` → `sent` → `over`, and back to `open` if it was refused. A question can close at any time: by an
+ * answer from elsewhere, by a signal, or with the job.
+ */
+export type Answering =
+  | { at: 'open'; problem: string | null; unsure: boolean }
+  /** `closing` is set if the question closed before the API said whether it took the answer. */
+  | { at: 'sending'; response: string; closing: Closing | null }
+  | { at: 'sent'; response: string }
+  | { at: 'over'; outcome: Outcome }
+
+/** What the job did when a question closed. */
+export type Closing = 'went-on' | 'stopping' | 'ended'
+
+/** How it went. */
+export type Outcome =
+  | { kind: 'delivered'; response: string }
+  /** Accepted, and then the job ended or was stopped: the log says whether it took the answer. */
+  | { kind: 'overtaken'; response: string; by: 'stopping' | 'ended' }
+  | { kind: 'beaten'; user: string; response: string }
+  | { kind: 'not-open' }
+  /** Sent, but nobody knows whether it arrived. */
+  | { kind: 'unknown' }
+  | { kind: 'unanswered'; closing: Closing }
+
+/** Who answered what, as the log of the job has it. */
+export interface Logged {
+  user: string
+  response: string
+}
+
+/** What an outcome is told as. */
+export interface Told {
+  type: 'success' | 'notice' | 'warning'
+  words: string
+}
+
+/** Nothing was sent yet. */
+export const OPEN: Answering = { at: 'open', problem: null, unsure: false }
+
+/** Questions that are being closed while their answer is on the way are decided by what the API says. */
+export function accepted(answering: Answering): Answering {
+  if (answering.at !== 'sending') {
+    return answering
+  }
+  const { response, closing } = answering
+  return closing === null ? { at: 'sent', response } : { at: 'over', outcome: outcomeOfSent(response, closing) }
+}
+
+/** The API did not take the answer, or nobody knows. `me` is who sent it. */
+export function refused(answering: Answering, error: unknown, me: string | null): Answering {
+  if (answering.at !== 'sending') {
+    return answering
+  }
+  const { response, closing } = answering
+  const status = error instanceof ApiError ? error.status : null
+  const first = status === 409 ? firstOf(error as ApiError) : null
+  if (first !== null) {
+    // Whoever sends an answer again because the first attempt was not confirmed meets it here.
+    const isMine = first.user === me && first.response === response
+    return isMine ? accepted(answering) : { at: 'over', outcome: { kind: 'beaten', ...first } }
+  }
+  if (status === 404) {
+    return { at: 'over', outcome: { kind: 'not-open' } }
+  }
+  const unsure = status === 0
+  if (closing !== null) {
+    return { at: 'over', outcome: unsure ? { kind: 'unknown' } : { kind: 'unanswered', closing } }
+  }
+  return { at: 'open', problem: unsure ? UNSURE : reasonOf(error), unsure }
+}
+
+const UNSURE =
+  'SpiderPig did not confirm your answer: nobody knows whether it arrived. It is safe to send it again, as only the ' +
+  'first answer counts.'
+
+/** The question is not open any more. */
+export function closed(answering: Answering, closing: Closing): Answering {
+  switch (answering.at) {
+    case 'open':
+      return { at: 'over', outcome: answering.unsure ? { kind: 'unknown' } : { kind: 'unanswered', closing } }
+    case 'sending':
+      return { ...answering, closing }
+    case 'sent':
+      return { at: 'over', outcome: outcomeOfSent(answering.response, closing) }
+    case 'over':
+      return answering
+  }
+}
+
+/** Why a question of a job that is now like this has closed. */
+export function closingOf(job: Job): Closing {
+  if (isFinal(job.state)) {
+    return 'ended'
+  }
+  return job.state === 'stopping' ? 'stopping' : 'went-on'
+}
+
+function outcomeOfSent(response: string, closing: Closing): Outcome {
+  return closing === 'went-on' ? { kind: 'delivered', response } : { kind: 'overtaken', response, by: closing }
+}
+
+/** The answer that was first, in what a refusal says. */
+function firstOf({ fields: { responded_by: user, response } }: ApiError): Logged | null {
+  return typeof user === 'string' && typeof response === 'string' ? { user, response } : null
+}
+
+/** Whether there is nothing to do about it, so that nobody needs to dismiss it. */
+export function isSettled(outcome: Outcome): boolean {
+  return outcome.kind === 'delivered' || outcome.kind === 'unanswered'
+}
+
+/** Says how it went. What the log has is certain, so it goes before what was concluded. */
+export function tell(outcome: Outcome, question: Interaction, logged: Logged | null, me: string | null): Told {
+  const name = (response: string): string => answerName(question, response)
+  if (logged !== null && outcome.kind !== 'beaten') {
+    const isMine = logged.user === me
+    const words = isMine
+      ? `You answered ${name(logged.response)}. Delivered.`
+      : `${logged.user} answered ${name(logged.response)}.`
+    return { type: isMine ? 'success' : 'notice', words }
+  }
+  switch (outcome.kind) {
+    case 'delivered':
+      return { type: 'success', words: `You answered ${name(outcome.response)}. Delivered.` }
+    case 'overtaken':
+      return outcome.by === 'ended'
+        ? { type: 'notice', words: `You answered ${name(outcome.response)}, and the job has ended.` }
+        : {
+            type: 'warning',
+            words: `You answered ${name(outcome.response)}, but the job is being stopped. Its log says whether it took the answer.`,
+          }
+    case 'beaten':
+      return {
+        type: 'warning',
+        words: `${outcome.user} answered ${name(outcome.response)} first. Your answer does not count.`,
+      }
+    case 'not-open':
+      return { type: 'warning', words: 'This question is not open any more. Your answer does not count.' }
+    case 'unknown':
+      return {
+        type: 'warning',
+        words: 'The question has closed, and nobody knows whether by your answer. The log says who answered.',
+      }
+    case 'unanswered':
+      return { type: 'notice', words: UNANSWERED[outcome.closing] }
+  }
+}
+
+const UNANSWERED: Record<Closing, string> = {
+  'went-on': 'The question was answered elsewhere.',
+  stopping: 'The question has closed, as the job is being stopped.',
+  ended: 'The question has closed, as the job has ended.',
+}
+
+/** `“Roll back”`: what people call an answer. An empty one stands for the default, if there is one. */
+export function answerName(question: Interaction, response: string): string {
+  const code = response === '' && question.default !== null ? question.default : response
+  const label = Object.entries(question.choices).find(([, its]) => its === code)?.[0] ?? code
+  return label === '' ? 'with an empty line' : `“${label}”`
+}
+
+/** A job has so many numbers for its prompts: the API's number of one is that of the job times this, plus its own. */
+const PROMPTS_PER_JOB = 1_000_000
+
+/** Who answered a question, if that is known of the log. */
+export function answerIn(marks: readonly LogMark[], question: Interaction): Logged | null {
+  const number = question.id % PROMPTS_PER_JOB
+  const found = marks.findLast((mark) => mark.type === 'response' && mark.interaction === number)
+  return found?.type === 'response' ? { user: found.user, response: found.response } : null
+}
