@@ -1,0 +1,18 @@
+import { isFinal, type Job, type JobType } from '@/api/types.ts'
+
+/** Why a job that has ended cannot be started again. Null if it can. */
+export function whyNoRetry(jobType: JobType | undefined): string | null {
+  if (jobType === undefined) {
+    return 'Its job type is not in the configuration any more.'
+  }
+  return jobType.retry ? jobType.disabled_reason : 'Jobs of this type are not tried again. Start a new one.'
+}
+
+/** What can be done to stop a job: nothing if it has ended. */
+export function stopWord(job: Job): string | null {
+  if (isFinal(job.state)) {
+    return null
+  }
+  const words: Partial<Record<Job['state'], string>> = { queued: 'Cancel', stopping: 'Stop again' }
+  return words[job.state] ?? 'Stop'
+}

@@ -1,0 +1,8 @@
+/**
+ * A new idempotency key: one for each thing that somebody means to do, and kept for all attempts at it.
+ *
+ * `crypto.randomUUID` would do, but browsers have it for https only.
+ */
+export function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
