@@ -1,0 +1,36 @@
+import type { Param } from '@/api/types.ts'
+
+/** So much is shown. */
+const LONGEST = 200
+
+/**
+ * What a job was started with, on one line: the values of its first parameter, then the others with their titles.
+ *
+ * Values that are secret come masked. What is empty, or a switch that is off, is left out.
+ */
+export function summaryOf(params: Record<string, unknown>, declared: readonly Param[]): string {
+  const names = [...new Set([...declared.map(({ name }) => name), ...Object.keys(params)])]
+  const parts: string[] = []
+  for (const [place, name] of names.entries()) {
+    const title = declared.find((param) => param.name === name)?.title ?? name
+    const text = textOf(params[name], title)
+    if (text !== '') {
+      parts.push(place === 0 || params[name] === true ? text : `${title}: ${text}`)
+    }
+  }
+  const summary = parts.join(' · ')
+  return summary.length > LONGEST ? `${summary.slice(0, LONGEST)}…` : summary
+}
+
+function textOf(value: unknown, title: string): string {
+  if (value === null || value === undefined || value === false) {
+    return ''
+  }
+  if (value === true) {
+    return title
+  }
+  if (Array.isArray(value)) {
+    return value.map(String).join(', ')
+  }
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
