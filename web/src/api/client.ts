@@ -205,6 +205,9 @@ export const api = {
       signal,
     }),
 
+  /** The HTML of this page, as the API would send it now. */
+  page: () => ask('/', { headers: { Accept: 'text/html' } }, (response) => response.text()),
+
   /** The stream of everything that changes; with a job's number also of how long its log is. */
   events: (log: number | null, last: string | null, signal: AbortSignal) => {
     const resume: Record<string, string> = last === null ? {} : { 'Last-Event-ID': last }

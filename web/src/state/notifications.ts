@@ -1,0 +1,72 @@
+import { computed, shallowRef } from 'vue'
+
+import { isBoolean, preference } from './preference.ts'
+
+/** Whether this person wants notifications. The browser has to allow them, too. */
+const isWanted = preference('notifications', false, isBoolean)
+
+type Permission = NotificationPermission | 'unsupported'
+
+const permission = shallowRef<Permission>(permissionNow())
+
+/** Browsers have notifications only for pages over https or of this machine, and not all of them. */
+function permissionNow(): Permission {
+  return 'Notification' in window ? Notification.permission : 'unsupported'
+}
+
+const PROBLEMS: Record<Permission, string | null> = {
+  granted: null,
+  default: 'The browser has not been told that this page may notify you. Switch this on to be asked.',
+  denied:
+    'The browser blocks notifications of this page. Allow them in its settings for this site, which are beside the address.',
+  unsupported: 'This browser has no notifications for this page: they need https, and not every browser has them.',
+}
+
+/** Whether notifications are wanted and allowed. */
+export const hasNotifications = computed(() => isWanted.value && permission.value === 'granted')
+
+/** Why there are none, and what to do. Null if nothing is in the way. */
+export const notificationProblem = computed(() => {
+  const isUntried = permission.value === 'default' && !isWanted.value
+  return isUntried ? null : PROBLEMS[permission.value]
+})
+
+/** Looks again what the browser allows: people change that in its settings. */
+export function lookAtPermission(): void {
+  permission.value = permissionNow()
+}
+
+/** Switches notifications on or off. Who switches them on is asked by the browser. */
+export async function wantNotifications(isOn: boolean): Promise<void> {
+  isWanted.value = isOn
+  if (isOn && 'Notification' in window) {
+    await Notification.requestPermission()
+  }
+  lookAtPermission()
+}
+
+export interface News {
+  title: string
+  body: string
+  /** What it is about: the system replaces a notification by another one with the same tag. */
+  tag: string
+  /** Whether it stays until somebody has seen to it. */
+  stays: boolean
+  onClick: () => void
+}
+
+/** Shows a notification. Null if the browser does not, as on phones. */
+export function notify({ title, body, tag, stays, onClick }: News): Notification | null {
+  try {
+    const notification = new Notification(title, { body, tag, requireInteraction: stays })
+    notification.onclick = () => {
+      window.focus()
+      onClick()
+      notification.close()
+    }
+    return notification
+  } catch {
+    permission.value = 'unsupported'
+    return null
+  }
+}
