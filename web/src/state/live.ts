@@ -1,4 +1,13 @@
-import { inject, onScopeDispose, readonly, shallowReactive, shallowRef, type App, type InjectionKey } from 'vue'
+import {
+  inject,
+  onScopeDispose,
+  readonly,
+  shallowReactive,
+  shallowRef,
+  type App,
+  type InjectionKey,
+  type ShallowRef,
+} from 'vue'
 
 import { EventStream, type Connection, type ServerEvent } from '@/api/events.ts'
 import { isFinal, type Job, type LogExtent, type Runner } from '@/api/types.ts'
@@ -31,7 +40,7 @@ export class Live {
   /** By number. */
   readonly jobs: ReadonlyMap<number, Job> = this.#jobs
   /** Null before the first word of it. */
-  readonly runner = readonly(this.#runner)
+  readonly runner: Readonly<ShallowRef<Runner | null>> = this.#runner
   /** How long the log is that is followed. */
   readonly log = readonly(this.#log)
   readonly connection = readonly(this.#connection)
