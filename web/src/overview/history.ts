@@ -1,0 +1,138 @@
+import { onScopeDispose, shallowRef, watch, type Ref } from 'vue'
+
+import { api, reasonOf } from '@/api/client.ts'
+import { isFinal, type Job, type JobList } from '@/api/types.ts'
+import type { Live } from '@/state/live.ts'
+
+import { jobFilter, type Filter } from './filter.ts'
+
+/** How many jobs are asked for at once. */
+export const PAGE = 25
+
+/** When jobs end by the hundred they are not asked for one by one. In milliseconds. */
+const TOGETHER = 300
+
+/** The jobs that pass a filter, the newest first: as many as were asked for, and kept up to date. */
+export interface History {
+  readonly jobs: Readonly<Ref<readonly Job[]>>
+  /** How many pass the filter. Null before it is known. */
+  readonly total: Readonly<Ref<number | null>>
+  /** False: there was no time to look at all jobs, so there are at least that many. */
+  readonly isComplete: Readonly<Ref<boolean>>
+  readonly hasMore: Readonly<Ref<boolean>>
+  /** What is being asked for: what is shown is about to be replaced, or added to. */
+  readonly loading: Readonly<Ref<'first' | 'more' | null>>
+  /** Why the last attempt failed. */
+  readonly problem: Readonly<Ref<string | null>>
+  loadMore: () => Promise<void>
+  /** Does again what failed. */
+  tryAgain: () => Promise<void>
+}
+
+/** Asks for the history, as long as the component lives. */
+export function useHistory(filter: Readonly<Ref<Filter>>, live: Pick<Live, 'onJob' | 'onSnapshot'>): History {
+  const jobs = shallowRef<readonly Job[]>([])
+  const total = shallowRef<number | null>(null)
+  const isComplete = shallowRef(true)
+  const hasMore = shallowRef(false)
+  const loading = shallowRef<'first' | 'more' | null>(null)
+  const problem = shallowRef<string | null>(null)
+  let failed = begin
+  let attempt = new AbortController()
+  /** Whether the attempt is one that nobody waits for. */
+  let isRefreshing = false
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  /** Asks for a page. A new question makes the one before void. */
+  async function ask(what: 'first' | 'more' | null, before: number | undefined, take: (page: JobList) => void) {
+    attempt.abort()
+    attempt = new AbortController()
+    const { signal } = attempt
+    if (isRefreshing && what === 'more') {
+      later()
+    }
+    isRefreshing = what === null
+    loading.value = what
+    try {
+      const page = await api.jobs(jobFilter(filter.value), { limit: PAGE, before, signal })
+      if (!signal.aborted) {
+        take(page)
+        total.value = page.total
+        isComplete.value = page.complete
+        problem.value = null
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        problem.value = reasonOf(error)
+        failed = what === 'first' ? begin : what === 'more' ? loadMore : refresh
+      }
+    } finally {
+      if (!signal.aborted) {
+        loading.value = null
+        isRefreshing = false
+      }
+    }
+  }
+
+  /** Whether there are jobs behind a page that is the last of so many. */
+  function goesOn({ jobs, total, complete }: JobList, count: number): boolean {
+    return jobs.length === PAGE && (!complete || total > count)
+  }
+
+  /** Anew, with another filter. */
+  function begin(): Promise<void> {
+    return ask('first', undefined, (page) => {
+      jobs.value = page.jobs
+      hasMore.value = goesOn(page, page.jobs.length)
+    })
+  }
+
+  function loadMore(): Promise<void> {
+    return ask('more', jobs.value.at(-1)?.id, (page) => {
+      jobs.value = [...jobs.value, ...page.jobs]
+      hasMore.value = goesOn(page, jobs.value.length)
+    })
+  }
+
+  /** Brings the first page up to date, and keeps what follows it. */
+  function refresh(): Promise<void> {
+    return ask(null, undefined, (page) => {
+      const last = page.jobs.length === PAGE ? (page.jobs.at(-1)?.id ?? 0) : 0
+      // If nothing that was shown is in the page, there may be jobs between the two that nobody has asked for.
+      const isGap = !jobs.value.some((job) => job.id >= last)
+      const older = isGap ? [] : jobs.value.filter((job) => job.id < last)
+      jobs.value = [...page.jobs, ...older]
+      if (older.length === 0) {
+        hasMore.value = goesOn(page, page.jobs.length)
+      }
+    })
+  }
+
+  /** Refreshes in a moment: not for each of many, and not while something is asked for that somebody waits for. */
+  function later(): void {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      if (loading.value === null) {
+        void refresh()
+      } else {
+        later()
+      }
+    }, TOGETHER)
+  }
+
+  watch(filter, (now, before) => JSON.stringify(now) !== JSON.stringify(before) && void begin())
+  live.onJob((job, before) => {
+    const isWanted = filter.value.states.length > 0 || isFinal(job.state)
+    if (isWanted && job.state !== before?.state) {
+      later()
+    }
+  })
+  live.onSnapshot(later)
+  onScopeDispose(() => {
+    attempt.abort()
+    clearTimeout(timer)
+  })
+  void begin()
+
+  return { jobs, total, isComplete, hasMore, loading, problem, loadMore, tryAgain: () => failed() }
+}
