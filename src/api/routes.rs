@@ -42,7 +42,7 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobrunner/status" => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
     GET "/api/runner" => runner::runner, "What does the runner do, lane by lane?", gives(&[(200, Json("Runner"))]);
     GET "/api/events" => events::events, "Follow everything that changes",
-        heeds(events::HEADERS), gives(&[(200, Content::Events)]);
+        takes(events::ARGUMENTS), heeds(events::HEADERS), gives(&[(200, Content::Events)]), refuses(&[404]);
     GET "/api/jobs" => jobs::list::list, "List jobs, the newest first",
         takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
     POST "/api/jobs" => jobs::create::create, "Start a job",

@@ -64,6 +64,9 @@ const REQUESTS: &[&str] = &[
     "POST /api/logoutAll",
     "GET /api/openapi.json",
     "GET /api/events",
+    "GET /api/events?log=1",
+    "GET /api/events?log=one",
+    "GET /api/events?log=9",
     "GET /api/nothing",
     "DELETE /api/jobs",
 ];
@@ -127,8 +130,9 @@ async fn answer(address: std::net::SocketAddr, asked: &str) -> String {
         ))
         .await;
     match path {
-        // It does not end.
+        // They do not end.
         "/api/events" => client.read_until("}\n\n").await,
+        "/api/events?log=1" => client.read_until("\"complete\":true}\n\n").await,
         // What is in these is looked at elsewhere.
         "/api/openapi.json" | "/metrics" | "/favicon.ico" => client.read_until("\r\n\r\n").await,
         _ => client.read_to_end().await,
