@@ -55,6 +55,8 @@ pub static ROUTES: &[Route] = routes! {
         takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log/search" => jobs::log::search::search, "Search the log of a job",
         takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log/marks" => jobs::log::marks::marks, "What the log of a job says of how it went",
+        takes(jobs::log::marks::ARGUMENTS), gives(&[(200, JsonLines("LogMark"))]), refuses(&[404]);
     POST "/api/jobs/{id:number}/retry" => jobs::retry::retry, "Start a finished job again",
         heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]), refuses(&[404, 409, 413]);
     POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",

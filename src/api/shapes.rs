@@ -40,6 +40,8 @@ const REQUESTS: &[&str] = &[
     "GET /api/jobs/1/log/records?from=0",
     "GET /api/jobs/1/log/search?q=hello",
     "GET /api/jobs/1/log/search",
+    "GET /api/jobs/1/log/marks",
+    "GET /api/jobs/1/log/marks?from=0",
     "POST /api/jobs/2/interact/2000001 maybe",
     "POST /api/jobs/2/interact/2000001 y",
     "POST /api/jobs/2/interact/2000001 n",

@@ -1,13 +1,17 @@
-//! A job's log: followed to its end, looked into, searched.
+//! A job's log: followed to its end, looked into, searched, marked.
 //!
 //! Nothing here holds more of a log than a portion at a time, however long it is and however slow its reader.
 
+mod candidates;
+mod colours;
 mod indexes;
 pub(in crate::api) mod length;
+pub mod marks;
 pub mod records;
 mod rendering;
 pub mod search;
 mod stored;
+mod survey;
 mod tail;
 #[cfg(test)]
 pub(in crate::api) mod tests;
