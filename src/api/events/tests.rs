@@ -261,6 +261,27 @@ async fn a_log_that_grows_fast_is_told_of_now_and_then() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "it puts a directory where the log should be")]
+async fn a_log_that_cannot_be_read_is_told_of_when_it_can() {
+    let bench = Bench::new();
+    let job = bench.claim(&status(1, State::Running));
+    let path = job.directory().join("log.jsonl");
+    std::fs::create_dir(&path).unwrap();
+    let app = bench.app();
+    until(|| app.mirror.view().get(job_id(1)).is_some()).await;
+    let mut client = open_with(Bench::serve(app).await, "?log=1", None).await;
+    assert_eq!(next(&mut client).await.name, "snapshot");
+    bench.queue(&request(2));
+    assert_eq!(next_job(&mut client).await.data["id"], 2, "other things are told meanwhile");
+
+    std::fs::remove_dir(&path).unwrap();
+    let mut log = job.log_writer().unwrap();
+    log.note("a remark");
+    log.flush().unwrap();
+    while next_length(&mut client).await != length(1, false) {}
+}
+
+#[tokio::test]
 async fn a_log_of_which_nothing_can_be_told_is_refused() {
     let bench = Bench::new();
     let mut client = Client::connect(Bench::serve(bench.app()).await).await;

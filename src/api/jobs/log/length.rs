@@ -74,15 +74,18 @@ async fn count(app: Arc<App>, id: JobId, tell: watch::Sender<Option<Length>>) {
         // First what was known of the end, then the log: so an end is never told before the last record.
         changes.mark_unchanged();
         let complete = app.mirror.view().ending(id) == Ending::Ended;
-        let records = match records(&app, id).await {
-            Ok(records) => records,
+        let has_news = match records(&app, id).await {
+            Ok(records) => {
+                let length = Some(Length { id, records, complete });
+                tell.send_if_modified(|told| std::mem::replace(told, length) != length)
+            }
             Err(error) => {
+                // Who follows is told of much else, and of this when it can be counted again.
                 tracing::error!(job = %id, ?error, "the records of a log cannot be counted");
-                return;
+                true
             }
         };
-        let length = Some(Length { id, records, complete });
-        if tell.send_if_modified(|told| std::mem::replace(told, length) != length) {
+        if has_news {
             tokio::time::sleep(INTERVAL).await;
         }
         if changes.changed().await.is_err() {
