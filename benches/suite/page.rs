@@ -11,7 +11,7 @@ use spiderpig::spool::JobId;
 use super::http::Client;
 use super::samples::{Samples, milliseconds};
 use super::stage::Stage;
-use super::stored::write_log;
+use super::stored::{TEXT, write_log};
 use super::table::Row;
 use super::Result;
 
@@ -71,7 +71,7 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
     let mut client = Client::connect(port)?;
     let finished = client.submit("noop")?;
     stage.wait_finished(1)?;
-    write_log(&stage, finished.into(), LINES)?;
+    write_log(&stage, finished.into(), LINES, TEXT)?;
     let page = |id: JobId| format!("http://127.0.0.1:{port}/jobs/{id}");
 
     let mut rows = first_page(&browser("first-page", &format!("http://127.0.0.1:{port}/"))?);

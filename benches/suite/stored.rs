@@ -1,4 +1,4 @@
-//! Logs that are complete: read whole, looked into and searched through HTTP.
+//! Logs that are complete: read whole, looked into, searched and marked through HTTP.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,7 +17,10 @@ use super::{Result, job};
 const STREAMED: u64 = 200_000;
 const STREAMED_PER_SECOND: f64 = 1_000_000.0;
 const SEARCHED: u64 = 1_000_000;
+const MARKED_IN: Duration = Duration::from_millis(500);
 const LARGE: u64 = 10_000_000;
+/// What stands in each line.
+pub const TEXT: &str = "that is long enough";
 /// How often each thing is done.
 const COUNT: usize = 20;
 
@@ -31,7 +34,7 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
     let (_, port) = stage.start_api()?;
     let mut client = Client::connect(port)?;
 
-    write_log(&stage, 1, STREAMED)?;
+    write_log(&stage, 1, STREAMED, TEXT)?;
     for (format, path) in [("JSON lines", "/api/jobs/1/log"), ("plain text", "/api/jobs/1/log?format=text")] {
         let mut best = Duration::MAX;
         for _ in 0..COUNT {
@@ -52,22 +55,27 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
         );
     }
 
-    let megabytes = write_log(&stage, 2, SEARCHED)?;
+    let megabytes = write_log(&stage, 2, SEARCHED, TEXT)?;
     for (what, text) in [("absent", "absent"), ("in one line", "line+999999+"), ("in 10,000", "77+of")] {
-        let mut best = Duration::MAX;
-        for _ in 0..COUNT / 4 {
-            let begun = Instant::now();
-            client.get(&format!("/api/jobs/2/log/search?q={text}"))?;
-            best = best.min(begun.elapsed());
-        }
+        let best = fastest(&mut client, &format!("/api/jobs/2/log/search?q={text}"))?;
         let rate = f64::from(megabytes) / best.as_secs_f64();
         rows.push(Row::new(
             format!("a search in 1,000,000 lines ({megabytes} MB), {what}"),
             format!("{} ({rate:.0} MB/s)", milliseconds(best)),
         ));
     }
+    let best = fastest(&mut client, "/api/jobs/2/log/marks")?;
+    rows.push(
+        Row::new(format!("the marks of a log of 1,000,000 lines ({megabytes} MB)"), milliseconds(best))
+            .goal("500 ms", best <= MARKED_IN),
+    );
+    for (what, text) in [("all in colour", "\\u001b[32mfine\\u001b[0m"), ("all with a count of errors", "0 errors")] {
+        write_log(&stage, 1, SEARCHED, text)?;
+        let best = fastest(&mut client, "/api/jobs/1/log/marks")?;
+        rows.push(Row::new(format!("the same, {what}"), milliseconds(best)));
+    }
 
-    write_log(&stage, 3, LARGE)?;
+    write_log(&stage, 3, LARGE, TEXT)?;
     for (what, query) in [("the last 100", "from=-100&count=100"), ("200 in the middle", "from=5000500")] {
         let path = format!("/api/jobs/3/log/records?{query}");
         let begun = Instant::now();
@@ -98,8 +106,19 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Gives a finished job another log. Returns its length in MB.
-pub fn write_log(stage: &Stage, id: u64, lines: u64) -> Result<u32> {
+/// The shortest time in which something is answered.
+fn fastest(client: &mut Client, path: &str) -> Result<Duration> {
+    let mut best = Duration::MAX;
+    for _ in 0..COUNT / 4 {
+        let begun = Instant::now();
+        client.get(path)?;
+        best = best.min(begun.elapsed());
+    }
+    Ok(best)
+}
+
+/// Gives a finished job another log, with a text in each line, as it is stored. Returns its length in MB.
+pub fn write_log(stage: &Stage, id: u64, lines: u64, content: &str) -> Result<u32> {
     let job = stage.job(JobId::try_from(id)?)?;
     let (mut text, mut index) = (String::new(), String::new());
     for number in 1..=lines {
@@ -108,7 +127,7 @@ pub fn write_log(stage: &Stage, id: u64, lines: u64) -> Result<u32> {
         }
         writeln!(
             text,
-            r#"{{"time":"2026-11-23T15:38:46.123Z","type":"line","line":"line {number} of a log that is long enough"}}"#
+            r#"{{"time":"2026-11-23T15:38:46.123Z","type":"line","line":"line {number} of a log {content}"}}"#
         )?;
     }
     // Not into the file that is there: it may be known already.

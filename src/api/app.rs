@@ -71,7 +71,7 @@ pub struct Limits {
     pub body_read: Duration,
     /// Between two signs of life in a stream of events where nothing happens.
     pub heartbeat: Duration,
-    /// For a search in a log, which then tells what it has found.
+    /// For a search in a log, or for its marks: what was found until then is told.
     pub search: Duration,
     /// For the spool's disk to answer how it is.
     pub disk: Duration,

@@ -2,7 +2,8 @@
 //!
 //! A client gets a `snapshot`, and then a `job` for each job that changed, a `removed` for one that was taken away, and
 //! a `runner`. Each is the state at that time: a client that is slow, or comes back, is told of every thing once, as it
-//! is then. The format is that of the HTML standard, section 9.2.
+//! is then. If it asks for one, a `log` tells how long the log of a job is, at the beginning and when it has grown. The
+//! format is that of the HTML standard, section 9.2.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -17,11 +18,14 @@ use super::app::App;
 use super::blocking;
 use super::body::Pieces;
 use super::error::ApiError;
+use super::jobs::job_id;
+use super::jobs::log::length::{Follower, Length};
+use super::jobs::log::must_exist;
 use super::jobs::show::{Show, Shown};
 use super::mirror::{Entry, Thing, View};
 use super::request::Request;
 use super::response::{self, Response};
-use super::routes::Header;
+use super::routes::{Argument, ArgumentKind, Header};
 use super::runner::RunnerStatus;
 use crate::config::Config;
 
@@ -34,6 +38,13 @@ const RETRY: u32 = 2000;
 const LAST_EVENT_ID: &str = "last-event-id";
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// What [`events`] understands.
+pub const ARGUMENTS: &[Argument] = &[Argument {
+    name: "log",
+    kind: ArgumentKind::Number,
+    help: "The job whose log is on the page: how many records it has is told as it grows",
+}];
+
 /// What [`events`] heeds.
 pub const HEADERS: &[Header] =
     &[Header { name: "Last-Event-ID", help: "The event that the client got last: it is told what came after" }];
@@ -41,11 +52,16 @@ pub const HEADERS: &[Header] =
 /// `GET /api/events`. With the `Last-Event-ID` of this process it goes on from there, else it begins with a snapshot.
 ///
 /// # Errors
-/// None.
+/// 404 if there is no job that is `log`, 422 if that is no number.
 pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let log = request.query()?.number("log")?.map(job_id).transpose()?;
+    if let Some(id) = log {
+        must_exist(&app, id)?;
+    }
     let resume = last_event(&request.headers, app.mirror.view().changes.instance());
     let open = app.metrics.stream("events");
-    let stream = Stream { app: Arc::clone(&app), seen: resume };
+    let log = log.map(|id| Follower::new(&app, id));
+    let stream = Stream { app: Arc::clone(&app), seen: resume, log };
     let mut response = response::produce("text/event-stream", app.end_of_stream(), |pieces| async move {
         let _open = open;
         stream.send(pieces).await;
@@ -67,6 +83,8 @@ struct Stream {
     app: Arc<App>,
     /// The change that it was told of last. None: of nothing.
     seen: Option<u64>,
+    /// The log that its page shows.
+    log: Option<Follower>,
 }
 
 impl Stream {
@@ -91,6 +109,10 @@ impl Stream {
             }
             tokio::select! {
                 _ = changes.changed() => {}
+                length = next_length(&mut self.log) => match length {
+                    Some(length) => told.push_str(&log_event(length)),
+                    None => return,
+                },
                 () = tokio::time::sleep(self.app.limits.heartbeat) => ": nothing new\n\n".clone_into(&mut told),
             }
         }
@@ -104,6 +126,19 @@ impl Stream {
         let news = blocking::run(move || News::new(&app.mirror.snapshot(), &app.config, seen, Read::Disk)).await??;
         news.ok_or_else(|| ApiError::internal("a job cannot be told of"))
     }
+}
+
+/// The next length of a log, if one is followed. `None` if it cannot be told any more.
+async fn next_length(log: &mut Option<Follower>) -> Option<Length> {
+    match log {
+        Some(log) => log.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// It has no id: a client that comes back is told of a log anew, and of the changes what it missed.
+fn log_event(length: Length) -> String {
+    format!("event: log\ndata: {}\n\n", json!(length))
 }
 
 /// What may be read for the news.

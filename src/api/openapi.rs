@@ -15,6 +15,11 @@ use super::routes::{Argument, ArgumentKind, Content, Header, ROUTES, Route, Segm
 /// What the names in [`Content`] stand for, and the shapes of the errors.
 const SCHEMAS: &str = include_str!("openapi/schemas.json");
 
+/// What a stream of events tells.
+const EVENTS: &str = "Server-sent events with JSON as data: a `snapshot` (the runner, jobs, and how many there are as \
+`total`), then `job` (a Job), `removed` (the `id` of a job that was taken away) and `runner` (a Runner). With the \
+argument `log` also `log`, without an id: how many `records` the log of the job `id` has, and whether it is `complete`";
+
 static DOCUMENT: LazyLock<Result<Value, serde_json::Error>> = LazyLock::new(document);
 
 /// `GET /api/openapi.json`.
@@ -180,7 +185,9 @@ fn content(content: Content) -> Value {
         Content::JsonLines(name) => json!({ "application/octet-stream": {
             "schema": { "type": "string", "description": format!("Lines of JSON, each a {name}") },
         }}),
-        Content::Events => json!({ "text/event-stream": { "schema": { "type": "string" } } }),
+        Content::Events => json!({ "text/event-stream": {
+            "schema": { "type": "string", "description": EVENTS },
+        }}),
         Content::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
         Content::TextOrJsonString => json!({
             "text/plain": { "schema": { "type": "string" } },

@@ -44,7 +44,7 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobrunner/status" => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
     GET "/api/runner" => runner::runner, "What does the runner do, lane by lane?", gives(&[(200, Json("Runner"))]);
     GET "/api/events" => events::events, "Follow everything that changes",
-        heeds(events::HEADERS), gives(&[(200, Content::Events)]);
+        takes(events::ARGUMENTS), heeds(events::HEADERS), gives(&[(200, Content::Events)]), refuses(&[404]);
     GET "/api/jobs" => jobs::list::list, "List jobs, the newest first",
         takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
     POST "/api/jobs" => jobs::create::create, "Start a job",
@@ -57,6 +57,8 @@ pub static ROUTES: &[Route] = routes! {
         takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log/search" => jobs::log::search::search, "Search the log of a job",
         takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log/marks" => jobs::log::marks::marks, "What the log of a job says of how it went",
+        takes(jobs::log::marks::ARGUMENTS), gives(&[(200, JsonLines("LogMark"))]), refuses(&[404]);
     POST "/api/jobs/{id:number}/retry" => jobs::retry::retry, "Start a finished job again",
         heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]), refuses(&[404, 409, 413]);
     POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",

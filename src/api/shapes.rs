@@ -52,6 +52,8 @@ const REQUESTS: &[&str] = &[
     "GET /api/jobs/1/log/records?from=0",
     "GET /api/jobs/1/log/search?q=hello",
     "GET /api/jobs/1/log/search",
+    "GET /api/jobs/1/log/marks",
+    "GET /api/jobs/1/log/marks?from=0",
     "POST /api/jobs/2/interact/2000001 maybe",
     "POST /api/jobs/2/interact/2000001 y",
     "POST /api/jobs/2/interact/2000001 n",
@@ -76,6 +78,9 @@ const REQUESTS: &[&str] = &[
     "POST /api/logoutAll",
     "GET /api/openapi.json",
     "GET /api/events",
+    "GET /api/events?log=1",
+    "GET /api/events?log=one",
+    "GET /api/events?log=9",
     "GET /api/nothing",
     "DELETE /api/jobs",
 ];
@@ -139,8 +144,9 @@ async fn answer(address: std::net::SocketAddr, asked: &str) -> String {
         ))
         .await;
     match path {
-        // It does not end.
+        // They do not end.
         "/api/events" => client.read_until("}\n\n").await,
+        "/api/events?log=1" => client.read_until("\"complete\":true}\n\n").await,
         // What is in these is looked at elsewhere.
         "/api/openapi.json" | "/metrics" | "/favicon.ico" => client.read_until("\r\n\r\n").await,
         _ => client.read_to_end().await,

@@ -10,6 +10,7 @@ mod client;
 mod crash;
 mod demo;
 mod disk;
+mod events;
 mod examples;
 mod faults;
 mod front;

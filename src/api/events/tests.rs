@@ -1,11 +1,12 @@
 use serde_json::{Value, json};
 
 use crate::api::app::App;
+use crate::api::jobs::log::tests::{end, running};
 use crate::api::testing::{Bench, Client, job_id, request, status, until};
 use crate::spool::queue;
 use crate::spool::status::State;
 
-/// An event as it came.
+/// An event as it came. The id is empty if it has none.
 #[derive(Debug)]
 struct Event {
     id: String,
@@ -19,9 +20,13 @@ async fn open(app: App, last_event: Option<&str>) -> (Client, std::net::SocketAd
 }
 
 async fn open_at(address: std::net::SocketAddr, last_event: Option<&str>) -> Client {
+    open_with(address, "", last_event).await
+}
+
+async fn open_with(address: std::net::SocketAddr, query: &str, last_event: Option<&str>) -> Client {
     let mut client = Client::connect(address).await;
     let header = last_event.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
-    client.write(format!("GET /api/events HTTP/1.1\r\nHost: localhost\r\n{header}\r\n")).await;
+    client.write(format!("GET /api/events{query} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n")).await;
     let head = client.read_until("\r\n\r\n").await;
     assert!(head.contains("text/event-stream") && head.contains("x-accel-buffering: no"), "{head}");
     client.read_until("retry: 2000\n\n").await;
@@ -35,8 +40,8 @@ async fn next(client: &mut Client) -> Event {
             let value = text.lines().find_map(|line| line.split_once(": ").filter(|(key, _)| *key == name));
             value.map(|(_, value)| value.to_owned())
         };
-        if let (Some(id), Some(name), Some(data)) = (field("id"), field("event"), field("data")) {
-            return Event { id, name, data: serde_json::from_str(&data).unwrap() };
+        if let (id, Some(name), Some(data)) = (field("id"), field("event"), field("data")) {
+            return Event { id: id.unwrap_or_default(), name, data: serde_json::from_str(&data).unwrap() };
         }
     }
 }
@@ -156,6 +161,134 @@ async fn a_client_that_stops_reading_is_told_the_latest_state_when_it_goes_on() 
         (told, latest) = (told + 1, number);
     }
     assert!(told < CHANGES, "each state was kept for a client that did not read");
+}
+
+/// What is told next of a log.
+async fn next_length(client: &mut Client) -> Value {
+    loop {
+        let event = next(client).await;
+        if event.name == "log" {
+            assert_eq!(event.id, "", "a client that comes back names the last change");
+            return event.data;
+        }
+        assert_ne!(event.id, "");
+    }
+}
+
+fn length(records: u64, complete: bool) -> Value {
+    json!({ "id": 1, "records": records, "complete": complete })
+}
+
+#[tokio::test]
+async fn a_log_is_told_of_from_the_queue_to_its_end() {
+    let bench = Bench::new();
+    bench.queue(&request(1));
+    let app = bench.app();
+    until(|| app.mirror.view().get(job_id(1)).is_some()).await;
+    let address = Bench::serve(app).await;
+    let mut client = open_with(address, "?log=1", None).await;
+    let snapshot = next(&mut client).await;
+    assert_eq!(snapshot.name, "snapshot");
+    assert_eq!(next_length(&mut client).await, length(0, false));
+
+    let (job, mut log) = running(&bench);
+    for records in 1..=3 {
+        log.note("a remark");
+        log.flush().unwrap();
+        assert_eq!(next_length(&mut client).await, length(records, false));
+    }
+    let mut resumed = open_with(address, "?log=1", Some(&snapshot.id)).await;
+    assert_eq!(next_length(&mut resumed).await, length(3, false), "also who comes back is told where it is");
+
+    log.note("the last");
+    end(&bench, &job, &mut log);
+    for client in [&mut client, &mut resumed, &mut open_with(address, "?log=1", None).await] {
+        while next_length(client).await != length(4, true) {}
+    }
+}
+
+#[tokio::test]
+async fn an_end_is_told_with_the_last_record_and_without_a_log() {
+    let bench = Bench::new();
+    let (job, mut log) = running(&bench);
+    let app = bench.app();
+    until(|| app.mirror.view().get(job_id(1)).is_some()).await;
+    let mut client = open_with(Bench::serve(app).await, "?log=1", None).await;
+    log.note("one");
+    end(&bench, &job, &mut log);
+    loop {
+        let told = next_length(&mut client).await;
+        if told["complete"] == true {
+            assert_eq!(told, length(1, true));
+            break;
+        }
+    }
+
+    let bench = Bench::new();
+    let mut status = status(1, State::Starting);
+    let job = bench.claim(&status);
+    status.finish(State::Cancelled, "cancelled", None);
+    job.write_final_status(&status).unwrap();
+    let app = bench.app();
+    until(|| app.mirror.view().get(job_id(1)).is_some()).await;
+    let mut client = open_with(Bench::serve(app).await, "?log=1", None).await;
+    assert_eq!(next_length(&mut client).await, length(0, true));
+}
+
+#[tokio::test]
+async fn a_log_that_grows_fast_is_told_of_now_and_then() {
+    const RECORDS: u64 = 20_000;
+    let bench = Bench::new();
+    let (_job, mut log) = running(&bench);
+    let app = bench.app();
+    until(|| app.mirror.view().get(job_id(1)).is_some()).await;
+    let address = Bench::serve(app).await;
+    let mut client = open_with(address, "?log=1", None).await;
+    let mut other = open_with(address, "?log=1", None).await;
+    for _ in 0..RECORDS {
+        log.note("a remark");
+        log.flush().unwrap();
+        tokio::task::yield_now().await;
+    }
+    let (mut told, mut latest) = (0, 0);
+    while latest < RECORDS {
+        let records = next_length(&mut client).await["records"].as_u64().unwrap();
+        assert!(records > latest || told == 0, "{records} after {latest}");
+        (told, latest) = (told + 1, records);
+    }
+    assert!(told < RECORDS / 10, "{told} events");
+    while next_length(&mut other).await != length(RECORDS, false) {}
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "it puts a directory where the log should be")]
+async fn a_log_that_cannot_be_read_is_told_of_when_it_can() {
+    let bench = Bench::new();
+    let job = bench.claim(&status(1, State::Running));
+    let path = job.directory().join("log.jsonl");
+    std::fs::create_dir(&path).unwrap();
+    let app = bench.app();
+    until(|| app.mirror.view().get(job_id(1)).is_some()).await;
+    let mut client = open_with(Bench::serve(app).await, "?log=1", None).await;
+    assert_eq!(next(&mut client).await.name, "snapshot");
+    bench.queue(&request(2));
+    assert_eq!(next_job(&mut client).await.data["id"], 2, "other things are told meanwhile");
+
+    std::fs::remove_dir(&path).unwrap();
+    let mut log = job.log_writer().unwrap();
+    log.note("a remark");
+    log.flush().unwrap();
+    while next_length(&mut client).await != length(1, false) {}
+}
+
+#[tokio::test]
+async fn a_log_of_which_nothing_can_be_told_is_refused() {
+    let bench = Bench::new();
+    let mut client = Client::connect(Bench::serve(bench.app()).await).await;
+    for (log, refusal) in [("", 422), ("one", 422), ("-1", 422), ("0", 404), ("1", 404), ("9999999999", 404)] {
+        let reply = client.ask(&format!("GET /api/events?log={log}")).await;
+        assert_eq!(reply.status, refusal, "{log:?}");
+    }
 }
 
 #[tokio::test]

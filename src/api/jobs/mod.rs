@@ -25,7 +25,14 @@ use crate::spool::JobId;
 /// # Errors
 /// 404 for a number that no job can have.
 fn id_in_path(request: &Request) -> Result<JobId, ApiError> {
-    let number = request.path.number("id")?;
+    job_id(request.path.number("id")?)
+}
+
+/// The job with a number.
+///
+/// # Errors
+/// 404 for a number that no job can have.
+pub(in crate::api) fn job_id(number: u64) -> Result<JobId, ApiError> {
     JobId::try_from(number).map_err(|_| no_such_job(number))
 }
 

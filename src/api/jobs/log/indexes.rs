@@ -17,6 +17,12 @@ pub struct Indexes {
 
 type Shared = Arc<Mutex<Option<Index>>>;
 
+/// An index that is kept as long as this is, however many others are used.
+#[derive(Debug)]
+pub struct Kept {
+    _index: Shared,
+}
+
 impl Indexes {
     /// Does something with the index of an open log. It may wait for a disk, and for another who counts the same log.
     ///
@@ -38,16 +44,45 @@ impl Indexes {
         work(known.insert(index), log)
     }
 
+    /// Keeps the index of a log that is counted again and again, so that this costs only what is new.
+    pub fn keep(&self, id: JobId) -> Kept {
+        Kept { _index: self.of(id) }
+    }
+
     fn of(&self, id: JobId) -> Shared {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = match known.iter().position(|(known, _)| *known == id) {
             Some(place) => known.remove(place).1,
             None => Shared::default(),
         };
-        if known.len() == KEPT {
-            known.remove(0);
+        if known.len() >= KEPT
+            && let Some(oldest) = known.iter().position(|(_, index)| Arc::strong_count(index) == 1)
+        {
+            known.remove(oldest);
         }
         known.push((id, Arc::clone(&shared)));
         shared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_goes_that_nobody_keeps() {
+        let id = |number: u64| JobId::try_from(number).unwrap();
+        let indexes = Indexes::default();
+        let kept = indexes.keep(id(1));
+        let many = 10 * KEPT as u64;
+        (2..=many).for_each(|number| drop(indexes.of(id(number))));
+        let known = || -> Vec<JobId> { indexes.known.lock().unwrap().iter().map(|(id, _)| *id).collect() };
+        let newest = many - KEPT as u64 + 2;
+        assert_eq!(known(), std::iter::once(1).chain(newest..=many).map(id).collect::<Vec<_>>());
+        drop(kept);
+        drop(indexes.of(id(many + 1)));
+        assert_eq!(known(), (newest..=many + 1).map(id).collect::<Vec<_>>());
+        let all: Vec<Kept> = (1..=many).map(|number| indexes.keep(id(number))).collect();
+        assert_eq!(known().len(), all.len());
     }
 }

@@ -1,15 +1,20 @@
-//! A job's log: followed to its end, looked into, searched.
+//! A job's log: followed to its end, looked into, searched, marked.
 //!
 //! Nothing here holds more of a log than a portion at a time, however long it is and however slow its reader.
 
+mod candidates;
+mod colours;
 mod indexes;
+pub(in crate::api) mod length;
+pub mod marks;
 pub mod records;
 mod rendering;
 pub mod search;
 mod stored;
+mod survey;
 mod tail;
 #[cfg(test)]
-mod tests;
+pub(in crate::api) mod tests;
 mod text;
 mod transcript;
 mod viewer;
@@ -20,6 +25,7 @@ use hyper::body::Bytes;
 use tokio::sync::Semaphore;
 
 use self::indexes::Indexes;
+use self::length::Lengths;
 use self::rendering::{Form, Rendering};
 use self::tail::Tails;
 use self::viewer::Viewer;
@@ -64,12 +70,18 @@ const TURNS: usize = 4;
 pub struct Logs {
     tails: Tails,
     indexes: Indexes,
+    lengths: Lengths,
     turns: Arc<Semaphore>,
 }
 
 impl Default for Logs {
     fn default() -> Self {
-        Self { tails: Tails::default(), indexes: Indexes::default(), turns: Arc::new(Semaphore::new(TURNS)) }
+        Self {
+            tails: Tails::default(),
+            indexes: Indexes::default(),
+            lengths: Lengths::default(),
+            turns: Arc::new(Semaphore::new(TURNS)),
+        }
     }
 }
 
@@ -150,7 +162,7 @@ fn invalid(name: &str, message: &str, input: serde_json::Value) -> ApiError {
 
 /// # Errors
 /// 404 if there is no such job.
-fn must_exist(app: &App, id: JobId) -> Result<(), ApiError> {
+pub(in crate::api) fn must_exist(app: &App, id: JobId) -> Result<(), ApiError> {
     if app.mirror.view().ending(id) == Ending::NoSuchJob { Err(no_such_job(id)) } else { Ok(()) }
 }
 

@@ -13,6 +13,9 @@ use crate::protocol::Piece;
 pub struct Stored<'a> {
     #[serde(rename = "type", borrow)]
     pub kind: Cow<'a, str>,
+    /// When it was written, as it stands.
+    #[serde(borrow)]
+    pub time: Option<&'a RawValue>,
     #[serde(borrow)]
     line: Option<&'a RawValue>,
     #[serde(default)]

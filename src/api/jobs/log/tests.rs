@@ -45,6 +45,16 @@ pub async fn rest(client: &mut Client) -> Vec<String> {
     text.lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect()
 }
 
+/// What is answered about the log of job 1, as JSON lines.
+pub async fn answer(app: App, asked: &str) -> Vec<Value> {
+    let app = known(app).await;
+    let mut client = Client::connect(Bench::serve(app).await).await;
+    client.write(format!("GET /api/jobs/1/log/{asked} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+    let head = client.read_until("\r\n\r\n").await;
+    assert!(head.contains("200 OK") && head.contains("application/octet-stream"), "{head}");
+    rest(&mut client).await.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 /// What is left of a stream, as it was before it was cut into chunks.
 async fn unchunked(client: &mut Client) -> String {
     let mut text = String::new();
@@ -73,6 +83,14 @@ pub fn end(bench: &Bench, job: &LockedJob, log: &mut LogWriter) {
     status.finish(State::Succeeded, "succeeded", None);
     status.log_records = log.records();
     bench.finish(job, &status);
+}
+
+/// A job that has ended, with 100 lines that are more than is looked at in one turn.
+pub fn end_with_much(bench: &Bench) {
+    let (job, mut log) = running(bench);
+    let text = "x".repeat(60_000);
+    (0..100).for_each(|_| log.text(line(&text)));
+    end(bench, &job, &mut log);
 }
 
 fn line(text: &str) -> Piece<'_> {

@@ -7,15 +7,14 @@ use memchr::memmem::Finder;
 pub struct Needle {
     text: Finder<'static>,
     /// Something that stands in every stored record with the text, once [`str::make_ascii_lowercase`] was applied to it.
-    trace: Option<Finder<'static>>,
+    trace: Option<String>,
 }
 
 impl Needle {
     /// A text that is not empty.
     pub fn new(text: &str) -> Self {
         let text = fold(text);
-        let trace = trace(&text).map(|trace| Finder::new(&trace).into_owned());
-        Self { text: Finder::new(&text).into_owned(), trace }
+        Self { text: Finder::new(&text).into_owned(), trace: trace(&text) }
     }
 
     /// The length of the text, in bytes.
@@ -29,8 +28,8 @@ impl Needle {
     }
 
     /// What can be found in stored records without looking into them; `None` if the text has nothing of this kind.
-    pub fn trace(&self) -> Option<&Finder<'static>> {
-        self.trace.as_ref()
+    pub fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
     }
 }
 
@@ -46,37 +45,4 @@ fn trace(folded: &str) -> Option<String> {
     let json = serde_json::to_string(part).ok()?;
     let escaped = json.strip_prefix('"')?.strip_suffix('"')?;
     (!escaped.is_empty()).then(|| escaped.to_owned())
-}
-
-/// Takes colours and other control sequences (ECMA-48 CSI) out of a text that comes in pieces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Colours {
-    /// Outside of a sequence.
-    #[default]
-    Outside,
-    /// Behind the escape character.
-    Escape,
-    /// Before the final byte.
-    Inside,
-}
-
-impl Colours {
-    /// Appends a piece without the sequences in it.
-    pub fn strip(&mut self, piece: &str, text: &mut String) {
-        if *self == Self::Outside && memchr::memchr(0x1b, piece.as_bytes()).is_none() {
-            text.push_str(piece);
-            return;
-        }
-        for character in piece.chars() {
-            *self = match (*self, character) {
-                (_, '\x1b') => Self::Escape,
-                (Self::Escape, '[') | (Self::Inside, '\x20'..='\x3f') => Self::Inside,
-                (Self::Inside, '\x40'..='\x7e') => Self::Outside,
-                (_, other) => {
-                    text.push(other);
-                    Self::Outside
-                }
-            };
-        }
-    }
 }

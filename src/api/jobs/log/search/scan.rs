@@ -1,21 +1,18 @@
 //! Going through the records of a log.
 //!
-//! Most of them are not looked into: a whole portion is searched for what a record with the text must contain, at the
-//! speed of memory. Only what has that, a colour or a flag in it is parsed.
+//! A record is looked into if it has what one with the text must contain, a colour, which may hide the text, or a flag.
 
-use memchr::memmem::Finder;
-
+use super::super::candidates::{COLOUR, Candidates, FLAG, Traces};
+use super::super::colours::Colours;
 use super::super::stored::Stored;
-use super::needle::{Colours, Needle, fold};
+use super::needle::{Needle, fold};
 use crate::spool::log::{Record, RecordKind};
-
-/// What a record has in it that hides its text (an escape character), or that is not a line by itself (a flag).
-const SPECIAL: [&[u8]; 2] = [b"\\u001b", b"\":true"];
 
 /// A search through a log.
 pub struct Scan {
     needle: Needle,
-    special: [Finder<'static>; 2],
+    /// None if a line with the text can look like any other.
+    traces: Option<Traces>,
     include_sensitive: bool,
     /// The number of the last record that was looked at.
     records: u64,
@@ -23,8 +20,6 @@ pub struct Scan {
     found: Vec<u64>,
     /// How many lines were left out because they are sensitive.
     hidden: u64,
-    /// The portion in lower case.
-    lowered: Vec<u8>,
 }
 
 /// The line of output that is being put together.
@@ -42,16 +37,8 @@ struct Line {
 impl Scan {
     /// From the beginning of a log.
     pub fn new(needle: Needle, include_sensitive: bool) -> Self {
-        Self {
-            needle,
-            special: SPECIAL.map(Finder::new),
-            include_sensitive,
-            records: 0,
-            line: Line::default(),
-            found: Vec::new(),
-            hidden: 0,
-            lowered: Vec::new(),
-        }
+        let traces = needle.trace().map(|trace| Traces::new([trace, COLOUR, FLAG]));
+        Self { needle, traces, include_sensitive, records: 0, line: Line::default(), found: Vec::new(), hidden: 0 }
     }
 
     /// How many records were searched.
@@ -80,44 +67,20 @@ impl Scan {
         self.end_line();
     }
 
-    /// Searches the next lines of the log.
-    pub fn portion(&mut self, lines: &[u8]) {
-        let mut at = 0;
-        let mut places = self.places(lines).into_iter().peekable();
-        while at < lines.len() {
-            let place = if self.line.first.is_some() {
-                at
-            } else {
-                while places.next_if(|place| *place < at).is_some() {}
-                places.peek().copied().unwrap_or(lines.len())
-            };
-            // What lies before the line with the next place is only counted.
-            let begin = memchr::memrchr(b'\n', &lines[at..place]).map_or(at, |newline| at + newline + 1);
-            self.records += memchr::memchr_iter(b'\n', &lines[at..begin]).count() as u64;
-            let Some(length) = memchr::memchr(b'\n', &lines[begin..]) else { break };
-            self.record(&lines[begin..begin + length]);
-            at = begin + length + 1;
+    /// Searches the next lines of the log, behind so many records.
+    pub fn portion(&mut self, before: u64, lines: &[u8]) {
+        let places = self.traces.as_mut().map(|traces| traces.places(lines));
+        let is_any = places.is_none();
+        let mut candidates = Candidates::new(before, lines, places.unwrap_or_default());
+        // A line that has begun goes on in the next record.
+        while let Some(record) = candidates.next(is_any || self.line.first.is_some()) {
+            self.records = candidates.number();
+            self.record(record);
         }
-    }
-
-    /// Where something is that must be looked into, in order.
-    fn places(&mut self, lines: &[u8]) -> Vec<usize> {
-        self.lowered.clear();
-        self.lowered.extend_from_slice(lines);
-        self.lowered.make_ascii_lowercase();
-        let mut places: Vec<usize> = match self.needle.trace() {
-            Some(trace) => trace.find_iter(&self.lowered).collect(),
-            None => std::iter::once(0).chain(memchr::memchr_iter(b'\n', lines).map(|newline| newline + 1)).collect(),
-        };
-        for special in &self.special {
-            places.extend(special.find_iter(lines));
-        }
-        places.sort_unstable();
-        places
+        self.records = candidates.number();
     }
 
     fn record(&mut self, record: &[u8]) {
-        self.records += 1;
         let Some(stored) = Stored::parse(record) else { return };
         if stored.kind == "line" {
             self.line(&stored);

@@ -3,9 +3,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::tests::{end, rest, running};
+use super::super::tests::{answer, end, end_with_much, running};
 use super::*;
-use crate::api::testing::{Bench, Client, job_id, request, until};
+use crate::api::testing::{Bench, Client, request};
 use crate::protocol::Piece;
 use crate::spool::log::RecordKind;
 
@@ -15,7 +15,7 @@ fn found(records: &[&str], text: &str, include_sensitive: bool, portion: usize) 
     for records in records.chunks(portion) {
         let record = |record: &&str| format!("{{\"time\":\"2026-11-23T15:38:46.123Z\",{record}}}\n");
         let portion: Vec<String> = records.iter().map(record).collect();
-        scan.portion(portion.concat().as_bytes());
+        scan.portion(scan.records(), portion.concat().as_bytes());
     }
     scan.end();
     assert_eq!(scan.records(), records.len() as u64);
@@ -93,7 +93,7 @@ fn hidden_lines_are_not_searched() {
     ];
     assert_found(&records, "secret", &[4]);
     let mut scan = Scan::new(Needle::new("secret"), false);
-    scan.portion(records.map(|record| format!("{{{record}}}\n")).concat().as_bytes());
+    scan.portion(0, records.map(|record| format!("{{{record}}}\n")).concat().as_bytes());
     scan.end();
     assert_eq!(scan.hidden(), 2);
     assert_eq!(found(&records, "secret", true, 2), [1, 2, 4]);
@@ -129,7 +129,7 @@ proptest! {
         let folded = needle::fold(&text);
         let expected: Vec<u64> = lines.iter().zip(1..).filter_map(|(line, number)| {
             let mut shown = String::new();
-            needle::Colours::default().strip(line, &mut shown);
+            super::super::colours::Colours::default().strip(line, &mut shown);
             needle::fold(&shown).contains(&folded).then_some(number)
         }).collect();
         prop_assert_eq!(found(&records, &text, false, 7), expected);
@@ -137,12 +137,7 @@ proptest! {
 }
 
 async fn search(app: App, query: &str) -> Vec<Value> {
-    until(|| app.mirror.view().get(job_id(1)).is_some()).await;
-    let mut client = Client::connect(Bench::serve(app).await).await;
-    client.write(format!("GET /api/jobs/1/log/search?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
-    let head = client.read_until("\r\n\r\n").await;
-    assert!(head.contains("200 OK") && head.contains("application/octet-stream"), "{head}");
-    rest(&mut client).await.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    answer(app, &format!("search?{query}")).await
 }
 
 #[tokio::test]
@@ -175,12 +170,7 @@ async fn a_search_gives_matches_and_how_it_ended() {
 #[tokio::test]
 async fn a_search_that_runs_out_of_time_says_so() {
     let bench = Bench::new();
-    let (job, mut log) = running(&bench);
-    let text = "x".repeat(60_000);
-    for _ in 0..100 {
-        log.text(Piece { text: &text, ..Piece::default() });
-    }
-    end(&bench, &job, &mut log);
+    end_with_much(&bench);
     let mut app = bench.app();
     app.limits.search = Duration::ZERO;
     let lines = search(app, "q=absent").await;

@@ -1,0 +1,34 @@
+//! Colours in output.
+
+/// Takes colours and other control sequences (ECMA-48 CSI) out of a text that comes in pieces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colours {
+    /// Outside of a sequence.
+    #[default]
+    Outside,
+    /// Behind the escape character.
+    Escape,
+    /// Before the final byte.
+    Inside,
+}
+
+impl Colours {
+    /// Appends a piece without the sequences in it.
+    pub fn strip(&mut self, piece: &str, text: &mut String) {
+        if *self == Self::Outside && memchr::memchr(0x1b, piece.as_bytes()).is_none() {
+            text.push_str(piece);
+            return;
+        }
+        for character in piece.chars() {
+            *self = match (*self, character) {
+                (_, '\x1b') => Self::Escape,
+                (Self::Escape, '[') | (Self::Inside, '\x20'..='\x3f') => Self::Inside,
+                (Self::Inside, '\x40'..='\x7e') => Self::Outside,
+                (_, other) => {
+                    text.push(other);
+                    Self::Outside
+                }
+            };
+        }
+    }
+}
