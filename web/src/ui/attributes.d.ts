@@ -8,7 +8,7 @@ declare module 'vue' {
    * of the same name with a narrower one.
    */
   interface AllowedComponentProps
-    extends AriaAttributes, Pick<InputHTMLAttributes, 'disabled' | 'inputmode' | 'readonly' | 'spellcheck'> {
+    extends AriaAttributes, Pick<InputHTMLAttributes, 'disabled' | 'inputmode' | 'list' | 'readonly' | 'spellcheck'> {
     autocomplete?: string
     id?: string
     maxlength?: number | string
