@@ -53,6 +53,7 @@ describe('what is sent', () => {
     ['numbers as numbers', param({ kind: 'integer', many: true }), ['1', '2'], { word: [1, 2] }],
     ['a change without white space around it', CHANGE, ' 42\t', { word: '42' }],
     ['changes as a list', CHANGES, ['42', 'https://x/43'], { word: ['42', 'https://x/43'] }],
+    ['a change once', CHANGES, ['42', '42'], { word: ['42'] }],
     ['a choice', CHOICE, 'b', { word: 'b' }],
     ['a switch that is off', SWITCH, false, { word: false }],
     ['a switch that is on', SWITCH, true, { word: true }],

@@ -148,10 +148,11 @@ function trimmed(param: Param, draft: Draft): Draft {
 }
 
 function valueOf(param: Param, held: Exclude<Draft, null>): ParamValue {
-  if (param.kind !== 'integer' || held === '') {
-    return held
+  if (Array.isArray(held)) {
+    const values = added(param, [], held)
+    return param.kind === 'integer' ? values.map(Number) : values
   }
-  return Array.isArray(held) ? held.map(Number) : Number(held)
+  return param.kind === 'integer' && held !== '' ? Number(held) : held
 }
 
 function problemInList(param: Param, value: string): string | null {
