@@ -107,11 +107,14 @@ function timeOf(mark: LogMark | undefined): number | null {
 /** A part of the picture: mostly one phase; or several that are each too short to be seen. */
 export interface Segment extends Pick<Phase, 'kind' | 'name' | 'recno' | 'from' | 'to'> {
   count: number
+  /** Every other one with a status, so that neighbours can be told apart. */
+  isOdd: boolean
 }
 
 /** Puts short phases together, so that there are at most about twice as many segments as asked for. */
 export function segmentsOf(phases: readonly Phase[], most: number): Segment[] {
   const segments: Segment[] = []
+  let isOdd = false
   const shortest = phases.length > most ? total(phases) / most : 0
   for (const phase of phases) {
     const last = segments.at(-1)
@@ -121,7 +124,8 @@ export function segmentsOf(phases: readonly Phase[], most: number): Segment[] {
       last.name = `${last.count} phases`
       last.to = phase.to
     } else {
-      segments.push({ ...phase, count: 1 })
+      isOdd = isOdd !== (phase.kind === 'status')
+      segments.push({ ...phase, count: 1, isOdd })
     }
   }
   return segments
