@@ -19,6 +19,7 @@ const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined }
 
 vi.mock('@/api/events.ts', () => ({
   EventStream: class {
+    readonly start = () => undefined
     constructor(listener: Listener) {
       stream.listener = listener
     }
@@ -34,7 +35,7 @@ vi.mock(import('./sound.ts'), async (original) => ({
 /** The notifications that the system shows or has shown. */
 class FakeNotification {
   static permission: NotificationPermission = 'default'
-  static readonly requestPermission = vi.fn(() => {
+  static readonly requestPermission = vi.fn<() => Promise<NotificationPermission>>(() => {
     FakeNotification.permission = 'granted'
     return Promise.resolve(FakeNotification.permission)
   })

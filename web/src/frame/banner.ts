@@ -1,0 +1,72 @@
+import { onScopeDispose, readonly, shallowRef, watch, type Ref } from 'vue'
+
+import type { Connection } from '@/api/events.ts'
+import { formatDuration, formatTime } from '@/ui/time.ts'
+
+/** So long, in milliseconds, nobody is told of a connection that may be back in a moment, as it is once an hour. */
+const GRACE = 1000
+
+/** So long, in milliseconds, it is said that it is back. */
+const RELIEF = 5000
+
+/** Whether what is shown may be stale: it is fresh, it may be stale, or it was stale until a moment ago. */
+export type Freshness = 'fresh' | 'stale' | 'fresh again'
+
+/** Follows a connection. Before the first one nothing is shown that could be stale; that there is none is told, too. */
+export function useFreshness(connection: Readonly<Ref<Connection>>): Readonly<Ref<Freshness>> {
+  const freshness = shallowRef<Freshness>('fresh')
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const later = (pause: number, then: Freshness) => {
+    clearTimeout(timer)
+    timer = setTimeout(() => (freshness.value = then), pause)
+  }
+  let hasBeenLive = false
+  watch(
+    () => connection.value.state === 'live',
+    (isLive) => {
+      if (!isLive) {
+        later(GRACE, 'stale')
+      } else if (freshness.value === 'stale' && hasBeenLive) {
+        freshness.value = 'fresh again'
+        later(RELIEF, 'fresh')
+      } else {
+        later(0, 'fresh')
+      }
+      hasBeenLive ||= isLive
+    },
+    { immediate: true, flush: 'sync' },
+  )
+  onScopeDispose(() => clearTimeout(timer))
+  return readonly(freshness)
+}
+
+/** What there is to say of a connection that is not there: what it means for the page, why, and what is done. */
+export interface Outage {
+  headline: string
+  /** Changes every second. */
+  age: string | null
+  reason: string | null
+  /** Changes every second, too. */
+  retry: string | null
+}
+
+/** Times are milliseconds since the epoch; `heardAt` is when there was the last sign of life. */
+export function describeOutage(connection: Connection, heardAt: number | null, now: number): Outage {
+  const isBroken = connection.state === 'broken'
+  return {
+    headline: isBroken ? 'Not connected' : heardAt === null ? 'Connecting' : 'Connecting again',
+    age: heardAt === null ? (isBroken ? 'there is nothing to show yet' : null) : describeAge(heardAt, now),
+    reason: isBroken ? connection.reason : null,
+    retry: isBroken ? describeRetry(connection.retryAt, now) : null,
+  }
+}
+
+function describeAge(heardAt: number, now: number): string {
+  const age = formatDuration(Math.round(Math.max(0, now - heardAt) / 1000))
+  return `what you see is ${age} old (as of ${formatTime(heardAt / 1000, now)} UTC)`
+}
+
+function describeRetry(retryAt: number | null, now: number): string {
+  const left = retryAt === null ? 0 : Math.ceil((retryAt - now) / 1000)
+  return left > 0 ? `Trying again in ${left} s` : 'Trying again now'
+}

@@ -1,0 +1,20 @@
+import { describe, expect, test } from 'vitest'
+
+import { reasonProblem } from './pause.ts'
+
+describe('a reason', () => {
+  test.each(['x', 'Datacenter switchover, until noon é', 'x'.repeat(500), 'é'.repeat(250)])('can be %j', (reason) => {
+    expect(reasonProblem(reason)).toBeNull()
+  })
+
+  test.each([
+    ['', /needs a reason/],
+    [' \u00a0 ', /needs a reason/],
+    ['a\nb', /one line/],
+    ['a\tb', /one line/],
+    ['x'.repeat(501), /1 too many/],
+    ['é'.repeat(251), /2 too many/],
+  ])('cannot be %j', (reason, problem) => {
+    expect(reasonProblem(reason)).toMatch(problem)
+  })
+})
