@@ -1,14 +1,168 @@
-import { shallowRef, type MaybeRefOrGetter, type ShallowRef } from 'vue'
+import { onScopeDispose, shallowRef, toValue, watch, type MaybeRefOrGetter, type ShallowRef } from 'vue'
 
+import { api, isAbort, reasonOf } from '@/api/client.ts'
 import type { LogMark } from '@/api/types.ts'
+import { useLive } from '@/state/live.ts'
 
 /** What there is to jump to in the log of a job, as far as the log has been looked through. */
 export interface Marks {
   readonly list: Readonly<ShallowRef<readonly LogMark[]>>
   /** Why they could not be asked for, the last time. */
   readonly problem: Readonly<ShallowRef<string | null>>
+  /** Whether there are more than are kept. */
+  readonly isCut: Readonly<ShallowRef<boolean>>
 }
 
-export function useMarks(_job: MaybeRefOrGetter<number>): Marks {
-  return { list: shallowRef([]), problem: shallowRef(null) }
+/** So many are kept of what the job told and was told, and as many of its errors. */
+const MOST = 10_000
+
+/** Between the beginnings of two requests while the log grows, in milliseconds. */
+const PAUSE = 1000
+
+type Ask = (from: number, signal: AbortSignal) => AsyncIterable<LogMark | End>
+
+interface End {
+  type: 'end'
+  next: number
+  complete: boolean
+}
+
+/** Looks for marks in what a log has more than the last time, and only when it has. */
+export class MarkSearch {
+  readonly list = shallowRef<readonly LogMark[]>([])
+  readonly problem = shallowRef<string | null>(null)
+  readonly isCut = shallowRef(false)
+
+  readonly #ask: Ask
+  readonly #controller = new AbortController()
+  /** The record to ask on from. */
+  #next = 1
+  #records = 0
+  #isComplete = false
+  /** There is something to be asked for. */
+  #isWanted = true
+  #isBusy = false
+  #kept = { errors: 0, others: 0 }
+
+  constructor(ask: Ask) {
+    this.#ask = ask
+    void this.#run()
+  }
+
+  /** The log has so many records now, and if it is complete no more will come. */
+  grown(records: number, isComplete: boolean): void {
+    const ends = isComplete && !this.#isComplete
+    this.#records = records
+    this.#isComplete = isComplete
+    if (ends || records >= this.#next) {
+      this.#isWanted = true
+      void this.#run()
+    }
+  }
+
+  /** Tries again what has failed. */
+  retry(): void {
+    if (this.problem.value !== null) {
+      this.#isWanted = true
+      void this.#run()
+    }
+  }
+
+  stop(): void {
+    this.#controller.abort()
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isBusy) {
+      return
+    }
+    this.#isBusy = true
+    while (this.#isWanted && !this.#controller.signal.aborted) {
+      this.#isWanted = false
+      const pause = new Promise((resolve) => setTimeout(resolve, PAUSE))
+      try {
+        const isComplete = await this.#look()
+        this.problem.value = null
+        this.#isWanted ||= !isComplete || this.#records >= this.#next
+      } catch (error) {
+        if (isAbort(error)) {
+          return
+        }
+        this.problem.value = reasonOf(error)
+        break
+      }
+      await pause
+    }
+    this.#isBusy = false
+  }
+
+  /** Asks once. Returns whether there is nothing more for now. */
+  async #look(): Promise<boolean> {
+    const found: LogMark[] = []
+    for await (const mark of this.#ask(this.#next, this.#controller.signal)) {
+      if (mark.type !== 'end') {
+        found.push(mark)
+        continue
+      }
+      this.#keep(found)
+      const isFurther = mark.next > this.#next
+      this.#next = mark.next
+      return mark.complete || !isFurther
+    }
+    throw new Error('The answer broke off')
+  }
+
+  #keep(found: LogMark[]): void {
+    const kept = found.filter(({ type }) => {
+      const kind = type === 'error' ? 'errors' : 'others'
+      this.#kept[kind] += 1
+      return this.#kept[kind] <= MOST
+    })
+    if (kept.length > 0) {
+      this.list.value = [...this.list.value, ...kept]
+    }
+    this.isCut.value ||= kept.length < found.length
+  }
+}
+
+/** The marks of a job's log, kept up to date while it is followed. */
+export function useMarks(job: MaybeRefOrGetter<number>): Marks {
+  const live = useLive()
+  const list = shallowRef<readonly LogMark[]>([])
+  const problem = shallowRef<string | null>(null)
+  const isCut = shallowRef(false)
+  const search = shallowRef<MarkSearch | null>(null)
+
+  watch(
+    () => toValue(job),
+    (id) => {
+      search.value?.stop()
+      search.value = new MarkSearch((from, signal) => api.marks(id, from, signal))
+    },
+    { immediate: true },
+  )
+  watch(
+    () => [search.value?.list.value, search.value?.problem.value, search.value?.isCut.value] as const,
+    ([marks = [], reason = null, cut = false]) => {
+      list.value = marks
+      problem.value = reason
+      isCut.value = cut
+    },
+    { immediate: true, flush: 'sync' },
+  )
+  watch(
+    [search, live.log],
+    ([searching, log]) => {
+      if (log?.id === toValue(job)) {
+        searching?.grown(log.records, log.complete)
+      }
+    },
+    { immediate: true },
+  )
+  watch(
+    () => live.connection.value.state,
+    (state) => state === 'live' && search.value?.retry(),
+  )
+  onScopeDispose(() => search.value?.stop())
+  return { list, problem, isCut }
 }

@@ -1,0 +1,51 @@
+import { rowsOf, type Row } from './rows.ts'
+import { plainText } from './scanner.ts'
+import { entriesOf, type ReadWindow } from './stretch.ts'
+import type { Range } from './range.ts'
+
+/** How many records one request is for: the most that an answer has. */
+const PORTION = 2000
+
+/** As much as a clipboard can sensibly take, in characters. */
+const MOST = 16 << 20
+
+/**
+ * The plain text of lines: one a line, without colours, and what is no output in brackets.
+ *
+ * @throws Error if they are too much, and whatever reading fails with.
+ */
+export async function plainLines(read: ReadWindow, { from, to }: Range, signal: AbortSignal): Promise<string> {
+  const entries = []
+  let characters = 0
+  for (let at = from; at <= to;) {
+    const window = await read(at, Math.min(PORTION, to - at + 1), signal)
+    for (const entry of entriesOf(window)) {
+      entries.push(entry)
+      characters += entry.type === 'line' ? entry.line.length : 0
+    }
+    if (characters > MOST) {
+      throw new Error('These lines are too much to be copied: download the log instead')
+    }
+    if (window.next <= at) {
+      break
+    }
+    at = window.next
+  }
+  // The parts of a very long line are one again.
+  return rowsOf(entries).reduce(
+    (text, row, at) => text + (at > 0 && !row.isContinuation ? '\n' : '') + wordsOf(row),
+    '',
+  )
+}
+
+/** What a row says, as text. */
+function wordsOf({ kind, text }: Row): string {
+  switch (kind) {
+    case 'output':
+      return plainText(text)
+    case 'hidden':
+      return `[${text} sensitive ${text === '1' ? 'line is' : 'lines are'} hidden]`
+    default:
+      return `[${text}]`
+  }
+}

@@ -1,0 +1,132 @@
+import { shallowRef } from 'vue'
+
+import { isAbort, reasonOf } from '@/api/client.ts'
+
+import { nextOf } from './range.ts'
+
+export type Found =
+  { type: 'match'; recno: number } | { type: 'end'; matches: number; hidden: number; complete: boolean }
+
+type Ask = (text: string, signal: AbortSignal) => AsyncIterable<Found>
+
+/** After the last keystroke, in milliseconds. */
+const PAUSE = 300
+/** Between two reports of what was found so far, in milliseconds. */
+const REPORT = 200
+
+const numbers = new Intl.NumberFormat('en-GB')
+
+/** A search in the whole log, done by the API. What is typed on gives up what was asked before. */
+export class LogSearch {
+  /** What is searched for. */
+  readonly text = shallowRef('')
+  /** The records of the lines with the text, as far as they are found. They rise. */
+  readonly hits = shallowRef<readonly number[]>([])
+  /** The record that was gone to last. */
+  readonly current = shallowRef<number | null>(null)
+  /** In words: how many there are, and what was left out. */
+  readonly summary = shallowRef('')
+  readonly problem = shallowRef<string | null>(null)
+
+  readonly #ask: Ask
+  #controller = new AbortController()
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #end: { hidden: number; complete: boolean } | null = null
+
+  constructor(ask: Ask) {
+    this.#ask = ask
+  }
+
+  /** Searches for another text, soon. */
+  type(text: string): void {
+    this.stop()
+    this.text.value = text
+    this.hits.value = []
+    this.current.value = null
+    this.problem.value = null
+    this.#end = null
+    this.summary.value = text === '' ? '' : 'Searching…'
+    if (text !== '') {
+      this.#timer = setTimeout(() => void this.#run(text), PAUSE)
+    }
+  }
+
+  /** Searches anew, as what is searched is another. */
+  again(): void {
+    this.type(this.text.value)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#controller.abort()
+  }
+
+  /** Goes to the next match behind a record, or before it. Returns its record. */
+  step(from: number, direction: 1 | -1): number | null {
+    this.current.value = nextOf(this.hits.value, from, direction)
+    this.#summarise()
+    return this.current.value
+  }
+
+  async #run(text: string): Promise<void> {
+    this.#controller = new AbortController()
+    const { signal } = this.#controller
+    const hits: number[] = []
+    let reportAt = performance.now() + REPORT
+    try {
+      for await (const found of this.#ask(text, signal)) {
+        if (signal.aborted) {
+          return
+        }
+        if (found.type === 'end') {
+          this.#end = found
+          break
+        }
+        hits.push(found.recno)
+        if (performance.now() > reportAt) {
+          this.#report(hits)
+          reportAt = performance.now() + REPORT
+        }
+      }
+      if (this.#end === null) {
+        throw new Error('The search broke off: there may be more')
+      }
+    } catch (error) {
+      if (isAbort(error) || signal.aborted) {
+        return
+      }
+      this.problem.value = reasonOf(error)
+    }
+    this.#report(hits)
+  }
+
+  #report(hits: number[]): void {
+    this.hits.value = [...hits]
+    this.#summarise()
+  }
+
+  #summarise(): void {
+    const { length } = this.hits.value
+    const isCut = this.#end !== null && !this.#end.complete
+    const count = numbers.format(length) + (isCut ? '+' : '')
+    const place = this.current.value === null ? -1 : this.hits.value.indexOf(this.current.value)
+    const parts = [
+      place >= 0 ? `${numbers.format(place + 1)} of ${count}` : countWords(length, count),
+      this.#end === null && this.problem.value === null ? 'searching…' : '',
+      isCut ? 'not the whole log was searched' : '',
+      this.#end && this.#end.hidden > 0 ? notSearched(this.#end.hidden) : '',
+    ]
+    this.summary.value = parts.filter((part) => part !== '').join('; ')
+  }
+}
+
+function countWords(length: number, count: string): string {
+  if (length === 0) {
+    return 'no match'
+  }
+  return length === 1 ? '1 match' : `${count} matches`
+}
+
+function notSearched(hidden: number): string {
+  return hidden === 1 ? '1 hidden line was not searched' : `${numbers.format(hidden)} hidden lines were not searched`
+}

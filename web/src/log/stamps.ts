@@ -1,0 +1,59 @@
+/** What stands before each line: nothing, the time in UTC, the time since the start, or since the line before. */
+export const STAMPS = ['off', 'utc', 'start', 'gap'] as const
+export type Stamp = (typeof STAMPS)[number]
+
+export const STAMP_WORDS: Readonly<Record<Stamp, string>> = {
+  off: 'No times',
+  utc: 'Time in UTC',
+  start: 'Time since the start',
+  gap: 'Time since the line before',
+}
+
+/** What times are told from. */
+export interface Since {
+  /** The start of the job, in seconds since the epoch. */
+  start: number | null
+  /** The time of the line before. */
+  before: string | null
+}
+
+/** A time (RFC 3339, in UTC with milliseconds) as it is put before a line; nothing if it cannot be told. */
+export function stampOf(stamp: Stamp, time: string | null, { start, before }: Since): string {
+  const at = time === null ? NaN : Date.parse(time)
+  if (Number.isNaN(at)) {
+    return ''
+  }
+  switch (stamp) {
+    case 'off':
+      return ''
+    case 'utc': {
+      const [date = '', clock = ''] = new Date(at).toISOString().replace('Z', '').split('T')
+      const isToday = start === null || date === new Date(start * 1000).toISOString().slice(0, 10)
+      return isToday ? clock : `${date} ${clock}`
+    }
+    case 'start':
+      return start === null ? '' : elapsed(at - start * 1000)
+    case 'gap':
+      return before === null ? '' : elapsed(at - Date.parse(before))
+  }
+}
+
+/** `+0.123`, `+1:02.003`, `+12:00:01.500`. Clocks may be set back, so it can be negative. */
+function elapsed(milliseconds: number): string {
+  if (Number.isNaN(milliseconds)) {
+    return ''
+  }
+  const whole = Math.round(Math.abs(milliseconds))
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const [hours, minutes, seconds] = [
+    Math.floor(whole / 3_600_000),
+    Math.floor(whole / 60_000) % 60,
+    Math.floor(whole / 1000) % 60,
+  ]
+  const rest = String(whole % 1000).padStart(3, '0')
+  const sign = milliseconds < 0 ? '−' : '+'
+  if (hours > 0) {
+    return `${sign}${hours}:${two(minutes)}:${two(seconds)}.${rest}`
+  }
+  return minutes > 0 ? `${sign}${minutes}:${two(seconds)}.${rest}` : `${sign}${seconds}.${rest}`
+}

@@ -1,0 +1,317 @@
+import { isAbort, reasonOf } from '@/api/client.ts'
+import type { LogRecord, LogWindow } from '@/api/types.ts'
+
+import { hasRow, type Entry } from './rows.ts'
+
+/** Asks for a window of the log: `from` is a record's number, or negative, from the end. */
+export type ReadWindow = (from: number, count: number, signal: AbortSignal) => Promise<LogWindow>
+
+/** Where to look at the log: at a record, or at its end. */
+export type Target = number | 'end'
+
+export type Side = 'start' | 'end'
+
+/** What is kept: more entries, or characters, are let go at the far end. */
+const MOST_ENTRIES = 3000
+const MOST_CHARACTERS = 8 << 20
+
+/** About how many characters one request is for. */
+const PORTION = 48 << 10
+const FEWEST = 8
+const MOST = 1000
+
+/** What a record has beside its text, in characters. */
+const OVERHEAD = 75
+
+/** For so long, in milliseconds, a request for another place is left alone when there is a newer wish. */
+const PATIENCE = 150
+
+/**
+ * The stretch of a log that is loaded: one without holes, around what is looked at.
+ *
+ * It grows at its ends, one request at a time for each, and starts anew where somebody goes far away. So memory is
+ * bounded whatever the length of the log, and nothing is asked for that nobody looks at.
+ */
+export class Stretch {
+  /** In their order. Between two there are only records without a row. */
+  entries: readonly Entry[] = []
+  /** The first record. */
+  from = 1
+  /** The first record behind it. */
+  next = 1
+  /** How many records the log has. Null until it is known. */
+  total: number | null = null
+  /** Why it could not grow at an end, or not begin where it was wanted. It is not tried again before `retry`. */
+  problems: Readonly<Record<Side | 'open', string | null>> = NONE
+
+  readonly #read: ReadWindow
+  readonly #changed: () => void
+  readonly #opened: (target: Target) => void
+  #growing: Partial<Record<Side, AbortController>> = {}
+  #opening: { target: Target; since: number; controller: AbortController } | null = null
+  /** Where to go when what is being opened is there. */
+  #wish: Target | null = null
+  #failed: Target | null = null
+  /** Characters of a record, as it was seen last. */
+  #average = 150
+
+  /** `opened` is called when there is a stretch around a target, and `changed` after every change. */
+  constructor(read: ReadWindow, changed: () => void, opened: (target: Target) => void) {
+    this.#read = read
+    this.#changed = changed
+    this.#opened = opened
+  }
+
+  /** Whether the first record of the log is here. */
+  get isAtStart(): boolean {
+    return this.from === 1
+  }
+
+  /** Whether the last record of the log is here, as far as is known. */
+  get isAtEnd(): boolean {
+    return this.total !== null && this.next > this.total
+  }
+
+  get isOpening(): boolean {
+    return this.#opening !== null
+  }
+
+  holds(recno: number): boolean {
+    return this.from <= recno && recno < this.next
+  }
+
+  /** Starts anew around a target. Of several wishes that come while one is being done, the last is done next. */
+  open(target: Target): void {
+    if (this.#opening !== null && Date.now() - this.#opening.since < PATIENCE) {
+      this.#wish = target
+      return
+    }
+    this.close()
+    const controller = new AbortController()
+    const opening = { target, since: Date.now(), controller }
+    this.#opening = opening
+    this.problems = NONE
+    void this.#around(target, controller.signal)
+      .then(
+        (window) => {
+          if (this.#opening === opening) {
+            this.#replace(window)
+            this.#opening = null
+            this.#opened(target)
+          }
+        },
+        (error: unknown) => {
+          if (this.#opening === opening && !isAbort(error)) {
+            this.#opening = null
+            this.#failed = target
+            this.problems = { ...this.problems, open: reasonOf(error) }
+          }
+        },
+      )
+      .finally(() => {
+        if (this.#opening === null) {
+          this.#changed()
+          this.#fulfil()
+        }
+      })
+  }
+
+  #fulfil(): void {
+    const wish = this.#wish
+    this.#wish = null
+    if (wish !== null) {
+      this.open(wish)
+    }
+  }
+
+  /** Asks for what is next to it at one end, unless that is under way. */
+  grow(side: Side): void {
+    if (side === 'start' ? !this.isAtStart : !this.isAtEnd) {
+      this.#ask(side, (signal) => (side === 'start' ? this.#before(signal) : this.#behind(this.next, signal)))
+    }
+  }
+
+  /** Asks for the end of a log that has grown. What nobody will see, because more came after it, is left out. */
+  follow(): void {
+    if (!this.isAtEnd) {
+      this.#ask('end', (signal) => {
+        const last = (this.total ?? 0) - this.#portion() + 1
+        return this.#behind(Math.max(this.next, last), signal)
+      })
+    }
+  }
+
+  /** The log has this many records now. */
+  grown(total: number): void {
+    if (total > (this.total ?? -1)) {
+      this.total = total
+      this.#changed()
+    }
+  }
+
+  /** Tries again what has failed. */
+  retry(): void {
+    const { open } = this.problems
+    this.problems = NONE
+    if (open !== null && this.#failed !== null) {
+      this.open(this.#failed)
+    }
+    this.#changed()
+  }
+
+  /** Gives up what is being asked for. */
+  close(): void {
+    this.#opening?.controller.abort()
+    this.#opening = null
+    this.#wish = null
+    this.#giveUp('start')
+    this.#giveUp('end')
+  }
+
+  #giveUp(side: Side): void {
+    this.#growing[side]?.abort()
+    this.#growing = { ...this.#growing, [side]: undefined }
+  }
+
+  #ask(side: Side, ask: (signal: AbortSignal) => Promise<void>): void {
+    if (this.#growing[side] || this.#opening !== null || this.problems[side] !== null) {
+      return
+    }
+    const controller = new AbortController()
+    this.#growing = { ...this.#growing, [side]: controller }
+    void ask(controller.signal)
+      .catch((error: unknown) => {
+        if (!isAbort(error)) {
+          this.problems = { ...this.problems, [side]: reasonOf(error) }
+        }
+      })
+      .finally(() => {
+        if (this.#growing[side] === controller) {
+          this.#growing = { ...this.#growing, [side]: undefined }
+          this.#changed()
+        }
+      })
+  }
+
+  /** A window with a record in it, and if possible with what is before it. */
+  async #around(target: Target, signal: AbortSignal): Promise<LogWindow> {
+    const portion = this.#portion()
+    if (target !== 'end') {
+      const window = await this.#get(Math.max(1, target - Math.floor(portion / 3)), portion, signal)
+      if (target < window.next || target > window.total) {
+        return target <= window.total ? window : this.#around('end', signal)
+      }
+      // The answer was full before it came to that record.
+      return this.#get(target, portion, signal)
+    }
+    for (const count of [() => portion, () => this.#portion(), () => 1]) {
+      const window = await this.#get(-count(), count(), signal)
+      if (window.next > window.total) {
+        return window
+      }
+    }
+    return this.#get(-1, 1, signal)
+  }
+
+  /** Puts what is before it in front. An answer may be short, so it may take several. */
+  async #before(signal: AbortSignal): Promise<void> {
+    const { from: end } = this
+    const start = Math.max(1, end - this.#portion())
+    const entries: Entry[] = []
+    for (let at = start; at < end;) {
+      const window = await this.#get(at, end - at, signal)
+      if (window.next <= at) {
+        throw new Error('The log has become shorter')
+      }
+      entries.push(...entriesOf(window))
+      at = window.next
+    }
+    this.entries = [...entries, ...this.entries]
+    this.from = start
+    this.#trim('end')
+  }
+
+  /** Puts what is behind it, or further on, at its end. */
+  async #behind(from: number, signal: AbortSignal): Promise<void> {
+    const window = await this.#get(from, this.#portion(), signal)
+    if (window.from !== this.next) {
+      this.#replace(window)
+      return
+    }
+    this.entries = [...this.entries, ...entriesOf(window)]
+    this.next = window.next
+    this.#trim('start')
+  }
+
+  #replace(window: LogWindow): void {
+    this.#giveUp('start')
+    this.entries = entriesOf(window)
+    this.from = Math.min(window.from, window.total + 1)
+    this.next = Math.min(window.next, window.total + 1)
+  }
+
+  async #get(from: number, count: number, signal: AbortSignal): Promise<LogWindow> {
+    const window = await this.#read(from, count, signal)
+    signal.throwIfAborted()
+    this.total = Math.max(this.total ?? 0, window.total)
+    if (window.next > window.from) {
+      const characters = window.records.reduce((all, record) => all + sizeOf(record), 0)
+      this.#average = characters / (window.next - window.from)
+    }
+    return window
+  }
+
+  #portion(): number {
+    return Math.min(MOST, Math.max(FEWEST, Math.round(PORTION / Math.max(1, this.#average))))
+  }
+
+  /** Lets go at one end what is too much. */
+  #trim(side: Side): void {
+    const { entries } = this
+    let [kept, characters] = [0, 0]
+    const entry = (at: number): Entry | undefined => entries[side === 'start' ? entries.length - 1 - at : at]
+    for (; kept < Math.min(entries.length, MOST_ENTRIES); kept += 1) {
+      characters += sizeOf(entry(kept) ?? null)
+      if (characters > MOST_CHARACTERS) {
+        break
+      }
+    }
+    if (kept === entries.length) {
+      return
+    }
+    this.#giveUp(side)
+    if (side === 'start') {
+      this.entries = entries.slice(entries.length - kept)
+      this.from = this.entries[0]?.recno ?? this.next
+    } else {
+      this.next = entries[kept]?.recno ?? this.next
+      this.entries = entries.slice(0, kept)
+    }
+  }
+}
+
+const NONE = { start: null, end: null, open: null }
+
+function sizeOf(entry: Entry | null): number {
+  return OVERHEAD + (entry?.type === 'line' ? entry.line.length : 0)
+}
+
+/** What can make rows in a window. A gap in the numbers are sensitive lines that were left out. */
+export function entriesOf({ records, from, next }: LogWindow): Entry[] {
+  const entries: Entry[] = []
+  let expected = from
+  const until = (recno: number): void => {
+    if (recno > expected) {
+      entries.push({ type: 'hidden', recno: expected, count: recno - expected })
+    }
+  }
+  for (const record of records as LogRecord[]) {
+    until(record.recno)
+    expected = record.recno + 1
+    if (hasRow(record)) {
+      entries.push(record)
+    }
+  }
+  until(next)
+  return entries
+}
