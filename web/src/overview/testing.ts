@@ -1,4 +1,13 @@
+import { mount, type VueWrapper } from '@vue/test-utils'
+import { shallowReactive, shallowRef, type Component } from 'vue'
+import { createMemoryHistory, createRouter, type Router } from 'vue-router'
+import { vi } from 'vitest'
+
+import { api } from '@/api/client.ts'
+import type { Connection } from '@/api/events.ts'
 import type { Job, JobType, Lane, Param, Runner } from '@/api/types.ts'
+import { provideLive, type Live } from '@/state/live.ts'
+import { provideSession, Session } from '@/state/session.ts'
 
 /** For tests: a job that was queued, but for what is different. */
 export function job(id: number, different: Partial<Job> = {}): Job {
@@ -81,4 +90,63 @@ export function runner(lanes: Record<string, Lane> = {}, different: Partial<Runn
 /** For tests: a lane where these jobs wait. */
 export function lane(...waiting: Lane['waiting']): Lane {
   return { concurrency: 1, holders: [], waiting }
+}
+
+/** For tests: what a tab was told, which a test changes at will. */
+export function fakeLive(jobs: Job[] = []) {
+  const listeners: ((job: Job, before: Job | undefined) => void)[] = []
+  const live = {
+    jobs: shallowReactive(new Map(jobs.map((job) => [job.id, job]))),
+    runner: shallowRef<Runner | null>(runner()),
+    connection: shallowRef<Connection>({ state: 'live' }),
+    isReady: shallowRef(true),
+    onJob: (listener: (typeof listeners)[number]) => listeners.push(listener),
+    onSnapshot: () => undefined,
+    /** Tells of a job. */
+    tell(job: Job) {
+      const before = live.jobs.get(job.id)
+      live.jobs.set(job.id, job)
+      listeners.forEach((listener) => listener(job, before))
+    },
+  }
+  return live
+}
+
+/** For tests: a component in a page of its own, which is in the document. */
+export async function show(
+  component: Component,
+  {
+    props = {},
+    types = [],
+    live = fakeLive(),
+    at = '/',
+  }: {
+    props?: Record<string, unknown>
+    types?: JobType[]
+    live?: ReturnType<typeof fakeLive>
+    at?: string
+  },
+): Promise<{ page: VueWrapper; router: Router }> {
+  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(types)
+  const session = new Session()
+  await session.refresh()
+  const router = createRouter({
+    history: createMemoryHistory(),
+    routes: [
+      { path: '/', name: 'overview', component: {} },
+      { path: '/start/:type', name: 'start', component: {} },
+      { path: '/jobs/:id', name: 'job', component: {} },
+      { path: '/runner', name: 'runner', component: {} },
+    ],
+  })
+  await router.push(at)
+  const plugin = {
+    install(app: Parameters<typeof provideLive>[0]) {
+      provideLive(app, live as unknown as Live)
+      provideSession(app, session)
+    },
+  }
+  const page = mount(component, { props, attachTo: document.body, global: { plugins: [plugin, router] } })
+  return { page, router }
 }

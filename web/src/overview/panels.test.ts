@@ -1,0 +1,78 @@
+import type { VueWrapper } from '@vue/test-utils'
+import { afterEach, expect, test } from 'vitest'
+
+import type { Interaction, Job } from '@/api/types.ts'
+
+import RunningPanel from './RunningPanel.vue'
+import { fakeLive, job, jobType, lane, runner, show } from './testing.ts'
+import WaitingPanel from './WaitingPanel.vue'
+
+const TYPES = [jobType(), jobType([], { name: 'hello', title: 'Greeting' })]
+
+let page: VueWrapper
+
+afterEach(() => page.unmount())
+
+function running(id: number, different: Partial<Job> = {}): Job {
+  return job(id, { state: 'running', running: true, started_at: 1000, ...different })
+}
+
+function prompt(job: number): Interaction {
+  return {
+    id: job * 1_000_000 + 1,
+    job_id: job,
+    type: 'choices',
+    prompt: 'Sure?',
+    choices: { Yes: 'y' },
+    default: null,
+  }
+}
+
+function links(): string[] {
+  return page.findAll('li a').map((link) => link.text())
+}
+
+test('what asks something comes first, with its question', async () => {
+  const asking = running(9, { state: 'waiting', interaction: prompt(9) })
+  const live = fakeLive([job(1), running(8), asking, running(7, { type: 'hello' }), job(2, { state: 'failed' })])
+  page = (await show(RunningPanel, { live, types: TYPES })).page
+  expect(links()).toEqual(['Job 9: Backport', 'Job 7: Greeting', 'Job 8: Backport'])
+  expect(page.text()).toContain('Sure?')
+})
+
+test('where nothing runs it says so, and for one type only of that', async () => {
+  const live = fakeLive([running(7, { type: 'hello' })])
+  page = (await show(RunningPanel, { live, types: TYPES, props: { only: 'backport' } })).page
+  expect(page.text()).toContain('No job of this type is running.')
+  page.unmount()
+  page = (await show(RunningPanel, { types: TYPES })).page
+  expect(page.text()).toContain('Nothing is running.')
+})
+
+test('when the job ends that somebody is at, the focus is not lost', async () => {
+  const live = fakeLive([running(7)])
+  page = (await show(RunningPanel, { live, types: TYPES })).page
+  page.get<HTMLElement>('li button').element.focus()
+  live.tell(job(7, { state: 'succeeded' }))
+  await page.vm.$nextTick()
+  expect(document.activeElement?.textContent).toBe('Running now')
+})
+
+test('places are those among all jobs, also where one type is shown', async () => {
+  const live = fakeLive([job(8), job(7, { type: 'hello' })])
+  live.runner.value = runner({ main: lane({ job: 7, waiting_for: 'job 6' }, { job: 8, waiting_for: 'job 7' }) })
+  page = (await show(WaitingPanel, { live, types: TYPES, props: { only: 'backport' } })).page
+  expect(links()).toEqual(['Job 8: Backport'])
+  expect(page.get('[aria-label="Place 2"]').text()).toBe('2')
+  expect(page.text()).toContain('Waits: job 7')
+})
+
+test('a pause and a runner that is not there are told above all', async () => {
+  const live = fakeLive([job(8, { waiting_for: 'New jobs are paused: Lunch' })])
+  live.runner.value = runner({}, { paused: 'Lunch' })
+  page = (await show(WaitingPanel, { live, types: TYPES })).page
+  expect(page.text().match(/New jobs are paused: Lunch/g)).toHaveLength(1)
+  live.runner.value = runner({}, { up: false, paused: 'Lunch' })
+  await page.vm.$nextTick()
+  expect(page.text()).toContain('The job runner is not running.')
+})
