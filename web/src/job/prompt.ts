@@ -95,7 +95,7 @@ export function usePrompt(
         open(interaction)
       }
     },
-    { immediate: true, flush: 'sync' },
+    { immediate: true },
   )
   onScopeDispose(() => {
     clearTimeout(guard)
