@@ -338,7 +338,7 @@ test.each([
 
 test.each([
   ['Go on? ', 'Go on?'],
-  ['┌───┐\n│ a │\n└───┘\nGo on? [y/N]: ', '│ a │\nGo on? [y/N]:'],
+  ['┌───┬──────┐\n│ a │ b  c │\n└───┴──────┘\nGo on? [y/N]: ', 'a b c\nGo on? [y/N]:'],
   ['one\ntwo\n\nthree\n  four', 'two\nthree\nfour'],
   ['\u001b[1;31mDanger\u001b[0m\n\u001b]8;;https://a.b\u0007link\u001b]8;;\u0007', 'Danger\nlink'],
   ['', ''],

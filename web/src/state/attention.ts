@@ -150,13 +150,19 @@ export function endTitle(job: Job): string {
   return `Job ${job.id} ${word.toLowerCase()}${end === null ? '' : `: ${end}`}`
 }
 
-/** The lines of a prompt that ask: the last ones with words in them, without the escape sequences of a terminal. */
+// Colours and other escape sequences of a terminal.
+// eslint-disable-next-line no-control-regex -- they begin with a control character
+const ESCAPES = /\u001b(\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\))/g
+
+// The frames of tables, and the room between their columns: nothing is aligned in a notification.
+const FRAMES = /[\s\u2500-\u257f]+/gu
+
+/** The lines of a prompt that ask: the last ones with words in them. */
 export function lastLines(prompt: string): string {
-  // eslint-disable-next-line no-control-regex -- they are what is looked for
-  const plain = prompt.replace(/\u001b(\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\))/g, '')
-  const lines = plain.split('\n').filter((line) => /[\p{L}\p{N}]/u.test(line))
-  return lines
+  const lines = prompt.replace(ESCAPES, '').split('\n')
+  const worded = lines.filter((line) => /[\p{L}\p{N}]/u.test(line))
+  return worded
     .slice(-LINES)
-    .map((line) => line.trim())
+    .map((line) => line.replace(FRAMES, ' ').trim())
     .join('\n')
 }
