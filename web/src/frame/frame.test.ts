@@ -1,0 +1,250 @@
+import { flushPromises, mount, type VueWrapper } from '@vue/test-utils'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { shallowRef } from 'vue'
+import { createMemoryHistory, createRouter, type Router } from 'vue-router'
+
+import { api } from '@/api/client.ts'
+import type { Connection, Listener } from '@/api/events.ts'
+import type { Job, Runner } from '@/api/types.ts'
+import { Live, provideLive } from '@/state/live.ts'
+import { provideSession, Session } from '@/state/session.ts'
+import { aJob, aPrompt, aRunner } from '@/state/testing.ts'
+import { isWatched } from '@/state/watched.ts'
+
+import AppHeader from './AppHeader.vue'
+import StaleBanner from './StaleBanner.vue'
+import WatchToggle from './WatchToggle.vue'
+
+const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined, retryNow: vi.fn() }))
+
+vi.mock('@/api/events.ts', () => ({
+  EventStream: class {
+    readonly retryNow = stream.retryNow
+    constructor(listener: Listener) {
+      stream.listener = listener
+    }
+  },
+}))
+
+// The clock of the page is started once, and not in the time of each test.
+vi.mock('@/ui/clock.ts', () => ({
+  useNow: () => {
+    const now = shallowRef(Date.now())
+    setInterval(() => (now.value = Date.now()), 1000)
+    return now
+  },
+}))
+
+const BROKEN: Connection = { state: 'broken', reason: 'SpiderPig cannot be reached', retryAt: null }
+
+let router: Router
+let session: Session
+let page: VueWrapper
+
+function told(): Listener {
+  if (stream.listener === undefined) {
+    throw new Error('nobody listens')
+  }
+  return stream.listener
+}
+
+function begin(runner: Runner = aRunner(), jobs: Job[] = []): void {
+  told().connection({ state: 'live' })
+  told().heard()
+  told().event({ type: 'snapshot', data: { runner, jobs, total: jobs.length } })
+}
+
+const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds)
+
+function show(component: Parameters<typeof mount>[0], props: Record<string, unknown> = {}): void {
+  const live = new Live()
+  page = mount(component, {
+    attachTo: document.body,
+    props,
+    global: {
+      stubs: { transition: false },
+      plugins: [
+        router,
+        (app) => {
+          provideLive(app, live)
+          provideSession(app, session)
+        },
+      ],
+    },
+  })
+}
+
+beforeEach(async () => {
+  vi.useFakeTimers({ now: Date.parse('2026-11-24T11:00:00Z') })
+  stream.retryNow.mockClear()
+  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(
+    ['backport', 'train'].map((name) => ({
+      name,
+      title: `The ${name}`,
+      help: null,
+      lane: 'default',
+      retry: true,
+      disabled_reason: null,
+      params: [],
+    })),
+  )
+  const component = { template: '<div />' }
+  router = createRouter({
+    history: createMemoryHistory(),
+    routes: [
+      { path: '/', name: 'overview', component },
+      { path: '/start/:type', name: 'start', component },
+      { path: '/runner', name: 'runner', component },
+    ],
+  })
+  await router.push('/start/train')
+  session = new Session()
+  await session.refresh()
+})
+
+afterEach(() => {
+  page.unmount()
+  vi.useRealTimers()
+})
+
+describe('the header', () => {
+  const runnerLink = () => page.get('a[href="/runner"]')
+
+  test('leads to each job type, and says which page this is', async () => {
+    show(AppHeader)
+    await flushPromises()
+    const links = page.findAll('nav a')
+    expect(links.map((link) => [link.text(), link.attributes('href')])).toEqual([
+      ['The backport', '/start/backport'],
+      ['The train', '/start/train'],
+    ])
+    expect(page.findAll('[aria-current="page"]').map((link) => link.text())).toEqual(['The train'])
+  })
+
+  test('says how the runner is, and how many jobs ask, whosever they are', async () => {
+    show(AppHeader)
+    expect(runnerLink().text()).toContain('Job runner: Connecting…')
+    begin(aRunner(), [aJob(), aJob({ id: 2, user: 'bob', state: 'waiting', interaction: aPrompt() })])
+    await flushPromises()
+    expect(runnerLink().text()).toContain('Job runner: Running 2, 1 waiting for an answer')
+    begin(aRunner({ paused: 'x'.repeat(400) }))
+    await flushPromises()
+    expect(runnerLink().attributes('title')).toBe(`Paused: ${'x'.repeat(400)}`)
+  })
+
+  test('does not say how the runner is while nobody knows', async () => {
+    show(AppHeader)
+    begin()
+    told().connection(BROKEN)
+    await pass(1000)
+    expect(runnerLink().text()).toContain('Job runner: Not connected')
+  })
+})
+
+describe('the banner', () => {
+  const messages = () => page.findAll('.cdx-message').map((message) => message.text().replaceAll(/\s+/g, ' '))
+  const readOut = () => page.get('[role="status"]').text()
+
+  test('is not there when all is well', async () => {
+    show(StaleBanner)
+    begin()
+    await pass(60_000)
+    expect(messages()).toEqual([])
+    expect(readOut()).toBe('')
+  })
+
+  test('says that it is connecting only if that takes long', async () => {
+    show(StaleBanner)
+    await pass(999)
+    expect(messages()).toEqual([])
+    await pass(1)
+    expect(messages()).toEqual(['Connecting…'])
+  })
+
+  test('says how old everything is, why, and what is done; and that it is over', async () => {
+    show(StaleBanner)
+    begin()
+    await pass(40_000)
+    told().connection({ ...BROKEN, retryAt: Date.now() + 4000 } as Connection)
+    await pass(2000)
+    expect(messages()[0]).toContain('Not connected: what you see is 42 s old (as of 11:00:00 UTC).')
+    expect(messages()[0]).toContain('SpiderPig cannot be reached. Trying again in 2 s.')
+    begin()
+    await pass(0)
+    expect(messages()).toEqual(['Connected again.'])
+    expect(readOut()).toBe('Connected again.')
+    await pass(5000)
+    expect(messages()).toEqual([])
+  })
+
+  test('is read out without what changes every second', async () => {
+    show(StaleBanner)
+    begin()
+    told().connection(BROKEN)
+    await pass(1000)
+    expect(readOut()).toBe('Not connected: SpiderPig cannot be reached.')
+    const message = page.get('.cdx-message')
+    expect(message.attributes('aria-live')).toBe('off')
+    expect(message.attributes('role')).toBe('group')
+    await pass(3000)
+    expect(readOut()).toBe('Not connected: SpiderPig cannot be reached.')
+  })
+
+  test('tries again when it is told to', async () => {
+    show(StaleBanner)
+    told().connection(BROKEN)
+    await pass(1000)
+    expect(messages()[0]).toContain('Not connected: there is nothing to show yet.')
+    await page.get('button').trigger('click')
+    expect(stream.retryNow).toHaveBeenCalledOnce()
+  })
+
+  test('says that no job starts, and why', async () => {
+    show(StaleBanner)
+    begin(aRunner({ up: false, paused: 'lunch (bob)' }))
+    await pass(0)
+    expect(messages()).toHaveLength(1)
+    expect(messages()[0]).toContain('The job runner is not running: no job starts. Jobs that run go on')
+    begin(aRunner({ paused: 'lunch (bob)' }))
+    await pass(0)
+    expect(messages()).toHaveLength(1)
+    expect(messages()[0]).toContain('Paused: no new job starts. lunch (bob).')
+  })
+
+  test('says that nobody knows who this is, and asks again when it is told to', async () => {
+    vi.mocked(api.whoami).mockRejectedValueOnce(new Error('The server answered 500'))
+    await session.refresh()
+    show(StaleBanner)
+    begin()
+    await pass(0)
+    expect(messages()[0]).toContain('The server answered 500')
+    await page.get('button').trigger('click')
+    await flushPromises()
+    expect(messages()).toEqual([])
+  })
+})
+
+describe('the toggle', () => {
+  test('watches a job of others', async () => {
+    show(WatchToggle, { job: aJob({ id: 77, user: 'bob' }) })
+    const button = page.get('button')
+    expect(button.attributes('aria-pressed')).toBe('false')
+    await button.trigger('click')
+    expect(button.attributes('aria-pressed')).toBe('true')
+    expect(isWatched(77)).toBe(true)
+    await button.trigger('click')
+    expect(isWatched(77)).toBe(false)
+  })
+
+  test('is none for an own job, of which people are always told', () => {
+    show(WatchToggle, { job: aJob({ user: 'alice' }) })
+    expect(page.find('button').exists()).toBe(false)
+    expect(page.text()).toContain('You are told')
+  })
+
+  test('is none for a job that has ended', () => {
+    show(WatchToggle, { job: aJob({ user: 'bob', state: 'failed' }) })
+    expect(page.text()).toBe('')
+  })
+})

@@ -1,0 +1,40 @@
+import { expect, test, vi } from 'vitest'
+
+import { api } from '@/api/client.ts'
+import type { JobType } from '@/api/types.ts'
+
+import { Session } from './session.ts'
+
+const BACKPORT: JobType = {
+  name: 'backport',
+  title: 'MediaWiki backport',
+  help: null,
+  lane: 'mediawiki',
+  retry: true,
+  disabled_reason: null,
+  params: [],
+}
+
+test('who this is and what may be started is known together', async () => {
+  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'jobTypes').mockResolvedValue([BACKPORT])
+  const session = new Session()
+  expect([session.who.value, session.jobTypes.value]).toEqual([null, null])
+  await session.refresh()
+  expect(session.who.value?.user).toBe('alice')
+  expect(session.titleOf('backport')).toBe('MediaWiki backport')
+  expect(session.titleOf('gone')).toBe('gone')
+})
+
+test('a failure is told, keeps what was known, and is over with the next answer', async () => {
+  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  const jobTypes = vi.spyOn(api, 'jobTypes').mockResolvedValue([BACKPORT])
+  const session = new Session()
+  await session.refresh()
+  jobTypes.mockRejectedValueOnce(new Error('SpiderPig cannot be reached'))
+  await session.refresh()
+  expect(session.problem.value).toBe('SpiderPig cannot be reached')
+  expect(session.jobType('backport')).toEqual(BACKPORT)
+  await session.refresh()
+  expect(session.problem.value).toBeNull()
+})
