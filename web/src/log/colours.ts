@@ -7,10 +7,10 @@ const CONTRAST = 4.55
 
 /**
  * The relative luminance of the backgrounds of rows in both themes: of the darkest light one, and the lightest dark one.
- * They are those of Codex's tokens that LogRow uses.
+ * They are those of Codex's tokens that LogRow uses; what was searched for has a colour of its own.
  */
-const LIGHT = luminance([0xff, 0xea, 0xd4])
-const DARK = luminance([0x57, 0x2c, 0x19])
+const LIGHT = luminance([0xe8, 0xee, 0xff])
+const DARK = luminance([0x2d, 0x22, 0x12])
 
 /** Half way between black and white for the eye: text on what is lighter should be darker, and the other way round. */
 const MIDDLE = Math.sqrt(1.05 * 0.05) - 0.05
