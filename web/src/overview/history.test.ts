@@ -169,6 +169,17 @@ test('a failure is told, what is shown stays, and the same can be tried again', 
   expect(shown(history)).toBe('60–11: 50 of 60')
 })
 
+test('jobs of another filter are not shown where those of this one failed to load', async () => {
+  stored = from(60, 1)
+  const history = await open()
+  jobs.mockRejectedValueOnce(new ApiError('SpiderPig cannot be reached', 0))
+  filter.value = { ...filter.value, user: 'bob' }
+  await settled()
+  expect(history.jobs.value).toEqual([])
+  expect(history.total.value).toBeNull()
+  expect(history.hasMore.value).toBe(false)
+})
+
 test('a first page that failed is asked for when the connection is back', async () => {
   stored = from(3, 1)
   jobs.mockRejectedValueOnce(new ApiError('SpiderPig cannot be reached', 0))

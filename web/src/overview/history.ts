@@ -64,6 +64,12 @@ export function useHistory(filter: Readonly<Ref<Filter>>, live: Pick<Live, 'onJo
     } catch (error) {
       if (!signal.aborted) {
         problem.value = reasonOf(error)
+        if (what === 'first') {
+          // What was shown is of another filter.
+          jobs.value = []
+          total.value = null
+          hasMore.value = false
+        }
         failed = what === 'first' ? begin : what === 'more' ? loadMore : refresh
       }
     } finally {
