@@ -1,3 +1,5 @@
+import type { JobType } from '@/api/types.ts'
+
 /** A value with its name, as text. */
 export interface Entry {
   name: string
@@ -36,4 +38,9 @@ function plain(value: unknown): string {
     default:
       return String(value)
   }
+}
+
+/** What people call the parameters of a job, by name. Its type may be gone. */
+export function paramTitles(jobType: JobType | undefined): Record<string, string> {
+  return Object.fromEntries(jobType?.params.map(({ name, title }) => [name, title]) ?? [])
 }
