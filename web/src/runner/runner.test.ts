@@ -100,7 +100,7 @@ describe('the page of the runner', () => {
     expect(free).toContain('One job at a time')
     expect(free).toContain('Nothing: the lane is free.')
     expect(free).toContain('Nothing waits.')
-    expect(page.get('a[href="/jobs/7"]').exists()).toBe(true)
+    expect(page.find('a[href="/jobs/7"]').text()).toBe('Job 7')
   })
 
   test('says how much more waits than is shown', async () => {
