@@ -1,5 +1,5 @@
 import '@wikimedia/codex-design-tokens/theme-wikimedia-ui.css'
-import '@wikimedia/codex/dist/codex.style-bidi.css'
+import './codexStyles.ts'
 import './main.less'
 
 import { createApp } from 'vue'
