@@ -1,0 +1,170 @@
+import { enableAutoUnmount, flushPromises, mount, type VueWrapper } from '@vue/test-utils'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { shallowRef } from 'vue'
+import { createMemoryHistory, createRouter } from 'vue-router'
+
+import { api, ApiError } from '@/api/client.ts'
+import type { Job, LogExtent, LogMark, LogRecord, LogWindow } from '@/api/types.ts'
+import { useLive } from '@/state/live.ts'
+
+import LogViewer from './LogViewer.vue'
+
+vi.mock('@/state/live.ts', () => ({ useLive: vi.fn() }))
+
+const log = shallowRef<LogExtent | null>(null)
+const connection = shallowRef({ state: 'live' })
+
+/** The log that the API has. */
+let records: LogRecord[] = []
+
+function windowOf(from: number, count: number, sensitive: boolean): LogWindow {
+  const total = records.length
+  const first = from < 0 ? Math.max(0, total + from) + 1 : from
+  const all = records.slice(first - 1, first - 1 + count)
+  const shown = all.filter((record) => sensitive || !(record.type === 'line' && record.sensitive))
+  return { records: shown, total, from: first, next: first + all.length, hidden: all.length - shown.length }
+}
+
+function write(...lines: string[]): void {
+  for (const line of lines) {
+    records.push({ recno: records.length + 1, type: 'line', line })
+  }
+}
+
+async function viewer(job: Partial<Job> = {}, hash = '', marks: LogMark[] = []): Promise<VueWrapper> {
+  const router = createRouter({
+    history: createMemoryHistory(),
+    routes: [{ path: '/jobs/7', component: { template: '' } }],
+  })
+  await router.push(`/jobs/7${hash}`)
+  const props = {
+    job: { id: 7, state: 'running', started_at: null, ...job } as Job,
+    marks: { list: shallowRef(marks), problem: shallowRef(null), isCut: shallowRef(false) },
+  }
+  const shown = mount(LogViewer, { props, global: { plugins: [router] }, attachTo: document.body })
+  await drawn()
+  return shown
+}
+
+/** Requests are answered, and frames drawn. */
+async function drawn(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) {
+    await flushPromises()
+    await new Promise((resolve) => requestAnimationFrame(resolve))
+  }
+  await flushPromises()
+}
+
+const texts = (shown: VueWrapper): string[] => shown.findAll('.log-row__text').map((text) => text.text())
+
+enableAutoUnmount(afterEach)
+beforeEach(() => {
+  records = []
+  log.value = null
+  vi.mocked(useLive).mockReturnValue({ log, connection } as unknown as ReturnType<typeof useLive>)
+  vi.spyOn(api, 'records').mockImplementation((_, { from, count, sensitive }) =>
+    Promise.resolve(windowOf(from, count, sensitive)),
+  )
+  document.body.replaceChildren()
+  localStorage.clear()
+})
+
+describe('the log viewer', () => {
+  test.each<[Partial<Job>, string]>([
+    [{ state: 'queued' }, 'The log begins when the job starts.'],
+    [{ state: 'running' }, 'There is nothing in the log yet.'],
+    [{ state: 'succeeded' }, 'There is no log of this job.'],
+  ])('says why there is nothing: %j', async (job, words) => {
+    expect((await viewer(job)).get('.log-viewer__empty').text()).toBe(words)
+  })
+
+  test('shows what comes, and asks for nothing when nothing has come', async () => {
+    write('one', 'two')
+    const shown = await viewer()
+    expect(texts(shown)).toEqual(['one', 'two'])
+    const asked = vi.mocked(api.records).mock.calls.length
+    await drawn()
+    expect(vi.mocked(api.records).mock.calls.length).toBe(asked)
+    write('three')
+    log.value = { id: 7, records: 3, complete: false }
+    await drawn()
+    expect(texts(shown).at(-1)).toBe('three')
+    log.value = { id: 8, records: 99, complete: false }
+    await drawn()
+    expect(vi.mocked(api.records).mock.calls.length).toBe(asked + 1)
+  })
+
+  test('opens at the lines of the address', async () => {
+    write(...Array.from({ length: 5000 }, (_, at) => `line ${at + 1}`))
+    const shown = await viewer({}, '#L2000-L2001')
+    expect(shown.findAll('.log-row--chosen').map((row) => row.get('.log-row__text').text())).toEqual([
+      'line 2000',
+      'line 2001',
+    ])
+    expect(shown.get('.log-selection').text()).toContain('Lines 2000 to 2001')
+  })
+
+  test('says why the log cannot be read, and tries again', async () => {
+    write('one')
+    vi.mocked(api.records).mockRejectedValueOnce(new ApiError('no such luck', 500))
+    const shown = await viewer()
+    expect(shown.get('.cdx-message').text()).toContain('The log cannot be read: no such luck.')
+    await shown.get('.cdx-message button').trigger('click')
+    await drawn()
+    expect(shown.find('.cdx-message').exists()).toBe(false)
+    expect(texts(shown)).toEqual(['one'])
+  })
+
+  test('says why it cannot go on, keeps what it has, and goes on by itself when the API is back', async () => {
+    write('one')
+    const shown = await viewer()
+    vi.mocked(api.records).mockRejectedValueOnce(new ApiError('away', 0))
+    write('two')
+    log.value = { id: 7, records: 2, complete: false }
+    await drawn()
+    expect(texts(shown)).toEqual(['one'])
+    expect(shown.get('.log-pane__edge').text()).toContain('away')
+    connection.value = { state: 'broken' }
+    await drawn()
+    connection.value = { state: 'live' }
+    await drawn()
+    expect(texts(shown)).toEqual(['one', 'two'])
+  })
+
+  test('shows sensitive lines when they are asked for', async () => {
+    write('one')
+    records.push({ recno: 2, type: 'line', line: 'secret', sensitive: true })
+    const shown = await viewer()
+    expect(texts(shown)[1]).toContain('1 sensitive line is hidden')
+    await shown.get('.log-row--hidden button').trigger('click')
+    await drawn()
+    expect(texts(shown)).toEqual(['one', 'sensitive: secret'])
+    expect(vi.mocked(api.records).mock.lastCall?.[1].sensitive).toBe(true)
+  })
+
+  test('shows a record on demand, and takes the keyboard there', async () => {
+    write(...Array.from({ length: 5000 }, (_, at) => `line ${at + 1}`))
+    const shown = await viewer()
+    ;(shown.vm as unknown as { show(recno: number): void }).show(100)
+    await drawn()
+    expect(shown.get('.log-row--current .log-row__text').text()).toBe('line 100')
+    expect(document.activeElement).toBe(shown.get('[role=log]').element)
+  })
+
+  test('jumps between prompts, and says how many there are', async () => {
+    write(...Array.from({ length: 5000 }, (_, at) => `line ${at + 1}`))
+    const shown = await viewer({}, '', [
+      { recno: 100, type: 'interaction', id: 1, kind: 'choices', prompt: 'a?' },
+      { recno: 200, type: 'interaction', id: 2, kind: 'choices', prompt: 'b?' },
+      { recno: 300, type: 'error' },
+    ])
+    expect(shown.findAll('.log-jump').map((jump) => jump.attributes('aria-label'))).toEqual(['2 prompts', '1 error'])
+    const went: string[] = []
+    for (const name of ['Previous prompt', 'Next error']) {
+      await shown.get(`[aria-label="${name}"]`).trigger('click')
+      await drawn()
+      went.push(shown.get('.log-row--current .log-row__text').text())
+    }
+    expect(went).toEqual(['line 200', 'line 300'])
+  })
+})

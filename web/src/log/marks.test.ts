@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+
+import type { LogMark } from '@/api/types.ts'
+
+import { MarkSearch } from './marks.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+/** A log of which every tenth record is an error, and the others of the type status. */
+class FakeLog {
+  records = 0
+  asked: number[] = []
+  /** How far one answer looks at most. */
+  reach = Infinity
+  problem: Error | null = null
+  breaksOff = false
+
+  readonly ask = async function* (
+    this: FakeLog,
+    from: number,
+  ): AsyncGenerator<LogMark | { type: 'end'; next: number; complete: boolean }> {
+    this.asked.push(from)
+    await Promise.resolve()
+    if (this.problem) {
+      throw this.problem
+    }
+    const last = Math.min(this.records, from + this.reach - 1)
+    for (let recno = from; recno <= last; recno += 1) {
+      yield recno % 10 === 0 ? { recno, type: 'error' } : { recno, type: 'status', status: 'x' }
+    }
+    if (!this.breaksOff) {
+      yield { type: 'end', next: last + 1, complete: last === this.records }
+    }
+  }.bind(this)
+}
+
+const soon = (): Promise<unknown> => vi.advanceTimersByTimeAsync(10)
+const numbers = (search: MarkSearch): number[] => search.list.value.map(({ recno }) => recno)
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, at) => at + 1)
+
+describe('marks', () => {
+  test('are asked for once, and then only when the log has grown', async () => {
+    const log = new FakeLog()
+    log.records = 5
+    const search = new MarkSearch(log.ask)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(log.asked).toEqual([1])
+    expect(numbers(search)).toEqual(upTo(5))
+
+    log.records = 7
+    search.grown(7, false)
+    await soon()
+    expect(log.asked).toEqual([1, 6])
+    expect(numbers(search)).toEqual(upTo(7))
+    search.grown(7, false)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(log.asked).toEqual([1, 6])
+  })
+
+  test('are asked for once a second while it grows', async () => {
+    const log = new FakeLog()
+    const search = new MarkSearch(log.ask)
+    for (let turn = 1; turn <= 100; turn += 1) {
+      log.records += 1
+      search.grown(log.records, false)
+      await vi.advanceTimersByTimeAsync(50)
+    }
+    expect(log.asked.length).toBeLessThanOrEqual(6)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(numbers(search)).toEqual(upTo(100))
+  })
+
+  test('are asked for a last time when the log is complete', async () => {
+    const log = new FakeLog()
+    log.records = 3
+    const search = new MarkSearch(log.ask)
+    await vi.advanceTimersByTimeAsync(2000)
+    search.grown(3, true)
+    search.grown(3, true)
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(log.asked).toEqual([1, 4])
+  })
+
+  test('come in several answers where one was not enough', async () => {
+    const log = new FakeLog()
+    log.records = 30
+    log.reach = 12
+    const search = new MarkSearch(log.ask)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(log.asked).toEqual([1, 13, 25])
+    expect(numbers(search)).toEqual(upTo(30))
+  })
+
+  test('that could not be asked for say why, and come later', async () => {
+    const log = new FakeLog()
+    log.records = 3
+    log.problem = new Error('away')
+    const search = new MarkSearch(log.ask)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(search.problem.value).toBe('away')
+    expect(log.asked).toHaveLength(1)
+    log.problem = null
+    search.retry()
+    await soon()
+    expect(search.problem.value).toBeNull()
+    expect(numbers(search)).toEqual(upTo(3))
+  })
+
+  test('of an answer that broke off are not there twice', async () => {
+    const log = new FakeLog()
+    log.records = 3
+    log.breaksOff = true
+    const search = new MarkSearch(log.ask)
+    await soon()
+    expect(search.problem.value).toContain('broke off')
+    log.breaksOff = false
+    search.retry()
+    await soon()
+    expect(numbers(search)).toEqual(upTo(3))
+  })
+
+  test('are kept up to a limit, errors and others apart', async () => {
+    const log = new FakeLog()
+    log.records = 50_000
+    const search = new MarkSearch(log.ask)
+    await soon()
+    const errors = search.list.value.filter(({ type }) => type === 'error')
+    expect(errors).toHaveLength(5000)
+    expect(search.list.value).toHaveLength(15_000)
+    expect(search.isCut.value).toBe(true)
+  })
+})

@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+
+import { LogSearch, type Found } from './search.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const match = (recno: number): Found => ({ type: 'match', recno })
+const end = (matches: number, hidden = 0, complete = true): Found => ({ type: 'end', matches, hidden, complete })
+
+/** A search that finds these, and what it was asked. */
+function searching(...found: Found[]): { search: LogSearch; asked: string[] } {
+  const asked: string[] = []
+  const search = new LogSearch(async function* (text) {
+    asked.push(text)
+    await Promise.resolve()
+    yield* found
+  })
+  return { search, asked }
+}
+
+const done = (): Promise<unknown> => vi.advanceTimersByTimeAsync(1000)
+
+describe('a search', () => {
+  test('begins when nothing was typed for a moment', async () => {
+    const { search, asked } = searching(end(0))
+    for (const text of ['e', 'er', 'err']) {
+      search.type(text)
+      await vi.advanceTimersByTimeAsync(100)
+    }
+    expect(asked).toEqual([])
+    await done()
+    expect(asked).toEqual(['err'])
+    expect(search.summary.value).toBe('no match')
+  })
+
+  test('goes from match to match, and around', async () => {
+    const { search } = searching(match(10), match(20), match(30), end(3))
+    search.type('x')
+    await done()
+    expect(search.summary.value).toBe('3 matches')
+    expect(search.step(15, 1)).toBe(20)
+    expect(search.summary.value).toBe('2 of 3')
+    expect(search.step(20, 1)).toBe(30)
+    expect(search.step(30, 1)).toBe(10)
+    expect(search.summary.value).toBe('1 of 3')
+    expect(search.step(10, -1)).toBe(30)
+  })
+
+  test('says what it did not search', async () => {
+    const { search } = searching(match(1), match(2), end(2, 5, false))
+    search.type('x')
+    await done()
+    expect(search.summary.value).toBe('2+ matches; not the whole log was searched; 5 hidden lines were not searched')
+    search.step(0, 1)
+    expect(search.summary.value).toMatch(/^1 of 2\+;/)
+  })
+
+  test('that breaks off says so, and keeps what it has found', async () => {
+    const { search } = searching(match(1))
+    search.type('x')
+    await done()
+    expect(search.problem.value).toContain('broke off')
+    expect(search.hits.value).toEqual([1])
+    expect(search.summary.value).toBe('1 match')
+  })
+
+  test('is given up for another text', async () => {
+    const signals: AbortSignal[] = []
+    const search = new LogSearch(async function* (_, signal) {
+      signals.push(signal)
+      yield match(1)
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+    })
+    search.type('a')
+    await done()
+    search.type('')
+    await done()
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+    expect([search.hits.value, search.summary.value, search.problem.value]).toEqual([[], '', null])
+  })
+})
