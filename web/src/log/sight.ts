@@ -3,8 +3,8 @@ import { rowAt, type Row } from './rows.ts'
 import { barOf, type Bar } from './scrollbar.ts'
 import type { Target } from './stretch.ts'
 
-/** What of a log is loaded. */
-export interface Loaded {
+/** What of a log is there to be seen. */
+export interface Scene {
   /** Rows of the records, in their order. */
   rows: readonly Row[]
   /** The first record. */
@@ -42,7 +42,7 @@ export class Sight {
   /** How often somebody wished to be elsewhere: what is under way for an old wish does not overrule a new one. */
   wishes = 0
 
-  #loaded: Loaded = { rows: [], from: 1, next: 1, total: 0, isBroken: false }
+  #scene: Scene = { rows: [], from: 1, next: 1, total: 0, isBroken: false }
   #items: readonly Item[] | null = null
   #heights: readonly number[] | null = null
   /** So many pixels of the row of this record are above the upper edge. It means nothing while the end is followed. */
@@ -53,18 +53,18 @@ export class Sight {
   #columns = Infinity
 
   get isAtStart(): boolean {
-    return this.#loaded.from <= 1
+    return this.#scene.from <= 1
   }
 
   get isAtEnd(): boolean {
-    return this.#loaded.next > this.#loaded.total
+    return this.#scene.next > this.#scene.total
   }
 
   /** Takes what is loaded now. What is in view stays where it is. */
-  load(loaded: Loaded): void {
-    this.#loaded = loaded
+  load(scene: Scene): void {
+    this.#scene = scene
     this.#forget()
-    if (this.#measured.size > 2 * loaded.rows.length + 100) {
+    if (this.#measured.size > 2 * scene.rows.length + 100) {
       const keys = new Set(this.items.map(({ key }) => key))
       ;[...this.#measured.keys()].filter((key) => !keys.has(key)).forEach((key) => this.#measured.delete(key))
     }
@@ -90,7 +90,7 @@ export class Sight {
   }
 
   get items(): readonly Item[] {
-    const { rows, isBroken } = this.#loaded
+    const { rows, isBroken } = this.#scene
     this.#items ??= [
       ...(this.isAtStart ? [] : [{ key: 0, row: null }]),
       ...rows.map((row) => ({ key: row.recno, row })),
@@ -139,7 +139,7 @@ export class Sight {
     if (key === Infinity) {
       return this.items.length - 1
     }
-    return Math.max(0, rowAt(this.#loaded.rows, key) + (this.isAtStart ? 0 : 1))
+    return Math.max(0, rowAt(this.#scene.rows, key) + (this.isAtStart ? 0 : 1))
   }
 
   /** Which items to show, from the first up to before the last: those in view, and some pixels more on both sides. */
@@ -176,7 +176,7 @@ export class Sight {
   moveBy(pixels: number): void {
     const fits = this.above === 0 && this.below === 0
     const there = moved(this.#all, this.#anchor, pixels, this.view)
-    const { next, total } = this.#loaded
+    const { next, total } = this.#scene
     const isEnd = pixels > 0 && below(this.#all, there, this.view) < 1 && total - next < NEARLY
     this.stay(there)
     this.#follow(isEnd || (this.isFollowing && fits))
@@ -198,7 +198,7 @@ export class Sight {
 
   /** Whether a record, or the end of the log, is loaded. */
   holds(target: Target): boolean {
-    const { from, next } = this.#loaded
+    const { from, next } = this.#scene
     return target === 'end' ? this.isAtEnd : from <= target && target < next
   }
 
@@ -213,20 +213,20 @@ export class Sight {
       bottom += this.#all[row] ?? 0
     }
     const recno = (index: number, otherwise: number): number => this.items[index]?.row?.recno ?? otherwise
-    return { first: recno(first, this.#loaded.from), last: recno(row - 1, this.#loaded.next) }
+    return { first: recno(first, this.#scene.from), last: recno(row - 1, this.#scene.next) }
   }
 
   /** Whether the row of a record is wholly in view. */
   shows(recno: number): boolean {
     const { first, last } = this.recordsInView()
-    const row = this.#loaded.rows[rowAt(this.#loaded.rows, recno)]?.recno ?? -1
+    const row = this.#scene.rows[rowAt(this.#scene.rows, recno)]?.recno ?? -1
     return first <= row && row <= last
   }
 
   /** What the scroll bar is to show. */
   bar(): Bar {
     const { above, below, view } = this
-    const { from, next, total } = this.#loaded
+    const { from, next, total } = this.#scene
     // Whoever follows is at the end, though there may be more by now.
     const length = this.isFollowing ? next - 1 : total
     return barOf({ view, loaded: above + view + below, above, below, from, next, total: length })

@@ -11,6 +11,20 @@ export type Target = number | 'end'
 
 export type Side = 'start' | 'end'
 
+/** What is loaded, and why it is not more. */
+export interface Loaded {
+  /** In their order. Between two there are only records without a row. */
+  readonly entries: readonly Entry[]
+  /** The first record. */
+  readonly from: number
+  /** The first record behind it. */
+  readonly next: number
+  /** How many records the log has. Null until it is known. */
+  readonly total: number | null
+  /** Why it could not grow at an end, or not begin where it was wanted. It is not tried again before `retry`. */
+  readonly problems: Readonly<Record<Side | 'open', string | null>>
+}
+
 /** What is kept: more entries, or characters, are let go at the far end. */
 const MOST_ENTRIES = 3000
 const MOST_CHARACTERS = 8 << 20
@@ -32,17 +46,12 @@ const PATIENCE = 150
  * It grows at its ends, one request at a time for each, and starts anew where somebody goes far away. So memory is
  * bounded whatever the length of the log, and nothing is asked for that nobody looks at.
  */
-export class Stretch {
-  /** In their order. Between two there are only records without a row. */
+export class Stretch implements Loaded {
   entries: readonly Entry[] = []
-  /** The first record. */
   from = 1
-  /** The first record behind it. */
   next = 1
-  /** How many records the log has. Null until it is known. */
   total: number | null = null
-  /** Why it could not grow at an end, or not begin where it was wanted. It is not tried again before `retry`. */
-  problems: Readonly<Record<Side | 'open', string | null>> = NONE
+  problems: Loaded['problems'] = NONE
 
   readonly #read: ReadWindow
   readonly #changed: () => void
@@ -70,10 +79,6 @@ export class Stretch {
   /** Whether the last record of the log is here, as far as is known. */
   get isAtEnd(): boolean {
     return this.total !== null && this.next > this.total
-  }
-
-  get isOpening(): boolean {
-    return this.#opening !== null
   }
 
   holds(recno: number): boolean {
