@@ -9,8 +9,6 @@ const api = process.env.SPIDERPIG_API ?? 'http://127.0.0.1:8000'
 export default defineConfig({
   plugins: [vue()],
   resolve: { alias: { '@': fileURLToPath(new URL('src', import.meta.url)) } },
-  // Neither this page nor Codex has components in the options style.
-  define: { __VUE_OPTIONS_API__: false },
   build: {
     // Assets are files, never data URLs: the page's policy allows those for pictures only.
     assetsInlineLimit: 0,
