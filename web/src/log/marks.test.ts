@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { effectScope, nextTick, shallowRef } from 'vue'
 
-import type { LogMark } from '@/api/types.ts'
+import { api } from '@/api/client.ts'
+import type { LogExtent, LogMark } from '@/api/types.ts'
+import { useLive } from '@/state/live.ts'
 
-import { MarkSearch } from './marks.ts'
+import { MarkSearch, useMarks, type Marks } from './marks.ts'
+
+vi.mock('@/state/live.ts', () => ({ useLive: vi.fn() }))
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -130,4 +135,53 @@ describe('marks', () => {
     expect(search.list.value).toHaveLength(15_000)
     expect(search.isCut.value).toBe(true)
   })
+})
+
+test('the marks of a page are those of its job, also when that is another one', async () => {
+  const logs = new Map([1, 2].map((id) => [id, new FakeLog()]))
+  const signals: AbortSignal[] = []
+  vi.spyOn(api, 'marks').mockImplementation((job, from, signal) => {
+    signals.push(signal)
+    return (logs.get(job) as FakeLog).ask(from)
+  })
+  const log = shallowRef<LogExtent | null>(null)
+  const connection = shallowRef({ state: 'live' })
+  vi.mocked(useLive).mockReturnValue({ log, connection } as unknown as ReturnType<typeof useLive>)
+  const [one, two] = [logs.get(1) as FakeLog, logs.get(2) as FakeLog]
+  one.records = 2
+  two.records = 3
+
+  const job = shallowRef(1)
+  const scope = effectScope()
+  const marks = scope.run(() => useMarks(job)) as Marks
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(marks.list.value).toHaveLength(2)
+
+  one.records = 4
+  log.value = { id: 1, records: 4, complete: false }
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(marks.list.value).toHaveLength(4)
+
+  job.value = 2
+  await nextTick()
+  expect(marks.list.value).toHaveLength(0)
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(marks.list.value).toHaveLength(3)
+  expect(one.asked).toEqual([1, 3])
+
+  two.problem = new Error('away')
+  log.value = { id: 2, records: 9, complete: false }
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(marks.problem.value).toBe('away')
+  two.problem = null
+  two.records = 9
+  connection.value = { state: 'broken' }
+  await nextTick()
+  connection.value = { state: 'live' }
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(marks.problem.value).toBeNull()
+  expect(marks.list.value).toHaveLength(9)
+
+  scope.stop()
+  expect(signals.every(({ aborted }) => aborted)).toBe(true)
 })

@@ -111,7 +111,7 @@ export class LogSearch {
     const count = numbers.format(length) + (isCut ? '+' : '')
     const place = this.current.value === null ? -1 : this.hits.value.indexOf(this.current.value)
     const parts = [
-      place >= 0 ? `${numbers.format(place + 1)} of ${count}` : countWords(length, count),
+      place >= 0 ? `${numbers.format(place + 1)} of ${count}` : countWords(count),
       this.#end === null && this.problem.value === null ? 'searching…' : '',
       isCut ? 'not the whole log was searched' : '',
       this.#end && this.#end.hidden > 0 ? notSearched(this.#end.hidden) : '',
@@ -120,11 +120,11 @@ export class LogSearch {
   }
 }
 
-function countWords(length: number, count: string): string {
-  if (length === 0) {
+function countWords(count: string): string {
+  if (count === '0' || count === '0+') {
     return 'no match'
   }
-  return length === 1 ? '1 match' : `${count} matches`
+  return count === '1' ? '1 match' : `${count} matches`
 }
 
 function notSearched(hidden: number): string {
