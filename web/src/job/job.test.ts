@@ -42,7 +42,7 @@ function use(id: number) {
 
 beforeEach(() => {
   live = aLive()
-  vi.spyOn(api, 'job').mockResolvedValue(aJob({ id: 3, state: 'failed' }))
+  vi.spyOn(api, 'job').mockImplementation((id) => Promise.resolve(aJob({ id, state: 'failed' })))
 })
 
 describe('a job', () => {
@@ -69,6 +69,8 @@ describe('a job', () => {
     const { used } = use(3)
     await flushPromises()
     expect(used.problem.value).toEqual({ kind: 'missing' })
+    // There would be no stream for a log that is not there.
+    expect(live.follow).not.toHaveBeenCalledWith(3)
   })
 
   test('that could not be asked for is asked for again when the connection is back', async () => {
@@ -96,10 +98,12 @@ describe('a job', () => {
 
 test('the log is followed as long as the page shows the job', async () => {
   const { page, used } = use(3)
+  await flushPromises()
   expect(live.follow).toHaveBeenLastCalledWith(3)
   await page.setProps({ id: 4 })
-  expect(live.follow).toHaveBeenLastCalledWith(4)
   expect(used.job.value).toBeNull()
+  await flushPromises()
+  expect(live.follow).toHaveBeenLastCalledWith(4)
   page.unmount()
   expect(live.follow).toHaveBeenLastCalledWith(null)
 })

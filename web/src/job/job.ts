@@ -59,7 +59,12 @@ export function useJob(id: () => number): {
     ([, isUnknown]) => isUnknown && void ask(),
     { immediate: true },
   )
-  watch(id, (now) => live.follow(now), { immediate: true })
+  // There is no log of a job that does not exist, and no stream for who asks for it.
+  watch(
+    () => job.value?.id ?? null,
+    (known) => live.follow(known),
+    { immediate: true },
+  )
   onScopeDispose(() => {
     attempt.abort()
     live.follow(null)
