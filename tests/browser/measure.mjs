@@ -18,8 +18,9 @@ const ARGUMENTS = [
   '--disable-sync',
 ]
 
-/** How long anything may take, in milliseconds. */
-const DEADLINE = 60_000
+/** How long anything, and everything, may take, in milliseconds. */
+const DEADLINE = 30_000
+const END = 120_000
 
 /** Between two turns of the wheel, in milliseconds: about what a hand does. */
 const WHEEL_PAUSE = 15
@@ -35,6 +36,10 @@ const browser = await chromium.launch({
   executablePath: process.env.SPIDERPIG_CHROMIUM ?? '/usr/bin/chromium',
   args: ARGUMENTS,
 })
+setTimeout(() => {
+  console.error(`${scenario}: waited in vain`)
+  process.exit(1)
+}, END).unref()
 try {
   console.log(JSON.stringify(await measure(url)))
 } finally {
