@@ -1,5 +1,6 @@
 import { above, atEnd, below, inView, moved, type Anchor } from './anchor.ts'
 import { rowAt, type Row } from './rows.ts'
+import { plainText } from './scanner.ts'
 import { barOf, type Bar } from './scrollbar.ts'
 import type { Target } from './stretch.ts'
 
@@ -116,7 +117,8 @@ export class Sight {
     }
     let guess = this.#guesses.get(row)
     if (guess === undefined) {
-      guess = this.#line * this.#linesOf(row.text.slice(0, SHORT))
+      const text = row.text.slice(0, SHORT)
+      guess = this.#line * this.#linesOf(text.includes('\x1b') ? plainText(text) : text)
       this.#guesses.set(row, guess)
     }
     return guess
