@@ -1,7 +1,7 @@
 # make run, make test: both set up what they need, on a fresh Debian with Rust, Node and root.
 
 # What the scripts and tests use beside Rust: command → Debian package.
-TOOLS := cc=build-essential python3=python3 jq=jq curl=curl strace=strace flock=util-linux chromium=chromium
+TOOLS := cc=build-essential python3=python3 jq=jq curl=curl strace=strace flock=util-linux
 MISSING := $(foreach tool,$(TOOLS),\
 	$(if $(shell command -v $(firstword $(subst =, ,$(tool)))),,$(lastword $(subst =, ,$(tool)))))
 
@@ -16,6 +16,9 @@ NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 WEB_MODULES := web/node_modules/.package-lock.json
 BROWSER_MODULES := tests/browser/node_modules/.package-lock.json
 
+# The browser in which the page is tested, measured and photographed: Debian's.
+CHROMIUM := /usr/bin/chromium
+
 # The page as the API serves it, and what it is made of.
 PAGE := web/dist/index.html
 PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) web/index.html web/vite.config.ts
@@ -27,7 +30,7 @@ FUZZ_SECONDS ?= 300
 .PHONY: help setup web run test bench screenshots torture deny
 
 help: ## Say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 setup: ## Install the Debian packages and Rust components that are missing
 ifneq ($(strip $(MISSING)),)
@@ -43,6 +46,11 @@ $(PYTHON): tests/python/requirements.txt | setup
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
+$(CHROMIUM):
+	@test "$$(id -u)" = 0 || { echo "A browser is missing; as root: apt-get install chromium" >&2; exit 1; }
+	apt-get update --quiet=2
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends chromium
+
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json | setup
 	cd $* && $(NPM_CI)
 	@touch $@
@@ -57,7 +65,7 @@ run: setup web ## Start a demo at http://127.0.0.1:8000
 	cargo build --profile quick --bins --locked
 	@scripts/run-demo.sh target/quick
 
-test: setup $(PYTHON) web $(BROWSER_MODULES) ## Format, lints and all tests
+test: setup $(PYTHON) web $(BROWSER_MODULES) $(CHROMIUM) ## Format, lints and all tests
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cd web && npm run --silent check && npm run --silent test
@@ -68,10 +76,10 @@ test: setup $(PYTHON) web $(BROWSER_MODULES) ## Format, lints and all tests
 	@echo "The page in a browser:"
 	cd tests/browser && npm run --silent test
 
-bench: setup web $(BROWSER_MODULES) ## Measure
+bench: setup web $(BROWSER_MODULES) $(CHROMIUM) ## Measure
 	cargo bench --locked
 
-screenshots: setup web $(BROWSER_MODULES) ## Make the pictures of the README anew
+screenshots: setup web $(BROWSER_MODULES) $(CHROMIUM) ## Make the pictures of the README anew
 	cargo build --bins --locked
 	cd tests/browser && npm run --silent screenshots
 
