@@ -186,7 +186,7 @@ describe('the banner', () => {
     expect(readOut()).toBe('Not connected: SpiderPig cannot be reached.')
     const message = page.get('.cdx-message')
     expect(message.attributes('aria-live')).toBe('off')
-    expect(message.attributes('role')).toBe('group')
+    expect(message.attributes('role')).toBe('region')
     await pass(3000)
     expect(readOut()).toBe('Not connected: SpiderPig cannot be reached.')
   })
