@@ -17,6 +17,7 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   use: {
     ...CHROMIUM,
+    actionTimeout: 10_000,
     trace: 'retain-on-failure',
     viewport: { width: 1280, height: 900 },
     // Times are shown in UTC, and in local time, which is to be another one.
