@@ -51,6 +51,8 @@ const settle = () => vi.advanceTimersByTimeAsync(0)
 const removed = (id: number): ServerEvent => ({ type: 'removed', data: { id } })
 
 let isUp: boolean
+/** The number of a job that does not exist. */
+let gone: number | null
 let connections: Connected[]
 let told: ServerEvent[]
 let states: Connection[]
@@ -71,6 +73,7 @@ beforeEach(async () => {
   vi.useFakeTimers()
   vi.spyOn(Math, 'random').mockReturnValue(1)
   isUp = true
+  gone = null
   connections = []
   told = []
   states = []
@@ -79,8 +82,13 @@ beforeEach(async () => {
     if (!isUp) {
       return Promise.reject(new TypeError('Failed to fetch'))
     }
-    connections.push(new Connected(url, init))
-    return Promise.resolve({ ok: true, body: last().body })
+    const connection = new Connected(url, init)
+    connections.push(connection)
+    return Promise.resolve(
+      connection.query === `?log=${gone}`
+        ? Response.json({ detail: { message: 'No such job' } }, { status: 404 })
+        : { ok: true, body: connection.body },
+    )
   })
   stream = new EventStream({
     event: (event) => told.push(event),
@@ -250,6 +258,27 @@ describe('the stream of events', () => {
     await settle()
     expect(last().query).toBe('')
     expect(states.every(({ state }) => state !== 'broken')).toBe(true)
+  })
+
+  test('forgets a log that is not there any more, and goes on without it', async () => {
+    await last().tell('a-1', 'removed', { id: 3 })
+    stream.follow(12)
+    await settle()
+    gone = 12
+    await last().cut()
+    await vi.advanceTimersByTimeAsync(500)
+    expect(connections.map(({ query }) => query)).toEqual(['', '?log=12', '?log=12', ''])
+    expect(last().last).toBe('a-1')
+    expect(state()).toBe('live')
+  })
+
+  test('does not forget the log that is followed instead of one that is not there', async () => {
+    gone = 12
+    stream.follow(12)
+    stream.follow(13)
+    await settle()
+    expect(last().query).toBe('?log=13')
+    expect(state()).toBe('live')
   })
 
   test('is silent after it was stopped', async () => {

@@ -1,6 +1,6 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 
-import { api, reasonOf } from './client.ts'
+import { api, ApiError, reasonOf } from './client.ts'
 import type { Job, LogExtent, Runner } from './types.ts'
 
 /** What the API tells on its own. Each is the state at that time. */
@@ -107,10 +107,11 @@ export class EventStream {
       }
       this.#attempt = new AbortController()
       const { signal } = this.#attempt
+      const log = this.#log
       // Not at all so far.
       let liveAt = Infinity
       try {
-        const stream = await api.events(this.#log, this.#last, signal)
+        const stream = await api.events(log, this.#last, signal)
         liveAt = Date.now()
         isBroken = false
         this.#listener.connection({ state: 'live' })
@@ -121,7 +122,10 @@ export class EventStream {
         }
         failures = 0
       } catch (error) {
-        if (!signal.aborted || signal.reason === SILENT) {
+        if (log !== null && !signal.aborted && isMissing(error)) {
+          // The job is gone, and its log with it. Everything else is still told.
+          this.#log = null
+        } else if (!signal.aborted || signal.reason === SILENT) {
           failures = Date.now() - liveAt < WELL ? failures + 1 : 1
           isBroken = true
           await this.#pause(failures, signal.aborted ? 'SpiderPig has fallen silent' : reasonOf(error))
@@ -175,6 +179,10 @@ export class EventStream {
     this.#listener.event({ type: event, data: JSON.parse(data) } as ServerEvent)
     this.#last = id ?? last
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404
 }
 
 /** Why an attempt was given up that nobody wanted to end. */
