@@ -1,6 +1,7 @@
 import type { VueWrapper } from '@vue/test-utils'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 
+import { api } from '@/api/client.ts'
 import type { Interaction, Job } from '@/api/types.ts'
 
 import RunningPanel from './RunningPanel.vue'
@@ -38,6 +39,34 @@ test('what asks something comes first, with its question', async () => {
   page = (await show(RunningPanel, { live, types: TYPES })).page
   expect(links()).toEqual(['Job 9: Backport', 'Job 7: Greeting', 'Job 8: Backport'])
   expect(page.text()).toContain('Sure?')
+})
+
+test('a click that meets a job that has just moved is not taken, and that is said', async () => {
+  vi.useFakeTimers()
+  const signal = vi.spyOn(api, 'signal').mockResolvedValue({})
+  const live = fakeLive([running(7), running(8)])
+  page = (await show(RunningPanel, { live, types: TYPES })).page
+  const stop = page.findAll('li')[1]?.get('button')
+  live.tell(job(7, { state: 'succeeded' }))
+  await page.vm.$nextTick()
+  await stop?.trigger('click', { detail: 1 })
+  expect(signal).not.toHaveBeenCalled()
+  expect(page.get('[role="status"]').text()).toContain('not pressed')
+  await vi.advanceTimersByTimeAsync(700)
+  await stop?.trigger('click', { detail: 1 })
+  expect(signal).toHaveBeenCalledExactlyOnceWith(8, 'interrupt')
+  expect(page.get('[role="status"]').text()).toBe('')
+  vi.useRealTimers()
+})
+
+test('a key is taken also while jobs move: it is for what has the focus', async () => {
+  const signal = vi.spyOn(api, 'signal').mockResolvedValue({})
+  const live = fakeLive([running(7), running(8)])
+  page = (await show(RunningPanel, { live, types: TYPES })).page
+  live.tell(job(7, { state: 'succeeded' }))
+  await page.vm.$nextTick()
+  await page.get('li button').trigger('click', { detail: 0 })
+  expect(signal).toHaveBeenCalledExactlyOnceWith(8, 'interrupt')
 })
 
 test('where nothing runs it says so, and for one type only of that', async () => {

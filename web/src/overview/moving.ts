@@ -1,0 +1,56 @@
+import { onScopeDispose, readonly, shallowRef, watch, type Ref } from 'vue'
+
+import type { Job } from '@/api/types.ts'
+import { GUARD } from '@/job/prompt.ts'
+
+/**
+ * Keeps clicks from jobs that have just moved: they may be meant for what was there before. An answer to one job, or the
+ * second half of a double click, is not to answer the next one.
+ */
+export function useMoving(jobs: Readonly<Ref<readonly Job[]>>): {
+  isMoving: Readonly<Ref<boolean>>
+  /** Whether a click was kept from a job, and none has been taken since. */
+  isHeldBack: Readonly<Ref<boolean>>
+  /** Takes each click before the jobs do. */
+  holdBack: (click: MouseEvent) => void
+} {
+  const isMoving = shallowRef(false)
+  const isHeldBack = shallowRef(false)
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  watch(jobs, (now, before) => {
+    if (hasMoved(before, now)) {
+      isMoving.value = true
+      clearTimeout(timer)
+      timer = setTimeout(() => (isMoving.value = false), GUARD)
+    }
+  })
+  onScopeDispose(() => clearTimeout(timer))
+
+  function holdBack(click: MouseEvent): void {
+    // Of a keyboard it has no place, and is meant for what has the focus.
+    const hasPlace = click.detail > 0
+    isHeldBack.value = isMoving.value && hasPlace
+    if (isHeldBack.value) {
+      click.preventDefault()
+      click.stopPropagation()
+    }
+  }
+
+  return { isMoving: readonly(isMoving), isHeldBack: readonly(isHeldBack), holdBack }
+}
+
+/** Whether a job that was there before is at another place now, by what is above it. */
+export function hasMoved(before: readonly Job[], now: readonly Job[]): boolean {
+  return now.some(({ id }) => {
+    const was = above(before, id)
+    return was !== null && was !== above(now, id)
+  })
+}
+
+/** What decides on the place of a job: those above it, and whether they have a question below their name. */
+function above(jobs: readonly Job[], id: number): string | null {
+  const place = jobs.findIndex((job) => job.id === id)
+  const names = jobs.slice(0, place).map((job) => `${job.id} ${job.interaction?.id}`)
+  return place === -1 ? null : names.join()
+}
