@@ -32,11 +32,14 @@ function answer({ limit, before = Infinity }: { limit: number; before?: number }
   return { jobs: page, total: stored.length, complete: true }
 }
 
-async function open(): Promise<History> {
-  const live = {
+function aLive() {
+  return {
     onJob: (listener: JobListener) => (tell = listener),
     onSnapshot: (listener: () => void) => (tellAnew = listener),
   }
+}
+
+async function open(live = aLive()): Promise<History> {
   const history = scope.run(() => useHistory(filter, live))
   await settled()
   return history as History
@@ -210,4 +213,45 @@ test('it is asked no more when its page is left', async () => {
   scope.stop()
   await later()
   expect(jobs).toHaveBeenCalledTimes(1)
+})
+
+test('while another filter is asked for, more of it cannot be asked for', async () => {
+  stored = from(60, 1)
+  const history = await open()
+  stored = from(3, 1)
+  filter.value = filterOf({ q: 'x' })
+  const more = history.loadMore()
+  await settled()
+  await more
+  expect(shown(history)).toBe('3–1: 3 of 3')
+})
+
+test('who comes back finds as much as they have left, and then what is new', async () => {
+  stored = from(60, 1)
+  const live = aLive()
+  const left = await open(live)
+  await left.loadMore()
+  // As when a link is followed: the address changes first.
+  filter.value = filterOf({ q: 'x' })
+  await Promise.resolve()
+  scope.stop()
+  filter.value = filterOf({})
+  scope = effectScope()
+  stored = from(61, 1)
+  const opening = open(live)
+  expect(jobs).toHaveBeenCalledTimes(4)
+  const history = await opening
+  expect(shown(history)).toBe('61–11: 51 of 61')
+  expect(history.hasMore.value).toBe(true)
+})
+
+test('who comes back with another filter finds that', async () => {
+  stored = from(60, 1)
+  const live = aLive()
+  await open(live)
+  scope.stop()
+  scope = effectScope()
+  filter.value = filterOf({ q: 'x' })
+  stored = from(3, 1)
+  expect(shown(await open(live))).toBe('3–1: 3 of 3')
 })

@@ -29,14 +29,29 @@ export interface History {
   tryAgain: () => Promise<void>
 }
 
+/** What was loaded of a history when it was left. */
+interface Left {
+  filter: string
+  jobs: readonly Job[]
+  total: number | null
+  isComplete: boolean
+  hasMore: boolean
+}
+
+/** Whoever comes back finds as much as they have left, and so the place on the page where they were. */
+const lefts = new WeakMap<object, Left>()
+
 /** Asks for the history, as long as the component lives. */
 export function useHistory(filter: Readonly<Ref<Filter>>, live: Pick<Live, 'onJob' | 'onSnapshot'>): History {
-  const jobs = shallowRef<readonly Job[]>([])
-  const total = shallowRef<number | null>(null)
-  const isComplete = shallowRef(true)
-  const hasMore = shallowRef(false)
+  const left = leftOf(live, filter.value)
+  const jobs = shallowRef<readonly Job[]>(left?.jobs ?? [])
+  const total = shallowRef<number | null>(left?.total ?? null)
+  const isComplete = shallowRef(left?.isComplete ?? true)
+  const hasMore = shallowRef(left?.hasMore ?? false)
   const loading = shallowRef<'first' | 'more' | null>(null)
   const problem = shallowRef<string | null>(null)
+  /** Of which filter the jobs are, as JSON. */
+  let filtered = JSON.stringify(filter.value)
   let failed = begin
   let attempt = new AbortController()
   /** Whether the attempt is one that nobody waits for. */
@@ -87,14 +102,20 @@ export function useHistory(filter: Readonly<Ref<Filter>>, live: Pick<Live, 'onJo
 
   /** Anew, with another filter. */
   function begin(): Promise<void> {
+    const asked = JSON.stringify(filter.value)
     return ask('first', undefined, (page) => {
+      filtered = asked
       jobs.value = page.jobs
       hasMore.value = goesOn(page, page.jobs.length)
     })
   }
 
-  function loadMore(): Promise<void> {
-    return ask('more', jobs.value.at(-1)?.id, (page) => {
+  async function loadMore(): Promise<void> {
+    // What there is then is to be replaced, and nothing follows it.
+    if (loading.value === 'first') {
+      return
+    }
+    await ask('more', jobs.value.at(-1)?.id, (page) => {
       jobs.value = [...jobs.value, ...page.jobs]
       hasMore.value = goesOn(page, jobs.value.length)
     })
@@ -135,10 +156,23 @@ export function useHistory(filter: Readonly<Ref<Filter>>, live: Pick<Live, 'onJo
   })
   live.onSnapshot(later)
   onScopeDispose(() => {
+    // The address, and with it the filter, is that of the next page already.
+    lefts.set(live, {
+      filter: filtered,
+      jobs: jobs.value,
+      total: total.value,
+      isComplete: isComplete.value,
+      hasMore: hasMore.value,
+    })
     attempt.abort()
     clearTimeout(timer)
   })
-  void begin()
+  void (left === null ? begin() : refresh())
 
   return { jobs, total, isComplete, hasMore, loading, problem, loadMore, tryAgain: () => failed() }
+}
+
+function leftOf(live: object, filter: Filter): Left | null {
+  const left = lefts.get(live)
+  return left?.filter === JSON.stringify(filter) && left.jobs.length > 0 ? left : null
 }
