@@ -38,3 +38,17 @@ test('a failure is told, keeps what was known, and is over with the next answer'
   await session.refresh()
   expect(session.problem.value).toBeNull()
 })
+
+test('the answer to an earlier question does not count after that to a later one', async () => {
+  let answerLate: (types: JobType[]) => void = () => undefined
+  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'jobTypes')
+    .mockReturnValueOnce(new Promise((resolve) => (answerLate = resolve)))
+    .mockResolvedValueOnce([BACKPORT])
+  const session = new Session()
+  const first = session.refresh()
+  await session.refresh()
+  answerLate([])
+  await first
+  expect(session.jobType('backport')).toEqual(BACKPORT)
+})

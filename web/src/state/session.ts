@@ -8,6 +8,7 @@ export class Session {
   readonly #who = shallowRef<WhoAmI | null>(null)
   readonly #jobTypes = shallowRef<JobType[] | null>(null)
   readonly #problem = shallowRef<string | null>(null)
+  #attempts = 0
 
   /** Null until it is known. */
   readonly who = readonly(this.#who)
@@ -16,14 +17,21 @@ export class Session {
   /** Why the two could not be asked for, the last time. */
   readonly problem = readonly(this.#problem)
 
+  /** Asks again. What an attempt finds out counts only if there is no later one. */
   async refresh(): Promise<void> {
+    this.#attempts += 1
+    const attempt = this.#attempts
     try {
       const [who, jobTypes] = await Promise.all([api.whoami(), api.jobTypes()])
-      this.#who.value = who
-      this.#jobTypes.value = jobTypes
-      this.#problem.value = null
+      if (attempt === this.#attempts) {
+        this.#who.value = who
+        this.#jobTypes.value = jobTypes
+        this.#problem.value = null
+      }
     } catch (error) {
-      this.#problem.value = reasonOf(error)
+      if (attempt === this.#attempts) {
+        this.#problem.value = reasonOf(error)
+      }
     }
   }
 
