@@ -127,8 +127,9 @@ test('a type that cannot be used says why, and so does a lost connection', async
   expect(page.get('[type="submit"]').attributes()).toHaveProperty('disabled')
   expect(page.text()).toContain('Restart spiderpig-runner')
   live.connection.value = { state: 'broken', reason: 'SpiderPig has fallen silent', retryAt: null }
-  await page.vm.$nextTick()
-  expect(page.text()).toContain('Not connected to SpiderPig: SpiderPig has fallen silent.')
+  await vi.waitFor(() => {
+    expect(page.text()).toContain('Not connected to SpiderPig: SpiderPig has fallen silent.')
+  }, 5000)
 })
 
 test('without a runner, or with one that is paused, a job can be started', async () => {
@@ -166,4 +167,19 @@ test('a form can be filled in from outside', async () => {
   expect(field('Word').element.value).toBe('abc')
   expect(field('Speed').element.value).toBe('10')
   expect(field('Key').element.value).toBe('')
+})
+
+test('a choice of which none is made yet gets the focus, too', async () => {
+  await open(jobType([param({ name: 'where', title: 'Where', kind: 'choice', choices: ['a', 'b'], required: true })]))
+  await press('Start Backport')
+  expect(document.activeElement?.getAttribute('type')).toBe('radio')
+})
+
+test('a connection that is back in a moment is not in the way', async () => {
+  const live = fakeLive()
+  await open(TYPE, live)
+  await field('Word').setValue('abc')
+  live.connection.value = { state: 'connecting' }
+  await press('Start Backport')
+  expect(start).toHaveBeenCalledOnce()
 })
