@@ -209,7 +209,7 @@ describe('the banner', () => {
     begin(aRunner({ paused: 'lunch (bob)' }))
     await pass(0)
     expect(messages()).toHaveLength(1)
-    expect(messages()[0]).toContain('Paused: no new job starts. lunch (bob).')
+    expect(messages()[0]).toContain('Paused: no new job starts. lunch (bob)')
   })
 
   test('says that nobody knows who this is, and asks again when it is told to', async () => {
