@@ -68,6 +68,15 @@ describe('a question', () => {
     expect(card.find('[role=alert]').text()).toBe('Job 1 asks: Go on?')
   })
 
+  test('is without the codes of a terminal, in its colours', async () => {
+    await show(aPrompt({ prompt: '\x1b[1;31mDanger\x1b[0m https://a.b/c\n\x1b[32mGo on?\x1b[0m ' }))
+    const text = card.get('.prompt-card__text')
+    expect(text.element.textContent).toBe('Danger https://a.b/c\nGo on? ')
+    expect(text.get('.log-text--bold').text()).toBe('Danger')
+    expect(text.get('a').attributes('href')).toBe('https://a.b/c')
+    expect(card.get('[role=alert]').text()).toBe('Job 1 asks: Go on?')
+  })
+
   test('has its choices in their order, with codes, and the default marked in words', async () => {
     await show(first)
     expect(card.findAll('.prompt-card__choice').map((one) => one.text().replace(/\s+/g, ' '))).toEqual([

@@ -1,5 +1,6 @@
 import { h, type FunctionalComponent, type VNodeChild } from 'vue'
 
+import './log-text.less'
 import { shownOf, type Part, type Piece } from './parts.ts'
 
 interface Props {
@@ -30,7 +31,9 @@ LogText.emits = ['more']
 
 function nodesOf({ href, pieces }: Part): VNodeChild[] {
   const nodes = pieces.map(nodeOf)
-  return href === null ? nodes : [h('a', { href, rel: 'noopener noreferrer', target: '_blank' }, nodes)]
+  return href === null
+    ? nodes
+    : [h('a', { class: 'is-underlined', href, rel: 'noopener noreferrer', target: '_blank' }, nodes)]
 }
 
 function nodeOf({ text, paint, isMatch }: Piece): VNodeChild {

@@ -109,7 +109,7 @@ export interface Paint {
   properties: Record<string, string>
 }
 
-/** How to show a style. The classes are those of LogRow. */
+/** How to show a style. The classes are in log-text.less. */
 export function paintOf(style: Style): Paint {
   const classes = (['bold', 'dim', 'italic', 'underline', 'strike'] as const)
     .filter((attribute) => style[attribute])
