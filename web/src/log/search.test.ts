@@ -65,6 +65,51 @@ describe('a search', () => {
     expect(search.summary.value).toBe('1 match')
   })
 
+  test('goes on while the log grows, and keeps what it has found until then', async () => {
+    const lines = [match(10)]
+    const asked: number[] = []
+    const search = new LogSearch(async function* () {
+      asked.push(lines.length)
+      await Promise.resolve()
+      yield* [...lines, end(lines.length)]
+    })
+    search.grown(10)
+    search.type('x')
+    await done()
+    expect(search.step(0, 1)).toBe(10)
+    for (let records = 11; records <= 40; records += 1) {
+      lines.push(match(records))
+      search.grown(records)
+      await vi.advanceTimersByTimeAsync(100)
+      expect(search.summary.value).toBe('1 of 1')
+    }
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(asked).toEqual([1, 31])
+    expect(search.summary.value).toBe('1 of 31')
+  })
+
+  test('that fails while the log grows keeps what it has found, and is tried again', async () => {
+    let problem: Error | null = null
+    const search = new LogSearch(async function* () {
+      await Promise.resolve()
+      yield match(10)
+      if (problem) {
+        throw problem
+      }
+      yield end(1)
+    })
+    search.type('x')
+    await done()
+    problem = new Error('away')
+    search.grown(20)
+    await vi.advanceTimersByTimeAsync(6000)
+    expect([search.problem.value, search.hits.value]).toEqual(['away', [10]])
+    problem = null
+    search.retry()
+    await done()
+    expect([search.problem.value, search.summary.value]).toEqual([null, '1 match'])
+  })
+
   test('is given up for another text', async () => {
     const signals: AbortSignal[] = []
     const search = new LogSearch(async function* (_, signal) {

@@ -13,6 +13,9 @@ type Ask = (text: string, signal: AbortSignal) => AsyncIterable<Found>
 const PAUSE = 300
 /** Between two reports of what was found so far, in milliseconds. */
 const REPORT = 200
+/** Between two searches while the log grows, in milliseconds; and so many times as long as the last one took. */
+const REST = 5000
+const EASE = 10
 
 const numbers = new Intl.NumberFormat('en-GB')
 
@@ -31,7 +34,13 @@ export class LogSearch {
   readonly #ask: Ask
   #controller = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** How the last search ended that did. */
   #end: { hidden: number; complete: boolean } | null = null
+  #isBusy = false
+  /** How many records the log has, and how many it had when they were searched. */
+  #records = 0
+  #searched = 0
+  #rest = REST
 
   constructor(ask: Ask) {
     this.#ask = ask
@@ -47,7 +56,23 @@ export class LogSearch {
     this.#end = null
     this.summary.value = text === '' ? '' : 'Searching…'
     if (text !== '') {
-      this.#timer = setTimeout(() => void this.#run(text), PAUSE)
+      this.#runIn(PAUSE)
+    }
+  }
+
+  /** The log has so many records now. What is new will be searched, too. */
+  grown(records: number): void {
+    this.#records = records
+    const isWhole = this.#end?.complete === true
+    if (isWhole && !this.#isBusy && this.#timer === undefined && records > this.#searched) {
+      this.#runIn(this.#rest)
+    }
+  }
+
+  /** Tries again what has failed. */
+  retry(): void {
+    if (this.problem.value !== null) {
+      this.again()
     }
   }
 
@@ -58,7 +83,9 @@ export class LogSearch {
 
   stop(): void {
     clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#controller.abort()
+    this.#isBusy = false
   }
 
   /** Goes to the next match behind a record, or before it. Returns its record. */
@@ -68,39 +95,55 @@ export class LogSearch {
     return this.current.value
   }
 
-  async #run(text: string): Promise<void> {
+  #runIn(pause: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      void this.#run()
+    }, pause)
+  }
+
+  async #run(): Promise<void> {
     this.#controller = new AbortController()
     const { signal } = this.#controller
+    const began = performance.now()
     const hits: number[] = []
-    let reportAt = performance.now() + REPORT
+    this.#isBusy = true
+    this.#searched = this.#records
     try {
-      for await (const found of this.#ask(text, signal)) {
-        if (signal.aborted) {
-          return
-        }
-        if (found.type === 'end') {
-          this.#end = found
-          break
-        }
-        hits.push(found.recno)
-        if (performance.now() > reportAt) {
-          this.#report(hits)
-          reportAt = performance.now() + REPORT
-        }
-      }
-      if (this.#end === null) {
-        throw new Error('The search broke off: there may be more')
-      }
+      await this.#find(hits, signal)
     } catch (error) {
       if (isAbort(error) || signal.aborted) {
         return
       }
       this.problem.value = reasonOf(error)
+      this.#report(this.#end === null ? hits : this.hits.value)
     }
-    this.#report(hits)
+    this.#isBusy = false
+    this.#rest = Math.max(REST, EASE * (performance.now() - began))
+    this.grown(this.#records)
   }
 
-  #report(hits: number[]): void {
+  /** Searches once. What was found before is shown until that is done. */
+  async #find(hits: number[], signal: AbortSignal): Promise<void> {
+    let reportAt = performance.now() + REPORT
+    for await (const found of this.#ask(this.text.value, signal)) {
+      signal.throwIfAborted()
+      if (found.type === 'end') {
+        this.#end = found
+        this.problem.value = null
+        this.#report(hits)
+        return
+      }
+      hits.push(found.recno)
+      if (this.#end === null && performance.now() > reportAt) {
+        this.#report(hits)
+        reportAt = performance.now() + REPORT
+      }
+    }
+    throw new Error('The search broke off: there may be more')
+  }
+
+  #report(hits: readonly number[]): void {
     this.hits.value = [...hits]
     this.#summarise()
   }
