@@ -112,6 +112,18 @@ describe('marks', () => {
     expect(numbers(search)).toEqual(upTo(3))
   })
 
+  test('that cannot be asked for are not asked for more often, however fast the log grows', async () => {
+    const log = new FakeLog()
+    log.problem = new Error('away')
+    const search = new MarkSearch(log.ask)
+    for (let turn = 1; turn <= 100; turn += 1) {
+      search.grown(turn, false)
+      await vi.advanceTimersByTimeAsync(50)
+    }
+    expect(log.asked.length).toBeLessThanOrEqual(6)
+    expect(search.problem.value).toBe('away')
+  })
+
   test('of an answer that broke off are not there twice', async () => {
     const log = new FakeLog()
     log.records = 3
@@ -121,7 +133,7 @@ describe('marks', () => {
     expect(search.problem.value).toContain('broke off')
     log.breaksOff = false
     search.retry()
-    await soon()
+    await vi.advanceTimersByTimeAsync(1000)
     expect(numbers(search)).toEqual(upTo(3))
   })
 

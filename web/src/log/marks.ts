@@ -1,4 +1,4 @@
-import { onScopeDispose, shallowRef, toValue, watch, type MaybeRefOrGetter, type ShallowRef } from 'vue'
+import { computed, onScopeDispose, shallowRef, toValue, watch, type MaybeRefOrGetter, type Ref } from 'vue'
 
 import { api, isAbort, reasonOf } from '@/api/client.ts'
 import type { LogMark } from '@/api/types.ts'
@@ -6,11 +6,11 @@ import { useLive } from '@/state/live.ts'
 
 /** What there is to jump to in the log of a job, as far as the log has been looked through. */
 export interface Marks {
-  readonly list: Readonly<ShallowRef<readonly LogMark[]>>
+  readonly list: Readonly<Ref<readonly LogMark[]>>
   /** Why they could not be asked for, the last time. */
-  readonly problem: Readonly<ShallowRef<string | null>>
+  readonly problem: Readonly<Ref<string | null>>
   /** Whether there are more than are kept. */
-  readonly isCut: Readonly<ShallowRef<boolean>>
+  readonly isCut: Readonly<Ref<boolean>>
 }
 
 /** So many are kept of what the job told and was told, and as many of its errors. */
@@ -89,7 +89,6 @@ export class MarkSearch {
           return
         }
         this.problem.value = reasonOf(error)
-        break
       }
       await pause
     }
@@ -128,41 +127,33 @@ export class MarkSearch {
 /** The marks of a job's log, kept up to date while it is followed. */
 export function useMarks(job: MaybeRefOrGetter<number>): Marks {
   const live = useLive()
-  const list = shallowRef<readonly LogMark[]>([])
-  const problem = shallowRef<string | null>(null)
-  const isCut = shallowRef(false)
-  const search = shallowRef<MarkSearch | null>(null)
+  const searchIn = (id: number): MarkSearch => new MarkSearch((from, signal) => api.marks(id, from, signal))
+  const search = shallowRef(searchIn(toValue(job)))
 
   watch(
     () => toValue(job),
     (id) => {
-      search.value?.stop()
-      search.value = new MarkSearch((from, signal) => api.marks(id, from, signal))
+      search.value.stop()
+      search.value = searchIn(id)
     },
-    { immediate: true },
-  )
-  watch(
-    () => [search.value?.list.value, search.value?.problem.value, search.value?.isCut.value] as const,
-    ([marks = [], reason = null, cut = false]) => {
-      list.value = marks
-      problem.value = reason
-      isCut.value = cut
-    },
-    { immediate: true, flush: 'sync' },
   )
   watch(
     [search, live.log],
     ([searching, log]) => {
       if (log?.id === toValue(job)) {
-        searching?.grown(log.records, log.complete)
+        searching.grown(log.records, log.complete)
       }
     },
     { immediate: true },
   )
   watch(
     () => live.connection.value.state,
-    (state) => state === 'live' && search.value?.retry(),
+    (state) => state === 'live' && search.value.retry(),
   )
-  onScopeDispose(() => search.value?.stop())
-  return { list, problem, isCut }
+  onScopeDispose(() => search.value.stop())
+  return {
+    list: computed(() => search.value.list.value),
+    problem: computed(() => search.value.problem.value),
+    isCut: computed(() => search.value.isCut.value),
+  }
 }
