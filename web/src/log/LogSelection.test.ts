@@ -22,7 +22,7 @@ beforeEach(() => {
   })
 })
 
-const selection = (): VueWrapper => mount(LogSelection, { props: { range: { from: 5, to: 7 }, read } })
+const selection = (): VueWrapper => mount(LogSelection, { props: { range: { from: 5, to: 7 }, total: 100, read } })
 const copy = async (shown: VueWrapper): Promise<string> => {
   await shown.get('button').trigger('click')
   await flushPromises()
@@ -41,9 +41,17 @@ describe('chosen lines', () => {
     read.mockRejectedValueOnce(new Error('away'))
     expect(await copy(selection())).toContain('Not copied: away.')
     writeText.mockRejectedValueOnce(new Error('not allowed'))
-    expect(await copy(selection())).toContain('Not copied: not allowed.')
-    vi.stubGlobal('navigator', {})
-    expect(await copy(selection())).toContain('https')
+    Object.defineProperty(document, 'execCommand', { value: () => false, configurable: true })
+    expect(await copy(selection())).toContain('Not copied: The browser does not allow it.')
+  })
+
+  test('behind the end of the log are said to be, until it is so long', async () => {
+    const shown = selection()
+    await shown.setProps({ total: 4 })
+    expect(shown.text()).toContain('it has 4 so far')
+    expect(shown.text()).not.toContain('Copy')
+    await shown.setProps({ total: 5 })
+    expect(shown.text()).toContain('Copy')
   })
 
   test('are not said to be copied when they are others', async () => {

@@ -255,6 +255,23 @@ describe('following', () => {
     expect(stretch.from).toBe(1)
   })
 
+  test('that is over moves nothing away from who reads', async () => {
+    const log = many(50)
+    const { stretch } = stretchOf(log)
+    stretch.open('end')
+    await settled()
+    log.write(...many(50_000).records.map(() => 'fast'))
+    stretch.grown(log.records.length)
+    stretch.follow()
+    stretch.stay()
+    await settled()
+    expect([stretch.from, stretch.next]).toEqual([1, 51])
+    stretch.grow('end')
+    await settled()
+    expect(stretch.from).toBe(1)
+    isTrue(stretch, log)
+  })
+
   test('leaves out what was written too fast to be seen', async () => {
     const log = many(50)
     const { stretch } = stretchOf(log)

@@ -146,6 +146,11 @@ export class Stretch implements Loaded {
     }
   }
 
+  /** The end is not followed any more: what is being asked for there may be too far away from what is read. */
+  stay(): void {
+    this.#giveUp('end')
+  }
+
   /** The log has this many records now. */
   grown(total: number): void {
     if (total > (this.total ?? -1)) {
