@@ -12,13 +12,13 @@ export default defineConfig({
   // What fails once is broken.
   retries: 0,
   forbidOnly: process.env.CI !== undefined,
-  timeout: 30_000,
   // Generous: there are two cores, and two browsers, runners and APIs, and what they run.
+  timeout: 60_000,
   expect: { timeout: 10_000 },
   use: {
     ...CHROMIUM,
     actionTimeout: 10_000,
-    trace: 'retain-on-failure',
+    trace: { mode: 'retain-on-failure', screenshots: false, sources: false },
     viewport: { width: 1280, height: 900 },
     // Times are shown in UTC, and in local time, which is to be another one.
     timezoneId: 'Asia/Kolkata',

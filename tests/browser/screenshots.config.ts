@@ -5,7 +5,7 @@ import { CHROMIUM } from './chromium.ts'
 /** Makes the pictures of the README: `npm run screenshots`. */
 export default defineConfig({
   testDir: 'screenshots',
-  testMatch: '*.ts',
+  testMatch: 'screenshots.ts',
   outputDir: 'results',
   reporter: 'list',
   workers: 1,

@@ -60,7 +60,7 @@ test('jobs that failed, were cancelled, have secrets, are lost, or were no jobs'
   ]
   await api.signal(cancelled, 'interrupt')
   await api.reaches(cancelled, 'cancelled')
-  spiderpig.killSupervisor(lost)
+  await spiderpig.killSupervisor(lost)
   await api.reaches(lost, 'lost')
   await page.goto(`/jobs/${failed}`)
   await expect(page.getByRole('main')).toContainText('exited with status 3')
@@ -80,7 +80,7 @@ test('jobs that failed, were cancelled, have secrets, are lost, or were no jobs'
 
   writeFileSync(spiderpig.path('sequence'), '00000000000000000005\n')
   writeFileSync(spiderpig.path('queue/5.json'), '{"version": 1, "id": 5, "type": "no such type"}')
-  await api.reaches(5, 'rejected')
+  await expect.poll(() => api.job(5).catch(() => null)).toMatchObject({ state: 'rejected' })
   await page.goto('/jobs/5')
   await expect(page.getByRole('main')).toContainText('It was not started, as it is not a valid job')
   await expectGoodLooks(page, 'a rejected job')

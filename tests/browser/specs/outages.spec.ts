@@ -97,7 +97,7 @@ test('a job whose supervisor is killed is lost, and says so', async ({ page, spi
   const id = await spiderpig.api.submit('long')
   await page.goto(`/jobs/${id}`)
   await expect(line(page, id, 'I run until I am stopped')).toBeVisible()
-  spiderpig.killSupervisor(id)
+  await spiderpig.killSupervisor(id)
   await expect(page.getByRole('main')).toContainText('Lost: nobody knows how it ended')
   await expect(page.getByRole('main')).toContainText('Nobody knows whether it succeeded.')
 })

@@ -22,6 +22,19 @@ test('an empty line is an answer, too', async ({ page, spiderpig }) => {
   await expect(log(page, id)).toContainText('alice answered: p')
 })
 
+test('a prompt is in view wherever the page is scrolled to', async ({ page, spiderpig }) => {
+  const id = await spiderpig.api.submit('question')
+  await page.setViewportSize({ width: 320, height: 500 })
+  await page.goto(`/jobs/${id}`)
+  const buttons = [choice(page, id, 'Deploy'), choice(page, id, 'Stop here')]
+  for (const place of [0, 200, 100_000]) {
+    await page.evaluate((top) => window.scrollTo({ top, behavior: 'instant' }), place)
+    for (const button of buttons) {
+      await expect(button).toBeInViewport({ ratio: 1 })
+    }
+  }
+})
+
 test('a prompt is answered where it is listed', async ({ page, spiderpig }) => {
   const id = await spiderpig.api.submit('question')
   await page.goto('/')

@@ -1,4 +1,4 @@
-import { choice, field, log, prompt, promptBox, startPanel } from '../fixtures/parts.ts'
+import { choice, field, log, logTools, prompt, promptBox, startPanel } from '../fixtures/parts.ts'
 import { expect, test } from '../fixtures/test.ts'
 
 test('the demo is started from the form, answered twice, and watched to its end', async ({ page }) => {
@@ -20,7 +20,26 @@ test('the demo is started from the form, answered twice, and watched to its end'
   await expect(page.getByRole('main')).toContainText('Succeeded')
   await expect(page).toHaveTitle('Job 1: MediaWiki backport – Succeeded · SpiderPig')
   await expect(log(page, 1)).toContainText('exit status 0')
+
   await expect(page.getByRole('img', { name: /^Phases: / })).toBeVisible()
+  await page.getByRole('heading', { name: /^Phases \(\d+\)/ }).click()
+  await page.getByRole('button', { name: 'Sync k8s testservers' }).click()
+  await expect(log(page, 1).getByText(/Started sync-testservers-k8s/)).toBeInViewport()
+  await logTools(page, 1).getByRole('button', { name: 'Next prompt' }).click()
+  await expect(log(page, 1).getByText(/Do you want to continue\?/)).toBeInViewport()
+})
+
+test('a job tells what it does, and how far it is', async ({ page, spiderpig }) => {
+  const id = await spiderpig.api.submit('long')
+  for (const path of ['/', `/jobs/${id}`]) {
+    await page.goto(path)
+    await expect(page.getByRole('main')).toContainText('Taking its time')
+    await expect(page.getByRole('progressbar', { name: `Progress of job ${id}: Steps` })).toHaveAttribute(
+      'aria-valuenow',
+      '30',
+    )
+    await expect(page.getByRole('main')).toContainText('30 %3 ok')
+  }
 })
 
 test('a job is started by a link that fills in the form', async ({ page, spiderpig }) => {
