@@ -88,6 +88,20 @@ describe('stopping', () => {
     expect(actions.text()).toContain('The job has finished already')
     expect(actions.find('[role=status]').text()).toBe('')
   })
+
+  test('tells that until it is dismissed, and the focus stays', async () => {
+    vi.mocked(api.signal).mockRejectedValue(new ApiError('SpiderPig cannot be reached', 0))
+    await show({ state: 'running' })
+    await press('Stop')
+    await becomes({ state: 'waiting' })
+    expect(actions.text()).toContain('SpiderPig cannot be reached')
+    const dismiss = actions.get<HTMLButtonElement>('.cdx-message__dismiss-button')
+    dismiss.element.focus()
+    await dismiss.trigger('click')
+    await flushPromises()
+    expect(actions.text()).not.toContain('SpiderPig cannot be reached')
+    expect(document.activeElement).toBe(actions.element)
+  })
 })
 
 describe('killing', () => {
