@@ -2,7 +2,8 @@ import type { VueWrapper } from '@vue/test-utils'
 import { afterEach, expect, test, vi } from 'vitest'
 
 import { api } from '@/api/client.ts'
-import type { Interaction, Job } from '@/api/types.ts'
+import type { Job } from '@/api/types.ts'
+import { aPrompt } from '@/state/testing.ts'
 
 import RunningPanel from './RunningPanel.vue'
 import { fakeLive, job, jobType, lane, runner, show } from './testing.ts'
@@ -18,16 +19,7 @@ function running(id: number, different: Partial<Job> = {}): Job {
   return job(id, { state: 'running', running: true, started_at: 1000, ...different })
 }
 
-function prompt(job: number): Interaction {
-  return {
-    id: job * 1_000_000 + 1,
-    job_id: job,
-    type: 'choices',
-    prompt: 'Sure?',
-    choices: { Yes: 'y' },
-    default: null,
-  }
-}
+const prompt = (job: number) => aPrompt({ id: job * 1_000_000 + 1, job_id: job, prompt: 'Sure?' })
 
 function links(): string[] {
   return page.findAll('li a').map((link) => link.text())
@@ -92,7 +84,7 @@ test('places are those among all jobs, also where one type is shown', async () =
   live.runner.value = runner({ main: lane({ job: 7, waiting_for: 'job 6' }, { job: 8, waiting_for: 'job 7' }) })
   page = (await show(WaitingPanel, { live, types: TYPES, props: { only: 'backport' } })).page
   expect(links()).toEqual(['Job 8: Backport'])
-  expect(page.get('[aria-label="Place 2"]').text()).toBe('2')
+  expect(page.get('.waiting-panel__place').text()).toBe('Place 2')
   expect(page.text()).toContain('Waits: job 7')
 })
 
