@@ -8,34 +8,11 @@ import type { Connection } from '@/api/events.ts'
 import type { Job, JobType, Lane, Param, Runner } from '@/api/types.ts'
 import { provideLive, type Live } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
+import { aJob, aRunner } from '@/state/testing.ts'
 
 /** For tests: a job that was queued, but for what is different. */
 export function job(id: number, different: Partial<Job> = {}): Job {
-  return {
-    id,
-    type: 'backport',
-    user: 'alice',
-    command: '["true"]',
-    queued_at: 1000,
-    started_at: null,
-    finished_at: null,
-    duration: null,
-    exit_status: null,
-    status: { status: null, progress: null },
-    data: {},
-    running: false,
-    orphaned: false,
-    interaction: null,
-    state: 'queued',
-    outcome: null,
-    reason: null,
-    cancelled_by: null,
-    params: {},
-    retry_of: null,
-    position: null,
-    waiting_for: null,
-    ...different,
-  }
+  return aJob({ id, started_at: null, running: false, state: 'queued', ...different })
 }
 
 /** For tests: a text of any kind, but for what is different. */
@@ -74,17 +51,7 @@ export function jobType(params: Param[] = [], different: Partial<JobType> = {}):
 
 /** For tests: a runner that is up, with these lanes. */
 export function runner(lanes: Record<string, Lane> = {}, different: Partial<Runner> = {}): Runner {
-  return {
-    up: true,
-    paused: null,
-    started_at: 900,
-    program: '0.1.0',
-    same_configuration: true,
-    watching: true,
-    lanes,
-    problems: [],
-    ...different,
-  }
+  return aRunner({ lanes, ...different })
 }
 
 /** For tests: a lane where these jobs wait. */
