@@ -110,6 +110,16 @@ describe('a search', () => {
     expect([search.problem.value, search.summary.value]).toEqual([null, '1 match'])
   })
 
+  test('that could not be done does not say that there is no match', async () => {
+    // eslint-disable-next-line require-yield
+    const search = new LogSearch(async function* () {
+      await Promise.reject(new Error('away'))
+    })
+    search.type('x')
+    await done()
+    expect([search.problem.value, search.summary.value]).toEqual(['away', ''])
+  })
+
   test('is given up for another text', async () => {
     const signals: AbortSignal[] = []
     const search = new LogSearch(async function* (_, signal) {

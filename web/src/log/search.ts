@@ -153,8 +153,11 @@ export class LogSearch {
     const isCut = this.#end !== null && !this.#end.complete
     const count = numbers.format(length) + (isCut ? '+' : '')
     const place = this.current.value === null ? -1 : this.hits.value.indexOf(this.current.value)
+    // Nothing was found so far: that is no match only when all was searched.
+    const isOpen = length === 0 && this.#end === null
+    const found = place >= 0 ? `${numbers.format(place + 1)} of ${count}` : countWords(count)
     const parts = [
-      place >= 0 ? `${numbers.format(place + 1)} of ${count}` : countWords(count),
+      isOpen ? '' : found,
       this.#end === null && this.problem.value === null ? 'searching…' : '',
       isCut ? 'not the whole log was searched' : '',
       this.#end && this.#end.hidden > 0 ? notSearched(this.#end.hidden) : '',
