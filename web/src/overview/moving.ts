@@ -9,13 +9,13 @@ import { GUARD } from '@/job/prompt.ts'
  */
 export function useMoving(jobs: Readonly<Ref<readonly Job[]>>): {
   isMoving: Readonly<Ref<boolean>>
-  /** Whether a click was kept from a job, and none has been taken since. */
-  isHeldBack: Readonly<Ref<boolean>>
+  /** What there is to say of a click that was kept from a job, until the next one is taken. */
+  said: Readonly<Ref<string>>
   /** Takes each click before the jobs do. */
   holdBack: (click: MouseEvent) => void
 } {
   const isMoving = shallowRef(false)
-  const isHeldBack = shallowRef(false)
+  const said = shallowRef('')
   let timer: ReturnType<typeof setTimeout> | undefined
 
   watch(jobs, (now, before) => {
@@ -30,14 +30,15 @@ export function useMoving(jobs: Readonly<Ref<readonly Job[]>>): {
   function holdBack(click: MouseEvent): void {
     // Of a keyboard it has no place, and is meant for what has the focus.
     const hasPlace = click.detail > 0
-    isHeldBack.value = isMoving.value && hasPlace
-    if (isHeldBack.value) {
+    const isMeantForAnother = isMoving.value && hasPlace
+    said.value = isMeantForAnother ? 'That was not pressed: the jobs had just moved.' : ''
+    if (isMeantForAnother) {
       click.preventDefault()
       click.stopPropagation()
     }
   }
 
-  return { isMoving: readonly(isMoving), isHeldBack: readonly(isHeldBack), holdBack }
+  return { isMoving: readonly(isMoving), said: readonly(said), holdBack }
 }
 
 /** Whether a job that was there before is at another place now, by what is above it. */

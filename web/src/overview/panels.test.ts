@@ -51,6 +51,17 @@ test('a click that meets a job that has just moved is not taken, and that is sai
   vi.useRealTimers()
 })
 
+test('cancelling one job that waits does not cancel the next one by a double click', async () => {
+  const signal = vi.spyOn(api, 'signal').mockResolvedValue({})
+  const live = fakeLive([job(7), job(8)])
+  page = (await show(WaitingPanel, { live, types: TYPES })).page
+  live.tell(job(7, { state: 'cancelled' }))
+  await page.vm.$nextTick()
+  await page.get('li button').trigger('click', { detail: 2 })
+  expect(signal).not.toHaveBeenCalled()
+  expect(page.get('[role="status"]').text()).toContain('not pressed')
+})
+
 test('a key is taken also while jobs move: it is for what has the focus', async () => {
   const signal = vi.spyOn(api, 'signal').mockResolvedValue({})
   const live = fakeLive([running(7), running(8)])
