@@ -33,6 +33,13 @@ test('what asks something comes first, with its question', async () => {
   expect(page.text()).toContain('Sure?')
 })
 
+test('what asks this person comes before what asks others', async () => {
+  const asks = (id: number, user: string) => running(id, { user, state: 'waiting', interaction: prompt(id) })
+  const live = fakeLive([asks(6, 'bob'), running(7), asks(8, 'alice'), asks(9, 'carol')])
+  page = (await show(RunningPanel, { live, types: TYPES })).page
+  expect(links().map((link) => link.slice(0, 5))).toEqual(['Job 8', 'Job 6', 'Job 9', 'Job 7'])
+})
+
 test('a click that meets a job that has just moved is not taken, and that is said', async () => {
   vi.useFakeTimers()
   const signal = vi.spyOn(api, 'signal').mockResolvedValue({})
