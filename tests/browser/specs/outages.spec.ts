@@ -1,5 +1,5 @@
 import { choice, line, log, prompt } from '../fixtures/parts.ts'
-import { readAll, rowsShown } from '../fixtures/rows.ts'
+import { readTo, rowsShown } from '../fixtures/rows.ts'
 import { expect, test } from '../fixtures/test.ts'
 
 test('the API is killed and restarted while a log is followed: no line is lost or doubled', async ({
@@ -26,7 +26,7 @@ test('the API is killed and restarted while a log is followed: no line is lost o
   await expect(page.getByText('Connected again.').filter({ visible: true }).first()).toBeVisible()
   await expect(line(page, id, 'line 1000')).toBeVisible()
   await expect(log(page, id)).toContainText('exit status 0')
-  const lines = (await readAll(page, id)).filter(({ text }) => text.startsWith('line '))
+  const lines = (await readTo(page, id, 1001)).filter(({ text }) => text.startsWith('line '))
   expect(lines).toEqual(Array.from({ length: 1000 }, (_, at) => ({ recno: at + 1, text: `line ${at + 1}` })))
 })
 
