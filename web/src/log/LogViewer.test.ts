@@ -39,7 +39,7 @@ async function viewer(job: Partial<Job> = {}, hash = '', marks: LogMark[] = []):
   await router.push(`/jobs/7${hash}`)
   const props = {
     job: { id: 7, state: 'running', started_at: null, ...job } as Job,
-    marks: { list: shallowRef(marks), problem: shallowRef(null), isCut: shallowRef(false) },
+    marks: { list: shallowRef(marks), problem: shallowRef(null), isCut: shallowRef(false), retry: () => undefined },
   }
   const shown = mount(LogViewer, { props, global: { plugins: [router] }, attachTo: document.body })
   await drawn()

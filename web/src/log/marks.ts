@@ -11,6 +11,8 @@ export interface Marks {
   readonly problem: Readonly<Ref<string | null>>
   /** Whether there are more than are kept. */
   readonly isCut: Readonly<Ref<boolean>>
+  /** Asks again. */
+  retry(): void
 }
 
 /** So many are kept of what the job told and was told, and as many of its errors. */
@@ -155,5 +157,6 @@ export function useMarks(job: MaybeRefOrGetter<number>): Marks {
     list: computed(() => search.value.list.value),
     problem: computed(() => search.value.problem.value),
     isCut: computed(() => search.value.isCut.value),
+    retry: () => search.value.retry(),
   }
 }
