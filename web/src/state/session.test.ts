@@ -39,6 +39,25 @@ test('a failure is told, keeps what was known, and is over with the next answer'
   expect(session.problem.value).toBeNull()
 })
 
+test('what failed is asked for again until it is known', async () => {
+  vi.useFakeTimers()
+  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  const jobTypes = vi
+    .spyOn(api, 'jobTypes')
+    .mockRejectedValueOnce(new Error('no'))
+    .mockRejectedValueOnce(new Error('no'))
+  jobTypes.mockResolvedValue([BACKPORT])
+  const session = new Session()
+  await session.refresh()
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(session.problem.value).toBe('no')
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(session.problem.value).toBeNull()
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(jobTypes).toHaveBeenCalledTimes(3)
+  vi.useRealTimers()
+})
+
 test('the answer to an earlier question does not count after that to a later one', async () => {
   let answerLate: (types: JobType[]) => void = () => undefined
   vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })

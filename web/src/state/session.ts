@@ -3,12 +3,16 @@ import { inject, readonly, shallowRef, type App, type InjectionKey } from 'vue'
 import { api, reasonOf } from '@/api/client.ts'
 import type { JobType, WhoAmI } from '@/api/types.ts'
 
+/** What failed is asked for again after so long, in milliseconds. */
+const RETRY = 5000
+
 /** Who uses this page, and what they may start. It is asked for when the page is loaded, and when that may have changed. */
 export class Session {
   readonly #who = shallowRef<WhoAmI | null>(null)
   readonly #jobTypes = shallowRef<JobType[] | null>(null)
   readonly #problem = shallowRef<string | null>(null)
   #attempts = 0
+  #retry: ReturnType<typeof setTimeout> | undefined
 
   /** Null until it is known. */
   readonly who = readonly(this.#who)
@@ -17,8 +21,9 @@ export class Session {
   /** Why the two could not be asked for, the last time. */
   readonly problem = readonly(this.#problem)
 
-  /** Asks again. What an attempt finds out counts only if there is no later one. */
+  /** Asks again, until there is an answer. What an attempt finds out counts only if there is no later one. */
   async refresh(): Promise<void> {
+    clearTimeout(this.#retry)
     this.#attempts += 1
     const attempt = this.#attempts
     try {
@@ -31,6 +36,7 @@ export class Session {
     } catch (error) {
       if (attempt === this.#attempts) {
         this.#problem.value = reasonOf(error)
+        this.#retry = setTimeout(() => void this.refresh(), RETRY)
       }
     }
   }
