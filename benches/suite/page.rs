@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use spiderpig::spool::JobId;
 
+use super::Result;
 use super::http::Client;
 use super::samples::{Samples, milliseconds};
 use super::stage::Stage;
 use super::stored::{TEXT, write_log};
 use super::table::Row;
-use super::Result;
 
 const KILOBYTES: f64 = 150.0;
 const LINES: u64 = 1_000_000;
