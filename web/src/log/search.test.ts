@@ -47,6 +47,27 @@ describe('a search', () => {
     expect(search.step(10, -1)).toBe(30)
   })
 
+  test('goes to where somebody wanted to go before it was found', async () => {
+    const arrived: number[] = []
+    const search = new LogSearch(
+      async function* () {
+        await Promise.resolve()
+        yield* [match(10), match(20), end(2)]
+      },
+      (recno) => arrived.push(recno),
+    )
+    search.type('x')
+    expect(search.step(15, 1)).toBeNull()
+    await done()
+    expect(arrived).toEqual([20])
+    expect(search.summary.value).toBe('2 of 2')
+    search.again()
+    expect(search.step(15, 1)).toBeNull()
+    search.type('xy')
+    await done()
+    expect(arrived).toEqual([20])
+  })
+
   test('says what it did not search', async () => {
     const { search } = searching(match(1), match(2), end(2, 5, false))
     search.type('x')

@@ -32,6 +32,7 @@ export class LogSearch {
   readonly problem = shallowRef<string | null>(null)
 
   readonly #ask: Ask
+  readonly #arrived: (recno: number) => void
   #controller = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
   /** How the last search ended that did. */
@@ -41,9 +42,13 @@ export class LogSearch {
   #records = 0
   #searched = 0
   #rest = REST
+  /** Where somebody wanted to go before anything was found. */
+  #wish: { from: number; direction: 1 | -1 } | null = null
 
-  constructor(ask: Ask) {
+  /** `arrived` is called with the match that somebody wanted to go to before it was found. */
+  constructor(ask: Ask, arrived: (recno: number) => void = () => undefined) {
     this.#ask = ask
+    this.#arrived = arrived
   }
 
   /** Searches for another text, soon. */
@@ -54,6 +59,7 @@ export class LogSearch {
     this.current.value = null
     this.problem.value = null
     this.#end = null
+    this.#wish = null
     this.summary.value = text === '' ? '' : 'Searching…'
     if (text !== '') {
       this.#runIn(PAUSE)
@@ -88,8 +94,12 @@ export class LogSearch {
     this.#isBusy = false
   }
 
-  /** Goes to the next match behind a record, or before it. Returns its record. */
+  /** Goes to the next match behind a record, or before it. Returns its record; null if there is none, or not yet. */
   step(from: number, direction: 1 | -1): number | null {
+    if (this.hits.value.length === 0 && this.#end === null && this.text.value !== '') {
+      this.#wish = { from, direction }
+      return null
+    }
     this.current.value = nextOf(this.hits.value, from, direction)
     this.#summarise()
     return this.current.value
@@ -145,6 +155,14 @@ export class LogSearch {
 
   #report(hits: readonly number[]): void {
     this.hits.value = [...hits]
+    const wish = this.#wish
+    if (wish !== null && (hits.length > 0 || this.#end !== null)) {
+      this.#wish = null
+      const recno = this.step(wish.from, wish.direction)
+      if (recno !== null) {
+        this.#arrived(recno)
+      }
+    }
     this.#summarise()
   }
 
