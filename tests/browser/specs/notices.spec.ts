@@ -69,7 +69,7 @@ test('a prompt is told once, in whichever tab, and its notification closes when 
     .toEqual([])
   // The end is told, too: by then both tabs have had their chance to tell of the prompt twice.
   await expect
-    .poll(async () => (await all()).map(({ title }) => title))
+    .poll(async () => (await all()).map(({ title }) => title).sort())
     .toEqual([`Job ${id} asks`, `Job ${id} succeeded`])
 })
 
