@@ -260,7 +260,10 @@ fn everything_the_runner_makes_has_the_documented_mode_and_group() {
         API,
         &format!("echo '{pause}' >incoming/p; chmod 640 incoming/p; mv incoming/p inbox/runner.pause.x.json")
     ));
-    wait_until("it is paused", || spool.root().join("paused").exists());
+    // First comes the pause; then the request for it, which is not the runner's own file, goes.
+    wait_until("it is paused", || {
+        spool.root().join("paused").exists() && !spool.names("inbox").contains(&"runner.pause.x.json".to_owned())
+    });
     let runner = uzers::get_user_by_name(RUNNER).unwrap().uid();
     let group = uzers::get_group_by_name(GROUP).unwrap().gid();
     let mut seen = 0;
