@@ -112,10 +112,10 @@ async fn the_two_first_routes_answer() {
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let mut client = connect().await;
-    let length = client.ask("GET /healthz").await.body.len().to_string();
-    let reply = client.ask("HEAD /healthz").await;
+    let length = client.ask("GET /api/whoami").await.body.len().to_string();
+    let reply = client.ask("HEAD /api/whoami").await;
     assert_eq!((reply.status.as_u16(), reply.header("content-length")), (200, Some(&*length)));
-    assert_eq!(client.ask("GET /healthz").await.status, 200, "the connection is still in step");
+    assert_eq!(client.ask("GET /api/whoami").await.status, 200, "the connection is still in step");
 }
 
 #[tokio::test]
