@@ -202,6 +202,7 @@ mod tests {
 
     use super::*;
     use crate::api::testing::{Bench, Client, request, runner_state, status, until};
+    use crate::spool::outcome::Outcome;
     use crate::spool::status::State;
 
     async fn scrape(client: &mut Client) -> String {
@@ -304,9 +305,13 @@ mod tests {
     #[tokio::test]
     async fn finished_jobs_are_counted_once_by_their_last_line() {
         let bench = Bench::new();
-        for (number, state) in [(1, State::Succeeded), (2, State::Succeeded), (1, State::Lost)] {
+        for (number, state, outcome) in [
+            (1, State::Succeeded, Outcome::RolledBack),
+            (2, State::Succeeded, Outcome::Succeeded),
+            (1, State::Lost, Outcome::Lost),
+        ] {
             let mut done = status(number, State::Running);
-            done.finish(state, "done", None);
+            done.finish(state, outcome, None);
             bench.tidy(&done);
         }
         let app = bench.app();
@@ -315,7 +320,7 @@ mod tests {
         let mut done = status(3, State::Running);
         let job = bench.claim(&done);
         until(|| count(State::Running) == 1).await;
-        done.finish(State::Failed, "failed", None);
+        done.finish(State::Failed, Outcome::Failed, None);
         bench.finish(&job, &done);
         until(|| app.mirror.view().history().len() == 3).await;
         assert_eq!((count(State::Running), count(State::Failed)), (0, 1));

@@ -8,6 +8,7 @@ use super::routes::{ROUTES, find};
 use super::testing::{Bench, Client, job_id, prompt, request, runner_state, status, until};
 use crate::protocol::Piece;
 use crate::spool::log::RecordKind;
+use crate::spool::outcome::Outcome;
 use crate::spool::status::State;
 use crate::spool::{Time, reject, sequence};
 
@@ -101,7 +102,7 @@ fn prepare(bench: &Bench) -> crate::spool::job::LockedJob {
     log.note("a remark");
     log.flush().unwrap();
     done.log_records = log.records();
-    done.finish(State::Failed, "failed", Some("exit status 3".into()));
+    done.finish(State::Failed, Outcome::Failed, Some("exit status 3".into()));
     done.exit_status = Some(3);
     done.finished_at = Some(Time::from_milliseconds(1_003_500));
     bench.finish(&job, &done);

@@ -13,6 +13,7 @@ use super::{plan, readable, supervisor};
 use crate::spool::error::Result;
 use crate::spool::job::{Job, LockedJob};
 use crate::spool::lock::SlotLock;
+use crate::spool::outcome::Outcome;
 use crate::spool::queue::{self, Submission, Verdict};
 use crate::spool::status::{State, Status};
 use crate::spool::{JobId, atomic, reject, sequence};
@@ -248,7 +249,7 @@ impl Daemon {
             let _ = log.finish();
             status.log_records = log.records();
             status.message = Some(format!("Job {id} failed: {reason}"));
-            status.finish(State::Failed, "failed", Some(reason));
+            status.finish(State::Failed, Outcome::Failed, Some(reason));
             job.write_final_status(&status)?;
             job.make_durable(&self.spool)?;
             queue::remove(&self.spool, id)?;

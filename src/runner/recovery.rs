@@ -14,6 +14,7 @@ use crate::spool::error::{Error, Result};
 use crate::spool::job::{Job, LockedJob};
 use crate::spool::log::{Exit, LogReader, RecordKind};
 use crate::spool::open::{self, JOB_LIMIT, Look};
+use crate::spool::outcome::Outcome;
 use crate::spool::plan::Plan;
 use crate::spool::queue;
 use crate::spool::status::{ProcessIdentity, State, Status};
@@ -213,7 +214,7 @@ impl Daemon {
         } else {
             status.message = Some(format!("Job {} was lost", job.id()));
             let reason = format!("its supervisor died, so whether the command succeeded is unknown; {rest}");
-            status.finish(State::Lost, "lost", Some(reason));
+            status.finish(State::Lost, Outcome::Lost, Some(reason));
         }
         job.write_final_status(&status)?;
         job.make_durable(&self.spool)?;

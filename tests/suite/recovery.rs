@@ -12,6 +12,7 @@ use spiderpig::spool::inbox::JobSignal;
 use spiderpig::spool::job::LockedJob;
 use spiderpig::spool::lock::{RunnerLock, SlotLock};
 use spiderpig::spool::log::{Exit, RecordKind};
+use spiderpig::spool::outcome::Outcome;
 use spiderpig::spool::plan::Plan;
 use spiderpig::spool::request::JobRequest;
 use spiderpig::spool::status::{State, Status};
@@ -330,7 +331,7 @@ fn a_job_that_died_while_being_tidied_is_tidied() {
     let (spool, id) = spool_with_job();
     let mut status = start(&spool, id);
     log(&spool, id, &[RecordKind::Response { user: "alice".into(), response: "y".into(), interaction: 1 }]);
-    status.finish(State::Succeeded, "succeeded", None);
+    status.finish(State::Succeeded, Outcome::Succeeded, None);
     status.log_records = 1;
     locked(&spool, id).write_final_status(&status).unwrap();
     spool.answer(id, 1, "alice", "y");

@@ -4,6 +4,7 @@ use super::*;
 use crate::api::testing::{Bench, job_id, request, soon, status, until};
 use crate::spool::history::{self, HistoryLine};
 use crate::spool::lock::RunnerLock;
+use crate::spool::outcome::Outcome;
 use crate::spool::reject;
 use crate::spool::status::State;
 
@@ -31,7 +32,7 @@ async fn follow_lives(watch: bool) {
     job.write_status(&status).unwrap();
     until(|| stands(&mirror, 1) == "running").await;
 
-    status.finish(State::Succeeded, "succeeded", None);
+    status.finish(State::Succeeded, Outcome::Succeeded, None);
     job.write_final_status(&status).unwrap();
     until(|| stands(&mirror, 1) == "succeeded").await;
     bench.tidy(&status);
@@ -84,7 +85,7 @@ async fn what_is_there_at_the_start_is_known_at_once() {
     let bench = Bench::new();
     let mut done = status(1, State::Running);
     let job = bench.claim(&done);
-    done.finish(State::Succeeded, "succeeded", None);
+    done.finish(State::Succeeded, Outcome::Succeeded, None);
     bench.finish(&job, &done);
     let _running = bench.claim(&status(2, State::Running));
     bench.queue(&request(3));
@@ -141,7 +142,7 @@ async fn whoever_follows_a_job_is_woken_by_its_log() {
 
 fn finished(number: u64, state: State) -> HistoryLine {
     let mut status = status(number, State::Running);
-    status.finish(state, state.word(), None);
+    status.finish(state, Outcome::of_word(state.word()).unwrap(), None);
     HistoryLine::new(&status, None, serde_json::Map::new())
 }
 
@@ -192,7 +193,7 @@ async fn replace_history(watch: bool) {
     write_history(&bench, &lines(&all));
     let job = bench.claim(&status(20, State::Running));
     let mut done = status(20, State::Running);
-    done.finish(State::Succeeded, "succeeded", None);
+    done.finish(State::Succeeded, Outcome::Succeeded, None);
     job.write_final_status(&done).unwrap();
     let mirror = Mirror::start(bench.spool.clone(), watch).unwrap();
     assert_eq!((in_history(&mirror).len(), stands(&mirror, 20)), (20, "finished"));

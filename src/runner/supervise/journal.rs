@@ -15,6 +15,7 @@ use crate::spool::error::Result;
 use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
 use crate::spool::job::LockedJob;
 use crate::spool::log::{Exit, LogWriter, RecordKind};
+use crate::spool::outcome::Outcome;
 use crate::spool::plan::Plan;
 use crate::spool::status::{ProcessIdentity, State, Status};
 use crate::spool::{Spool, queue};
@@ -381,8 +382,8 @@ impl Journal {
     /// # Errors
     /// The final status cannot be written.
     pub fn finish_unstarted(&mut self, state: State, reason: String) -> Result<()> {
-        let outcome = state.word();
-        self.status.message = Some(format!("Job {} {}: {reason}", self.status.id, outcome));
+        let outcome = if state == State::Cancelled { Outcome::Cancelled } else { Outcome::NotStarted };
+        self.status.message = Some(format!("Job {} {}: {reason}", self.status.id, state.word()));
         self.status.finish(state, outcome, Some(reason));
         self.write_final()
     }
@@ -422,7 +423,7 @@ pub fn conclude(status: &mut Status, exit: Exit, stopped: Option<String>) {
             (State::Failed, format!("Job {id} could not be executed"), Some("could not be executed".to_owned()))
         }
     };
-    let outcome = if stopped.is_some() { "stopped" } else { state.word() };
+    let outcome = if stopped.is_some() { Outcome::Stopped } else { Outcome::Failed };
     status.exit_status = exit.status;
     status.signal = exit.signal;
     status.message = Some(message);

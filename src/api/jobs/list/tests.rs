@@ -7,13 +7,14 @@ use crate::api::jobs::show::Show;
 use crate::api::query::Query;
 use crate::api::testing::{Bench, Client, DEADLINE, job_id, request, status, until};
 use crate::spool::history::{self, HistoryLine};
+use crate::spool::outcome::Outcome;
 use crate::spool::status::State;
 use crate::spool::{Time, reject};
 
 /// A finished job of alice's that is like any other.
 fn line(number: u64) -> HistoryLine {
     let mut status = status(number, State::Running);
-    status.finish(State::Succeeded, "succeeded", None);
+    status.finish(State::Succeeded, Outcome::Succeeded, None);
     let params = json!({ "name": "World", "key": "•••" });
     HistoryLine::new(&status, None, params.as_object().cloned().unwrap())
 }
@@ -224,7 +225,7 @@ async fn who_cancelled_a_job_is_told() {
     let job = bench.claim(&cancelled);
     cancelled.started_at = None;
     cancelled.cancelled_by = Some("bob".into());
-    cancelled.finish(State::Cancelled, "cancelled", Some("cancelled by bob before it started".into()));
+    cancelled.finish(State::Cancelled, Outcome::Cancelled, Some("cancelled by bob before it started".into()));
     cancelled.finished_at = Some(Time::from_milliseconds(1_003_500));
     job.write_final_status(&cancelled).unwrap();
     let app = bench.app();
