@@ -21,6 +21,7 @@ mod error;
 mod job_type;
 mod names;
 mod node;
+mod outcome;
 mod param;
 mod runner;
 mod template;

@@ -104,6 +104,8 @@ impl Bench {
             time_limit_ms: None,
             stop_grace_ms: 0,
             max_log: 0,
+            outcomes: vec![],
+            quiet_after_ms: None,
             stop_leftovers: true,
             lane: status.lane.clone(),
             slot: None,

@@ -1,6 +1,9 @@
 //! How a job ended, in one word for people. The [state](super::status::State) tells programs whether the command ended
 //! with status 0; the outcome tells people what that meant.
 
+use std::fmt;
+
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// How a job ended.
@@ -68,6 +71,27 @@ impl Outcome {
     }
 }
 
+/// A sign by which one can tell how a job ended: all that it names must be so.
+///
+/// Patterns are regular expressions. They are found anywhere in a text, but an answer must match as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeRule {
+    /// What it is a sign of.
+    pub outcome: Outcome,
+    /// A prompt that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// The answer to it: its code, or the label of that. An empty one stands for the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// A status text that the job has had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The exit status: one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Vec<i32>>,
+}
+
 /// A line of a log that looks like an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastError {
@@ -82,8 +106,30 @@ pub struct LastError {
 /// # Errors
 /// It is neither a text nor null.
 pub fn if_known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Outcome>, D::Error> {
-    let word: Option<std::borrow::Cow<'de, str>> = Option::deserialize(deserializer)?;
-    Ok(word.and_then(|word| Outcome::of_word(&word)))
+    deserializer.deserialize_option(Word)
+}
+
+/// Takes a word as it lies in the text: the API reads a million of them at its start.
+struct Word;
+
+impl<'de> Visitor<'de> for Word {
+    type Value = Option<Outcome>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("an outcome or null")
+    }
+
+    fn visit_none<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+
+    fn visit_str<E>(self, word: &str) -> Result<Self::Value, E> {
+        Ok(Outcome::of_word(word))
+    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ fn plan(spool: &TestSpool, id: JobId) -> Plan {
         time_limit_ms: None,
         stop_grace_ms: 200,
         max_log: 1 << 20,
+        outcomes: vec![],
+        quiet_after_ms: None,
         stop_leftovers: true,
         lane: "default".into(),
         slot: Some(1),

@@ -11,6 +11,7 @@ mod followers;
 mod hints;
 mod history;
 mod reader;
+mod retries;
 #[cfg(test)]
 mod tests;
 mod view;
