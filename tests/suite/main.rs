@@ -17,6 +17,7 @@ mod front;
 mod hostile;
 mod jobs;
 mod openapi;
+mod outcomes;
 mod output;
 mod pausing;
 mod recipes;

@@ -411,5 +411,5 @@ fn failures_to_start_are_counted_over_restarts() {
     fs::write(path, counted).unwrap();
     let status = recover(&spool, id);
     assert_eq!((status.state, executed(&spool).as_str()), (State::Failed, ""));
-    assert!(status.reason.unwrap().starts_with("it could not be started in 3 attempts"));
+    assert!(status.reason.unwrap().starts_with("could not be started in 3 attempts"));
 }

@@ -172,7 +172,7 @@ fn a_job_is_stopped_at_its_time_limit() {
     );
     let obedient = spool.shell_as("limited", "ask forever");
     let status = spool.wait_final(obedient);
-    assert_eq!((status.signal, status.outcome), (Some(2), Some(Outcome::Stopped)));
+    assert_eq!((status.signal, status.outcome), (Some(2), Some(Outcome::TimedOut)));
     assert_eq!(status.reason.as_deref(), Some("stopped at the time limit of 1s"));
     spool.wait_note(obedient, "the time limit of 1s is reached; interrupting the job");
 
