@@ -176,7 +176,7 @@ impl Daemon {
         match may_start {
             Ok(()) => self.lead(job, slot),
             Err(reason) => {
-                self.fail_unstarted(&job, status, reason);
+                self.fail_unstarted(&job, status, &reason);
                 Ok(())
             }
         }
@@ -199,7 +199,7 @@ impl Daemon {
             Ok(()) => self.lead(job, slot),
             Err(reason) => {
                 if let Some(status) = job.status()? {
-                    self.fail_unstarted(&job, status, reason);
+                    self.fail_unstarted(&job, status, &reason);
                 }
                 Ok(())
             }
@@ -241,15 +241,15 @@ impl Daemon {
     }
 
     /// Ends a job that cannot be started, as durably as its start would have been.
-    fn fail_unstarted(&mut self, job: &LockedJob, mut status: Status, reason: String) {
+    fn fail_unstarted(&mut self, job: &LockedJob, mut status: Status, reason: &str) {
         let id = job.id();
         let ended = (|| {
             let mut log = job.log_writer()?;
-            log.record(&RecordKind::Note { note: reason.clone(), cause: Some(Cause::NotStarted) });
+            log.record(&RecordKind::Note { note: reason.to_owned(), cause: Some(Cause::NotStarted) });
             // The reason stands in the status too, which has its own room on a full disk.
             let _ = log.finish();
             status.log_records = log.records();
-            End::not_started(id, &reason).put_into(&mut status, job.directory());
+            End::not_started(id, reason).put_into(&mut status, job.directory());
             job.write_final_status(&status)?;
             job.make_durable(&self.spool)?;
             queue::remove(&self.spool, id)?;

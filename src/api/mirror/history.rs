@@ -252,7 +252,7 @@ impl History {
             self.outcomes[outcome as usize] += 1;
         }
         match shown {
-            Some(shown) => self.ready.insert(finished.id, with_retries(shown, self.retries.of(finished.id))),
+            Some(shown) => self.make_one_ready(finished.id, shown),
             None => self.ready.remove(&finished.id),
         };
         if self.ready.len() > READY {
@@ -271,10 +271,16 @@ impl History {
     }
 
     fn show_retries(&mut self, original: JobId) -> bool {
-        if let Some(shown) = self.ready.get_mut(&original) {
-            *shown = with_retries(Arc::clone(shown), self.retries.of(original));
+        if let Some(shown) = self.ready.get(&original).cloned() {
+            self.make_one_ready(original, shown);
         }
         true
+    }
+
+    /// Keeps how a job is shown. Returns what was kept of it before.
+    fn make_one_ready(&mut self, id: JobId, shown: Arc<RawValue>) -> Option<Arc<RawValue>> {
+        let shown = with_retries(&shown, self.retries.of(id)).unwrap_or(shown);
+        self.ready.insert(id, shown)
     }
 
     /// The number of a job type and user, for [`insert`](Self::insert).
@@ -291,7 +297,7 @@ impl History {
         let newest: Vec<Finished> = all.take(READY).copied().collect();
         for finished in newest {
             if let Some(shown) = shown(&self.read(&finished)?) {
-                self.ready.insert(finished.id, with_retries(shown, self.retries.of(finished.id)));
+                self.make_one_ready(finished.id, shown);
             }
         }
         Ok(())
@@ -310,19 +316,16 @@ impl Finished {
     }
 }
 
-/// The same job with those that tried it again. Nothing else of it is looked into.
-fn with_retries(shown: Arc<RawValue>, retries: &[JobId]) -> Arc<RawValue> {
-    let changed = || {
-        let mut members: IndexMap<&str, &RawValue> = serde_json::from_str(shown.get()).ok()?;
-        let retries = serde_json::value::to_raw_value(retries).ok()?;
-        let known = members.get_mut("retries")?;
-        if known.get() == retries.get() {
-            return None;
-        }
-        *known = &retries;
-        serde_json::value::to_raw_value(&members).ok()
-    };
-    changed().map_or_else(|| Arc::clone(&shown), Arc::from)
+/// The same job with those that tried it again; `None` if it has them. Nothing else of it is looked into.
+fn with_retries(shown: &RawValue, retries: &[JobId]) -> Option<Arc<RawValue>> {
+    let mut members: IndexMap<&str, &RawValue> = serde_json::from_str(shown.get()).ok()?;
+    let retries = serde_json::value::to_raw_value(retries).ok()?;
+    let known = members.get_mut("retries")?;
+    if known.get() == retries.get() {
+        return None;
+    }
+    *known = &retries;
+    serde_json::value::to_raw_value(&members).ok().map(Arc::from)
 }
 
 /// The job of a line as clients see it, if it is short enough to be kept so.

@@ -22,8 +22,8 @@ pub fn find(job: &Path) -> Result<Option<LastError>> {
     log.skip_to_end()?;
     let lines = log.read_back(REACH)?;
     let backwards = lines.strip_suffix(b"\n").unwrap_or(&lines).rsplit(|byte| *byte == b'\n');
-    let numbered = (1..=log.records()).rev().zip(backwards);
-    Ok(numbered.filter_map(|(record, line)| Some(LastError { record, line: error_in(line)? })).next())
+    let mut numbered = (1..=log.records()).rev().zip(backwards);
+    Ok(numbered.find_map(|(record, line)| Some(LastError { record, line: error_in(line)? })))
 }
 
 fn error_in(line: &[u8]) -> Option<String> {
