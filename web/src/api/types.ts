@@ -14,6 +14,24 @@ export type JobState =
   | 'lost'
   | 'rejected'
 
+/** How a job ended, for people: `state` only tells an exit status of 0 from others. */
+export type Outcome =
+  | 'succeeded'
+  /** Somebody answered a question in a way that ended it. */
+  | 'cancelled_at_prompt'
+  | 'rolled_back'
+  | 'failed'
+  /** By a person, while it ran. */
+  | 'stopped'
+  /** By a signal that nobody sent here. */
+  | 'killed'
+  | 'timed_out'
+  /** Its command could not be executed. */
+  | 'not_started'
+  /** Before its command was started. */
+  | 'cancelled'
+  | 'lost'
+
 /** A parameter's value: one, or a list where the parameter takes many. */
 export type ParamValue = string | number | boolean | (string | number)[]
 
@@ -36,11 +54,23 @@ export interface Job {
   orphaned: boolean
   interaction: Interaction | null
   state: JobState
-  outcome: string | null
+  /** Null while it has not ended, for jobs that were rejected, and for those of versions that did not know it. */
+  outcome: Outcome | null
+  /** Who answered, stopped or cancelled, if that made it end. */
+  outcome_by: string | null
+  /** The status text in force when it ended badly. */
+  phase: string | null
+  /** The last line that looks like an error, and its record. Never a sensitive one. */
+  last_error: { recno: number; line: string } | null
+  /** How it ended, in a sentence for people. Null if it simply succeeded. */
   reason: string | null
+  /** Since when a job has printed nothing that is not expected to be silent for so long, and waits for nobody. */
+  quiet_since: number | null
   cancelled_by: string | null
   params: Record<string, unknown>
   retry_of: number | null
+  /** The jobs that tried it again. */
+  retries: number[]
   position: number | null
   waiting_for: string | null
 }
