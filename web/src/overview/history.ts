@@ -42,7 +42,10 @@ interface Left {
 const lefts = new WeakMap<object, Left>()
 
 /** Asks for the history, as long as the component lives. */
-export function useHistory(filter: Readonly<Ref<Filter>>, live: Pick<Live, 'onJob' | 'onSnapshot'>): History {
+export function useHistory(
+  filter: Readonly<Ref<Filter>>,
+  live: Pick<Live, 'onJob' | 'onRemoved' | 'onSnapshot'>,
+): History {
   const left = leftOf(live, filter.value)
   const jobs = shallowRef<readonly Job[]>(left?.jobs ?? [])
   const total = shallowRef<number | null>(left?.total ?? null)
@@ -150,9 +153,15 @@ export function useHistory(filter: Readonly<Ref<Filter>>, live: Pick<Live, 'onJo
   watch(filter, (now, before) => JSON.stringify(now) !== JSON.stringify(before) && void begin())
   live.onJob((job, before) => {
     const isWanted = filter.value.states.length > 0 || isFinal(job.state)
-    if (isWanted && job.state !== before?.state) {
+    // The job that a new one tries again says so.
+    const isRetry = before === undefined && job.retry_of !== null
+    if ((isWanted && job.state !== before?.state) || isRetry) {
       later()
     }
+  })
+  live.onRemoved((removed) => {
+    jobs.value = jobs.value.filter(({ id }) => id !== removed)
+    later()
   })
   live.onSnapshot(later)
   onScopeDispose(() => {
