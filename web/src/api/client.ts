@@ -146,6 +146,7 @@ function bodyOf(response: Response): ReadableStream<Uint8Array> {
 
 /** Which jobs a list is to have. */
 export interface JobFilter {
+  outcome: string[]
   state: string[]
   user: string
   type: string
@@ -171,8 +172,8 @@ export const api = {
   dryRun: (type: string, params: Record<string, ParamValue>) =>
     post<DryRun>('/api/jobs', { query: { dry_run: true }, json: { type, params } }),
 
-  retry: (id: number, key: string) =>
-    post<{ id: number }>(`/api/jobs/${id}/retry`, { headers: { 'Idempotency-Key': key } }),
+  retry: (id: number, key: string, anyway = false) =>
+    post<{ id: number }>(`/api/jobs/${id}/retry`, { query: { anyway }, headers: { 'Idempotency-Key': key } }),
 
   /** Answers a prompt. It is refused with 409 if somebody was first: `responded_by` and `response` say who and what. */
   answer: (job: number, interaction: number, answer: string) =>
