@@ -30,7 +30,7 @@ const OUTCOME_LOOKS: Record<Outcome, Look> = {
   failed: STATE_LOOKS.failed,
   rolled_back: { word: 'Rolled back', status: 'warning' },
   cancelled_at_prompt: { word: 'Cancelled at a prompt', icon: cdxIconCancel, status: 'notice' },
-  cancelled: { word: 'Cancelled before its start', icon: cdxIconCancel, status: 'notice' },
+  cancelled: STATE_LOOKS.cancelled,
   stopped: { word: 'Stopped', status: 'warning' },
   killed: { word: 'Killed by a signal', status: 'error' },
   timed_out: { word: 'Timed out', status: 'error' },
