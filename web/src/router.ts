@@ -2,11 +2,10 @@ import { createRouter, createWebHistory, type RouteComponent, type Router } from
 
 import JobPage from '@/job/JobPage.vue'
 import OverviewPage from '@/overview/OverviewPage.vue'
-import RunnerPage from '@/runner/RunnerPage.vue'
 import NotFoundPage from '@/frame/NotFoundPage.vue'
 import NotLoadedPage from '@/frame/NotLoadedPage.vue'
 
-/** A page whose program is loaded when somebody goes there: most never do. */
+/** A page whose program is loaded when somebody goes there: it is not for everybody, or not for every day. */
 function lazy(load: () => Promise<{ default: RouteComponent }>): () => Promise<RouteComponent> {
   return async () => {
     try {
@@ -34,7 +33,7 @@ export function makeRouter(): Router {
         component: JobPage,
         props: (route) => ({ id: Number(route.params.id) }),
       },
-      { path: '/runner', name: 'runner', component: RunnerPage },
+      { path: '/runner', name: 'runner', component: lazy(() => import('@/runner/RunnerPage.vue')) },
       { path: '/:path(.*)*', name: 'not-found', component: NotFoundPage },
     ],
     scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),
