@@ -1,7 +1,7 @@
 //! `monitoring/mediawiki.json`: the errors that MediaWiki logs at present.
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Document, time_with_offset};
 use crate::spool::Time;
@@ -19,7 +19,7 @@ pub struct MediaWikiErrors {
 }
 
 /// How often a message was logged, and by what.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occurrences {
     /// How often.
     pub count: u64,
