@@ -268,6 +268,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn files_of_other_programs_have_an_age_as_long_as_there_are_any() {
+        let bench = Bench::new();
+        let app = bench.app();
+        bench.monitor("mediawiki.json", r#"{ "format": 1, "time": "1970-01-01T00:00:00Z", "log": {} }"#);
+        until(|| app.mirror.view().monitoring.mediawiki.content.is_some()).await;
+        let text = scrape(&mut Client::connect(Bench::serve(app).await).await).await;
+        assert!(value(&text, "spiderpig_monitoring_age_seconds{file=\"mediawiki\"}") > 1e9, "{text}");
+        assert!(!text.contains("file=\"train\""), "{text}");
+    }
+
+    #[tokio::test]
     async fn requests_are_counted_by_route_and_streams_while_they_are_open() {
         let bench = Bench::new();
         let address = Bench::serve(bench.app()).await;

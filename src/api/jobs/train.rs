@@ -118,6 +118,21 @@ impl Promotion {
     }
 }
 
+/// The data of a job that is tried again: a promotion begins where the train is now.
+///
+/// # Errors
+/// 500 if the status has no JSON form.
+pub(super) fn with_status_of_now(
+    app: &App,
+    job_type: &str,
+    mut data: Option<Map<String, Value>>,
+) -> Result<Option<Map<String, Value>>, ApiError> {
+    if let Some(data) = data.as_mut().filter(|_| job_type == JOB_TYPE) {
+        data.extend(status_now(app)?.map(|status| (STATUS.to_owned(), status)));
+    }
+    Ok(data)
+}
+
 /// The status that is told at present, for the data of a job. `None` if none is.
 fn status_now(app: &App) -> Result<Option<Value>, ApiError> {
     let monitoring = Arc::clone(&app.mirror.view().monitoring);

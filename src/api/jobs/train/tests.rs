@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::spool::request::JobRequest;
 
 /// A promotion after changes of its members; null removes one.
-fn promotion(changes: Value) -> Value {
+fn promotion(changes: &Value) -> Value {
     let mut promotion = json!({
         "group": "group0", "version": "1.46.0-wmf.3", "oldVersion": "1.46.0-wmf.2", "excludedWikis": ["zuwiki"]
     });
@@ -33,7 +33,7 @@ fn queued(bench: &Bench) -> JobRequest {
 async fn refusal(changes: Value, job_type: &str) -> String {
     let bench = Bench::new();
     let app = App { config: Config::parse("t.toml".as_ref(), job_type).unwrap(), ..bench.app() };
-    let reply = post(app, &promotion(changes)).await;
+    let reply = post(app, &promotion(&changes)).await;
     assert_eq!(reply.status, 400, "{}", reply.body);
     reply.json()["detail"]["message"].as_str().unwrap().to_owned()
 }
@@ -42,7 +42,7 @@ async fn refusal(changes: Value, job_type: &str) -> String {
 async fn a_promotion_becomes_a_job_with_what_its_type_declares_and_the_status_of_now() {
     let bench = Bench::new();
     bench.monitor("train.json", TRAIN);
-    let reply = post(bench.app(), &promotion(json!({}))).await;
+    let reply = post(bench.app(), &promotion(&json!({}))).await;
     assert_eq!((reply.status.as_u16(), reply.json()), (200, json!({ "message": "Job created", "id": 1 })));
     let job = queued(&bench);
     assert_eq!((&*job.job_type, &*job.user), ("train", "tester"));
@@ -63,7 +63,7 @@ async fn the_status_that_was_sent_is_kept_as_it_was() {
         "groups": [{ "name": "group0", "versions": [], "wikis": ["a"], "step": 2 }], "version": "1.46.0-wmf.3",
         "oldVersion": null, "atGroup": null, "wikiVersions": {}, "warnings": [], "more": true
     });
-    let reply = post(bench.app(), &promotion(json!({ STATUS: status, "excludedWikis": null }))).await;
+    let reply = post(bench.app(), &promotion(&json!({ STATUS: status, "excludedWikis": null }))).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     let job = queued(&bench);
     assert!(!job.params.contains_key("excludedWikis"));
@@ -74,7 +74,7 @@ async fn the_status_that_was_sent_is_kept_as_it_was() {
 #[tokio::test]
 async fn a_spool_without_a_status_takes_a_promotion_without_one() {
     let bench = Bench::new();
-    let sent = promotion(json!({ STATUS: null, "group": "all", "excludedWikis": [] }));
+    let sent = promotion(&json!({ STATUS: null, "group": "all", "excludedWikis": [] }));
     assert_eq!(post(bench.app(), &sent).await.status, 200);
     assert!(!queued(&bench).data.unwrap().contains_key(STATUS));
 }
@@ -106,7 +106,7 @@ async fn every_member_that_breaks_its_rule_is_named() {
         ),
         (status(json!({ "taskUrl": "javascript:alert(1)" })), json!([[STATUS, "taskUrl"]])),
     ] {
-        let reply = post(Bench::new().app(), &promotion(changes.clone())).await;
+        let reply = post(Bench::new().app(), &promotion(&changes)).await;
         assert_eq!(reply.status, 422, "{changes} {}", reply.body);
         let named = reply.json()["detail"].as_array().unwrap().clone();
         let named: Vec<Value> = named.into_iter().map(|it| it["loc"].as_array().unwrap()[1..].into()).collect();
@@ -134,7 +134,7 @@ async fn a_rule_of_the_job_type_is_told_of_its_member() {
     let only = "[job_types.train]\ncommand = [\"true\"]\n\
                 params = [{ name = \"group\", kind = \"choice\", choices = [\"all\"], required = true }]";
     let app = App { config: Config::parse("t.toml".as_ref(), only).unwrap(), ..Bench::new().app() };
-    let reply = post(app, &promotion(json!({ "excludedWikis": null }))).await;
+    let reply = post(app, &promotion(&json!({ "excludedWikis": null }))).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["detail"][0]["loc"]), (422, &json!(["body", "group"])));
 }
 
@@ -145,11 +145,23 @@ async fn a_promotion_that_is_sent_twice_with_a_key_is_one_job() {
     let mut client = Client::connect(Bench::serve(app).await).await;
     let headers = "Host: localhost\r\nIdempotency-Key: once\r\n";
     for replayed in [None, Some("true")] {
-        let reply = client.ask_with("POST /api/jobs/train", headers, &promotion(json!({})).to_string()).await;
+        let reply = client.ask_with("POST /api/jobs/train", headers, &promotion(&json!({})).to_string()).await;
         assert_eq!((reply.status.as_u16(), &reply.json()["id"]), (200, &json!(1)));
         assert_eq!(reply.header("idempotency-replayed"), replayed);
     }
-    let other = promotion(json!({ "group": "group1" })).to_string();
+    let other = promotion(&json!({ "group": "group1" })).to_string();
     assert_eq!(client.ask_with("POST /api/jobs/train", headers, &other).await.status, 422);
     until(|| bench.spool.queued(job_id(1)).exists()).await;
+}
+
+#[test]
+fn a_promotion_that_is_tried_again_begins_where_the_train_is_now() {
+    let bench = Bench::new();
+    bench.monitor("train.json", TRAIN);
+    let app = bench.app();
+    let data = json!({ "group": "group0", STATUS: { "atGroup": "group1" } }).as_object().cloned();
+    let again = with_status_of_now(&app, "train", data.clone()).unwrap().unwrap();
+    assert_eq!((&again["group"], &again[STATUS]["atGroup"]), (&json!("group0"), &json!("testwikis")));
+    assert_eq!(with_status_of_now(&app, "backport", data.clone()).unwrap(), data);
+    assert_eq!(with_status_of_now(&app, "train", None).unwrap(), None);
 }
