@@ -233,3 +233,60 @@ const FINAL: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled'
 export function isFinal(state: JobState): boolean {
   return FINAL.has(state)
 }
+
+/** A change as Gerrit has it now. */
+export interface Change {
+  number: number
+  project: string
+  branch: string
+  subject: string
+  status: 'NEW' | 'MERGED' | 'ABANDONED'
+  owner: string | null
+  url: string
+  /** Where Gerrit lists the changes of the project, and of its branch. */
+  repoQueryUrl: string
+  branchQueryUrl: string
+}
+
+/** What is known of a change that somebody named. */
+export interface Lookup {
+  /** As it was asked for: a number, or an address. */
+  input: string
+  change: Change | null
+  /** Why there is none, in words. */
+  problem: string | null
+}
+
+/** Something that speaks against the start of a job, or that somebody should look at before. */
+export interface Finding {
+  code: string
+  message: string
+  /** Another change that it is about, and where that is. */
+  change: number | null
+  url: string | null
+  /** The job that it is about. */
+  job: number | null
+}
+
+/** What was found out about the changes of a job before it is started. */
+export interface Preflight {
+  /** Nothing speaks against it. */
+  ready: boolean
+  /** Why Gerrit could not be asked. */
+  problem: string | null
+  changes: { input: string; change: Change | null; blockers: Finding[]; warnings: Finding[] }[]
+}
+
+/** A change as Gerrit had it when the job was started; of the members of a job's `data`, which jobs may write. */
+export interface ChangeInfo {
+  number: number
+  subject: string
+  project: string
+  branch: string
+  commit_msg: string
+  url: string
+  repoQueryUrl: string
+  branchQueryUrl: string
+  /** Texts, escaped for HTML, and links. */
+  linkifiedCommitMsg: (string | { type: 'link'; href: string; text: string })[]
+}

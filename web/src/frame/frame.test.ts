@@ -9,7 +9,7 @@ import type { Job, Runner } from '@/api/types.ts'
 import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
 import { aJob, aPrompt, aRunner } from '@/state/testing.ts'
-import { isWatched } from '@/state/watched.ts'
+import { concerns } from '@/state/watched.ts'
 
 import AppHeader from './AppHeader.vue'
 import StaleBanner from './StaleBanner.vue'
@@ -227,20 +227,25 @@ describe('the banner', () => {
 
 describe('the toggle', () => {
   test('watches a job of others', async () => {
-    show(WatchToggle, { job: aJob({ id: 77, user: 'bob' }) })
+    const job = aJob({ id: 77, user: 'bob' })
+    show(WatchToggle, { job })
     const button = page.get('button')
     expect(button.attributes('aria-pressed')).toBe('false')
     await button.trigger('click')
     expect(button.attributes('aria-pressed')).toBe('true')
-    expect(isWatched(77)).toBe(true)
+    expect(concerns(job, 'alice')).toBe(true)
     await button.trigger('click')
-    expect(isWatched(77)).toBe(false)
+    expect(concerns(job, 'alice')).toBe(false)
   })
 
-  test('is none for an own job, of which people are always told', () => {
-    show(WatchToggle, { job: aJob({ user: 'alice' }) })
-    expect(page.find('button').exists()).toBe(false)
-    expect(page.text()).toContain('You are told')
+  test('is on for an own job, and can be switched off', async () => {
+    const job = aJob({ id: 78, user: 'alice' })
+    show(WatchToggle, { job })
+    const button = page.get('button')
+    expect(button.attributes('aria-pressed')).toBe('true')
+    await button.trigger('click')
+    expect(button.attributes('aria-pressed')).toBe('false')
+    expect(concerns(job, 'alice')).toBe(false)
   })
 
   test('is none for a job that has ended', () => {

@@ -30,6 +30,7 @@ export class Live {
   readonly #heardAt = shallowRef<number | null>(null)
   readonly #isReady = shallowRef(false)
   readonly #jobListeners = new Set<JobListener>()
+  readonly #removedListeners = new Set<(job: number) => void>()
   readonly #snapshotListeners = new Set<() => void>()
   readonly #stream = new EventStream({
     event: (event) => this.#take(event),
@@ -82,6 +83,12 @@ export class Live {
     onScopeDispose(() => this.#jobListeners.delete(listener))
   }
 
+  /** Calls for each job that is removed for good. */
+  onRemoved(listener: (job: number) => void): void {
+    this.#removedListeners.add(listener)
+    onScopeDispose(() => this.#removedListeners.delete(listener))
+  }
+
   /** Calls when everything was told anew: then the API may be another one. */
   onSnapshot(listener: () => void): void {
     this.#snapshotListeners.add(listener)
@@ -98,6 +105,7 @@ export class Live {
         break
       case 'removed':
         this.#jobs.delete(event.data.id)
+        this.#removedListeners.forEach((listener) => listener(event.data.id))
         break
       case 'runner':
         this.#runner.value = event.data
