@@ -25,6 +25,7 @@ pub mod log_writer;
 pub mod logout;
 pub mod metrics;
 pub mod mirror;
+pub mod monitoring;
 pub mod openapi;
 pub mod page;
 pub mod pause;
@@ -42,4 +43,5 @@ pub mod start;
 #[cfg(test)]
 mod testing;
 pub mod text;
+pub mod train;
 pub mod whoami;

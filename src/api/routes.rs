@@ -9,7 +9,8 @@ pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
 use super::error::ApiError;
 use super::{
-    events, favicon, health, idempotency, job_types, jobs, logout, metrics, openapi, page, pause, runner, whoami,
+    events, favicon, health, idempotency, job_types, jobs, logout, metrics, monitoring, openapi, page, pause, runner,
+    train, whoami,
 };
 use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
 
@@ -50,6 +51,8 @@ pub static ROUTES: &[Route] = routes! {
     POST "/api/jobs" => jobs::create::create, "Start a job",
         takes(jobs::create::ARGUMENTS), heeds(idempotency::HEADERS), reads(Json("NewJob")),
         gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409]);
+    POST "/api/jobs/train" => jobs::train::start, "Promote the train, or roll it back",
+        heeds(idempotency::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]);
     GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job",
         takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404]);
@@ -65,6 +68,11 @@ pub static ROUTES: &[Route] = routes! {
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
     POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",
         gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]);
+    GET "/api/train/status" => train::status, "Where is the train?", gives(&[(200, Json("Train"))]);
+    GET "/api/monitoring/logs/mediawiki" => monitoring::mediawiki, "Which errors does MediaWiki log?",
+        gives(&[(200, Json("MediaWikiErrors"))]);
+    GET "/api/monitoring/logs/mediawiki/total" => monitoring::total, "How many errors does MediaWiki log?",
+        gives(&[(200, Json("MediaWikiTotal"))]);
     GET "/" => page::document, "What is going on", gives(&[(200, Page)]);
     GET "/jobs/{id:text}" => page::document, "One job", gives(&[(200, Page)]);
     GET "/start/{type:text}" => page::document, "Start a job", gives(&[(200, Page)]);

@@ -248,7 +248,7 @@ fn the_examples_end_if_nobody_can_be_asked() {
 #[test]
 fn the_configuration_of_the_examples_is_valid_and_their_programs_are_there() {
     let config = Config::parse(Path::new("examples/spiderpig.toml"), &example_configuration()).unwrap();
-    assert_eq!(config.job_types.keys().collect::<Vec<_>>(), ["backport", "hello", "noop"]);
+    assert_eq!(config.job_types.keys().collect::<Vec<_>>(), ["backport", "train", "hello", "noop"]);
     let params = json!({ "change_url": ["42", "https://gerrit.wikimedia.org/r/c/43"] });
     let command = config.job_type("backport").unwrap().render(params.as_object().unwrap()).unwrap();
     let script = backport_script();

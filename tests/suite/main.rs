@@ -16,6 +16,7 @@ mod faults;
 mod front;
 mod hostile;
 mod jobs;
+mod monitoring;
 mod openapi;
 mod outcomes;
 mod output;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{id_in_path, no_such_job, submit};
+use super::{id_in_path, no_such_job, submit, train};
 use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::idempotency::Key;
@@ -59,11 +59,12 @@ fn again(app: &App, id: JobId, user: &str) -> Result<NewJob, ApiError> {
         return Err(refused(id, message).with("param", problem.param));
     }
     submit::refuse_what_the_runner_lacks(app, &job_type.name)?;
+    let data = train::with_status_of_now(app, &job_type.name, original.data)?;
     Ok(NewJob {
         job_type: original.job_type,
         params: original.params,
         user: user.to_owned(),
-        data: original.data,
+        data,
         retry_of: Some(id),
         request: None,
     })
