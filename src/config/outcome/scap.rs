@@ -11,7 +11,7 @@ const CANCELLING: &str = concat!(
     r"(?:Backport the changes|Continue with (?:backport|revert) anyway|continue with (?:backport|revert)\(s\)",
     r"|Continue with (?:the )?deployment(?: \(all patches will be deployed\))?|Continue with sync",
     r"|Do you want to proceed anyway|Clear lock|Proceed|Continue)\?\s*\z",
-    r"|\A(?:Promote .+ from .+ to |Set and deploy these versions:|Replay checkouts from )",
+    r"|\A(?:Promote .+ to |Set and deploy these versions:|Replay checkouts from )",
 );
 
 /// What scap asks when a step has failed.

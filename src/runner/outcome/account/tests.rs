@@ -163,6 +163,7 @@ fn what_scap_asks_tells_how_it_ended() {
             &[Asks("What station do you want the train to be at?", &[("group0", "1"), ("Cancel", "c")], "bob", "c"), Exits(0)],
             cancelled("What station do you want the train to be at?"),
         ),
+        (&[no("Promote group0 to 1.44.0-wmf.2?"), Exits(1)], cancelled("Promote group0 to 1.44.0-wmf.2?")),
         // Of scap before it could roll back.
         (&[no("Changes synced to the testservers. (see there)\nContinue with sync?"), Exits(0)], cancelled("Continue with sync?")),
         // After this question it goes on in any case.
