@@ -18,6 +18,7 @@ mod hostile;
 mod jobs;
 mod openapi;
 mod output;
+mod own_jobs;
 mod pausing;
 mod recipes;
 mod recovery;
