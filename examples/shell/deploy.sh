@@ -119,5 +119,6 @@ for host; do
 	fi
 done
 
-echo "${SPIDERPIG_REAL_USER:-$(id -un)}: $service $release: ${reason:-no reason given}" >>"$DEPLOY_DIRECTORY/deployments.log"
+who=${SPIDERPIG_REAL_USER:-$(id -un)}
+echo "$who: $service $release: ${reason:-no reason given}" >>"$DEPLOY_DIRECTORY/deployments.log"
 job status "Deployed $service $release to $# hosts"

@@ -9,7 +9,7 @@
 It asks once for all hosts, and is skipped where Ansible only checks.
 
 Ansible executes this in a process that it forks for each task, with standard input and output at /dev/null and in a
-session of its own; `pause` and `vars_prompt` ask in the main process, but only at a terminal, which a job does not have.
+session of its own; `pause` and `vars_prompt` ask in the main process, but only at a terminal, which a job has not.
 Other descriptors survive the fork. So who starts ansible-playbook passes the two on as 3 and 4, and nobody else reads
 from 3 meanwhile: the main process does not, and modules, which are executed programs, get neither.
 """

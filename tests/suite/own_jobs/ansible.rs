@@ -4,14 +4,22 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
+use spiderpig::spool::JobId;
 use spiderpig::spool::inbox::JobSignal;
 
 use super::{Examples, script, text};
 use crate::demo::{by_hand, repository};
+use crate::support::wait_until;
 
 /// The release that runs on a host.
 fn release(hosts: &Path, host: &str) -> Option<String> {
     Some(fs::read_link(hosts.join(host).join("current")).ok()?.to_str().unwrap().to_owned())
+}
+
+/// Waits until a job does something. Ansible takes its time, and each wait has its own deadline.
+#[track_caller]
+fn reaches(examples: &Examples, id: JobId, phase: &str) {
+    wait_until(phase, || examples.statuses(id).iter().any(|status| status == phase));
 }
 
 #[test]
@@ -19,11 +27,13 @@ fn a_playbook_shows_what_it_would_do_and_asks_in_its_middle() {
     let examples = Examples::new();
     let hosts = examples.path("web");
     let id = examples.post("ansible", &json!({ "release": "1.0", "limit": ["web1", "web2"], "verbosity": "-v" }));
+    reaches(&examples, id, "Check: Deploy to the other hosts");
     assert_eq!(examples.answer(id, 1, "y"), "This is what 1.0 would change. Deploy it?");
     assert!(examples.spool.lines(id).iter().any(|line| line.contains("release = 1.0")), "the difference is shown");
     examples.spool.wait_prompt(id, 2);
     assert_eq!((release(&hosts, "web1").as_deref(), release(&hosts, "web2")), (Some("1.0"), None));
     assert_eq!(examples.answer(id, 2, "c"), "1.0 runs on web1. Go on with the others?");
+    reaches(&examples, id, "Deploy to the other hosts");
     examples.ends_with(id, 0);
 
     assert_eq!(release(&hosts, "web2").as_deref(), Some("1.0"));
@@ -47,6 +57,7 @@ fn a_playbook_rolls_back_if_somebody_says_so_or_a_host_does_not_get_well() {
     let examples = Examples::new();
     let hosts = examples.path("web");
     let id = examples.drop("ansible", &json!({ "release": "1.0", "limit": ["web1", "web2"] }));
+    reaches(&examples, id, "Check: Deploy to the other hosts");
     examples.answer(id, 1, "y");
     examples.answer(id, 2, "");
     examples.ends_with(id, 2);
