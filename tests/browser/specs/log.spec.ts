@@ -178,7 +178,7 @@ test('a log that grows fast is followed, and stays put for who reads', async ({ 
   await test.step('who scrolls up stays there, and is told what is new', async () => {
     await log(page, id).hover()
     await page.mouse.wheel(0, -1500)
-    const fresh = page.getByRole('button', { name: /[\d,]+ new lines/ })
+    const fresh = page.getByRole('button', { name: /[\d,]+ new records/ })
     await expect(fresh).toBeVisible()
     const { recno, y } = await restingRow(page, id)
     const count = async () => Number((await fresh.innerText()).replace(/\D/g, ''))

@@ -7,8 +7,11 @@ import type {
   LogMark,
   LogWindow,
   Lookup,
+  MediaWikiErrors,
   ParamValue,
   Preflight,
+  TrainMove,
+  TrainStatus,
   WhoAmI,
 } from './types.ts'
 
@@ -214,6 +217,17 @@ export const api = {
 
   /** Stops a job; one that waits in the queue is cancelled. */
   signal: (job: number, signal: 'interrupt' | 'kill') => post<unknown>(`/api/jobs/${job}/signal/${signal}`),
+
+  trainStatus: (signal?: AbortSignal) => get<TrainStatus>('/api/train/status', { signal }),
+
+  /** Moves the train. What this person has seen is kept with the job, so that all see the same while it runs. */
+  moveTrain: (move: TrainMove, originalTrainStatus: TrainStatus, key: string) =>
+    post<{ id: number }>('/api/jobs/train', {
+      json: { ...move, originalTrainStatus },
+      headers: { 'Idempotency-Key': key },
+    }),
+
+  mediaWikiErrors: (signal?: AbortSignal) => get<MediaWikiErrors>('/api/monitoring/logs/mediawiki', { signal }),
 
   pause: (reason: string) => post<{ message: string }>('/api/runner/pause', { json: { reason } }),
 

@@ -290,3 +290,59 @@ export interface ChangeInfo {
   /** Texts, escaped for HTML, and links. */
   linkifiedCommitMsg: (string | { type: 'link'; href: string; text: string })[]
 }
+
+/** How far the train is: groups of wikis, one after the other, get a new version of MediaWiki. */
+export interface TrainStatus {
+  /** In the order in which they get it. */
+  groups: TrainGroup[]
+  /** The version that is being deployed, and the one that it replaces, if that is known. */
+  version: string
+  oldVersion: string | null
+  /** The last group that has it; null if none has. */
+  atGroup: string | null
+  /** Wiki → the version that it runs. */
+  wikiVersions: Record<string, string>
+  wikiCount: number
+  /** The task of this train, such as `T413792`. */
+  task: string | null
+  taskUrl: string | null
+  taskStatus: string | null
+  taskReleaseDate: string | null
+  taskVersion: string | null
+  warnings: string[]
+  /** When it was so, in seconds since the epoch. */
+  time: number | null
+}
+
+export interface TrainGroup {
+  name: string
+  versions: string[]
+  /** A wiki that several groups name counts for the first of them. */
+  wikis: string[]
+  hasRolled: boolean
+}
+
+/** What the train is to do: the wikis of the groups up to this one are to run `version`, all others `oldVersion`. */
+export interface TrainMove {
+  group: string
+  version: string
+  oldVersion: string
+  /** They are to run `oldVersion`, whatever their group. */
+  excludedWikis: string[]
+}
+
+/** The errors that MediaWiki logs. */
+export interface MediaWikiErrors {
+  /** What they are, or why there are none or only old ones. */
+  message: string
+  /** By their text. */
+  log: Record<string, { count: number; versions: string[] }>
+  /** When it was so, in seconds since the epoch; null if nothing is known. */
+  time: number | null
+}
+
+/** What there is of what other programs report. Null: nothing. */
+export interface Monitoring {
+  train: { time: number } | null
+  mediawiki: { time: number; total: number } | null
+}

@@ -2,15 +2,15 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { VueWrapper } from '@vue/test-utils'
 
 import type { Job } from '@/api/types.ts'
-import { fakeLive, jobType, show } from '@/overview/testing.ts'
+import { jobType, show } from '@/overview/testing.ts'
 import { aJob } from '@/state/testing.ts'
 
 import JobHeader from './JobHeader.vue'
 
 let page: VueWrapper
 
-async function open(job: Partial<Job>, others: Job[] = []): Promise<void> {
-  page = (await show(JobHeader, { props: { job: aJob(job) }, types: [jobType()], live: fakeLive(others) })).page
+async function open(job: Partial<Job>): Promise<void> {
+  page = (await show(JobHeader, { props: { job: aJob(job) }, types: [jobType()] })).page
 }
 
 const becomes = (job: Partial<Job>) => page.setProps({ job: aJob(job) })
@@ -30,7 +30,7 @@ describe('the end of a job', () => {
   test('has the last error, which leads to its line in the log', async () => {
     const last_error = { recno: 34, line: 'fatal: no space' }
     await open({ id: 7, state: 'failed', outcome: 'failed', exit_status: 1, phase: 'Syncing', last_error })
-    expect(page.text()).toContain('exit status 1, while “Syncing”')
+    expect(page.text()).toContain('exit status 1, in the phase “Syncing”')
     const link = page.get('.job-end__error')
     expect(link.attributes('href')).toBe('/jobs/7#L34')
     await link.trigger('click')
@@ -59,7 +59,7 @@ test('a job that prints nothing is warned of, with how long, until it prints', a
 })
 
 test('a job leads to the one that it tries again, and to those that tried it again', async () => {
-  await open({ id: 7, retry_of: 3, retries: [12] }, [aJob({ id: 15, retry_of: 7 }), aJob({ id: 16, retry_of: 8 })])
+  await open({ id: 7, retry_of: 3, retries: [12, 15] })
   const links = page.findAll('.job-facts a').map((link) => link.attributes('href'))
   expect(links).toEqual(['/jobs/3', '/jobs/12', '/jobs/15'])
   expect(page.get('.job-facts').text()).toContain('job 12, 15')

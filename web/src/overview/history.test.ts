@@ -130,13 +130,13 @@ test('a job that is removed goes, wherever it is, and is counted no more', async
   expect(shown(history)).toBe('60–11: 49 of 59')
 })
 
-test('a job that is tried again says so soon', async () => {
-  stored = from(3, 1)
+test('a job that is tried again says so, wherever it is', async () => {
+  stored = from(60, 1)
   const history = await open()
-  stored = [ended(3, { retries: [4] }), ...from(2, 1)]
-  tell(job(4, { retry_of: 3 }), undefined)
-  await later()
-  expect(history.jobs.value[0]?.retries).toEqual([4])
+  await history.loadMore()
+  tell(ended(20, { retries: [61] }), ended(20))
+  expect(history.jobs.value.find(({ id }) => id === 20)?.retries).toEqual([61])
+  expect(shown(history)).toBe('60–11: 50 of 60')
 })
 
 test('after everything was told anew it is looked at again', async () => {

@@ -153,10 +153,12 @@ export function useHistory(
   watch(filter, (now, before) => JSON.stringify(now) !== JSON.stringify(before) && void begin())
   live.onJob((job, before) => {
     const isWanted = filter.value.states.length > 0 || isFinal(job.state)
-    // The job that a new one tries again says so.
-    const isRetry = before === undefined && job.retry_of !== null
-    if ((isWanted && job.state !== before?.state) || isRetry) {
+    if (isWanted && job.state !== before?.state) {
       later()
+    }
+    // Also what has ended changes: when it is tried again.
+    if (jobs.value.some(({ id }) => id === job.id)) {
+      jobs.value = jobs.value.map((one) => (one.id === job.id ? job : one))
     }
   })
   live.onRemoved((removed) => {

@@ -41,8 +41,8 @@ test.each<[Partial<Job>, string | null]>([
   [{ exit_status: -2, reason: 'stopped by bob', outcome_by: 'bob' }, 'stopped by bob'],
   [{ reason: 'The answer was “no”', outcome_by: 'bob' }, 'The answer was “no”, by bob'],
   [{ outcome_by: 'bob' }, 'by bob'],
-  [{ exit_status: 1, phase: 'Syncing' }, 'exit status 1, while “Syncing”'],
-  [{ reason: 'Syncing failed', phase: 'Syncing' }, 'Syncing failed'],
+  [{ exit_status: 1, phase: 'Syncing' }, 'exit status 1, in the phase “Syncing”'],
+  [{ reason: 'failed in the phase “Sync…”', phase: 'Syncing' }, 'failed in the phase “Sync…”'],
 ])('beside its word the end of %j is told as %j', (job, words) => {
   expect(endOf(aJob(job))).toBe(words)
 })

@@ -55,17 +55,20 @@ export const STATES = Object.keys(STATE_LOOKS) as JobState[]
 export const OUTCOMES = Object.keys(OUTCOME_LOOKS) as Outcome[]
 
 /**
- * How a job ended, beside the word for it: `exit status 3, while “Syncing”`, `stopped by alice`. Null while it runs, and
+ * How a job ended, beside the word for it: `exit status 3, in the phase “Syncing”`, `stopped by alice`. Null while it runs, and
  * if there is no more to say.
  */
 export function endOf({ reason, exit_status, outcome_by, phase }: Job): string | null {
   const end = reason ?? exitOf(exit_status)
   const isSaid = (part: string) => end?.includes(part) ?? false
   const by = outcome_by && !isSaid(outcome_by) ? `by ${outcome_by}` : null
-  const during = phase && !isSaid(phase) ? `while “${phase}”` : null
+  const during = phase && !isSaid(PHASE) ? `${PHASE}${phase}”` : null
   const parts = [end, by, during].filter((part) => part !== null)
   return parts.length > 0 ? parts.join(', ') : null
 }
+
+/** How a reason speaks of a phase. */
+const PHASE = 'in the phase “'
 
 function exitOf(status: number | null): string | null {
   if (status === null || status === 0) {
