@@ -19,6 +19,7 @@ mod jobs;
 mod monitoring;
 mod openapi;
 mod output;
+mod own_jobs;
 mod pausing;
 mod recipes;
 mod recovery;
