@@ -7,6 +7,7 @@ test('on one line there is the first change, and how many more', () => {
   const [first, second] = [aChangeInfo({ number: 42, subject: 'Fix the thing' }), aChangeInfo({ number: 43 })]
   expect(changesInShort({ change_infos: [first] })).toBe('42 Fix the thing')
   expect(changesInShort({ change_infos: [first, second] })).toBe('42 Fix the thing, and 1 more')
+  expect(changesInShort({ change_infos: [first] }, 3)).toBe('42 Fix the thing, and 2 more')
   expect(changesInShort({ change_infos: [] })).toBeNull()
   expect(changesInShort({})).toBeNull()
 })

@@ -27,14 +27,18 @@ export function otherData(data: Record<string, unknown>): Record<string, unknown
   return Object.fromEntries(Object.entries(data).filter(([name]) => !shown.includes(name)))
 }
 
-/** On one line: `1234567 Fix the thing, and 1 more`. Null if there are none. */
-export function changesInShort(data: Record<string, unknown>): string | null {
-  const [first, ...more] = changesOf(data)
+/**
+ * On one line: `1234567 Fix the thing, and 1 more`. Null if none is known. The job was given so many: those that nobody
+ * could look up count, too.
+ */
+export function changesInShort(data: Record<string, unknown>, given = 0): string | null {
+  const changes = changesOf(data)
+  const [first] = changes
   if (first === undefined) {
     return null
   }
-  const rest = more.length === 0 ? '' : `, and ${more.length} more`
-  return `${first.number} ${first.subject}${rest}`
+  const more = Math.max(changes.length, given) - 1
+  return `${first.number} ${first.subject}${more === 0 ? '' : `, and ${more} more`}`
 }
 
 /** Whether JSON has members. */
