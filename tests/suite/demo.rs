@@ -240,7 +240,7 @@ fn the_examples_end_if_nobody_can_be_asked() {
 #[test]
 fn the_configuration_of_the_examples_is_valid_and_their_programs_are_there() {
     let config = Config::parse(Path::new("examples/spiderpig.toml"), &example_configuration()).unwrap();
-assert_eq!(
+    assert_eq!(
         config.job_types.keys().collect::<Vec<_>>(),
         ["backport", "train", "hello", "deploy", "migrate", "ansible", "noop"]
     );
