@@ -20,6 +20,7 @@ mod monitoring;
 mod openapi;
 mod outcomes;
 mod output;
+mod own_jobs;
 mod pausing;
 mod recipes;
 mod recovery;

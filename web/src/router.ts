@@ -1,11 +1,10 @@
 import { createRouter, createWebHistory, type RouteComponent, type Router } from 'vue-router'
 
-import JobPage from '@/job/JobPage.vue'
 import OverviewPage from '@/overview/OverviewPage.vue'
 import NotFoundPage from '@/frame/NotFoundPage.vue'
 import NotLoadedPage from '@/frame/NotLoadedPage.vue'
 
-/** A page whose program is loaded when somebody goes there: it is not for everybody, or not for every day. */
+/** A page whose program is loaded when somebody goes there. All but the first are: nobody waits for what is not seen. */
 function lazy(load: () => Promise<{ default: RouteComponent }>): () => Promise<RouteComponent> {
   return async () => {
     try {
@@ -30,7 +29,7 @@ export function makeRouter(): Router {
       {
         path: '/jobs/:id([1-9]\\d{0,8})',
         name: 'job',
-        component: JobPage,
+        component: lazy(() => import('@/job/JobPage.vue')),
         props: (route) => ({ id: Number(route.params.id) }),
       },
       { path: '/runner', name: 'runner', component: lazy(() => import('@/runner/RunnerPage.vue')) },
