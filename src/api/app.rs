@@ -11,6 +11,7 @@ use crate::spool::Spool;
 use super::access::PublicUrl;
 use super::blocking::Writes;
 use super::body::End;
+use super::gerrit::Gerrit;
 use super::health::{Disk, SharedLook};
 use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
@@ -37,6 +38,8 @@ pub struct App {
     pub metrics: Metrics,
     /// What the spool's disk says when it is asked, if it answers.
     pub disk: SharedLook<Disk>,
+    /// Where changes are looked up, if there is such a place.
+    pub gerrit: Option<Gerrit>,
     /// Submissions, which wait for the number of a job.
     pub submissions: Writes,
     /// Answers, signals and pauses, which do not wait behind submissions.

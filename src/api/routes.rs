@@ -9,7 +9,8 @@ pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
 use super::error::ApiError;
 use super::{
-    events, favicon, health, idempotency, job_types, jobs, logout, metrics, openapi, page, pause, runner, whoami,
+    changes, events, favicon, health, idempotency, job_types, jobs, logout, metrics, openapi, page, pause, preflight,
+    runner, whoami,
 };
 use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
 
@@ -38,6 +39,12 @@ pub static ROUTES: &[Route] = routes! {
     POST "/api/logout" => logout::logout, "Sign out", gives(&[(200, Json("LoggedOut"))]);
     POST "/api/logoutAll" => logout::logout, "Sign everybody out", gives(&[(200, Json("LoggedOut"))]);
     GET "/api/job-types" => job_types::job_types, "What may be started?", gives(&[(200, Json("JobTypes"))]);
+    GET "/api/searchPatch" => changes::search_patch, "Look up a change, as Gerrit tells of it",
+        takes(changes::SEARCH_ARGUMENTS), gives(&[(200, Json("FoundPatches"))]);
+    GET "/api/changes" => changes::changes, "Look up changes",
+        takes(changes::ARGUMENTS), gives(&[(200, Json("FoundChanges"))]);
+    GET "/api/preflight" => preflight::preflight, "Does anything speak against deploying these changes?",
+        takes(changes::ARGUMENTS), gives(&[(200, Json("Preflight"))]);
     POST "/api/runner/pause" => pause::pause, "Let no new job start",
         reads(Json("Pause")), gives(&[(200, Json("Done"))]);
     POST "/api/runner/resume" => pause::resume, "Let jobs start again", gives(&[(200, Json("Done"))]);
@@ -49,7 +56,10 @@ pub static ROUTES: &[Route] = routes! {
         takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
     POST "/api/jobs" => jobs::create::create, "Start a job",
         takes(jobs::create::ARGUMENTS), heeds(idempotency::HEADERS), reads(Json("NewJob")),
-        gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409]);
+        gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409, 502]);
+    POST "/api/jobs/backport" => jobs::backport::backport, "Start a backport",
+        takes(jobs::backport::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
+        refuses(&[409, 413, 502]);
     GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job",
         takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404]);
@@ -60,7 +70,8 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobs/{id:number}/log/marks" => jobs::log::marks::marks, "What the log of a job says of how it went",
         takes(jobs::log::marks::ARGUMENTS), gives(&[(200, JsonLines("LogMark"))]), refuses(&[404]);
     POST "/api/jobs/{id:number}/retry" => jobs::retry::retry, "Start a finished job again",
-        heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]), refuses(&[404, 409, 413]);
+        takes(jobs::retry::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
+        refuses(&[404, 409, 413, 502]);
     POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
     POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::InvalidPublicUrl;
 use super::app::{App, Limits};
 use super::blocking::{self, Writes};
+use super::gerrit::Gerrit;
 use super::health::SharedLook;
 use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
@@ -85,6 +86,7 @@ impl Service {
         };
         let (spool, mirror, idempotency) = open(&config).await?;
         let app = App {
+            gerrit: Gerrit::of(&config.gerrit),
             config,
             spool,
             mirror,
