@@ -62,7 +62,7 @@ impl App {
     }
 }
 
-/// How long the server waits for a client, or for the disk, before it goes on without it, and how many clients it has.
+/// How long the server waits for a client, for the disk or for another service, before it goes on without it, and how many clients it has.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// For the next request on a connection. Longer than the minute for which common proxies keep a connection, so that
@@ -78,6 +78,8 @@ pub struct Limits {
     pub search: Duration,
     /// For the spool's disk to answer how it is.
     pub disk: Duration,
+    /// For another service to answer one question.
+    pub outbound: Duration,
     /// For a client to take a response whose length is known.
     pub response: Duration,
     /// For open requests and connections after a shutdown began.
@@ -116,6 +118,7 @@ impl Default for Limits {
             stream: Duration::from_hours(1),
             search: Duration::from_secs(10),
             disk: Duration::from_secs(1),
+            outbound: Duration::from_secs(5),
             drain: Duration::from_millis(750),
             connections: MAX_CONNECTIONS,
         }

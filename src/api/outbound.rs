@@ -19,9 +19,6 @@ use tokio::sync::Semaphore;
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
 
-/// How long an answer may take, with everything: waiting for a turn, the name, the connection, and the last byte.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
-
 /// Requests to one service at once.
 const AT_ONCE: usize = 8;
 
@@ -35,14 +32,15 @@ const PROGRAM: &str = concat!("spiderpig/", env!("CARGO_PKG_VERSION"));
 pub struct Outbound {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     turns: Semaphore,
+    time_limit: Duration,
 }
 
 /// Why there is no answer; the words follow the name of the service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundError {
     /// It took too long.
-    #[error("did not answer within {} s", TIME_LIMIT.as_secs())]
-    TooSlow,
+    #[error("did not answer within {} s", .0.as_secs())]
+    TooSlow(Duration),
     /// There is no connection to be had, or it broke.
     #[error("cannot be asked: {0}")]
     Broken(String),
@@ -60,16 +58,17 @@ pub enum OutboundError {
 }
 
 impl Outbound {
-    /// Trusts the certificates that the system trusts, as they are now: this reads them from the disk.
+    /// Trusts the certificates that the system trusts, as they are now: this reads them from the disk. `time_limit` is for
+    /// an answer with everything: waiting for a turn, the name, the connection, and the last byte.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(time_limit: Duration) -> Self {
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls()).https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(AT_ONCE)
             .build(connector);
-        Self { client, turns: Semaphore::new(AT_ONCE) }
+        Self { client, turns: Semaphore::new(AT_ONCE), time_limit }
     }
 
     /// The body at an address, which was answered with 200.
@@ -77,7 +76,8 @@ impl Outbound {
     /// # Errors
     /// [`OutboundError`].
     pub async fn get(&self, url: &str) -> Result<Bytes, OutboundError> {
-        tokio::time::timeout(TIME_LIMIT, self.ask(url)).await.map_err(|_| OutboundError::TooSlow)?
+        let answer = tokio::time::timeout(self.time_limit, self.ask(url)).await;
+        answer.map_err(|_| OutboundError::TooSlow(self.time_limit))?
     }
 
     async fn ask(&self, url: &str) -> Result<Bytes, OutboundError> {
@@ -90,12 +90,6 @@ impl Outbound {
             return Err(unexpected(&response));
         }
         read(response.into_body()).await
-    }
-}
-
-impl Default for Outbound {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

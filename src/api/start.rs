@@ -85,8 +85,9 @@ impl Service {
             passed.into_iter().map(Listener::adopt).collect::<Result<_, _>>()?
         };
         let (spool, mirror, idempotency) = open(&config).await?;
+        let limits = limits();
         let app = App {
-            gerrit: Gerrit::of(&config.gerrit),
+            gerrit: Gerrit::of(&config.gerrit, limits.outbound),
             config,
             spool,
             mirror,
@@ -98,7 +99,7 @@ impl Service {
             submissions: Writes::default(),
             letters: Writes::default(),
             idempotency,
-            limits: limits(),
+            limits,
             shutdown,
             logs: Logs::default(),
         };

@@ -9,6 +9,10 @@ mod data;
 mod footers;
 mod links;
 mod lookup;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
@@ -55,10 +59,10 @@ enum Problem {
 }
 
 impl Gerrit {
-    /// The Gerrit of a configuration, if it has one.
+    /// The Gerrit of a configuration, if it has one. Each question is waited for so long.
     #[must_use]
-    pub fn of(config: &GerritConfig) -> Option<Self> {
-        Some(Self { url: config.url.clone()?, service: Outbound::new() })
+    pub fn of(config: &GerritConfig, time_limit: Duration) -> Option<Self> {
+        Some(Self { url: config.url.clone()?, service: Outbound::new(time_limit) })
     }
 
     /// A change; `None` if there is none with this number that everybody may see.
