@@ -1,9 +1,21 @@
-import { createRouter, createWebHistory, type Router } from 'vue-router'
+import { createRouter, createWebHistory, type RouteComponent, type Router } from 'vue-router'
 
 import JobPage from '@/job/JobPage.vue'
 import OverviewPage from '@/overview/OverviewPage.vue'
 import RunnerPage from '@/runner/RunnerPage.vue'
 import NotFoundPage from '@/frame/NotFoundPage.vue'
+import NotLoadedPage from '@/frame/NotLoadedPage.vue'
+
+/** A page whose program is loaded when somebody goes there: most never do. */
+function lazy(load: () => Promise<{ default: RouteComponent }>): () => Promise<RouteComponent> {
+  return async () => {
+    try {
+      return (await load()).default
+    } catch {
+      return NotLoadedPage
+    }
+  }
+}
 
 /** The pages. The API knows these paths too (`src/api/routes.rs`): it answers each with this program. */
 export function makeRouter(): Router {
@@ -14,6 +26,8 @@ export function makeRouter(): Router {
       { path: '/start/:type', name: 'start', component: OverviewPage, props: true },
       // Where the first SpiderPig had its form: links to it are in documents and heads.
       { path: '/mediawiki/backport', redirect: '/start/backport' },
+      { path: '/mediawiki/train', name: 'train', component: lazy(() => import('@/train/TrainPage.vue')) },
+      { path: '/mediawiki/logs', name: 'errors', component: lazy(() => import('@/monitoring/ErrorsPage.vue')) },
       {
         path: '/jobs/:id([1-9]\\d{0,8})',
         name: 'job',

@@ -126,8 +126,16 @@ impl Index {
         }
     }
 
-    /// Reads on from the end that was found the last time, or from the last entry that holds.
+    /// Finds the end of the log as it is now. What is written meanwhile is left for the next time: a job may print faster
+    /// than a busy machine reads, and who ran after it would never come back.
     fn find_end(&mut self, log: &mut LogReader) -> Result<Checkpoint> {
+        let length = log.length()?;
+        self.find_end_behind(log, length)
+    }
+
+    /// Reads on from the end that was found the last time, or from the last entry that holds, until `length` bytes of
+    /// the log were read.
+    fn find_end_behind(&mut self, log: &mut LogReader, length: u64) -> Result<Checkpoint> {
         let begin = if let Some(end) = self.end {
             end
         } else {
@@ -139,7 +147,9 @@ impl Index {
         log.go_to(begin);
         let mut record = begin.record;
         let mut offset = begin.offset;
-        while let Some(lines) = log.read()? {
+        while offset < length
+            && let Some(lines) = log.read()?
+        {
             for newline in memchr::memchr_iter(b'\n', lines) {
                 record += 1;
                 if record % INTERVAL == 1 {
@@ -171,4 +181,23 @@ fn lines_between(log: &LogReader, from: u64, to: u64) -> Option<u64> {
         at += wanted as u64;
     }
     Some(lines)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests prepare files by hand")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_while_the_end_is_looked_for_is_left_for_the_next_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let line = format!("{}\n", "x".repeat(99));
+        std::fs::write(directory.path().join("log.jsonl"), line.repeat(100_000)).unwrap();
+        let mut log = LogReader::open(directory.path()).unwrap().unwrap();
+        let mut index = Index::load(&log).unwrap();
+        let end = index.find_end_behind(&mut log, 1_000_000).unwrap();
+        assert!((10_000..20_000).contains(&end.record), "{end:?}");
+        assert_eq!(end.offset, (end.record - 1) * 100);
+        assert_eq!(index.count(&mut log).unwrap(), 100_000);
+    }
 }

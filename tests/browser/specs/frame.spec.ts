@@ -45,7 +45,7 @@ test('times are in UTC, with local time for who points at them', async ({ page, 
 
 test('the job types are in the navigation', async ({ page }) => {
   await page.goto('/')
-  await page.getByRole('navigation', { name: 'Start a job' }).getByRole('link', { name: 'Greeting' }).click()
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Greeting' }).click()
   await expect(page).toHaveURL('/start/hello')
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Greeting')
   await expect(page.getByRole('main')).toBeFocused()

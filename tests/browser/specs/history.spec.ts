@@ -15,10 +15,10 @@ test('the history is filtered, and the address keeps the filter', async ({ page,
   await expect(rows).toHaveCount(4)
   await expect(panel).toContainText('4 jobs')
 
-  await test.step('by state', async () => {
+  await test.step('by outcome', async () => {
     await panel.getByRole('button', { name: 'Failed' }).click()
     await expect(rows).toHaveText([`${failed}: A failure`])
-    await expect(page).toHaveURL('/?state=failed')
+    await expect(page).toHaveURL('/?outcome=failed')
     await page.reload()
     await expect(rows).toHaveText([`${failed}: A failure`])
     await expect(panel.getByRole('button', { name: 'Failed' })).toHaveAttribute('aria-pressed', 'true')

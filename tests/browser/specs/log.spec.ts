@@ -165,36 +165,37 @@ test('sensitive lines are shown only to who asks for them, and that is recorded'
 
 test('a log that grows fast is followed, and stays put for who reads', async ({ page, spiderpig }) => {
   const { api } = spiderpig
-  const id = await api.submit('lines', { count: 5_000_000, rate: 50_000 })
+  const id = await api.submit('lines', { count: 5_000_000, rate: 20_000 })
   await page.goto(`/jobs/${id}`)
   const lastRecno = async () => (await rowsShown(page, id)).at(-1)?.recno ?? 0
 
   await test.step('it is followed', async () => {
-    await expect.poll(lastRecno).toBeGreaterThan(20_000)
+    await expect.poll(lastRecno).toBeGreaterThan(8_000)
     const seen = await lastRecno()
-    await expect.poll(lastRecno).toBeGreaterThan(seen + 20_000)
+    await expect.poll(lastRecno).toBeGreaterThan(seen + 8_000)
   })
 
   await test.step('who scrolls up stays there, and is told what is new', async () => {
     await log(page, id).hover()
     await page.mouse.wheel(0, -1500)
-    const fresh = page.getByRole('button', { name: /[\d,]+ new lines/ })
+    const fresh = page.getByRole('button', { name: /[\d,]+ new records/ })
     await expect(fresh).toBeVisible()
     const { recno, y } = await restingRow(page, id)
     const count = async () => Number((await fresh.innerText()).replace(/\D/g, ''))
     const told = await count()
-    await expect.poll(count).toBeGreaterThan(told + 20_000)
+    await expect.poll(count).toBeGreaterThan(told + 8_000)
     expect((await lineNumber(page, id, recno).boundingBox())?.y).toBe(y)
     await fresh.click()
     await expect(fresh).toBeHidden()
-    await expect.poll(lastRecno).toBeGreaterThan(recno + 20_000)
+    await expect.poll(lastRecno).toBeGreaterThan(recno + 8_000)
   })
 
   await test.step('and the page is usable meanwhile', async () => {
     await page.getByRole('heading', { name: 'Parameters and command' }).click()
-    await expect(page.getByRole('main')).toContainText('lines.py 5000000 50000')
+    await expect(page.getByRole('main')).toContainText('lines.py 5000000 20000')
     await page.getByRole('button', { name: `Stop job ${id}` }).click()
-    await expect(log(page, id)).toContainText('alice interrupted')
-    await expect(page.getByRole('main')).toContainText('Failed')
+    // What was still on its way when the job was stopped is behind the word of who did it.
+    await expect(log(page, id)).toContainText('ended by signal 2')
+    await expect(page.getByRole('main')).toContainText('interrupted by alice')
   })
 })

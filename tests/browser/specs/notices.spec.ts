@@ -45,7 +45,11 @@ test('the end of a job is told', async ({ page, spiderpig }) => {
   const id = await spiderpig.api.submit('fail')
   await expect
     .poll(() => noticesOf(page))
-    .toContainEqual({ title: `Job ${id} failed: exited with status 3`, body: 'A failure of alice', isOpen: true })
+    .toContainEqual({
+      title: `Job ${id} failed`,
+      body: expect.stringMatching(/^exited with status 3[^]*\nA failure of alice$/),
+      isOpen: true,
+    })
 })
 
 test('a prompt is told once, in whichever tab, and its notification closes when it is answered', async ({

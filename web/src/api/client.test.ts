@@ -42,7 +42,7 @@ afterEach(() => {
 describe('a request', () => {
   test('has the parts of the query that say something', async () => {
     answer(200, '{"jobs": [], "total": 0, "complete": true}')
-    await api.jobs({ state: ['queued', 'running'], user: '', type: 'a&b', q: 'é?' }, { limit: 10 })
+    await api.jobs({ outcome: [], state: ['queued', 'running'], user: '', type: 'a&b', q: 'é?' }, { limit: 10 })
     expect(fetched.mock.calls[0]?.[0]).toBe('/api/jobs?state=queued&state=running&type=a%26b&q=%C3%A9%3F&limit=10')
   })
 

@@ -1,5 +1,19 @@
 import { jsonLines } from './lines.ts'
-import type { DryRun, Job, JobList, JobType, LogMark, LogWindow, ParamValue, WhoAmI } from './types.ts'
+import type {
+  DryRun,
+  Job,
+  JobList,
+  JobType,
+  LogMark,
+  LogWindow,
+  Lookup,
+  MediaWikiErrors,
+  ParamValue,
+  Preflight,
+  TrainMove,
+  TrainStatus,
+  WhoAmI,
+} from './types.ts'
 
 /** For an answer to begin, in milliseconds. The API answers in a few; this is for a network that swallows requests. */
 const PATIENCE = 15_000
@@ -146,6 +160,7 @@ function bodyOf(response: Response): ReadableStream<Uint8Array> {
 
 /** Which jobs a list is to have. */
 export interface JobFilter {
+  outcome: string[]
   state: string[]
   user: string
   type: string
@@ -163,16 +178,31 @@ export const api = {
 
   job: async (id: number, signal?: AbortSignal) => (await get<{ job: Job }>(`/api/jobs/${id}`, { signal })).job,
 
-  /** Starts a job. With the same key it is started once, however often this is sent within a day. */
-  start: (type: string, params: Record<string, ParamValue>, key: string) =>
-    post<{ id: number }>('/api/jobs', { json: { type, params }, headers: { 'Idempotency-Key': key } }),
+  /**
+   * Starts a job. With the same key it is started once, however often this is sent within a day.
+   *
+   * `anyway`: also if Gerrit cannot be asked about its changes, or something speaks against them. That is recorded.
+   */
+  start: (type: string, params: Record<string, ParamValue>, key: string, anyway = false) =>
+    post<{ id: number }>('/api/jobs', {
+      json: anyway ? { type, params, anyway } : { type, params },
+      headers: { 'Idempotency-Key': key },
+    }),
 
   /** Says what would be executed. */
   dryRun: (type: string, params: Record<string, ParamValue>) =>
     post<DryRun>('/api/jobs', { query: { dry_run: true }, json: { type, params } }),
 
-  retry: (id: number, key: string) =>
-    post<{ id: number }>(`/api/jobs/${id}/retry`, { headers: { 'Idempotency-Key': key } }),
+  retry: (id: number, key: string, anyway = false) =>
+    post<{ id: number }>(`/api/jobs/${id}/retry`, { query: { anyway }, headers: { 'Idempotency-Key': key } }),
+
+  /** Asks Gerrit for changes, by numbers or addresses as they were typed. */
+  changes: async (inputs: string[], signal: AbortSignal) =>
+    (await get<{ changes: Lookup[] }>('/api/changes', { query: { change: inputs }, signal })).changes,
+
+  /** Finds out what speaks against deploying these changes. Nothing is started. */
+  preflight: (inputs: string[], signal: AbortSignal) =>
+    get<Preflight>('/api/preflight', { query: { change: inputs }, signal }),
 
   /** Answers a prompt. It is refused with 409 if somebody was first: `responded_by` and `response` say who and what. */
   answer: (job: number, interaction: number, answer: string) =>
@@ -180,6 +210,24 @@ export const api = {
 
   /** Stops a job; one that waits in the queue is cancelled. */
   signal: (job: number, signal: 'interrupt' | 'kill') => post<unknown>(`/api/jobs/${job}/signal/${signal}`),
+
+  /** Answers a prompt. It is refused with 409 if somebody was first: `responded_by` and `response` say who and what. */
+  answer: (job: number, interaction: number, answer: string) =>
+    post<unknown>(`/api/jobs/${job}/interact/${interaction}`, { text: answer }),
+
+  /** Stops a job; one that waits in the queue is cancelled. */
+  signal: (job: number, signal: 'interrupt' | 'kill') => post<unknown>(`/api/jobs/${job}/signal/${signal}`),
+
+  trainStatus: (signal?: AbortSignal) => get<TrainStatus>('/api/train/status', { signal }),
+
+  /** Moves the train. What this person has seen is kept with the job, so that all see the same while it runs. */
+  moveTrain: (move: TrainMove, originalTrainStatus: TrainStatus, key: string) =>
+    post<{ id: number }>('/api/jobs/train', {
+      json: { ...move, originalTrainStatus },
+      headers: { 'Idempotency-Key': key },
+    }),
+
+  mediaWikiErrors: (signal?: AbortSignal) => get<MediaWikiErrors>('/api/monitoring/logs/mediawiki', { signal }),
 
   pause: (reason: string) => post<{ message: string }>('/api/runner/pause', { json: { reason } }),
 

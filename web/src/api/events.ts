@@ -1,15 +1,16 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 
 import { api, ApiError, reasonOf } from './client.ts'
-import type { Job, LogExtent, Runner } from './types.ts'
+import type { Job, LogExtent, Monitoring, Runner } from './types.ts'
 
 /** What the API tells on its own. Each is the state at that time. */
 export type ServerEvent =
-  | { type: 'snapshot'; data: { runner: Runner; jobs: Job[]; total: number } }
+  | { type: 'snapshot'; data: { runner: Runner; jobs: Job[]; total: number; monitoring?: Monitoring } }
   | { type: 'job'; data: Job }
   | { type: 'removed'; data: { id: number } }
   | { type: 'runner'; data: Runner }
   | { type: 'log'; data: LogExtent }
+  | { type: 'monitoring'; data: Monitoring }
 
 /** How the stream is. Times are milliseconds since the epoch. */
 export type Connection =

@@ -14,6 +14,24 @@ export type JobState =
   | 'lost'
   | 'rejected'
 
+/** How a job ended, for people: `state` only tells an exit status of 0 from others. */
+export type Outcome =
+  | 'succeeded'
+  /** Somebody answered a question in a way that ended it. */
+  | 'cancelled_at_prompt'
+  | 'rolled_back'
+  | 'failed'
+  /** By a person, while it ran. */
+  | 'stopped'
+  /** By a signal that nobody sent here. */
+  | 'killed'
+  | 'timed_out'
+  /** Its command could not be executed. */
+  | 'not_started'
+  /** Before its command was started. */
+  | 'cancelled'
+  | 'lost'
+
 /** A parameter's value: one, or a list where the parameter takes many. */
 export type ParamValue = string | number | boolean | (string | number)[]
 
@@ -36,11 +54,23 @@ export interface Job {
   orphaned: boolean
   interaction: Interaction | null
   state: JobState
-  outcome: string | null
+  /** Null while it has not ended, for jobs that were rejected, and for those of versions that did not know it. */
+  outcome: Outcome | null
+  /** Who answered, stopped or cancelled, if that made it end. */
+  outcome_by: string | null
+  /** The status text in force when it ended badly. */
+  phase: string | null
+  /** The last line that looks like an error, and its record. Never a sensitive one. */
+  last_error: { recno: number; line: string } | null
+  /** How it ended, in a sentence for people. Null if it simply succeeded. */
   reason: string | null
+  /** Since when a job has printed nothing that is not expected to be silent for so long, and waits for nobody. */
+  quiet_since: number | null
   cancelled_by: string | null
   params: Record<string, unknown>
   retry_of: number | null
+  /** The jobs that tried it again. */
+  retries: number[]
   position: number | null
   waiting_for: string | null
 }
@@ -202,4 +232,117 @@ const FINAL: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled'
 /** Whether a job in this state will not change any more. */
 export function isFinal(state: JobState): boolean {
   return FINAL.has(state)
+}
+
+/** A change as Gerrit has it now. */
+export interface Change {
+  number: number
+  project: string
+  branch: string
+  subject: string
+  status: 'NEW' | 'MERGED' | 'ABANDONED'
+  owner: string | null
+  url: string
+  /** Where Gerrit lists the changes of the project, and of its branch. */
+  repoQueryUrl: string
+  branchQueryUrl: string
+}
+
+/** What is known of a change that somebody named. */
+export interface Lookup {
+  /** As it was asked for: a number, or an address. */
+  input: string
+  change: Change | null
+  /** Why there is none, in words. */
+  problem: string | null
+}
+
+/** Something that speaks against the start of a job, or that somebody should look at before. */
+export interface Finding {
+  code: string
+  message: string
+  /** Another change that it is about, and where that is. */
+  change: number | null
+  url: string | null
+  /** The job that it is about. */
+  job: number | null
+}
+
+/** What was found out about the changes of a job before it is started. */
+export interface Preflight {
+  /** Nothing speaks against it. */
+  ready: boolean
+  /** Why Gerrit could not be asked. */
+  problem: string | null
+  changes: { input: string; change: Change | null; blockers: Finding[]; warnings: Finding[] }[]
+}
+
+/** A change as Gerrit had it when the job was started; of the members of a job's `data`, which jobs may write. */
+export interface ChangeInfo {
+  number: number
+  subject: string
+  project: string
+  branch: string
+  commit_msg: string
+  url: string
+  repoQueryUrl: string
+  branchQueryUrl: string
+  /** Texts, escaped for HTML, and links. */
+  linkifiedCommitMsg: (string | { type: 'link'; href: string; text: string })[]
+}
+
+/** How far the train is: groups of wikis, one after the other, get a new version of MediaWiki. */
+export interface TrainStatus {
+  /** In the order in which they get it. */
+  groups: TrainGroup[]
+  /** The version that is being deployed, and the one that it replaces, if that is known. */
+  version: string
+  oldVersion: string | null
+  /** The last group that has it; null if none has. */
+  atGroup: string | null
+  /** Wiki → the version that it runs. */
+  wikiVersions: Record<string, string>
+  wikiCount: number
+  /** The task of this train, such as `T413792`. */
+  task: string | null
+  taskUrl: string | null
+  taskStatus: string | null
+  taskReleaseDate: string | null
+  taskVersion: string | null
+  warnings: string[]
+  /** When it was so, in seconds since the epoch. */
+  time: number | null
+}
+
+export interface TrainGroup {
+  name: string
+  versions: string[]
+  /** A wiki that several groups name counts for the first of them. */
+  wikis: string[]
+  hasRolled: boolean
+}
+
+/** What the train is to do: the wikis of the groups up to this one are to run `version`, all others `oldVersion`. */
+export interface TrainMove {
+  group: string
+  version: string
+  oldVersion: string
+  /** They are to run `oldVersion`, whatever their group. */
+  excludedWikis: string[]
+}
+
+/** The errors that MediaWiki logs. */
+export interface MediaWikiErrors {
+  /** What they are, or why there are none or only old ones. */
+  message: string
+  /** By their text. */
+  log: Record<string, { count: number; versions: string[] }>
+  /** When it was so, in seconds since the epoch; null if nothing is known. */
+  time: number | null
+}
+
+/** What there is of what other programs report. Null: nothing. */
+export interface Monitoring {
+  train: { time: number } | null
+  mediawiki: { time: number; total: number } | null
 }

@@ -5,11 +5,11 @@ import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 
 import { api } from '@/api/client.ts'
 import type { Connection, Listener } from '@/api/events.ts'
-import type { Job, Runner } from '@/api/types.ts'
+import type { Job, Monitoring, Runner } from '@/api/types.ts'
 import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
 import { aJob, aPrompt, aRunner } from '@/state/testing.ts'
-import { isWatched } from '@/state/watched.ts'
+import { concerns } from '@/state/watched.ts'
 
 import AppHeader from './AppHeader.vue'
 import StaleBanner from './StaleBanner.vue'
@@ -48,10 +48,10 @@ function told(): Listener {
   return stream.listener
 }
 
-function begin(runner: Runner = aRunner(), jobs: Job[] = []): void {
+function begin(runner: Runner = aRunner(), jobs: Job[] = [], monitoring?: Monitoring): void {
   told().connection({ state: 'live' })
   told().heard()
-  told().event({ type: 'snapshot', data: { runner, jobs, total: jobs.length } })
+  told().event({ type: 'snapshot', data: { runner, jobs, total: jobs.length, monitoring } })
 }
 
 const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds)
@@ -96,9 +96,11 @@ beforeEach(async () => {
       { path: '/', name: 'overview', component },
       { path: '/start/:type', name: 'start', component },
       { path: '/runner', name: 'runner', component },
+      { path: '/mediawiki/train', name: 'train', component },
+      { path: '/mediawiki/logs', name: 'errors', component },
     ],
   })
-  await router.push('/start/train')
+  await router.push('/start/backport')
   session = new Session()
   await session.refresh()
 })
@@ -111,15 +113,39 @@ afterEach(() => {
 describe('the header', () => {
   const runnerLink = () => page.get('a[href="/runner"]')
 
-  test('leads to each job type, and says which page this is', async () => {
+  const pages = () => page.findAll('nav a').map((link) => [link.text(), link.attributes('href')])
+
+  test('leads to the pages of MediaWiki and to each job type, and says which page this is', async () => {
     show(AppHeader)
     await flushPromises()
-    const links = page.findAll('nav a')
-    expect(links.map((link) => [link.text(), link.attributes('href')])).toEqual([
+    expect(pages()).toEqual([
+      ['Train', '/mediawiki/train'],
+      ['Errors', '/mediawiki/logs'],
       ['The backport', '/start/backport'],
-      ['The train', '/start/train'],
     ])
-    expect(page.findAll('[aria-current="page"]').map((link) => link.text())).toEqual(['The train'])
+    expect(page.findAll('[aria-current="page"]').map((link) => link.text())).toEqual(['The backport'])
+  })
+
+  test('says how many errors there are, as soon as that changes', async () => {
+    show(AppHeader)
+    begin(aRunner(), [], { train: null, mediawiki: { time: 1, total: 1834 } })
+    await flushPromises()
+    expect(pages()[1]).toEqual(['Errors1,834', '/mediawiki/logs'])
+    told().event({ type: 'monitoring', data: { train: null, mediawiki: { time: 2, total: 12_345 } } })
+    await flushPromises()
+    expect(pages()[1]).toEqual(['Errors12.3K', '/mediawiki/logs'])
+  })
+
+  test('has nothing of MediaWiki where nobody tells anything and no train is declared', async () => {
+    vi.mocked(api.jobTypes).mockResolvedValue([])
+    await session.refresh()
+    show(AppHeader)
+    begin(aRunner(), [], { train: null, mediawiki: null })
+    await flushPromises()
+    expect(pages()).toEqual([])
+    told().event({ type: 'monitoring', data: { train: null, mediawiki: { time: 2, total: 0 } } })
+    await flushPromises()
+    expect(pages()).toEqual([['Errors0', '/mediawiki/logs']])
   })
 
   test('says how the runner is, and how many jobs ask, whosever they are', async () => {
@@ -227,20 +253,25 @@ describe('the banner', () => {
 
 describe('the toggle', () => {
   test('watches a job of others', async () => {
-    show(WatchToggle, { job: aJob({ id: 77, user: 'bob' }) })
+    const job = aJob({ id: 77, user: 'bob' })
+    show(WatchToggle, { job })
     const button = page.get('button')
     expect(button.attributes('aria-pressed')).toBe('false')
     await button.trigger('click')
     expect(button.attributes('aria-pressed')).toBe('true')
-    expect(isWatched(77)).toBe(true)
+    expect(concerns(job, 'alice')).toBe(true)
     await button.trigger('click')
-    expect(isWatched(77)).toBe(false)
+    expect(concerns(job, 'alice')).toBe(false)
   })
 
-  test('is none for an own job, of which people are always told', () => {
-    show(WatchToggle, { job: aJob({ user: 'alice' }) })
-    expect(page.find('button').exists()).toBe(false)
-    expect(page.text()).toContain('You are told')
+  test('is on for an own job, and can be switched off', async () => {
+    const job = aJob({ id: 78, user: 'alice' })
+    show(WatchToggle, { job })
+    const button = page.get('button')
+    expect(button.attributes('aria-pressed')).toBe('true')
+    await button.trigger('click')
+    expect(button.attributes('aria-pressed')).toBe('false')
+    expect(concerns(job, 'alice')).toBe(false)
   })
 
   test('is none for a job that has ended', () => {

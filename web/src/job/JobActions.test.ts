@@ -125,7 +125,7 @@ describe('retrying', () => {
     await press('Retry…')
     expect(document.querySelector('.cdx-dialog')?.textContent).toContain('42')
     await press('Start a new job')
-    expect(api.retry).toHaveBeenCalledExactlyOnceWith(7, expect.stringMatching(/^[0-9a-f]{32}$/))
+    expect(api.retry).toHaveBeenCalledExactlyOnceWith(7, expect.stringMatching(/^[0-9a-f]{32}$/), false)
     expect(router.currentRoute.value.fullPath).toBe('/jobs/8')
   })
 
@@ -141,6 +141,26 @@ describe('retrying', () => {
     const keys = vi.mocked(api.retry).mock.calls.map(([, key]) => key)
     expect(keys[1]).toBe(keys[0])
     expect(keys[2]).not.toBe(keys[0])
+  })
+
+  test('is done anyway by who says so, where Gerrit is in the way', async () => {
+    vi.mocked(api.retry).mockRejectedValueOnce(new ApiError('Gerrit does not answer', 502, { anyway: true }))
+    await show(ended)
+    await press('Retry…')
+    expect(find('Start anyway')).toBeUndefined()
+    await press('Start a new job')
+    expect(document.querySelector('.cdx-dialog')?.textContent).toMatch(/Gerrit does not answer[^]*is recorded/)
+    await press('Start anyway')
+    expect(vi.mocked(api.retry).mock.lastCall).toEqual([7, expect.any(String), true])
+    expect(router.currentRoute.value.fullPath).toBe('/jobs/8')
+  })
+
+  test('is not offered anyway where that would not help', async () => {
+    vi.mocked(api.retry).mockRejectedValueOnce(new ApiError('The queue is full', 503))
+    await show(ended)
+    await press('Retry…')
+    await press('Start a new job')
+    expect(find('Start anyway')).toBeUndefined()
   })
 
   test.each<[string, JobType[], string]>([

@@ -14,7 +14,7 @@ const news = (): News => {
   return effectScope().run(() => useNews(total, isFollowing)) as News
 }
 
-test('lines are new that come while the end is not shown', () => {
+test('records are new that come while the end is not shown', () => {
   const { fresh } = news()
   total.value = 110
   expect(fresh.value).toBe(0)
@@ -39,8 +39,8 @@ test('what comes is told of every few seconds, however much it is', async () => 
       told.push(said.value)
     }
   }
-  expect(told.filter((words) => words !== '')).toEqual(['500 new lines'])
+  expect(told.filter((words) => words !== '')).toEqual(['500 new records'])
   expect(total.value).toBe(1101)
   await vi.advanceTimersByTimeAsync(5000)
-  expect(said.value).toMatch(/^\d+ new lines$/)
+  expect(said.value).toMatch(/^\d+ new records$/)
 })

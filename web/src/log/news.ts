@@ -4,7 +4,7 @@ import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type Ref
 const PAUSE = 5000
 
 export interface News {
-  /** How many lines have come since the end was not shown any more. */
+  /** How many records have come since the end was not shown any more. */
   fresh: ComputedRef<number>
   /** What a screen reader is to say. */
   said: Readonly<ShallowRef<string>>
@@ -12,11 +12,11 @@ export interface News {
   say: (words: string) => void
 }
 
-/** What is new in a log of so many lines, whose end is shown or not. */
+/** What is new in a log of so many records, whose end is shown or not. */
 export function useNews(total: Readonly<Ref<number>>, isFollowing: Readonly<Ref<boolean>>): News {
   const seen = shallowRef(0)
   const said = shallowRef('')
-  /** How many lines have been told of. Nothing is told of those that were there from the beginning. */
+  /** How many records have been told of. Nothing is told of those that were there from the beginning. */
   let told: number | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -40,10 +40,10 @@ export function useNews(total: Readonly<Ref<number>>, isFollowing: Readonly<Ref<
 
   function tell(): void {
     timer = undefined
-    const lines = total.value - (told ?? 0)
+    const records = total.value - (told ?? 0)
     told = total.value
-    if (lines > 0) {
-      said.value = lines === 1 ? '1 new line' : `${lines.toLocaleString('en-GB')} new lines`
+    if (records > 0) {
+      said.value = newRecords(records)
     }
   }
 
@@ -53,4 +53,9 @@ export function useNews(total: Readonly<Ref<number>>, isFollowing: Readonly<Ref<
     said,
     say: (words) => (said.value = words),
   }
+}
+
+/** `12 new records`: not only lines, but also what the job said and was told. What has come is not read before it is shown. */
+export function newRecords(count: number): string {
+  return count === 1 ? '1 new record' : `${count.toLocaleString('en-GB')} new records`
 }

@@ -47,6 +47,16 @@ test('a job is a row: what, how, who, how long, and how it ended', async () => {
   expect(page.get('.history-panel__count').text()).toBe('1 job')
 })
 
+test('a job that failed shows where in its log, and how it was tried before and again', async () => {
+  const last_error = { recno: 34, line: 'fatal: no space' }
+  has([job(7, { state: 'failed', outcome: 'failed', last_error, retry_of: 3, retries: [8, 9] })])
+  await open()
+  const links = page.findAll('tbody a').map((link) => [link.text(), link.attributes('href')])
+  expect(links).toContainEqual(['Last error: fatal: no space', '/jobs/7#L34'])
+  expect(links).toContainEqual(['3', '/jobs/3'])
+  expect(page.text()).toContain('Tried again as job 8, 9')
+})
+
 test('no job yet is not the same as no job that matches', async () => {
   await open()
   expect(page.text()).toContain('No job has ended yet.')
@@ -57,22 +67,22 @@ test('no job yet is not the same as no job that matches', async () => {
 
 test('the address says what is filtered, and clearing it keeps the rest', async () => {
   const { router } = await open({ at: '/?state=failed&user=bob&type=backport&q=x&change=42' })
-  const filter = { state: ['failed'], user: 'bob', type: 'backport', q: 'x' }
+  const filter = { outcome: [], state: ['failed'], user: 'bob', type: 'backport', q: 'x' }
   expect(jobs.mock.lastCall?.[0]).toEqual(filter)
   await press('Clear the filters')
   expect(router.currentRoute.value.query).toEqual({ change: '42' })
   expect(jobs.mock.lastCall?.[0]).toMatchObject({ user: '', type: '', q: '' })
 })
 
-test('a state that is pressed filters, and going back undoes it', async () => {
+test('an outcome that is pressed filters, and going back undoes it', async () => {
   const { router } = await open()
   await press('Failed')
   await press('Lost')
-  expect(router.currentRoute.value.fullPath).toBe('/?state=failed&state=lost')
+  expect(router.currentRoute.value.fullPath).toBe('/?outcome=failed&outcome=lost')
   router.back()
   await flushPromises()
-  await vi.waitFor(() => expect(router.currentRoute.value.fullPath).toBe('/?state=failed'))
-  expect(jobs.mock.lastCall?.[0].state).toEqual(['failed'])
+  await vi.waitFor(() => expect(router.currentRoute.value.fullPath).toBe('/?outcome=failed'))
+  expect(jobs.mock.lastCall?.[0].outcome).toEqual(['failed'])
 })
 
 test('typed text filters after a pause, as one step back', async () => {

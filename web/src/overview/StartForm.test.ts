@@ -1,8 +1,9 @@
 import { flushPromises, type VueWrapper } from '@vue/test-utils'
-import { afterEach, beforeEach, expect, test, vi, type MockInstance } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi, type MockInstance } from 'vitest'
 
 import { api, ApiError } from '@/api/client.ts'
-import type { JobType } from '@/api/types.ts'
+import type { JobType, Preflight } from '@/api/types.ts'
+import { aFinding, found, preflight } from '@/changes/testing.ts'
 
 import StartForm from './StartForm.vue'
 import { fakeLive, jobType, param, runner, show } from './testing.ts'
@@ -48,7 +49,7 @@ test('a form that is right is sent, and leads to the job', async () => {
   const { router } = await open()
   await field('Word').setValue('abc')
   await press('Start Backport')
-  expect(start).toHaveBeenCalledExactlyOnceWith('backport', { word: 'abc', speed: 10 }, expect.any(String))
+  expect(start).toHaveBeenCalledExactlyOnceWith('backport', { word: 'abc', speed: 10 }, expect.any(String), false)
   expect(router.currentRoute.value.fullPath).toBe('/jobs/12')
   expect(page.emitted('started')).toHaveLength(1)
 })
@@ -182,4 +183,120 @@ test('a connection that is back in a moment is not in the way', async () => {
   live.connection.value = { state: 'connecting' }
   await press('Start Backport')
   expect(start).toHaveBeenCalledOnce()
+})
+
+describe('a type that deploys changes', () => {
+  const DEPLOY = jobType([param({ name: 'change', title: 'Changes', kind: 'gerrit-change', many: true })])
+  const BLOCKED = (inputs: string[]) => preflight(inputs, [aFinding()])
+  let check: MockInstance<typeof api.preflight>
+
+  /** A form with a change, which has been checked. */
+  async function openWith(changes: string[], answer: (inputs: string[]) => Preflight = preflight) {
+    vi.spyOn(api, 'changes').mockImplementation((inputs) => Promise.resolve(found(inputs)))
+    check = vi.spyOn(api, 'preflight').mockImplementation((inputs) => Promise.resolve(answer(inputs)))
+    const shown = await open(DEPLOY, fakeLive(), [['change', changes]])
+    await vi.dynamicImportSettled()
+    await vi.waitFor(() => expect(page.find('[role="combobox"]').exists()).toBe(true))
+    return shown
+  }
+
+  const checked = () => vi.waitFor(() => expect(page.text()).toMatch(/blocker|speaks against it|not be checked/))
+  const button = () => page.get('[type="submit"]')
+  const anyway = () => page.get<HTMLInputElement>('[type="checkbox"]')
+
+  test('is started if nothing speaks against it', async () => {
+    await openWith(['42'])
+    await checked()
+    expect(page.text()).toContain('Nothing speaks against it.')
+    await press('Start Backport')
+    expect(start).toHaveBeenCalledExactlyOnceWith('backport', { change: ['42'] }, expect.any(String), false)
+  })
+
+  test('is not started if something does, unless somebody says so', async () => {
+    await openWith(['42'], BLOCKED)
+    await checked()
+    expect(page.text()).toContain('It is abandoned.')
+    expect(button().attributes()).toHaveProperty('disabled')
+    const reason = page.get(`[id="${button().attributes('aria-describedby')}"]`)
+    expect(reason.text()).toContain('Something speaks against it.')
+    await anyway().setValue(true)
+    await press('Start Backport')
+    expect(start).toHaveBeenCalledExactlyOnceWith('backport', { change: ['42'] }, expect.any(String), true)
+  })
+
+  test('asks anew whether to start anyway when other changes are chosen', async () => {
+    await openWith(['42', '43'], BLOCKED)
+    await checked()
+    await anyway().setValue(true)
+    await page.get('[aria-label="Remove 43"]').trigger('click')
+    await checked()
+    await vi.waitFor(() => expect(anyway().element.checked).toBe(false))
+    expect(button().attributes()).toHaveProperty('disabled')
+  })
+
+  test('can be started without Gerrit', async () => {
+    const problem = 'Gerrit does not answer: timed out'
+    await openWith(['42'], (inputs) => ({ ...preflight(inputs), ready: false, problem }))
+    await checked()
+    expect(page.text()).toContain(problem)
+    expect(button().attributes()).toHaveProperty('disabled')
+    await anyway().setValue(true)
+    expect(button().attributes()).not.toHaveProperty('disabled')
+  })
+
+  test('says why the check itself failed, and checks again', async () => {
+    await openWith(['42'])
+    check.mockRejectedValueOnce(new ApiError('SpiderPig cannot be reached', 0))
+    await checked()
+    expect(page.text()).toContain('SpiderPig cannot be reached')
+    expect(button().attributes()).toHaveProperty('disabled')
+    await press('Check again')
+    expect(page.text()).toContain('Nothing speaks against it.')
+    expect(button().attributes()).not.toHaveProperty('disabled')
+  })
+
+  test('waits for the check when it is started at once, with what is still being typed', async () => {
+    await openWith([])
+    check.mockImplementation((inputs) => Promise.resolve(BLOCKED(inputs)))
+    await page.get('[role="combobox"]').setValue('42')
+    await press('Start Backport')
+    expect(check).toHaveBeenCalledExactlyOnceWith(['42'], expect.any(AbortSignal))
+    expect(start).not.toHaveBeenCalled()
+    expect(document.activeElement?.textContent).toContain('Start anyway')
+  })
+
+  test('is not started if something was changed while it waited', async () => {
+    await openWith(['42', '43'])
+    let answer: () => void = () => undefined
+    check.mockReturnValue(new Promise((resolve) => (answer = () => resolve(preflight(['42', '43'])))))
+    await press('Start Backport')
+    expect(button().text()).toBe('Checking…')
+    check.mockImplementation((inputs) => Promise.resolve(preflight(inputs)))
+    await page.get('[aria-label="Remove 43"]').trigger('click')
+    answer()
+    await vi.waitFor(() => expect(page.text()).toContain('Something was changed meanwhile'))
+    expect(start).not.toHaveBeenCalled()
+  })
+
+  test('can be started anyway when the server refuses it', async () => {
+    await openWith(['42'])
+    await checked()
+    start.mockRejectedValueOnce(new ApiError('Gerrit does not answer', 502, { anyway: true }))
+    await press('Start Backport')
+    expect(page.text()).toContain('Gerrit does not answer')
+    await anyway().setValue(true)
+    await press('Start Backport')
+    expect(start.mock.lastCall?.[3]).toBe(true)
+    expect(keys()[0]).not.toBe(keys()[1])
+  })
+
+  test('asks nobody about secrets, or about no changes', async () => {
+    check = vi.spyOn(api, 'preflight')
+    const secret = param({ name: 'change', kind: 'gerrit-change', sensitive: true })
+    await open(jobType([secret]), fakeLive())
+    await page.get('input').setValue('42')
+    await press('Start Backport')
+    expect(start).toHaveBeenCalledOnce()
+    expect(check).not.toHaveBeenCalled()
+  })
 })

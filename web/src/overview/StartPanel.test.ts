@@ -1,5 +1,7 @@
 import type { VueWrapper } from '@vue/test-utils'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+
+import { api } from '@/api/client.ts'
 
 import { lastType } from './lastType.ts'
 import StartPanel from './StartPanel.vue'
@@ -9,6 +11,11 @@ const BACKPORT = jobType([param({ name: 'change', kind: 'gerrit-change', many: t
 const HELLO = jobType([param({ name: 'user' }), param({ name: 'times' })], { name: 'hello', title: 'Greeting' })
 
 let page: VueWrapper
+
+beforeEach(() => {
+  vi.spyOn(api, 'changes').mockReturnValue(new Promise(() => undefined))
+  vi.spyOn(api, 'preflight').mockReturnValue(new Promise(() => undefined))
+})
 
 afterEach(() => {
   page.unmount()
@@ -55,7 +62,29 @@ test('an address fills in the form, but for the words of the filter', async () =
   expect(values()).toEqual(['', '3'])
 })
 
+async function chips(): Promise<string[]> {
+  await vi.dynamicImportSettled()
+  await vi.waitFor(() => expect(page.find('.value-chips').exists()).toBe(true))
+  return page.findAll('.value-chips__text').map((value) => value.text())
+}
+
 test('an address gives several values', async () => {
   await open('backport', '/start/backport?change=42&change=43')
-  expect(page.findAll('.values-input__text').map((value) => value.text())).toEqual(['42', '43'])
+  expect(await chips()).toEqual(['42', '43'])
+})
+
+test('links of the first SpiderPig choose a backport and its changes', async () => {
+  lastType.value = 'hello'
+  await open(null, '/?backport=42,43&backport=44', [HELLO, BACKPORT])
+  expect(page.get('[type="submit"]').text()).toBe('Start Backport')
+  expect(await chips()).toEqual(['42', '43', '44'])
+  page.unmount()
+  await open('hello', '/start/hello?backport=42')
+  expect(values()).toEqual(['', ''])
+})
+
+test('such a link does no harm where there is no such type', async () => {
+  await open(null, '/?backport=42', [HELLO])
+  expect(page.get('[type="submit"]').text()).toBe('Start Greeting')
+  expect(values()).toEqual(['', ''])
 })

@@ -1,11 +1,13 @@
 import type { LocationQuery, LocationQueryRaw, LocationQueryValue } from 'vue-router'
 
 import type { JobFilter } from '@/api/client.ts'
-import { isFinal, type JobState } from '@/api/types.ts'
-import { STATES } from '@/ui/state.ts'
+import { isFinal, type JobState, type Outcome } from '@/api/types.ts'
+import { lookOf, OUTCOMES, STATES } from '@/ui/state.ts'
 
 /** Which jobs the history is to show. An empty member means any. */
 export interface Filter {
+  /** Jobs have both of what is asked for: those with one of these outcomes have one of these states. */
+  outcomes: Outcome[]
   states: JobState[]
   user: string
   type: string
@@ -14,7 +16,7 @@ export interface Filter {
 }
 
 /** What an address names these by. */
-const NAMES = { states: 'state', user: 'user', type: 'type', text: 'q' } as const
+const NAMES = { outcomes: 'outcome', states: 'state', user: 'user', type: 'type', text: 'q' } as const
 
 /** A filter's words in an address; a parameter of a job type cannot be filled in by these names. */
 export const FILTER_NAMES: ReadonlySet<string> = new Set(Object.values(NAMES))
@@ -22,10 +24,66 @@ export const FILTER_NAMES: ReadonlySet<string> = new Set(Object.values(NAMES))
 /** The states that a history has unless it is asked for others. */
 export const FINAL_STATES = STATES.filter(isFinal)
 
+/** A word that can be chosen: jobs that ended so, or are so. */
+export interface Word {
+  value: string
+  label: string
+}
+
+/** The value of an outcome or a state among the words. */
+const outcomeWord = (outcome: Outcome): string => `outcome ${outcome}`
+const stateWord = (state: JobState): string => `state ${state}`
+
+const OPEN: Word = { value: 'open', label: 'Not ended' }
+const OPEN_STATES = STATES.filter((state) => !isFinal(state))
+
+const WORDS: readonly Word[] = [
+  ...OUTCOMES.map((outcome) => {
+    const [label = ''] = lookOf({ state: 'lost', outcome }).word.split(':')
+    return { value: outcomeWord(outcome), label }
+  }),
+  // It never was a job, and so has no outcome.
+  { value: stateWord('rejected'), label: 'Rejected' },
+  OPEN,
+]
+
+/** The words that can be chosen, and those that only an address asks for. */
+export function wordsOf(filter: Filter): Word[] {
+  const others = chosenOf(filter).filter((value) => !WORDS.some((word) => word.value === value))
+  return [...WORDS, ...others.map((value) => ({ value, label: value[0]?.toUpperCase() + value.slice(1) }))]
+}
+
+/** The words that are chosen. */
+export function chosenOf({ outcomes, states }: Filter): string[] {
+  const isOpen = OPEN_STATES.every((state) => states.includes(state))
+  const others = isOpen ? states.filter(isFinal) : states
+  return [...outcomes.map(outcomeWord), ...others.map(stateWord), ...(isOpen ? [OPEN.value] : [])]
+}
+
+/**
+ * What is asked for when these words are chosen. Jobs that have an outcome, and jobs that have none, cannot be asked for
+ * together: what was chosen last counts.
+ */
+export function choose(filter: Filter, words: readonly string[]): Pick<Filter, 'outcomes' | 'states'> {
+  const before = chosenOf(filter)
+  const added = words.find((word) => !before.includes(word))
+  const outcomes = OUTCOMES.filter((outcome) => words.includes(outcomeWord(outcome)))
+  const states = STATES.filter(
+    (state) => words.includes(stateWord(state)) || (words.includes(OPEN.value) && OPEN_STATES.includes(state)),
+  )
+  if (added === undefined) {
+    return { outcomes, states }
+  }
+  const isOutcome = outcomes.some((outcome) => outcomeWord(outcome) === added)
+  return isOutcome ? { outcomes, states: [] } : { outcomes: [], states }
+}
+
 /** The filter that an address has. What it does not know it ignores. */
 export function filterOf(query: LocationQuery): Filter {
+  const outcomes = valuesOf(query[NAMES.outcomes])
   const states = valuesOf(query[NAMES.states])
   return {
+    outcomes: OUTCOMES.filter((outcome) => outcomes.includes(outcome)),
     states: STATES.filter((state) => states.includes(state)),
     user: firstOf(query[NAMES.user]),
     type: firstOf(query[NAMES.type]),
@@ -37,6 +95,7 @@ export function filterOf(query: LocationQuery): Filter {
 export function withFilter(query: LocationQuery, filter: Filter): LocationQueryRaw {
   const others = Object.entries(query).filter(([name]) => !FILTER_NAMES.has(name))
   const words: [string, string | string[]][] = [
+    [NAMES.outcomes, filter.outcomes],
     [NAMES.states, filter.states],
     [NAMES.user, filter.user],
     [NAMES.type, filter.type],
@@ -47,8 +106,9 @@ export function withFilter(query: LocationQuery, filter: Filter): LocationQueryR
 
 /** What the API is asked for. */
 export function jobFilter(filter: Filter): JobFilter {
-  const { states, user, type, text } = filter
-  return { state: states.length > 0 ? states : FINAL_STATES, user, type, q: text }
+  const { outcomes, states, user, type, text } = filter
+  const isAny = outcomes.length === 0 && states.length === 0
+  return { outcome: outcomes, state: isAny ? FINAL_STATES : states, user, type, q: text }
 }
 
 /** What an address has for a name, without values that are missing. */

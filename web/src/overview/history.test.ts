@@ -15,6 +15,7 @@ let stored: Job[] = []
 let scope: EffectScope
 let tell: JobListener = () => undefined
 let tellAnew: () => void = () => undefined
+let remove: (job: number) => void = () => undefined
 const filter = shallowRef<Filter>(filterOf({}))
 let jobs: MockInstance<typeof api.jobs>
 
@@ -35,6 +36,7 @@ function answer({ limit, before = Infinity }: { limit: number; before?: number }
 function aLive() {
   return {
     onJob: (listener: JobListener) => (tell = listener),
+    onRemoved: (listener: (job: number) => void) => (remove = listener),
     onSnapshot: (listener: () => void) => (tellAnew = listener),
   }
 }
@@ -115,6 +117,26 @@ test('with a filter on states every change of one matters', async () => {
   tell(job(7, { state: 'running' }), job(7))
   await later()
   expect(jobs).toHaveBeenCalledTimes(2)
+})
+
+test('a job that is removed goes, wherever it is, and is counted no more', async () => {
+  stored = from(60, 1)
+  const history = await open()
+  await history.loadMore()
+  stored = stored.filter(({ id }) => id !== 20)
+  remove(20)
+  expect(history.jobs.value.some(({ id }) => id === 20)).toBe(false)
+  await later()
+  expect(shown(history)).toBe('60–11: 49 of 59')
+})
+
+test('a job that is tried again says so, wherever it is', async () => {
+  stored = from(60, 1)
+  const history = await open()
+  await history.loadMore()
+  tell(ended(20, { retries: [61] }), ended(20))
+  expect(history.jobs.value.find(({ id }) => id === 20)?.retries).toEqual([61])
+  expect(shown(history)).toBe('60–11: 50 of 60')
 })
 
 test('after everything was told anew it is looked at again', async () => {

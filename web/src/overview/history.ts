@@ -42,7 +42,10 @@ interface Left {
 const lefts = new WeakMap<object, Left>()
 
 /** Asks for the history, as long as the component lives. */
-export function useHistory(filter: Readonly<Ref<Filter>>, live: Pick<Live, 'onJob' | 'onSnapshot'>): History {
+export function useHistory(
+  filter: Readonly<Ref<Filter>>,
+  live: Pick<Live, 'onJob' | 'onRemoved' | 'onSnapshot'>,
+): History {
   const left = leftOf(live, filter.value)
   const jobs = shallowRef<readonly Job[]>(left?.jobs ?? [])
   const total = shallowRef<number | null>(left?.total ?? null)
@@ -153,6 +156,14 @@ export function useHistory(filter: Readonly<Ref<Filter>>, live: Pick<Live, 'onJo
     if (isWanted && job.state !== before?.state) {
       later()
     }
+    // Also what has ended changes: when it is tried again.
+    if (jobs.value.some(({ id }) => id === job.id)) {
+      jobs.value = jobs.value.map((one) => (one.id === job.id ? job : one))
+    }
+  })
+  live.onRemoved((removed) => {
+    jobs.value = jobs.value.filter(({ id }) => id !== removed)
+    later()
   })
   live.onSnapshot(later)
   onScopeDispose(() => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { summaryOf } from './summary.ts'
-import { param } from './testing.ts'
+import { job, param } from './testing.ts'
 
 const DECLARED = [
   param({ name: 'change', title: 'Changes', many: true }),
@@ -9,19 +9,38 @@ const DECLARED = [
   param({ name: 'force', title: 'Force', kind: 'boolean' }),
 ]
 
+const started = (params: Record<string, unknown>, data: Record<string, unknown> = {}) => job(1, { params, data })
+
 test('the first parameter needs no title, and the order is that of the form', () => {
-  expect(summaryOf({ force: true, speed: 10, change: ['42', '43'] }, DECLARED)).toBe('42, 43 · Speed: 10 · Force')
+  expect(summaryOf(started({ force: true, speed: 10, change: ['42', '43'] }), DECLARED)).toBe(
+    '42, 43 · Speed: 10 · Force',
+  )
 })
 
 test('what is empty or off is left out', () => {
-  expect(summaryOf({ change: [], speed: '', force: false }, DECLARED)).toBe('')
-  expect(summaryOf({ speed: null }, DECLARED)).toBe('')
+  expect(summaryOf(started({ change: [], speed: '', force: false }), DECLARED)).toBe('')
+  expect(summaryOf(started({ speed: null }), DECLARED)).toBe('')
 })
 
 test('parameters that are not declared any more have their names', () => {
-  expect(summaryOf({ change: '•••', old: { a: 1 } }, DECLARED)).toBe('••• · old: {"a":1}')
+  expect(summaryOf(started({ change: '•••', old: { a: 1 } }), DECLARED)).toBe('••• · old: {"a":1}')
 })
 
 test('it is never long', () => {
-  expect(summaryOf({ change: 'x'.repeat(100_000) }, DECLARED)).toHaveLength(201)
+  expect(summaryOf(started({ change: 'x'.repeat(100_000) }), DECLARED)).toHaveLength(201)
+})
+
+test('changes that were looked up are named by the subject of the first', () => {
+  const declared = [
+    param({ name: 'change', title: 'Changes', kind: 'gerrit-change', many: true }),
+    ...DECLARED.slice(1),
+  ]
+  const infos = [
+    { number: 42, subject: 'Fix the thing' },
+    { number: 43, subject: 'And another' },
+  ]
+  const params = { change: ['42', '43'], speed: 10 }
+  expect(summaryOf(started(params, { change_infos: infos }), declared)).toBe('42 Fix the thing, and 1 more · Speed: 10')
+  expect(summaryOf(started(params, { change_infos: infos.slice(1) }), declared)).toBe('43 And another · Speed: 10')
+  expect(summaryOf(started(params, { change_infos: [] }), declared)).toBe('42, 43 · Speed: 10')
 })

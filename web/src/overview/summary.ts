@@ -1,19 +1,24 @@
-import type { Param } from '@/api/types.ts'
+import type { Job, Param } from '@/api/types.ts'
+import { changesInShort } from '@/changes/info.ts'
 
 /** So much is shown. */
 const LONGEST = 200
 
 /**
  * What a job was started with, on one line: the values of its first parameter, then the others with their titles.
+ * Of changes it is the first one's subject, if that was looked up when the job was started.
  *
  * Values that are secret come masked. What is empty, or a switch that is off, is left out.
  */
-export function summaryOf(params: Record<string, unknown>, declared: readonly Param[]): string {
+export function summaryOf({ params, data }: Pick<Job, 'params' | 'data'>, declared: readonly Param[]): string {
+  const changes = changesInShort(data)
+  /** The parameters that are these changes. */
+  const told = declared.filter(({ kind }) => changes !== null && kind === 'gerrit-change').map(({ name }) => name)
   const names = [...new Set([...declared.map(({ name }) => name), ...Object.keys(params)])]
-  const parts: string[] = []
+  const parts: string[] = changes === null ? [] : [changes]
   for (const [place, name] of names.entries()) {
     const title = declared.find((param) => param.name === name)?.title ?? name
-    const text = textOf(params[name], title)
+    const text = told.includes(name) ? '' : textOf(params[name], title)
     if (text !== '') {
       parts.push(place === 0 || params[name] === true ? text : `${title}: ${text}`)
     }

@@ -68,6 +68,7 @@ export function fakeLive(jobs: Job[] = []) {
     connection: shallowRef<Connection>({ state: 'live' }),
     isReady: shallowRef(true),
     onJob: (listener: (typeof listeners)[number]) => listeners.push(listener),
+    onRemoved: () => undefined,
     onSnapshot: () => undefined,
     /** Tells of a job. */
     tell(job: Job) {

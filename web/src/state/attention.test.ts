@@ -7,13 +7,13 @@ import type { Listener } from '@/api/events.ts'
 import type { Job } from '@/api/types.ts'
 import { titlePrefix } from '@/ui/title.ts'
 
-import { endTitle, lastLines, useAttention } from './attention.ts'
+import { endBody, endTitle, lastLines, useAttention } from './attention.ts'
 import { Live, provideLive } from './live.ts'
 import { wantNotifications } from './notifications.ts'
 import { provideSession, Session } from './session.ts'
 import { play, wantsSound } from './sound.ts'
 import { aJob, aPrompt, aRunner } from './testing.ts'
-import { setWatched } from './watched.ts'
+import { setConcern } from './watched.ts'
 
 const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined }))
 
@@ -247,14 +247,49 @@ describe('a job that others started', () => {
     await open()
     await begin(asks(number, { user: 'bob' }))
     expect(titlePrefix.value).toBe('')
-    setWatched(number, true)
+    setConcern(asks(number, { user: 'bob' }), 'alice', true)
     await settle()
     expect(titlePrefix.value).toBe('(1) ❓ ')
     expect(titles()).toEqual([`Job ${number} asks`])
-    setWatched(number, false)
+    setConcern(asks(number, { user: 'bob' }), 'alice', false)
     await settle()
     expect(titlePrefix.value).toBe('')
     expect(FakeNotification.all[0]?.close).toHaveBeenCalledOnce()
+  })
+})
+
+describe('a job of this person that prints nothing', () => {
+  const quiet = (since: number) => aJob({ id: number, quiet_since: since })
+
+  test('is told of once for each silence, until that is over', async () => {
+    await open()
+    await begin(aJob({ id: number }))
+    await tell(quiet(1500))
+    await tell({ ...quiet(1500), status: { status: 'Syncing', progress: null } })
+    expect(titles()).toEqual([`Job ${number} is quiet`])
+    expect(FakeNotification.all[0]?.options.body).toMatch(/No output since .*00:25:00 UTC.* Nothing was stopped/)
+    await tell(aJob({ id: number }))
+    expect(FakeNotification.all[0]?.close).toHaveBeenCalledOnce()
+    await tell(quiet(2500))
+    expect(titles()).toHaveLength(2)
+    expect(titlePrefix.value).toBe('')
+  })
+
+  test('is told of no more when it has ended', async () => {
+    await open()
+    await begin(quiet(1500))
+    await tell(aJob({ id: number, state: 'failed', running: false }))
+    expect(FakeNotification.all[0]?.close).toHaveBeenCalledOnce()
+  })
+
+  test('is not told of to who does not want to know of it', async () => {
+    setConcern(quiet(1500), 'alice', false)
+    await open()
+    await begin(quiet(1500))
+    await tell(asks(number))
+    await tell(aJob({ id: number, state: 'failed', running: false }))
+    expect(titles()).toEqual([])
+    expect(titlePrefix.value).toBe('')
   })
 })
 
@@ -267,7 +302,7 @@ describe('the end of a job', () => {
     await tell(failed(number))
     await tell(failed(number))
     await begin(failed(number))
-    expect(titles()).toEqual([`Job ${number} failed: exit status 3`])
+    expect(titles()).toEqual([`Job ${number} failed`])
     expect(play).toHaveBeenCalledOnce()
     expect(play).toHaveBeenCalledWith('end')
   })
@@ -292,7 +327,7 @@ describe('the end of a job', () => {
     await open()
     await begin(aJob({ id: number }))
     await tell(failed(number + 1))
-    expect(titles()).toEqual([`Job ${number + 1} failed: exit status 3`])
+    expect(titles()).toEqual([`Job ${number + 1} failed`])
   })
 
   test('of a job of others is not told of', async () => {
@@ -328,12 +363,21 @@ describe('nothing is told', () => {
 })
 
 test.each([
-  [{ state: 'succeeded', exit_status: 0 }, 'Job 12 succeeded'],
-  [{ state: 'failed', exit_status: 3 }, 'Job 12 failed: exit status 3'],
-  [{ state: 'failed', exit_status: -9 }, 'Job 12 failed: ended by signal 9'],
-  [{ state: 'cancelled', reason: 'cancelled by bob' }, 'Job 12 cancelled: cancelled by bob'],
-] as const)('the end of %j is %j', (job, title) => {
+  [{ state: 'succeeded', outcome: 'succeeded' }, 'Job 12 succeeded', 'Backport of alice'],
+  [
+    { state: 'succeeded', outcome: 'rolled_back', outcome_by: 'bob' },
+    'Job 12 rolled back',
+    'by bob\nBackport of alice',
+  ],
+  [
+    { state: 'failed', outcome: 'failed', exit_status: 3, last_error: { recno: 7, line: '  fatal: no space\n' } },
+    'Job 12 failed',
+    'exit status 3\nfatal: no space\nBackport of alice',
+  ],
+  [{ state: 'rejected', reason: 'no such type' }, 'Job 12 rejected', 'no such type\nBackport of alice'],
+] as const)('the end of %j is %j, and why', (job, title, body) => {
   expect(endTitle(aJob({ id: 12, ...job }))).toBe(title)
+  expect(endBody(aJob(job), 'Backport')).toBe(body)
 })
 
 test.each([

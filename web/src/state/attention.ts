@@ -1,9 +1,11 @@
 import { computed, onScopeDispose, watch, watchEffect } from 'vue'
 import { useRouter } from 'vue-router'
 
-import { isFinal, type Interaction, type Job } from '@/api/types.ts'
+import { isFinal, type Job } from '@/api/types.ts'
 import alertIcon from '@/frame/favicon-alert.svg'
-import { endOf, lookOf } from '@/ui/state.ts'
+import { plainText } from '@/log/scanner.ts'
+import { endOf, lookOf, MAY_HANG } from '@/ui/state.ts'
+import { formatTime } from '@/ui/time.ts'
 import { titlePrefix } from '@/ui/title.ts'
 
 import { useLive } from './live.ts'
@@ -19,11 +21,10 @@ const LINES = 3
 /** So long, in milliseconds, a tab that nobody looks at leaves it to the one that shows the job to somebody. */
 const HEAD_START = 300
 
-type AskingJob = Job & { interaction: Interaction }
-
 /**
  * Sees to it that nobody misses a prompt of a job that they started or watch: by the title and the icon of the tab, and
- * if they want that by a notification and a sound. The end of such a job is told, too. Once for the whole page.
+ * if they want that by a notification and a sound. That such a job has fallen silent, and its end, are told, too. Once
+ * for the whole page.
  */
 export function useAttention(): void {
   const live = useLive()
@@ -31,28 +32,24 @@ export function useAttention(): void {
   const router = useRouter()
 
   const concernsMe = (job: Job) => concerns(job, session.who.value?.user)
-  const asking = computed(() => [...live.jobs.values()].filter(isAsking).filter(concernsMe))
-  const openKeys = computed(() => new Set(asking.value.map(promptKey)))
+  const mine = computed(() => [...live.jobs.values()].filter(concernsMe))
+  /** The jobs that somebody may have to see to, by what that is. */
+  const matters = computed(() => new Map(mine.value.flatMap(matterOf)))
 
-  markTab(() => asking.value.length)
+  markTab(() => mine.value.filter(({ interaction }) => interaction !== null).length)
 
-  /** The notifications of this tab that are about a prompt. */
+  /** The notifications of this tab that are about a matter. */
   const shown = new Map<string, Notification>()
-  /** The prompts that this tab knows of. */
-  let known: ReadonlySet<string> = new Set()
   watch(
-    asking,
-    (jobs) => {
-      const isNew = (job: AskingJob) => !known.has(promptKey(job))
-      const news = jobs.filter(isNew)
-      known = openKeys.value
+    matters,
+    (now, before) => {
       for (const [key, notification] of shown) {
-        if (!known.has(key)) {
+        if (!now.has(key)) {
           notification.close()
           shown.delete(key)
         }
       }
-      news.forEach((job) => void tellOfPrompt(job))
+      now.forEach((job, key) => before?.has(key) || void tellOf(job, key))
     },
     { immediate: true },
   )
@@ -77,17 +74,16 @@ export function useAttention(): void {
     closeAll()
   })
 
-  async function tellOfPrompt(job: AskingJob): Promise<void> {
-    const key = promptKey(job)
-    const news = { title: `Job ${job.id} asks`, body: lastLines(job.interaction.prompt), stays: true }
-    const notification = await tell(job, key, 'question', news, () => openKeys.value.has(key))
+  async function tellOf(job: Job, key: string): Promise<void> {
+    const news = { ...matterNews(job), stays: true }
+    const notification = await tell(job, key, 'question', news, () => matters.value.has(key))
     if (notification !== null) {
       shown.set(key, notification)
     }
   }
 
   async function tellOfEnd(job: Job): Promise<void> {
-    const news = { title: endTitle(job), body: `${session.titleOf(job.type)} of ${job.user}`, stays: false }
+    const news = { title: endTitle(job), body: endBody(job, session.titleOf(job.type)), stays: false }
     await tell(job, `end of ${keyOf(job)}`, 'end', news, () => true)
   }
 
@@ -130,36 +126,42 @@ function markTab(count: () => number): void {
   })
 }
 
-function isAsking(job: Job): job is AskingJob {
-  return job.interaction !== null
-}
-
 /** Names a job, also among those of another spool at the same address. */
 function keyOf(job: Job): string {
   return `job ${job.id} of ${job.queued_at}`
 }
 
-function promptKey(job: AskingJob): string {
-  return `prompt ${job.interaction.id} of ${keyOf(job)}`
+/** What there is to see to in a job: a prompt, a silence or nothing. With what names it. */
+function matterOf(job: Job): [string, Job][] {
+  if (job.interaction !== null) {
+    return [[`prompt ${job.interaction.id} of ${keyOf(job)}`, job]]
+  }
+  return job.quiet_since ? [[`silence since ${job.quiet_since} of ${keyOf(job)}`, job]] : []
 }
 
-/** `Job 12 failed: exit status 3`. */
+function matterNews({ id, interaction, quiet_since }: Job): Pick<News, 'title' | 'body'> {
+  return interaction === null
+    ? { title: `Job ${id} is quiet`, body: `No output since ${formatTime(quiet_since ?? 0)} UTC. ${MAY_HANG}` }
+    : { title: `Job ${id} asks`, body: lastLines(interaction.prompt) }
+}
+
+/** `Job 12 rolled back`. */
 export function endTitle(job: Job): string {
-  const { word } = lookOf(job.state)
-  const end = endOf(job)
-  return `Job ${job.id} ${word.toLowerCase()}${end === null ? '' : `: ${end}`}`
+  return `Job ${job.id} ${lookOf(job).word.toLowerCase()}`
 }
 
-// Colours and other escape sequences of a terminal.
-// eslint-disable-next-line no-control-regex -- they begin with a control character
-const ESCAPES = /\u001b(\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\))/g
+/** How it ended, the last error, and what it was: each on a line of its own. */
+export function endBody(job: Job, title: string): string {
+  const lines = [endOf(job), job.last_error?.line.trim(), `${title} of ${job.user}`]
+  return lines.filter(Boolean).join('\n')
+}
 
 // The frames of tables, and the room between their columns: nothing is aligned in a notification.
 const FRAMES = /[\s\u2500-\u257f]+/gu
 
 /** The lines of a prompt that ask: the last ones with words in them. */
 export function lastLines(prompt: string): string {
-  const lines = prompt.replace(ESCAPES, '').split('\n')
+  const lines = plainText(prompt).split('\n')
   const worded = lines.filter((line) => /[\p{L}\p{N}]/u.test(line))
   return worded
     .slice(-LINES)

@@ -93,6 +93,15 @@ describe('what is going on', () => {
     expect(live.jobs.has(1002)).toBe(true)
   })
 
+  test('has what other programs report, as another object each time', () => {
+    expect(live.monitoring.value).toBeNull()
+    const monitoring = { train: { time: 1 }, mediawiki: null }
+    told().event({ type: 'snapshot', data: { runner: aRunner(), jobs: [], total: 0, monitoring } })
+    expect(live.monitoring.value).toEqual(monitoring)
+    told().event({ type: 'monitoring', data: { train: null, mediawiki: { time: 2, total: 3 } } })
+    expect(live.monitoring.value).toEqual({ train: null, mediawiki: { time: 2, total: 3 } })
+  })
+
   test('has the time of the last sign of life', () => {
     vi.useFakeTimers({ now: 5000 })
     expect(live.heardAt.value).toBeNull()

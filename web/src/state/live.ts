@@ -10,7 +10,7 @@ import {
 } from 'vue'
 
 import { EventStream, type Connection, type ServerEvent } from '@/api/events.ts'
-import { isFinal, type Job, type LogExtent, type Runner } from '@/api/types.ts'
+import { isFinal, type Job, type LogExtent, type Monitoring, type Runner } from '@/api/types.ts'
 
 /** So many jobs that have ended are kept: what was seen longer ago is asked for again. */
 const KEPT = 500
@@ -26,10 +26,12 @@ export class Live {
   readonly #jobs = shallowReactive(new Map<number, Job>())
   readonly #runner = shallowRef<Runner | null>(null)
   readonly #log = shallowRef<LogExtent | null>(null)
+  readonly #monitoring = shallowRef<Monitoring | null>(null)
   readonly #connection = shallowRef<Connection>({ state: 'connecting' })
   readonly #heardAt = shallowRef<number | null>(null)
   readonly #isReady = shallowRef(false)
   readonly #jobListeners = new Set<JobListener>()
+  readonly #removedListeners = new Set<(job: number) => void>()
   readonly #snapshotListeners = new Set<() => void>()
   readonly #stream = new EventStream({
     event: (event) => this.#take(event),
@@ -43,6 +45,8 @@ export class Live {
   readonly runner: Readonly<ShallowRef<Runner | null>> = this.#runner
   /** How long the log is that is followed. */
   readonly log = readonly(this.#log)
+  /** Another object at each change of what other programs report. Null before the first word of it. */
+  readonly monitoring: Readonly<ShallowRef<Monitoring | null>> = this.#monitoring
   readonly connection = readonly(this.#connection)
   /** When there was the last sign of life, in milliseconds since the epoch. */
   readonly heardAt = readonly(this.#heardAt)
@@ -82,6 +86,12 @@ export class Live {
     onScopeDispose(() => this.#jobListeners.delete(listener))
   }
 
+  /** Calls for each job that is removed for good. */
+  onRemoved(listener: (job: number) => void): void {
+    this.#removedListeners.add(listener)
+    onScopeDispose(() => this.#removedListeners.delete(listener))
+  }
+
   /** Calls when everything was told anew: then the API may be another one. */
   onSnapshot(listener: () => void): void {
     this.#snapshotListeners.add(listener)
@@ -98,6 +108,7 @@ export class Live {
         break
       case 'removed':
         this.#jobs.delete(event.data.id)
+        this.#removedListeners.forEach((listener) => listener(event.data.id))
         break
       case 'runner':
         this.#runner.value = event.data
@@ -105,10 +116,13 @@ export class Live {
       case 'log':
         this.#log.value = event.data
         break
+      case 'monitoring':
+        this.#monitoring.value = event.data
+        break
     }
   }
 
-  #begin({ runner, jobs }: { runner: Runner; jobs: Job[] }): void {
+  #begin({ runner, jobs, monitoring }: { runner: Runner; jobs: Job[]; monitoring?: Monitoring }): void {
     const told = new Set(jobs.map((job) => job.id))
     // Of those that are not told of, the ones that had not ended are not as they were, and the others are only old.
     for (const job of this.#jobs.values()) {
@@ -117,6 +131,7 @@ export class Live {
       }
     }
     this.#runner.value = runner
+    this.#monitoring.value = monitoring ?? this.#monitoring.value
     jobs.forEach((job) => this.#put(job))
     this.#isReady.value = true
     this.#snapshotListeners.forEach((listener) => listener())

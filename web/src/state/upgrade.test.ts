@@ -73,10 +73,15 @@ test('neither an answer of a proxy nor none is an upgrade', async () => {
   expect(isUpgraded.value).toBe(false)
 })
 
-test('a part of the page that is gone is an upgrade', () => {
+test('when a part of the page cannot be loaded it is an upgrade only if there is another program', async () => {
+  const page = vi.spyOn(api, 'page').mockRejectedValue(new Error('SpiderPig cannot be reached'))
   open()
   window.dispatchEvent(new Event('vite:preloadError'))
-  expect(isUpgraded.value).toBe(true)
+  await vi.waitFor(() => expect(page).toHaveBeenCalledOnce())
+  expect(isUpgraded.value).toBe(false)
+  page.mockResolvedValue(html('index-new'))
+  window.dispatchEvent(new Event('vite:preloadError'))
+  await vi.waitFor(() => expect(isUpgraded.value).toBe(true))
 })
 
 test('while the page is being worked on nothing is compared', async () => {

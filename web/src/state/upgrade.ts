@@ -7,8 +7,8 @@ import type { Live } from './live.ts'
 /**
  * Whether SpiderPig was upgraded since this page was loaded: then the page is an old one, and its files may be gone.
  *
- * An upgrade restarts the API, and then everything is told anew: so it is looked only then. While the page is being
- * worked on there is nothing to compare.
+ * An upgrade restarts the API, and then everything is told anew: so it is looked only then, and when a part of the page
+ * cannot be loaded. While the page is being worked on there is nothing to compare.
  */
 export function useUpgrade(live: Pick<Live, 'onSnapshot'>): Readonly<Ref<boolean>> {
   const isUpgraded = shallowRef(false)
@@ -21,8 +21,8 @@ export function useUpgrade(live: Pick<Live, 'onSnapshot'>): Readonly<Ref<boolean
         void look()
       }
     })
-    // A part of the page that was to be loaded now, and is gone.
-    const notice = () => (isUpgraded.value = true)
+    // A part of the page that was to be loaded now is gone, or nobody can be reached.
+    const notice = () => void look()
     window.addEventListener('vite:preloadError', notice)
     onScopeDispose(() => window.removeEventListener('vite:preloadError', notice))
   }

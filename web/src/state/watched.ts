@@ -1,27 +1,31 @@
+import type { Ref } from 'vue'
+
 import type { Job } from '@/api/types.ts'
 
 import { preference } from './preference.ts'
 
-/** So many jobs are watched at most: those that were chosen last. */
+/** So many choices are kept: the last ones. */
 const KEPT = 200
 
 const isNumbers = (stored: unknown): stored is number[] => Array.isArray(stored) && stored.every(Number.isSafeInteger)
 
-/** The numbers of the jobs that this person chose to watch, the last one last. */
-const watched = preference<readonly number[]>('watched', [], isNumbers)
+/** The numbers of jobs, the one that was chosen last at the end. */
+const choice = (name: string): Ref<readonly number[]> => preference<readonly number[]>(name, [], isNumbers)
 
-/** Whether this person chose to watch a job. */
-export function isWatched(job: number): boolean {
-  return watched.value.includes(job)
-}
+/** The jobs of others of which this person wants to be told. */
+const watched = choice('watched')
+/** Their own of which they do not. */
+const unwatched = choice('unwatched')
 
-/** Watches a job, or does not any more. */
-export function setWatched(job: number, isOn: boolean): void {
-  const others = watched.value.filter((other) => other !== job)
-  watched.value = isOn ? [...others, job].slice(-KEPT) : others
-}
-
-/** Whether a job is one to tell this person of: they started it, or chose to watch it. */
+/** Whether a job is one to tell this person of: they started it and did not choose otherwise, or chose to watch it. */
 export function concerns(job: Job, user: string | null | undefined): boolean {
-  return job.user === user || isWatched(job.id)
+  return job.user === user ? !unwatched.value.includes(job.id) : watched.value.includes(job.id)
+}
+
+/** Chooses whether this person is told of a job. */
+export function setConcern(job: Job, user: string | null | undefined, isOn: boolean): void {
+  const isOwn = job.user === user
+  const chosen = isOwn ? unwatched : watched
+  const others = chosen.value.filter((other) => other !== job.id)
+  chosen.value = isOn === isOwn ? others : [...others, job.id].slice(-KEPT)
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { linkify } from './linkify.ts'
+import { isAddress, linkify } from './linkify.ts'
 
 const links = (text: string) => linkify(text).flatMap(({ href }) => href ?? [])
 const pieces = fc.oneof(
@@ -57,4 +57,23 @@ describe('an address', () => {
       expect(links(text)).toEqual([])
     },
   )
+})
+
+describe('a link', () => {
+  test.each(['https://example.org/c/1', 'HTTP://example.org'])('may lead to %j', (text) => {
+    expect(isAddress(text)).toBe(true)
+  })
+
+  test.each([
+    'javascript:alert(1)',
+    ' https://example.org',
+    '//example.org',
+    '/jobs/1',
+    'https://',
+    'data:,x',
+    null,
+    3,
+  ])('may not lead to %j', (text) => {
+    expect(isAddress(text)).toBe(false)
+  })
 })

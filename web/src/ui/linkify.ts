@@ -23,3 +23,8 @@ export function linkify(text: string): TextPart[] {
   }
   return parts
 }
+
+/** Whether a text is an address that a link may lead to: one of http or https. */
+export function isAddress(text: unknown): text is string {
+  return typeof text === 'string' && /^https?:\/\//i.test(text) && URL.canParse(text)
+}

@@ -1,0 +1,62 @@
+import { computed, type Ref } from 'vue'
+
+import { api } from '@/api/client.ts'
+import type { JobType, Preflight } from '@/api/types.ts'
+import type { Draft } from '@/overview/fields.ts'
+
+import { useLatest } from './latest.ts'
+
+/** What speaks against deploying the changes that somebody has chosen. */
+export interface Check {
+  /** The last findings, which may be about other changes as long as it is being checked. */
+  readonly found: Readonly<Ref<Preflight | null>>
+  /** Why the changes could not be checked. */
+  readonly problem: Readonly<Ref<string | null>>
+  readonly isChecking: Readonly<Ref<boolean>>
+  /** Why a job with these changes is not to be started just like that, in words. Null as long as that is not known. */
+  readonly obstacle: Readonly<Ref<string | null>>
+  again: () => void
+  /** Waits until it is known. */
+  settled: () => Promise<void>
+}
+
+/** Checks the changes whenever others are chosen. Without changes there is nothing to check. */
+export function useCheck(changes: () => string[]): Check {
+  const { answer, problem, isAsking, ask, settled } = useLatest(changes, (inputs, signal) =>
+    api.preflight(inputs, signal),
+  )
+  const obstacle = computed(() => {
+    if (isAsking.value || changes().length === 0) {
+      return null
+    }
+    if (problem.value !== null) {
+      return 'The changes could not be checked.'
+    }
+    return answer.value === null || answer.value.ready ? null : obstacleIn(answer.value)
+  })
+  return {
+    found: answer,
+    problem: computed(() => problem.value ?? answer.value?.problem ?? null),
+    isChecking: isAsking,
+    obstacle,
+    again: ask,
+    settled,
+  }
+}
+
+function obstacleIn({ problem, changes }: Preflight): string {
+  const count = changes.flatMap(({ blockers }) => blockers).length
+  if (count === 0) {
+    return problem === null ? 'The changes are not ready.' : 'The changes could not be checked.'
+  }
+  return count === 1 ? 'Something speaks against it.' : `${count} things speak against it.`
+}
+
+/** The changes that the fields of a form hold, but for secrets, which nobody is asked about. */
+export function changesIn({ params }: JobType, drafts: ReadonlyMap<string, Draft>): string[] {
+  return params
+    .filter(({ kind, sensitive }) => kind === 'gerrit-change' && !sensitive)
+    .flatMap(({ name }) => drafts.get(name) ?? [])
+    .filter((draft) => typeof draft === 'string' && draft !== '')
+    .map(String)
+}

@@ -1,0 +1,10 @@
+import { cdxIconEdit, cdxIconMerge, cdxIconTrash, type Icon } from '@wikimedia/codex-icons'
+
+import type { Change } from '@/api/types.ts'
+
+/** What Gerrit's states are called, and a shape for each. */
+export const STATUSES: Record<Change['status'], { word: string; icon: Icon }> = {
+  NEW: { word: 'Open', icon: cdxIconEdit },
+  MERGED: { word: 'Merged', icon: cdxIconMerge },
+  ABANDONED: { word: 'Abandoned', icon: cdxIconTrash },
+}

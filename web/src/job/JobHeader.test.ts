@@ -1,0 +1,66 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import type { VueWrapper } from '@vue/test-utils'
+
+import type { Job } from '@/api/types.ts'
+import { jobType, show } from '@/overview/testing.ts'
+import { aJob } from '@/state/testing.ts'
+
+import JobHeader from './JobHeader.vue'
+
+let page: VueWrapper
+
+async function open(job: Partial<Job>): Promise<void> {
+  page = (await show(JobHeader, { props: { job: aJob(job) }, types: [jobType()] })).page
+}
+
+const becomes = (job: Partial<Job>) => page.setProps({ job: aJob(job) })
+/** What is read out; the actions have a word of their own. */
+const said = () => page.get('p[role=status]').text()
+
+afterEach(() => page.unmount())
+
+describe('the end of a job', () => {
+  test('is told in words, beside the word for it', async () => {
+    await open({ state: 'succeeded', outcome: 'cancelled_at_prompt', reason: 'answered “n”', outcome_by: 'bob' })
+    expect(page.get('.cdx-info-chip').text()).toBe('Cancelled at a prompt')
+    expect(page.get('.cdx-info-chip').classes()).not.toContain('cdx-info-chip--success')
+    expect(page.text()).toContain('answered “n”, by bob')
+  })
+
+  test('has the last error, which leads to its line in the log', async () => {
+    const last_error = { recno: 34, line: 'fatal: no space' }
+    await open({ id: 7, state: 'failed', outcome: 'failed', exit_status: 1, phase: 'Syncing', last_error })
+    expect(page.text()).toContain('exit status 1, in the phase “Syncing”')
+    const link = page.get('.job-end__error')
+    expect(link.attributes('href')).toBe('/jobs/7#L34')
+    await link.trigger('click')
+    expect(page.emitted('show')).toEqual([[34]])
+  })
+
+  test('is read out when it comes, and not when the page is opened', async () => {
+    await open({ id: 7, state: 'failed', outcome: 'failed' })
+    expect(said()).toBe('')
+    page.unmount()
+    await open({ id: 7, state: 'running' })
+    await becomes({ id: 7, state: 'failed', outcome: 'rolled_back', reason: 'answered “r”' })
+    expect(said()).toBe('Job 7: Rolled back. answered “r”')
+  })
+})
+
+test('a job that prints nothing is warned of, with how long, until it prints', async () => {
+  await open({ id: 7, quiet_since: Date.now() / 1000 - 750 })
+  expect(page.text()).toContain('No output for 12 min. It may hang. Nothing was stopped.')
+  // Or it would be read out every minute.
+  expect(page.get('.cdx-message').attributes('aria-live')).toBeUndefined()
+  await becomes({ id: 7 })
+  expect(page.find('.cdx-message').exists()).toBe(false)
+  await becomes({ id: 7, quiet_since: 1000 })
+  expect(said()).toContain('Job 7 prints nothing.')
+})
+
+test('a job leads to the one that it tries again, and to those that tried it again', async () => {
+  await open({ id: 7, retry_of: 3, retries: [12, 15] })
+  const links = page.findAll('.job-facts a').map((link) => link.attributes('href'))
+  expect(links).toEqual(['/jobs/3', '/jobs/12', '/jobs/15'])
+  expect(page.get('.job-facts').text()).toContain('job 12, 15')
+})

@@ -1,0 +1,73 @@
+import { computed, type ComputedRef } from 'vue'
+
+import { isFinal, type Job } from '@/api/types.ts'
+import { useFreshness } from '@/frame/banner.ts'
+import { useLive, type Live } from '@/state/live.ts'
+import { useSession } from '@/state/session.ts'
+
+/** The name of the job type that moves the train. */
+export const TRAIN = 'train'
+
+/** The jobs that move the train now or will: first what runs. */
+export function movingJobs(jobs: Iterable<Job>): Job[] {
+  return [...jobs]
+    .filter((job) => job.type === TRAIN && !isFinal(job.state))
+    .sort((a, b) => Number(b.running) - Number(a.running) || a.id - b.id)
+}
+
+/** The last job that has moved the train since then, or has tried to. */
+export function movedSince(jobs: Iterable<Job>, time: number | null): Job | null {
+  const ended = [...jobs].filter(
+    ({ type, started_at, finished_at }) =>
+      type === TRAIN && started_at !== null && finished_at !== null && finished_at > (time ?? 0),
+  )
+  return ended.sort((a, b) => b.id - a.id)[0] ?? null
+}
+
+/** Why the train cannot be moved now. */
+export interface Obstacle {
+  words: string
+  /** The job that is in the way. */
+  job: Job | null
+}
+
+export function useObstacle(moving: () => Job | undefined): ComputedRef<Obstacle | null> {
+  const { connection } = useLive()
+  const session = useSession()
+  const freshness = useFreshness(connection)
+  const because = (words: string, job: Job | null = null) => ({ words, job })
+  return computed(() => {
+    const job = moving()
+    const type = session.jobType(TRAIN)
+    if (freshness.value === 'stale') {
+      return because('This page is not connected to SpiderPig.')
+    }
+    if (session.jobTypes.value === null) {
+      return because('It is not known yet what may be started.')
+    }
+    if (type === undefined) {
+      return because(
+        `Nothing can be started from here: the configuration has no job type with the name “${TRAIN}”, ` +
+          'or you may not start it. README.md says what it needs.',
+      )
+    }
+    if (type.disabled_reason !== null) {
+      return because(type.disabled_reason)
+    }
+    return job === undefined ? null : because('One train at a time:', job)
+  })
+}
+
+/** Why a job that is started now would not begin at once. */
+export function waitWords({ runner }: Pick<Live, 'runner'>, lane: string | undefined): string | null {
+  const { up = true, paused = null, lanes = {} } = runner.value ?? {}
+  if (!up) {
+    return 'The job runner is not running: the job waits for it.'
+  }
+  if (paused !== null) {
+    return `New jobs are paused: the job waits for the end of the pause. ${paused}`
+  }
+  const { holders = [], concurrency = 1, waiting = [] } = lanes[lane ?? ''] ?? {}
+  const ahead = [...holders, ...waiting].map(({ job }) => `job ${job}`)
+  return ahead.length < concurrency ? null : `It waits for its turn behind ${ahead.join(', ')}.`
+}

@@ -1,0 +1,120 @@
+import type { TrainMove, TrainStatus } from '@/api/types.ts'
+
+import { allWikis, isNew, versionOf, wikisOf } from './status.ts'
+
+/** A status with which something can be done: it says what would be gone back to. */
+export type MovableStatus = TrainStatus & { oldVersion: string }
+
+/**
+ * What somebody is about to do: to bring the version to a group, or to take it back from one. That says something of
+ * the other groups, too, as the train is at one place: the groups up to there run the version, the others the old one.
+ */
+export interface Aim {
+  kind: 'promote' | 'roll back'
+  /** The place of the group among the groups. */
+  place: number
+}
+
+/** Wikis that get another version. */
+export interface Change {
+  from: string
+  to: string
+  wikis: string[]
+}
+
+/** What an aim means. */
+export interface Plan {
+  move: TrainMove
+  /** Whom it changes: the many first. */
+  changes: Change[]
+  /** How many wikis get another version. */
+  count: number
+  /** The groups whose wikis are to run the version then, and the others. */
+  upTo: string[]
+  rest: string[]
+}
+
+/** What stands for all groups in a request. */
+const ALL = 'all'
+
+/** Wikis that can be kept from being promoted: those that would get the version by it. */
+export function excludable(status: TrainStatus, { kind, place }: Aim): string[] {
+  return kind === 'promote' ? lackingUpTo(status, place) : []
+}
+
+/**
+ * Wikis that did not get the version when the groups before did: somebody had a reason. They are not taken along but
+ * by who says so.
+ */
+export function leftBehind(status: TrainStatus, { place }: Aim): string[] {
+  const had = (at: number) => wikisOf(status, at).some((wiki) => isNew(status, wiki))
+  return status.groups
+    .slice(0, place)
+    .flatMap((_, at) => (had(at) ? lacking(status, at) : []))
+    .sort()
+}
+
+function lackingUpTo(status: TrainStatus, place: number): string[] {
+  return status.groups
+    .slice(0, place + 1)
+    .flatMap((_, at) => lacking(status, at))
+    .sort()
+}
+
+/** The wikis of a group that do not run the version. */
+function lacking(status: TrainStatus, place: number): string[] {
+  return wikisOf(status, place).filter((wiki) => !isNew(status, wiki))
+}
+
+export function planOf(status: MovableStatus, aim: Aim, excluded: ReadonlySet<string>): Plan {
+  const { groups, version, oldVersion } = status
+  const at = aim.kind === 'promote' ? aim.place : aim.place - 1
+  const covered = groups.slice(0, at + 1)
+  // Nobody gets the version by going back.
+  const kept = aim.kind === 'promote' ? excluded : new Set(lackingUpTo(status, at))
+  const target = new Set(covered.flatMap(({ wikis }) => wikis).filter((wiki) => !kept.has(wiki)))
+  const changes = changesOf(status, (wiki) => (target.has(wiki) ? version : oldVersion))
+  const last = covered.at(-1)
+  return {
+    move:
+      last === undefined
+        ? { group: ALL, version: oldVersion, oldVersion, excludedWikis: [] }
+        : { group: last.name, version, oldVersion, excludedWikis: [...kept].sort() },
+    changes,
+    count: changes.reduce((sum, { wikis }) => sum + wikis.length, 0),
+    upTo: covered.map(({ name }) => name),
+    rest: groups.slice(at + 1).map(({ name }) => name),
+  }
+}
+
+function changesOf(status: TrainStatus, target: (wiki: string) => string): Change[] {
+  const changes = new Map<string, Change>()
+  for (const wiki of allWikis(status).sort()) {
+    const [from, to] = [versionOf(status, wiki), target(wiki)]
+    if (from !== to) {
+      const key = `${from} ${to}`
+      const change = changes.get(key) ?? { from, to, wikis: [] }
+      change.wikis.push(wiki)
+      changes.set(key, change)
+    }
+  }
+  return [...changes.values()].sort((a, b) => b.wikis.length - a.wikis.length)
+}
+
+/** `1 wiki`, `1,234 wikis`. */
+export function wikisInWords(count: number): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? 'wiki' : 'wikis'}`
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function listInWords(words: readonly string[]): string {
+  const last = words.at(-1) ?? ''
+  return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`
+}
+
+/** What a job of this data is to do: `the wikis up to group1 to 1.46.0-wmf.3`. Jobs may have anything in it. */
+export function taskInWords({ group, version, excludedWikis }: Record<string, unknown>): string {
+  const whom = group === ALL ? 'all wikis' : `the wikis up to ${String(group)}`
+  const count = Array.isArray(excludedWikis) ? excludedWikis.length : 0
+  return `${whom} to ${String(version)}${count === 0 ? '' : `, but for ${wikisInWords(count)}`}`
+}

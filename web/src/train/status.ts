@@ -1,0 +1,121 @@
+import type { TrainGroup, TrainStatus } from '@/api/types.ts'
+
+/** How a group is: `part` has the version on some of its wikis. */
+export type GroupState = 'done' | 'part' | 'next' | 'later'
+
+/** How many wikis run a version. */
+export interface VersionCount {
+  version: string
+  wikis: number
+}
+
+/** A status is old after so long, in seconds: whoever reports it does so more often. */
+export const STALE = 3600
+
+/** What a wiki runs of which that is not known. */
+export const UNKNOWN = 'an unknown version'
+
+export function versionOf({ wikiVersions }: TrainStatus, wiki: string): string {
+  return Object.hasOwn(wikiVersions, wiki) ? (wikiVersions[wiki] ?? UNKNOWN) : UNKNOWN
+}
+
+export function isNew(status: TrainStatus, wiki: string): boolean {
+  return versionOf(status, wiki) === status.version
+}
+
+/** The wikis of a group that no group before it has. */
+export function wikisOf({ groups }: TrainStatus, place: number): string[] {
+  const before = new Set(groups.slice(0, place).flatMap(({ wikis }) => wikis))
+  return [...new Set(groups[place]?.wikis)].filter((wiki) => !before.has(wiki))
+}
+
+/** Every wiki that there is, in groups or not. */
+export function allWikis({ groups, wikiVersions }: TrainStatus): string[] {
+  return [...new Set([...groups.flatMap(({ wikis }) => wikis), ...Object.keys(wikiVersions)])]
+}
+
+/** How many of these wikis run which version: first the new one, then the old one, then others. */
+export function countVersions(status: TrainStatus, wikis: readonly string[]): VersionCount[] {
+  const counts = new Map<string, number>()
+  for (const wiki of wikis) {
+    const version = versionOf(status, wiki)
+    counts.set(version, (counts.get(version) ?? 0) + 1)
+  }
+  const known = [status.version, status.oldVersion ?? UNKNOWN]
+  const others = [...counts.keys()].filter((version) => !known.includes(version)).sort()
+  return [...new Set([...known, ...others])].flatMap((version) => {
+    const wikis = counts.get(version)
+    return wikis === undefined ? [] : { version, wikis }
+  })
+}
+
+export function stateOf(status: TrainStatus, place: number): GroupState {
+  const wikis = wikisOf(status, place)
+  if (wikis.every((wiki) => isNew(status, wiki))) {
+    return status.groups[place]?.hasRolled || wikis.length > 0 ? 'done' : 'later'
+  }
+  if (wikis.some((wiki) => isNew(status, wiki))) {
+    return 'part'
+  }
+  return place === nextPlace(status) ? 'next' : 'later'
+}
+
+/** The place of the first group none of whose wikis has the version; -1 if all have. */
+export function nextPlace(status: TrainStatus): number {
+  return status.groups.findIndex((_, place) => {
+    const wikis = wikisOf(status, place)
+    return wikis.length > 0 && !wikis.some((wiki) => isNew(status, wiki))
+  })
+}
+
+/** Whether two people who see these see the same, but for the time at which it was so. */
+export function isSame(one: TrainStatus, other: TrainStatus): boolean {
+  const words = ({ groups, version, oldVersion, wikiVersions }: TrainStatus) =>
+    JSON.stringify([groups.map(({ name, wikis }) => [name, wikis]), version, oldVersion, Object.entries(wikiVersions)])
+  return words(one) === words(other)
+}
+
+/**
+ * The status that somebody saw who moved the train, from the data of their job. Whoever started it may have sent
+ * anything. Null if it cannot be shown.
+ */
+export function statusIn(data: unknown): TrainStatus | null {
+  if (!isObject(data) || !isText(data.version) || !Array.isArray(data.groups) || !data.groups.every(isGroup)) {
+    return null
+  }
+  const wikiVersions = isObject(data.wikiVersions) ? data.wikiVersions : {}
+  if (!Object.values(wikiVersions).every(isText)) {
+    return null
+  }
+  return {
+    groups: data.groups,
+    version: data.version,
+    oldVersion: textOrNull(data.oldVersion),
+    atGroup: textOrNull(data.atGroup),
+    wikiVersions: wikiVersions as Record<string, string>,
+    wikiCount: typeof data.wikiCount === 'number' ? data.wikiCount : Object.keys(wikiVersions).length,
+    task: textOrNull(data.task),
+    taskUrl: textOrNull(data.taskUrl),
+    taskStatus: textOrNull(data.taskStatus),
+    taskReleaseDate: textOrNull(data.taskReleaseDate),
+    taskVersion: textOrNull(data.taskVersion),
+    warnings: Array.isArray(data.warnings) ? data.warnings.filter(isText) : [],
+    time: typeof data.time === 'number' ? data.time : null,
+  }
+}
+
+function isGroup(value: unknown): value is TrainGroup {
+  return isObject(value) && isText(value.name) && Array.isArray(value.wikis) && value.wikis.every(isText)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function textOrNull(value: unknown): string | null {
+  return isText(value) ? value : null
+}

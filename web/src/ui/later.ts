@@ -1,0 +1,16 @@
+import { CdxMessage } from '@wikimedia/codex'
+import { defineAsyncComponent, h, type Component, type FunctionalComponent } from 'vue'
+
+const NotLoaded: FunctionalComponent = () =>
+  h(CdxMessage, { type: 'error' }, () => 'This part of the page could not be loaded. Reload the page to have it.')
+NotLoaded.inheritAttrs = false
+
+/**
+ * A component that is loaded when it is first shown, as few pages need it.
+ *
+ * If it cannot be loaded another stands in its place. When SpiderPig was upgraded meanwhile the whole page says so:
+ * `state/upgrade.ts` hears of it from Vite.
+ */
+export function later<Wanted extends Component>(load: () => Promise<Wanted>, instead: Component = NotLoaded): Wanted {
+  return defineAsyncComponent({ loader: () => load().catch(() => instead as Wanted), suspensible: false }) as Wanted
+}
