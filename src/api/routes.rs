@@ -94,12 +94,16 @@ pub static ROUTES: &[Route] = routes! {
 /// 404 if no route has the path, 405 if none of those that have it has the method, 422 if a number in it is none.
 pub fn find(routes: &'static [Route], method: &Method, path: &str) -> Result<(&'static Route, PathParams), ApiError> {
     let segments = path::decode_segments(path).ok_or_else(ApiError::no_such_route)?;
-    let fitting = || routes.iter().filter(|route| route.fits(&segments));
+    let mut fitting: Vec<&'static Route> = routes.iter().filter(|route| route.fits(&segments)).collect();
+    // `/api/jobs/backport` is no job, also for the methods that only a job has.
+    if fitting.iter().any(|route| route.is_literal()) {
+        fitting.retain(|route| route.is_literal());
+    }
     let method = if method == Method::HEAD { &Method::GET } else { method };
-    if let Some(route) = fitting().find(|route| route.method == *method) {
+    if let Some(route) = fitting.iter().find(|route| route.method == *method) {
         return Ok((route, route.params(segments)?));
     }
-    let mut methods: Vec<&str> = fitting().map(|route| route.method.as_str()).collect();
+    let mut methods: Vec<&str> = fitting.iter().map(|route| route.method.as_str()).collect();
     if methods.is_empty() {
         return Err(ApiError::no_such_route());
     }
@@ -163,7 +167,10 @@ mod tests {
     #[test]
     fn literal_and_parameter_share_a_place() {
         assert_eq!(found(&Method::POST, "/api/jobs/backport").0, "/api/jobs/backport");
-        assert_eq!(refused(&Method::GET, "/api/jobs/backport"), 422);
+        let error = find(JOBS, &Method::GET, "/api/jobs/backport").unwrap_err();
+        let response = error.into_response(&RequestId::fresh());
+        assert_eq!((response.status().as_u16(), &response.headers()[ALLOW]), (405, &"POST".parse().unwrap()));
+        assert_eq!(refused(&Method::GET, "/api/jobs/other"), 422);
     }
 
     #[test]
