@@ -1,9 +1,9 @@
 //! Everything that changes, as one stream of server-sent events: what a page needs to be right without asking again.
 //!
-//! A client gets a `snapshot`, and then a `job` for each job that changed, a `removed` for one that was taken away, and
-//! a `runner`. Each is the state at that time: a client that is slow, or comes back, is told of every thing once, as it
-//! is then. If it asks for one, a `log` tells how long the log of a job is, at the beginning and when it has grown. The
-//! format is that of the HTML standard, section 9.2.
+//! A client gets a `snapshot`, and then a `job` for each job that changed, a `removed` for one that was taken away, a
+//! `runner`, and a `monitoring`. Each is the state at that time: a client that is slow, or comes back, is told of every
+//! thing once, as it is then. If it asks for one, a `log` tells how long the log of a job is, at the beginning and when
+//! it has grown. The format is that of the HTML standard, section 9.2.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -23,6 +23,7 @@ use super::jobs::log::length::{Follower, Length};
 use super::jobs::log::must_exist;
 use super::jobs::show::{Show, Shown};
 use super::mirror::{Entry, Thing, View};
+use super::monitoring::Summary;
 use super::request::Request;
 use super::response::{self, Response};
 use super::routes::{Argument, ArgumentKind, Header};
@@ -172,6 +173,7 @@ impl News {
         for (number, thing) in changes {
             match thing {
                 Thing::Runner => news.event(view, number, "runner", &RunnerStatus::new(view, config))?,
+                Thing::Monitoring => news.event(view, number, "monitoring", &Summary::new(&view.monitoring))?,
                 Thing::Job(id) => match view.get(id) {
                     None => news.event(view, number, "removed", &json!({ "id": id }))?,
                     Some(entry) => {
@@ -216,6 +218,7 @@ fn beginning(view: &View) -> Vec<Entry> {
 #[derive(Serialize)]
 struct Snapshot<'a> {
     runner: RunnerStatus<'a>,
+    monitoring: Summary,
     jobs: Vec<Shown<'a>>,
     /// How many there are in all.
     total: usize,
@@ -225,7 +228,8 @@ impl<'a> Snapshot<'a> {
     fn new(view: &'a View, config: &'a Config, entries: &'a [Entry], read: Read) -> Option<Self> {
         let show = Show::new(view, config);
         let jobs = entries.iter().map(|entry| read.job(&show, entry)).collect::<Option<_>>()?;
-        Some(Self { runner: RunnerStatus::new(view, config), jobs, total: view.count() })
+        let (runner, monitoring) = (RunnerStatus::new(view, config), Summary::new(&view.monitoring));
+        Some(Self { runner, monitoring, jobs, total: view.count() })
     }
 }
 

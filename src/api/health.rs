@@ -23,7 +23,7 @@ use crate::spool::space::{Space, bytes};
 const STALE: Duration = Duration::from_secs(90);
 
 /// `GET /healthz`: 200 as long as the service can answer at all, even if the disk cannot; what is wrong is in the body,
-/// in words. A pause is somebody's wish and no problem.
+/// in words. A pause is somebody's wish and no problem, and what others tell in `monitoring/` is for information only.
 ///
 /// # Errors
 /// None.
@@ -35,8 +35,14 @@ pub async fn healthz(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
     look_at_runner(&view, &app.config.hash, &mut problems);
     look_at_disk(disk.as_ref(), &mut problems);
     let status = if problems.is_empty() { "ok" } else { "degraded" };
-    let answer =
-        json!({ "status": status, "problems": problems, "runner_up": view.runner.up, "paused": view.runner.paused });
+    let information: Vec<&str> = view.monitoring.problems().collect();
+    let answer = json!({
+        "status": status,
+        "problems": problems,
+        "information": information,
+        "runner_up": view.runner.up,
+        "paused": view.runner.paused,
+    });
     response::json(StatusCode::OK, &answer)
 }
 

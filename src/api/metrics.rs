@@ -17,7 +17,7 @@ use super::app::App;
 use super::body;
 use super::error::ApiError;
 use super::health::Disk;
-use super::mirror::{Entry, View};
+use super::mirror::{Entry, Monitoring, View};
 use super::request::Request;
 use super::response::{Response, uncached};
 use crate::config::Config;
@@ -51,6 +51,7 @@ pub struct Metrics {
     last_look: Gauge<f64, AtomicU64>,
     runner_up: Gauge,
     runner_paused: Gauge,
+    monitoring_age: Family<OfFile, Gauge<f64, AtomicU64>>,
 }
 
 type NoLabels = [(&'static str, &'static str); 0];
@@ -78,6 +79,11 @@ struct InLane {
     lane: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfFile {
+    file: &'static str,
+}
+
 /// A stream is open as long as this is kept.
 #[derive(Debug)]
 pub struct OpenStream(Gauge);
@@ -102,6 +108,7 @@ impl Default for Metrics {
             last_look: Gauge::default(),
             runner_up: Gauge::default(),
             runner_paused: Gauge::default(),
+            monitoring_age: Family::default(),
         };
         metrics.register();
         // A figure that is 0 is told too.
@@ -132,6 +139,8 @@ impl Metrics {
         all.register_with_unit("last_look_age", help, Unit::Seconds, self.last_look.clone());
         all.register("runner_up", "Whether a job runner works on the spool", self.runner_up.clone());
         all.register("runner_paused", "Whether the job runner starts no new jobs", self.runner_paused.clone());
+        let help = "Time since what a file of monitoring/ tells was so";
+        all.register_with_unit("monitoring_age", help, Unit::Seconds, self.monitoring_age.clone());
     }
 
     /// A request was answered; `route` is the path in the route table, if it has a route.
@@ -166,9 +175,21 @@ impl Metrics {
         self.last_look.set(view.last_full_look.elapsed().as_secs_f64());
         self.runner_up.set(view.runner.up.into());
         self.runner_paused.set(view.runner.paused.is_some().into());
+        self.tell_ages(&view.monitoring);
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    /// A file that nobody has written has no age.
+    fn tell_ages(&self, monitoring: &Monitoring) {
+        self.monitoring_age.clear();
+        let now = Time::now().as_seconds_f64();
+        let tell = |file, time: Time| {
+            self.monitoring_age.get_or_create(&OfFile { file }).set(now - time.as_seconds_f64());
+        };
+        monitoring.train.content.iter().for_each(|train| tell("train", train.time));
+        monitoring.mediawiki.content.iter().for_each(|errors| tell("mediawiki", errors.time));
     }
 
     fn count_jobs(&self, view: &View) {
@@ -244,6 +265,17 @@ mod tests {
         assert!(text.ends_with("# EOF\n"));
         let families = text.lines().filter(|line| line.starts_with("# TYPE")).count();
         assert_eq!(text.lines().filter(|line| line.starts_with("# HELP")).count(), families);
+    }
+
+    #[tokio::test]
+    async fn files_of_other_programs_have_an_age_as_long_as_there_are_any() {
+        let bench = Bench::new();
+        let app = bench.app();
+        bench.monitor("mediawiki.json", r#"{ "format": 1, "time": "1970-01-01T00:00:00Z", "log": {} }"#);
+        until(|| app.mirror.view().monitoring.mediawiki.content.is_some()).await;
+        let text = scrape(&mut Client::connect(Bench::serve(app).await).await).await;
+        assert!(value(&text, "spiderpig_monitoring_age_seconds{file=\"mediawiki\"}") > 1e9, "{text}");
+        assert!(!text.contains("file=\"train\""), "{text}");
     }
 
     #[tokio::test]

@@ -27,6 +27,7 @@ pub mod log_writer;
 pub mod logout;
 pub mod metrics;
 pub mod mirror;
+pub mod monitoring;
 pub mod openapi;
 pub mod outbound;
 pub mod page;
@@ -46,4 +47,5 @@ pub mod start;
 #[cfg(test)]
 mod testing;
 pub mod text;
+pub mod train;
 pub mod whoami;

@@ -16,9 +16,11 @@ use super::routes::{Argument, ArgumentKind, Content, Header, ROUTES, Route, Segm
 const SCHEMAS: &str = include_str!("openapi/schemas.json");
 
 /// What a stream of events tells.
-const EVENTS: &str = "Server-sent events with JSON as data: a `snapshot` (the runner, jobs, and how many there are as \
-`total`), then `job` (a Job), `removed` (the `id` of a job that was taken away) and `runner` (a Runner). With the \
-argument `log` also `log`, without an id: how many `records` the log of the job `id` has, and whether it is `complete`";
+const EVENTS: &str = "Server-sent events with JSON as data: a `snapshot` (the runner, what is monitored, jobs, and how \
+many there are as `total`), then `job` (a Job), `removed` (the `id` of a job that was taken away), `runner` (a Runner), and \
+`monitoring`: the `time` of what is told of the `train`, and the `time` and `total` of that of `mediawiki`, null if nothing \
+is told. With the argument `log` also `log`, without an id: how many `records` the log of the job `id` has, and whether it \
+is `complete`";
 
 static DOCUMENT: LazyLock<Result<Value, serde_json::Error>> = LazyLock::new(document);
 

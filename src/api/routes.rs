@@ -9,8 +9,8 @@ pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
 use super::error::ApiError;
 use super::{
-    changes, events, favicon, health, idempotency, job_types, jobs, logout, metrics, openapi, page, pause, preflight,
-    runner, whoami,
+    changes, events, favicon, health, idempotency, job_types, jobs, logout, metrics, monitoring, openapi, page, pause,
+    preflight, runner, train, whoami,
 };
 use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
 
@@ -60,6 +60,8 @@ pub static ROUTES: &[Route] = routes! {
     POST "/api/jobs/backport" => jobs::backport::backport, "Start a backport",
         takes(jobs::backport::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
         refuses(&[409, 413, 502]);
+    POST "/api/jobs/train" => jobs::train::start, "Promote the train, or roll it back",
+        heeds(idempotency::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]);
     GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job",
         takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404]);
@@ -76,6 +78,11 @@ pub static ROUTES: &[Route] = routes! {
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
     POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",
         gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]);
+    GET "/api/train/status" => train::status, "Where is the train?", gives(&[(200, Json("Train"))]);
+    GET "/api/monitoring/logs/mediawiki" => monitoring::mediawiki, "Which errors does MediaWiki log?",
+        gives(&[(200, Json("MediaWikiErrors"))]);
+    GET "/api/monitoring/logs/mediawiki/total" => monitoring::total, "How many errors does MediaWiki log?",
+        gives(&[(200, Json("MediaWikiTotal"))]);
     GET "/" => page::document, "What is going on", gives(&[(200, Page)]);
     GET "/jobs/{id:text}" => page::document, "One job", gives(&[(200, Page)]);
     GET "/start/{type:text}" => page::document, "Start a job", gives(&[(200, Page)]);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use regex::Regex;
 
 use super::routes::{ROUTES, find};
-use super::testing::{Bench, Client, job_id, prompt, request, runner_state, status, until};
+use super::testing::{Bench, Client, ERRORS, TRAIN, job_id, prompt, request, runner_state, status, until};
 use crate::protocol::Piece;
 use crate::spool::log::RecordKind;
 use crate::spool::status::State;
@@ -79,6 +79,11 @@ const REQUESTS: &[&str] = &[
     "POST /api/jobs/2/retry",
     "POST /api/jobs/9/retry",
     "GET /api/job-types",
+    "GET /api/train/status",
+    "GET /api/monitoring/logs/mediawiki",
+    "GET /api/monitoring/logs/mediawiki/total",
+    "POST /api/jobs/train {\"group\":\"group0\",\"version\":\"1.46.0-wmf.3\",\"oldVersion\":\"1.46.0-wmf.2\",\"excludedWikis\":[\"zuwiki\"]}",
+    "POST /api/jobs/train {\"group\":\"group7\",\"version\":1,\"excludedWikis\":[\"a b\"],\"wikis\":[]}",
     "POST /api/runner/pause {\"reason\":\"lunch\"}",
     "POST /api/runner/pause {\"reason\":\"\"}",
     "POST /api/runner/resume",
@@ -121,6 +126,8 @@ fn prepare(bench: &Bench) -> crate::spool::job::LockedJob {
     }
     sequence::raise(&bench.spool, &bench.runner, 4, 0).unwrap();
     reject::reject(&bench.spool, &bench.runner, "4.json".as_ref(), "why not").unwrap();
+    bench.monitor("train.json", TRAIN);
+    bench.monitor("mediawiki.json", ERRORS);
     runner_state("", &[(3, "lane default is busy with job 2 of alice")]).write(&bench.spool, &bench.runner).unwrap();
     waiting
 }

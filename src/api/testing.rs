@@ -56,6 +56,21 @@ sensitive = true
 [job_types.other]
 command = ["true"]
 lane = "other"
+[job_types.train]
+command = ["train", ["--exclude-wikis", "{excludedWikis:,}"], "--", "{group}", "{version}"]
+lane = "other"
+[[job_types.train.params]]
+name = "group"
+kind = "string"
+required = true
+[[job_types.train.params]]
+name = "version"
+kind = "string"
+required = true
+[[job_types.train.params]]
+name = "excludedWikis"
+kind = "string"
+many = true
 [job_types.backport]
 command = ["backport", "{change_url}"]
 [[job_types.backport.params]]
@@ -99,6 +114,12 @@ impl Bench {
         let path = self.spool.queued(request.id);
         let published = atomic::publish(&self.spool.incoming(), &path, &request.to_bytes(), 0o640).unwrap();
         assert_eq!(published, Published::New);
+    }
+
+    /// Writes a file of `monitoring/`, as another program would.
+    pub fn monitor(&self, name: &str, content: &str) {
+        let path = self.spool.monitoring().join(name);
+        atomic::replace(&path, content.as_bytes(), 0o640, atomic::Durability::Ordered).unwrap();
     }
 
     /// Claims a job, as the runner would.
@@ -261,13 +282,34 @@ pub fn runner_state(configuration: &str, waiting: &[(u64, &str)]) -> RunnerState
         program: "test".into(),
         configuration: configuration.into(),
         watching: true,
-        job_types: vec!["greet".into(), "backport".into()],
+        job_types: vec!["greet".into(), "backport".into(), "train".into()],
         paused: None,
         lanes: [("default".to_owned(), LaneState { waiting, ..LaneState::default() })].into(),
         failed_starts: BTreeMap::new(),
         problems: vec![],
     }
 }
+
+/// A train that has reached the test wikis and gone on to a part of group0.
+pub const TRAIN: &str = r#"{
+    "format": 1, "time": "2026-11-24T08:00:00Z", "version": "1.46.0-wmf.3", "oldVersion": "1.46.0-wmf.2",
+    "groups": { "testwikis": ["testwiki"], "group0": ["testwiki", "mediawikiwiki", "zuwiki"], "group1": ["dewiktionary"] },
+    "wikiVersions": {
+        "testwiki": "1.46.0-wmf.3", "zuwiki": "1.46.0-wmf.3", "mediawikiwiki": "1.46.0-wmf.2",
+        "dewiktionary": "1.46.0-wmf.2"
+    },
+    "task": "T392180", "taskUrl": "https://phabricator.wikimedia.org/T392180", "taskStatus": "open",
+    "taskReleaseDate": "2026-11-23", "taskVersion": "1.46.0-wmf.3", "warnings": ["The branch was cut late"]
+}"#;
+
+/// Seven errors with two messages.
+pub const ERRORS: &str = r#"{
+    "format": 1, "time": "2026-11-24T08:00:00Z",
+    "log": {
+        "Undefined index": { "count": 5, "versions": ["1.46.0-wmf.3", "1.46.0-wmf.2"] },
+        "Too many connections": { "count": 2, "versions": [] }
+    }
+}"#;
 
 /// A prompt with the codes `y` and `n`, of which the second is the default.
 pub fn prompt(number: u32) -> Interaction {

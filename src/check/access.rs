@@ -93,7 +93,7 @@ impl Expectation<'_> {
         let problem = if !self.account.may(&metadata, READ | enter) {
             format!("cannot be read by the account {account}")
         } else if writes && !self.account.may(&metadata, WRITE) {
-            format!("cannot be written by the account {account}, which submits through it")
+            format!("cannot be written by the account {account}, as members of the group must")
         } else if !writes && !self.is_owner && self.account.may(&metadata, WRITE) {
             format!("can be written by the account {account}, which must not")
         } else {
@@ -176,11 +176,11 @@ mod tests {
         }
         assert_eq!(
             scene.access(&nobody()),
-            "SPOOL/inbox: cannot be written by the account nobody, which submits through it\n  \
+            "SPOOL/inbox: cannot be written by the account nobody, as members of the group must\n  \
              fix: chmod 3770 SPOOL/inbox\n\
              SPOOL/jobs: can be written by the account nobody, which must not\n  fix: chmod 2750 SPOOL/jobs\n\
              SPOOL/layout: cannot be read by the account nobody\n  fix: chmod 0640 SPOOL/layout\n\
-             SPOOL/sequence: cannot be written by the account nobody, which submits through it\n  \
+             SPOOL/sequence: cannot be written by the account nobody, as members of the group must\n  \
              fix: chmod 0660 SPOOL/sequence"
         );
     }

@@ -11,6 +11,7 @@ mod finding;
 mod inotify;
 mod job_types;
 mod jobs;
+mod monitoring;
 mod numbers;
 mod root;
 mod shape;

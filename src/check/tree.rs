@@ -11,6 +11,7 @@ use crate::spool::{Error, JobId, Result, Spool};
 
 use super::finding::{Finding, Findings};
 use super::jobs;
+use super::monitoring;
 use super::root::Root;
 use super::shape::{FILES, Owner, Shape};
 use super::shell::quote;
@@ -36,6 +37,7 @@ pub(super) fn check(spool: &Spool, root: &Root, findings: &mut Findings) {
     }
     check_lanes(spool, owner, findings);
     check_running(spool, findings);
+    monitoring::check(spool, owner, findings);
     jobs::check(spool, owner, findings);
 }
 

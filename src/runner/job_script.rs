@@ -5,11 +5,11 @@
 //! standard output. A script that redirects the standard error of a helper hides its messages from SpiderPig.
 //!
 //! The answer is read from standard input one byte at a time and no further than its newline: what comes after it
-//! belongs to the next helper.
+//! belongs to the next helper. Only `line -` reads all of it, and is to stand behind a pipe.
 //!
 //! Without a key, outside SpiderPig, the same commands talk to a person at a terminal through the same streams.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 
 use clap::{Args, Subcommand};
 use indexmap::IndexMap;
@@ -23,6 +23,7 @@ pub enum JobCommand {
     /// Ask for one line of text and print it
     Ask {
         /// The question
+        #[arg(allow_hyphen_values = true)]
         prompt: String,
     },
     /// Ask to choose one of several things and print its code
@@ -30,6 +31,7 @@ pub enum JobCommand {
     /// Set the status text of the job; an empty text clears it
     Status {
         /// What the job is doing
+        #[arg(allow_hyphen_values = true)]
         text: String,
     },
     /// Show how far the job is
@@ -39,7 +41,8 @@ pub enum JobCommand {
         /// Hide the line from people unless they ask for it
         #[arg(long)]
         sensitive: bool,
-        /// The line; it may contain newlines
+        /// The line; it may contain newlines. A `-` alone: each line of standard input, which `ps` does not show
+        #[arg(allow_hyphen_values = true)]
         text: String,
     },
 }
@@ -48,6 +51,7 @@ pub enum JobCommand {
 #[derive(Args, Clone, Debug)]
 pub struct Choose {
     /// The question
+    #[arg(allow_hyphen_values = true)]
     prompt: String,
     /// What a person reads, and the code that is printed; give it once for each choice
     #[arg(long = "choice", value_name = "LABEL=CODE", required = true, value_parser = label_and_code)]
@@ -61,6 +65,7 @@ pub struct Choose {
 #[derive(Args, Clone, Debug)]
 pub struct Progress {
     /// What is being done
+    #[arg(allow_hyphen_values = true)]
     name: String,
     /// How many are done
     done: u64,
@@ -85,7 +90,7 @@ pub enum JobScriptError {
     #[error("standard input ended before the question was answered")]
     EndOfInput,
     /// Standard input cannot be read.
-    #[error("cannot read the answer from standard input: {0}")]
+    #[error("cannot read standard input: {0}")]
     Read(#[source] io::Error),
     /// Standard output or standard error cannot be written.
     #[error("cannot write to {stream}: {source}")]
@@ -126,12 +131,23 @@ pub fn run(command: &JobCommand, key: Option<&str>, streams: &mut Streams<'_>) -
             Some(key) => encode::progress(key, &progress.members()),
             None => format!("{}: {} of {}\n", progress.name, progress.done, progress.total),
         },
-        JobCommand::Line { sensitive, text } => match key {
-            Some(key) => encode::line(key, text, *sensitive),
-            None => format!("{text}\n"),
-        },
+        JobCommand::Line { sensitive, text } if text == "-" => return copy_lines(*sensitive, key, streams),
+        JobCommand::Line { sensitive, text } => line(text, *sensitive, key),
     };
     streams.say(&message)
+}
+
+fn line(text: &str, sensitive: bool, key: Option<&IoKey>) -> String {
+    key.map_or_else(|| format!("{text}\n"), |key| encode::line(key, text, sensitive))
+}
+
+/// Says each line of standard input as soon as it is there, up to the end.
+fn copy_lines(sensitive: bool, key: Option<&IoKey>, streams: &mut Streams<'_>) -> Result<(), JobScriptError> {
+    for text in BufReader::new(&mut *streams.input).split(b'\n') {
+        let text = text.map_err(JobScriptError::Read)?;
+        write(streams.messages, &line(&String::from_utf8_lossy(&text), sensitive, key), "standard error")?;
+    }
+    Ok(())
 }
 
 fn ask(prompt: &Prompt, key: Option<&IoKey>, streams: &mut Streams<'_>) -> Result<(), JobScriptError> {
@@ -307,6 +323,35 @@ mod tests {
         assert!(matches!(twice, Err(JobScriptError::LabelTwice(label)) if label == "A"));
         let unknown = run_with(None, "", &["choose", "Q", "--choice=A=1", "--default=2"]).result;
         assert!(matches!(unknown, Err(JobScriptError::UnknownDefault(code)) if code == "2"));
+    }
+
+    #[test]
+    fn a_label_may_hold_an_equals_sign_and_a_code_may_not() {
+        let ran = run_with(Some("0xkey"), "1\n", &["choose", "Q", "--choice", "a=b=1", "--choice", "c=2"]);
+        ran.result.unwrap();
+        assert!(ran.messages.contains(r#""choices":{"a=b":"1","c":"2"}"#), "{}", ran.messages);
+        assert_eq!(ran.answer, "1\n");
+    }
+
+    #[test]
+    fn a_text_may_begin_with_a_dash() {
+        let job = |arguments: &[&str]| run_with(Some("0xkey"), "y\n", arguments).messages;
+        assert!(job(&["line", "--- a/file"]).contains(r#""line":"--- a/file","sensitive":false"#));
+        assert!(job(&["line", "--sensitive", "-n"]).contains(r#""line":"-n","sensitive":true"#));
+        assert!(job(&["line", "--", "--sensitive"]).contains(r#""line":"--sensitive","sensitive":false"#));
+        assert!(job(&["status", "-1 of 3"]).contains(r#""status":"-1 of 3""#));
+        assert!(job(&["progress", "--sync", "1", "3"]).contains(r#""name":"--sync""#));
+        assert!(job(&["ask", "-?"]).contains(r#""prompt":"-?""#));
+        assert!(job(&["choose", "-?", "--choice=Yes=y"]).contains(r#""prompt":"-?""#));
+    }
+
+    #[test]
+    fn lines_of_standard_input_are_a_message_each() {
+        let job = |key, input| run_with(key, input, &["line", "--sensitive", "-"]).messages;
+        let message = |line| format!(r#"{{"type":"line","line":"{line}","sensitive":true,"iokey":"0xkey"}}"#) + "\n";
+        assert_eq!(job(Some("0xkey"), "one\n\nhalf"), [message("one"), message(""), message("half")].concat());
+        assert_eq!(job(Some("0xkey"), ""), "");
+        assert_eq!(job(None, "one\ntwo\n"), "one\ntwo\n");
     }
 
     #[test]

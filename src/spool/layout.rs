@@ -27,10 +27,11 @@ pub const SHARED_FILE: u32 = 0o660;
 pub const RUNNER_LOCK: &str = "runner.lock";
 
 /// The directories of the layout, each with its mode.
-pub const DIRECTORIES: [(&str, u32); 7] = [
+pub const DIRECTORIES: [(&str, u32); 8] = [
     ("incoming", DROP_DIRECTORY),
     ("queue", DROP_DIRECTORY),
     ("inbox", DROP_DIRECTORY),
+    ("monitoring", DROP_DIRECTORY),
     ("jobs", PRIVATE_DIRECTORY),
     ("running", PRIVATE_DIRECTORY),
     ("rejected", PRIVATE_DIRECTORY),
@@ -153,6 +154,12 @@ impl Spool {
     #[must_use]
     pub fn inbox(&self) -> PathBuf {
         self.root.join("inbox")
+    }
+
+    /// `monitoring/`: what other programs tell of the site.
+    #[must_use]
+    pub fn monitoring(&self) -> PathBuf {
+        self.root.join("monitoring")
     }
 
     /// `jobs/`: one directory per job.

@@ -14,6 +14,7 @@ pub mod job;
 pub mod layout;
 pub mod lock;
 pub mod log;
+pub mod monitoring;
 pub mod open;
 pub mod plan;
 pub mod queue;

@@ -16,6 +16,8 @@ use super::error::{Error, Result};
 pub const JOB_LIMIT: u64 = 1 << 20;
 /// The most that an inbox file may have: 64 KiB, room for an answer of 4,000 bytes however it is escaped.
 pub const INBOX_LIMIT: u64 = 1 << 16;
+/// The most that a file of `monitoring/` may have: 4 MiB, room for tens of thousands of wikis.
+pub const MONITORING_LIMIT: u64 = 4 << 20;
 
 /// A file as it was when it was opened.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ pub enum Look {
     Refused(String),
 }
 
-/// Opens and reads a file of `queue/` or `inbox/`.
+/// Opens and reads a file of `queue/`, `inbox/` or `monitoring/`.
 ///
 /// # Errors
 /// What the system refused for a reason that lies with the machine and not with the file.

@@ -275,7 +275,7 @@ fn everything_the_runner_makes_has_the_documented_mode_and_group() {
             continue;
         }
         let expected = match name {
-            "incoming" | "queue" | "inbox" => 0o3770,
+            "incoming" | "queue" | "inbox" | "monitoring" => 0o3770,
             "sequence" => 0o660,
             "lock" | "plan.json" => 0o600,
             _ if metadata.is_dir() => 0o2750,

@@ -20,7 +20,7 @@ use crate::support::{Daemon, TestSpool, program, wait_for};
 const BEFORE_TESTSERVERS: &str = "prep_and_testservers_sync.jsonl";
 const AFTER_TESTSERVERS: &str = "sync_remainder.jsonl";
 
-fn repository() -> &'static Path {
+pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -35,7 +35,7 @@ fn example_configuration() -> String {
 }
 
 /// A `PATH` with the programs in front.
-fn search_path() -> String {
+pub fn search_path() -> String {
     let programs = Path::new(program("spiderpig-runner")).parent().unwrap();
     format!("{}:{}", programs.display(), std::env::var("PATH").unwrap())
 }
@@ -205,7 +205,7 @@ fn a_shell_script_asks_and_reports_through_the_helpers() {
 }
 
 /// Runs an example by hand, without SpiderPig.
-fn by_hand(command: &mut Command, input: &str) -> Output {
+pub fn by_hand(command: &mut Command, input: &str) -> Output {
     command.env_remove("SPIDERPIG_IO_KEY").env("PATH", search_path());
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A script that does not ask may be gone before this.
@@ -240,7 +240,10 @@ fn the_examples_end_if_nobody_can_be_asked() {
 #[test]
 fn the_configuration_of_the_examples_is_valid_and_their_programs_are_there() {
     let config = Config::parse(Path::new("examples/spiderpig.toml"), &example_configuration()).unwrap();
-    assert_eq!(config.job_types.keys().collect::<Vec<_>>(), ["backport", "hello", "noop"]);
+    assert_eq!(
+        config.job_types.keys().collect::<Vec<_>>(),
+        ["backport", "train", "hello", "deploy", "migrate", "ansible", "noop"]
+    );
     let params = json!({ "change_url": ["42", "http://127.0.0.1:8001/r/c/43"] });
     let command = config.job_type("backport").unwrap().render(params.as_object().unwrap()).unwrap();
     let script = backport_script();

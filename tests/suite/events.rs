@@ -9,9 +9,9 @@ use crate::client::{Api, start};
 use crate::support::{ASK, TestSpool};
 
 /// An event: its id, if it has one, its name, and its data.
-type Event = (Option<String>, String, Value);
+pub type Event = (Option<String>, String, Value);
 
-fn follow(api: &Api, query: &str, last_event: Option<&str>) -> impl Iterator<Item = Event> {
+pub fn follow(api: &Api, query: &str, last_event: Option<&str>) -> impl Iterator<Item = Event> {
     let mut request = Api::agent().get(format!("{}/api/events{query}", api.base));
     if let Some(id) = last_event {
         request = request.header("Last-Event-ID", id);

@@ -1,12 +1,10 @@
 import { createRouter, createWebHistory, type RouteComponent, type Router } from 'vue-router'
 
-import JobPage from '@/job/JobPage.vue'
 import OverviewPage from '@/overview/OverviewPage.vue'
-import RunnerPage from '@/runner/RunnerPage.vue'
 import NotFoundPage from '@/frame/NotFoundPage.vue'
 import NotLoadedPage from '@/frame/NotLoadedPage.vue'
 
-/** A page whose program is loaded when somebody goes there: most never do. */
+/** A page whose program is loaded when somebody goes there. All but the first are: nobody waits for what is not seen. */
 function lazy(load: () => Promise<{ default: RouteComponent }>): () => Promise<RouteComponent> {
   return async () => {
     try {
@@ -31,10 +29,10 @@ export function makeRouter(): Router {
       {
         path: '/jobs/:id([1-9]\\d{0,8})',
         name: 'job',
-        component: JobPage,
+        component: lazy(() => import('@/job/JobPage.vue')),
         props: (route) => ({ id: Number(route.params.id) }),
       },
-      { path: '/runner', name: 'runner', component: RunnerPage },
+      { path: '/runner', name: 'runner', component: lazy(() => import('@/runner/RunnerPage.vue')) },
       { path: '/:path(.*)*', name: 'not-found', component: NotFoundPage },
     ],
     scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),

@@ -113,3 +113,24 @@ async fn a_disk_that_hangs_is_reported_until_it_answers() {
     let recovered = async { while mentions(&health(&mut client).await, "disk does not answer") {} };
     soon(recovered).await;
 }
+
+#[tokio::test]
+async fn a_damaged_file_of_another_program_is_for_information_only() {
+    let bench = Bench::new();
+    let app = bench.app();
+    runner_state(&app.config.hash, &[]).write(&bench.spool, &bench.runner).unwrap();
+    bench.monitor("train.json", "{}");
+    let mut client = Client::connect(Bench::serve(app).await).await;
+    let told = async {
+        loop {
+            let health = health(&mut client).await;
+            if health["information"].get(0).is_some() && health["problems"].get(0).is_none() {
+                break health;
+            }
+        }
+    };
+    let health = soon(told).await;
+    assert_eq!(health["status"], "ok");
+    let told = health["information"][0].as_str().unwrap();
+    assert!(told.ends_with("monitoring/train.json: it has no `format`, and this program knows 1"), "{told}");
+}

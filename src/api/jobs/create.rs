@@ -60,20 +60,18 @@ pub(super) async fn start(
     key: Option<Key>,
     starter: Starter<'_>,
 ) -> Result<Submitted, ApiError> {
-    // What was answered before is answered again, whatever configuration and Gerrit say by now.
-    if let Some(submitted) = submit::earlier(&app, key.as_ref()).await? {
-        return Ok(submitted);
-    }
-    let job_type = check(&app, &wanted)?;
-    let data = changes::data(&app, job_type, &wanted.params, None, starter).await?;
-    let new = NewJob {
-        job_type: wanted.job_type,
-        params: wanted.params,
-        user: starter.user.to_owned(),
-        data,
-        ..NewJob::default()
+    let new = async {
+        let job_type = check(&app, &wanted)?;
+        let data = changes::data(&app, job_type, &wanted.params, None, starter).await?;
+        Ok(NewJob {
+            job_type: wanted.job_type,
+            params: wanted.params,
+            user: starter.user.to_owned(),
+            data,
+            ..NewJob::default()
+        })
     };
-    submit::submit(app, key, new).await
+    submit::submit(&app, key, new).await
 }
 
 fn created(submitted: Submitted) -> Result<Response, ApiError> {

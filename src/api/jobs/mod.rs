@@ -15,6 +15,7 @@ pub mod status;
 mod submit;
 #[cfg(test)]
 mod tests;
+pub mod train;
 
 use hyper::StatusCode;
 

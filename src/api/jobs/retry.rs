@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::changes::{self, Starter};
-use super::{id_in_path, no_such_job, submit};
+use super::{id_in_path, no_such_job, submit, train};
 use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::idempotency::Key;
@@ -49,12 +49,8 @@ pub async fn retry(app: Arc<App>, request: Request) -> Result<Response, ApiError
     if app.mirror.view().ending(id) == Ending::NoSuchJob {
         return Err(no_such_job(id));
     }
-    let submitted = if let Some(submitted) = submit::earlier(&app, key.as_ref()).await? {
-        submitted
-    } else {
-        let new = again(&app, id, Starter { user: &request.user, anyway }).await?;
-        submit::submit(app, key, new).await?
-    };
+    let new = again(&app, id, Starter { user: &request.user, anyway });
+    let submitted = submit::submit(&app, key, new).await?;
     let mut response = response::json(StatusCode::OK, &json!({ "message": "Job created", "id": submitted.id }))?;
     submitted.mark(&mut response);
     Ok(response)
@@ -65,8 +61,9 @@ async fn again(app: &Arc<App>, id: JobId, starter: Starter<'_>) -> Result<NewJob
     let reading = Arc::clone(app);
     let original = app.submissions.run(move || original(&reading, id)).await??;
     let job_type = check(app, id, &original)?;
+    let data = train::with_status_of_now(app, &job_type.name, original.data)?;
     Ok(NewJob {
-        data: changes::data(app, job_type, &original.params, original.data, starter).await?,
+        data: changes::data(app, job_type, &original.params, data, starter).await?,
         job_type: original.job_type,
         params: original.params,
         user: starter.user.to_owned(),

@@ -32,31 +32,37 @@ impl Submitted {
     }
 }
 
-/// The job that was submitted with a key before, so that nothing need be asked and checked again.
-///
-/// # Errors
-/// See [`Idempotency::take`](crate::api::idempotency::Idempotency::take).
-pub async fn earlier(app: &Arc<App>, key: Option<&Key>) -> Result<Option<Submitted>, ApiError> {
-    let Some(key) = key.cloned() else { return Ok(None) };
-    let looking = Arc::clone(app);
-    let look = move || looking.idempotency.take(&looking.spool, &key).map(|record| record.job());
-    let job = app.submissions.run(look).await??;
-    Ok(job.map(|id| Submitted { id, replayed: true }))
-}
-
 /// Queues a job, durably, and shows it from then on. With a key that was used before for the same request it is the job
-/// of then, and nothing is queued.
+/// of then, and `new` is not asked: whatever configuration and Gerrit say by now, the answer stays. While `new` is made,
+/// nothing is locked.
 ///
 /// # Errors
-/// 413 for a job that no runner would read; 409, 422 or 503 for a key, see
+/// What `new` says; 413 for a job that no runner would read; 409, 422 or 503 for a key, see
 /// [`Idempotency::take`](crate::api::idempotency::Idempotency::take); 503 or 500 if the spool does not take it.
-pub async fn submit(app: Arc<App>, key: Option<Key>, new: NewJob) -> Result<Submitted, ApiError> {
-    let submitting = Arc::clone(&app);
+pub async fn submit(
+    app: &Arc<App>,
+    key: Option<Key>,
+    new: impl Future<Output = Result<NewJob, ApiError>>,
+) -> Result<Submitted, ApiError> {
+    if let Some(submitted) = earlier(app, key.clone()).await? {
+        return Ok(submitted);
+    }
+    let new = new.await?;
+    let submitting = Arc::clone(app);
     let work = move || match key {
         Some(key) => submit_once(&submitting, &key, new),
         None => Ok(Submitted { id: queue(&submitting, checked(new)?)?, replayed: false }),
     };
     app.submissions.run(work).await?
+}
+
+/// The job that was submitted with a key before.
+async fn earlier(app: &Arc<App>, key: Option<Key>) -> Result<Option<Submitted>, ApiError> {
+    let Some(key) = key else { return Ok(None) };
+    let looking = Arc::clone(app);
+    let look = move || looking.idempotency.take(&looking.spool, &key).map(|record| record.job());
+    let job = app.submissions.run(look).await??;
+    Ok(job.map(|id| Submitted { id, replayed: true }))
 }
 
 fn submit_once(app: &App, key: &Key, new: NewJob) -> Result<Submitted, ApiError> {

@@ -105,7 +105,7 @@ async fn health_is_ok_with_a_runner_and_degraded_without() {
     let mut client = Client::connect(Bench::serve(app).await).await;
     assert_eq!(
         get(&mut client, "/healthz").await,
-        json!({ "status": "ok", "problems": [], "runner_up": true, "paused": null })
+        json!({ "status": "ok", "problems": [], "information": [], "runner_up": true, "paused": null })
     );
     drop(bench.runner);
     let mut health = json!({ "status": "ok" });

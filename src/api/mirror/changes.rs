@@ -20,6 +20,8 @@ pub enum Thing {
     Job(JobId),
     /// What the runner does.
     Runner,
+    /// What other programs tell in `monitoring/`.
+    Monitoring,
 }
 
 /// The latest change of each thing.

@@ -13,6 +13,7 @@ use crate::spool::watch::{Hint, Watch};
 use crate::spool::{Error, JobId, Result, Spool, Time, layout, queue, reject, submitter};
 
 use super::hints::{Place, Todo};
+use super::monitoring::MonitoringReader;
 use super::reader::{HistoryReader, News};
 use super::view::{Claimed, Entry, Rejected, Runner};
 use super::{Shared, history, reader, runner_is_up};
@@ -38,6 +39,7 @@ pub struct Feed {
     /// When to ask for a watch, if there is none and one is wanted.
     watch_at: Option<Instant>,
     history: HistoryReader,
+    monitoring: MonitoringReader,
     /// When to look at everything.
     full_look_at: Instant,
     /// When to look at the runner, because its lock was closed; the next first.
@@ -68,6 +70,7 @@ impl Feed {
             watched: HashSet::new(),
             watch_at: None,
             history: HistoryReader::default(),
+            monitoring: MonitoringReader::default(),
             full_look_at: Instant::now(),
             runner_looks: VecDeque::new(),
         }
@@ -113,7 +116,10 @@ impl Feed {
         let root = self.spool.root().to_owned();
         let shared = Arc::clone(&self.shared);
         let hear = move |hint: Hint| shared.hear(&root, &hint);
-        let directories = [self.spool.root().to_owned(), self.spool.queue(), self.spool.jobs(), self.spool.rejected()];
+        let mut directories =
+            vec![self.spool.root().to_owned(), self.spool.queue(), self.spool.jobs(), self.spool.rejected()];
+        // A spool that an earlier version laid out lacks it until its runner is restarted; the watch on the root tells.
+        directories.extend(Some(self.spool.monitoring()).filter(|directory| directory.exists()));
         let watch = Watch::new(hear).and_then(|mut watch| {
             directories.iter().try_for_each(|directory| watch.add(directory))?;
             Ok(watch)
@@ -140,6 +146,7 @@ impl Feed {
         self.full_look_at = Instant::now() + self.patience();
         let _ = self.look_at_history()?;
         self.look_at_runner();
+        self.look_at_monitoring();
         for id in self.candidates()? {
             self.look_at_job(id);
         }
@@ -162,6 +169,7 @@ impl Feed {
                     self.look_at_runner();
                     self.runner_looks = RUNNER_ENDS.map(|patience| Instant::now() + patience).into();
                 }
+                Place::Monitoring => self.look_at_monitoring(),
                 Place::Tree => {
                     self.watch = None;
                     self.watched.clear();
@@ -233,6 +241,12 @@ impl Feed {
         });
         let runner = Runner { up: runner_is_up(&self.spool), state, paused: self.spool.pause_reason() };
         self.shared.view_mut().set_runner(runner);
+    }
+
+    fn look_at_monitoring(&mut self) {
+        let known = Arc::clone(&self.shared.view().monitoring);
+        let found = self.monitoring.look(&self.spool, &known);
+        self.shared.view_mut().set_monitoring(found);
     }
 
     fn look_at_job(&mut self, id: JobId) {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::spool::monitoring::{Document as _, MediaWikiErrors, Train};
 use crate::spool::{JobId, queue};
 
 /// Something in the spool that can be looked at by itself.
@@ -24,6 +25,8 @@ pub enum Place {
     Runner,
     /// `runner.lock`: a runner may have ended.
     RunnerLock,
+    /// A file of `monitoring/`.
+    Monitoring,
     /// One of the directories that are watched came or went: the watch may be on its predecessor.
     Tree,
 }
@@ -39,7 +42,8 @@ impl Place {
             ("history.jsonl", None, None) => Some(Self::History),
             ("runner.json" | "paused", None, None) => Some(Self::Runner),
             ("runner.lock", None, None) => Some(Self::RunnerLock),
-            ("queue" | "jobs" | "rejected", None, None) => Some(Self::Tree),
+            ("queue" | "jobs" | "rejected" | "monitoring", None, None) => Some(Self::Tree),
+            ("monitoring", Some(name), None) => is_monitored(name).then_some(Self::Monitoring),
             ("queue", Some(name), None) => queue::number(name).map(Self::Job),
             ("rejected", Some(name), None) => rejected_number(name).map(Self::Job),
             ("jobs", Some(name), None) => name.to_str()?.parse().ok().map(Self::Directory),
@@ -54,6 +58,10 @@ impl Place {
             _ => None,
         }
     }
+}
+
+fn is_monitored(name: &OsStr) -> bool {
+    [Train::NAME, MediaWikiErrors::NAME].iter().any(|known| name == *known)
 }
 
 /// `N.json` and `N.reason`. A second file of the same number has no page of its own.
@@ -149,6 +157,11 @@ mod tests {
             ("history.jsonl", Some(Place::History)),
             ("paused", Some(Place::Runner)),
             ("runner.lock", Some(Place::RunnerLock)),
+            ("monitoring", Some(Place::Tree)),
+            ("monitoring/train.json", Some(Place::Monitoring)),
+            ("monitoring/mediawiki.json", Some(Place::Monitoring)),
+            ("monitoring/.draft", None),
+            ("monitoring/mediawiki.json/x", None),
             ("sequence", None),
             ("queue", Some(Place::Tree)),
             ("", Some(Place::Tree)),

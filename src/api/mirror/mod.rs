@@ -10,6 +10,7 @@ mod feed;
 mod followers;
 mod hints;
 mod history;
+mod monitoring;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use self::feed::Feed;
 use self::followers::Followers;
 use self::hints::{Hints, Place};
 pub use self::history::{Finished, History, READY};
+pub use self::monitoring::{Monitored, Monitoring};
 pub use self::view::{Claimed, Ending, Entry, Rejected, Runner, UNKNOWN, View, waiting_for};
 
 /// The spool in memory. Dropping it ends its thread.

@@ -1,7 +1,7 @@
 use std::ffi::OsStr;
 
 use super::*;
-use crate::api::testing::{Bench, job_id, request, soon, status, until};
+use crate::api::testing::{Bench, ERRORS, TRAIN, job_id, request, soon, status, until};
 use crate::spool::history::{self, HistoryLine};
 use crate::spool::lock::RunnerLock;
 use crate::spool::reject;
@@ -308,4 +308,67 @@ async fn a_lost_watch_is_set_anew() {
     bench.queue(&request(2));
     job.write_status(&status(1, State::Waiting)).unwrap();
     until(|| stands(&mirror, 2) == "queued" && stands(&mirror, 1) == "waiting").await;
+}
+
+/// What is known of the files of `monitoring/`: the version of the train and the number of errors, or the problem.
+fn monitored(mirror: &Mirror) -> (Option<String>, Option<u64>, Vec<String>) {
+    let monitoring = Arc::clone(&mirror.view().monitoring);
+    let train = monitoring.train.content.as_ref().map(|train| train.version.clone());
+    let total = monitoring.mediawiki.content.as_ref().map(|errors| errors.total());
+    (train, total, monitoring.problems().map(str::to_owned).collect())
+}
+
+async fn follow_monitoring(watch: bool) {
+    let bench = Bench::new();
+    let mirror = Mirror::start(bench.spool.clone(), watch).unwrap();
+    assert_eq!(monitored(&mirror), (None, None, vec![]));
+    bench.monitor("train.json", TRAIN);
+    bench.monitor("mediawiki.json", ERRORS);
+    let version = || Some("1.46.0-wmf.3".to_owned());
+    until(|| monitored(&mirror) == (version(), Some(7), vec![])).await;
+    bench.monitor("mediawiki.json", "{");
+    until(|| monitored(&mirror).2.len() == 1).await;
+    assert_eq!(monitored(&mirror).1, Some(7), "what was known stays");
+    bench.monitor("mediawiki.json", &ERRORS.replace("\"log\"", "\"total\": 500, \"log\""));
+    until(|| monitored(&mirror) == (version(), Some(500), vec![])).await;
+    crate::spool::atomic::remove(&bench.spool.monitoring().join("train.json")).unwrap();
+    until(|| monitored(&mirror) == (None, Some(500), vec![])).await;
+}
+
+#[tokio::test]
+async fn monitoring_is_followed_by_events() {
+    follow_monitoring(true).await;
+}
+
+#[tokio::test]
+async fn monitoring_is_followed_without_events() {
+    follow_monitoring(false).await;
+}
+
+#[tokio::test]
+async fn a_spool_without_monitoring_is_watched_and_gets_it_later() {
+    let bench = Bench::new();
+    crate::spool::atomic::remove_tree(&bench.spool.monitoring()).unwrap();
+    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    assert_eq!(mirror.view().watch_lost, None);
+    assert_eq!(monitored(&mirror), (None, None, vec![]));
+    Spool::lay_out(bench.spool.root()).unwrap();
+    bench.monitor("mediawiki.json", ERRORS);
+    until(|| monitored(&mirror).1 == Some(7)).await;
+    bench.monitor("mediawiki.json", &ERRORS.replace("\"log\"", "\"total\": 8, \"log\""));
+    until(|| monitored(&mirror).1 == Some(8)).await;
+}
+
+#[tokio::test]
+async fn a_change_of_monitoring_is_told_once() {
+    let bench = Bench::new();
+    let mirror = Mirror::start(bench.spool.clone(), false).unwrap();
+    let latest = mirror.view().changes.latest();
+    bench.monitor("train.json", TRAIN);
+    until(|| monitored(&mirror).0.is_some()).await;
+    let changes = mirror.view().changes.since(latest).unwrap();
+    assert_eq!(changes.iter().filter(|(_, thing)| *thing == Thing::Monitoring).count(), 1);
+    let (latest, look) = (mirror.view().changes.latest(), mirror.view().last_full_look);
+    until(|| mirror.view().last_full_look > look).await;
+    assert_eq!(mirror.view().changes.latest(), latest, "a file that is as it was is no news");
 }

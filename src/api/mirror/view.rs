@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::changes::{Changes, Thing};
 use super::history::{Finished, History, Origin};
+use super::monitoring::Monitoring;
 use crate::spool::request::JobRequest;
 use crate::spool::runner_state::RunnerState;
 use crate::spool::status::{State, Status};
@@ -18,7 +19,7 @@ use crate::spool::{JobId, Time};
 /// What a file is called whose content names no job type, and who is not known.
 pub const UNKNOWN: &str = "unknown";
 
-/// Every job that the spool knows, and the runner. A clone is cheap as long as few jobs are open or rejected.
+/// Every job that the spool knows, the runner, and what is monitored. A clone is cheap as long as few jobs are open or rejected.
 #[derive(Clone, Debug)]
 pub struct View {
     /// The jobs that are not in the history.
@@ -30,6 +31,8 @@ pub struct View {
     pub changes: Changes,
     /// The runner.
     pub runner: Arc<Runner>,
+    /// What other programs tell of the site.
+    pub monitoring: Arc<Monitoring>,
     /// Why the spool could not be read at the last look at everything.
     pub problem: Option<String>,
     /// When everything was last looked at.
@@ -158,6 +161,7 @@ impl Default for View {
             history: History::default(),
             changes: Changes::default(),
             runner: Arc::default(),
+            monitoring: Arc::default(),
             problem: None,
             last_full_look: Instant::now(),
             watch_lost: None,
@@ -227,7 +231,7 @@ impl View {
         }
     }
 
-    // Whatever changes in a view of jobs or of the runner does so by one of the following.
+    // Whatever changes in a view and is told does so by one of the following.
 
     /// Puts in what was found at a look; a job that is in the history stays what it is there.
     pub(super) fn set(&mut self, id: JobId, found: Option<Entry>) {
@@ -274,6 +278,14 @@ impl View {
         if *self.runner != runner {
             self.runner = Arc::new(runner);
             self.changes.note(Thing::Runner);
+        }
+    }
+
+    /// Puts in what other programs tell.
+    pub(super) fn set_monitoring(&mut self, monitoring: Monitoring) {
+        if *self.monitoring != monitoring {
+            self.monitoring = Arc::new(monitoring);
+            self.changes.note(Thing::Monitoring);
         }
     }
 }

@@ -190,6 +190,24 @@ fn remove_old_jobs() {
     assert!([old, held, running, next].into_iter().all(|id| finished.contains(id)));
 }
 
+#[test]
+fn tell_where_the_train_is() {
+    let spool = TestSpool::new();
+    let _runner = spool.runner();
+    let told = spool.root().join("monitoring/mediawiki.json");
+    let mut recipe = recipe(&spool, "Tell where the train is, or the errors");
+    recipe.set("NAME", "mediawiki");
+    let document = r#"{"format":1,"time":"2026-11-24T08:00:00Z","log":{}}"#;
+    assert_eq!(recipe.set("COMMAND", format!("echo '{document}'")).prints(), "");
+    assert_eq!(fs::read_to_string(&told).unwrap(), format!("{document}\n"));
+    assert_eq!(fs::metadata(&told).unwrap().permissions().mode() & 0o7777, 0o640);
+    for (command, status) in [("echo '{}'", 1), ("true", 1), ("exit 7", 7)] {
+        recipe.set("COMMAND", command).fails(status);
+        assert_eq!(fs::read_to_string(&told).unwrap(), format!("{document}\n"), "{command}");
+    }
+    assert!(spool.names("incoming").is_empty());
+}
+
 /// Whether `runner.json` says that a job waits for this reason.
 fn waits_because(spool: &TestSpool, id: JobId, reason: &str) -> bool {
     let text = fs::read_to_string(spool.root().join("runner.json")).unwrap_or_default();

@@ -18,6 +18,9 @@ import type {
 /** For an answer to begin, in milliseconds. The API answers in a few; this is for a network that swallows requests. */
 const PATIENCE = 15_000
 
+/** The same where the API may have to ask Gerrit first, which it does for 20 seconds at most. */
+const PATIENCE_WITH_GERRIT = 30_000
+
 /** An argument that breaks its rule, as the API names it. */
 export interface Invalid {
   /** Where it stands: `["body", "params", "speed"]`. */
@@ -61,6 +64,8 @@ interface Asked {
   text?: string
   headers?: Record<string, string>
   signal?: AbortSignal
+  /** In milliseconds. */
+  patience?: number
 }
 
 /**
@@ -72,7 +77,7 @@ interface Asked {
 async function ask<T>(path: string, asked: Asked, read: (response: Response) => T | Promise<T>): Promise<T> {
   const { method = 'GET', query = {}, json, text, headers = {}, signal } = asked
   const patience = new AbortController()
-  const timer = setTimeout(() => patience.abort(), PATIENCE)
+  const timer = setTimeout(() => patience.abort(), asked.patience ?? PATIENCE)
   const body = json === undefined ? text : JSON.stringify(json)
   const type = json === undefined ? 'text/plain' : 'application/json'
   try {
@@ -187,6 +192,7 @@ export const api = {
     post<{ id: number }>('/api/jobs', {
       json: anyway ? { type, params, anyway } : { type, params },
       headers: { 'Idempotency-Key': key },
+      patience: PATIENCE_WITH_GERRIT,
     }),
 
   /** Says what would be executed. */
@@ -194,7 +200,11 @@ export const api = {
     post<DryRun>('/api/jobs', { query: { dry_run: true }, json: { type, params } }),
 
   retry: (id: number, key: string, anyway = false) =>
-    post<{ id: number }>(`/api/jobs/${id}/retry`, { query: { anyway }, headers: { 'Idempotency-Key': key } }),
+    post<{ id: number }>(`/api/jobs/${id}/retry`, {
+      query: { anyway },
+      headers: { 'Idempotency-Key': key },
+      patience: PATIENCE_WITH_GERRIT,
+    }),
 
   /** Asks Gerrit for changes, by numbers or addresses as they were typed. */
   changes: async (inputs: string[], signal: AbortSignal) =>
@@ -202,14 +212,7 @@ export const api = {
 
   /** Finds out what speaks against deploying these changes. Nothing is started. */
   preflight: (inputs: string[], signal: AbortSignal) =>
-    get<Preflight>('/api/preflight', { query: { change: inputs }, signal }),
-
-  /** Answers a prompt. It is refused with 409 if somebody was first: `responded_by` and `response` say who and what. */
-  answer: (job: number, interaction: number, answer: string) =>
-    post<unknown>(`/api/jobs/${job}/interact/${interaction}`, { text: answer }),
-
-  /** Stops a job; one that waits in the queue is cancelled. */
-  signal: (job: number, signal: 'interrupt' | 'kill') => post<unknown>(`/api/jobs/${job}/signal/${signal}`),
+    get<Preflight>('/api/preflight', { query: { change: inputs }, signal, patience: PATIENCE_WITH_GERRIT }),
 
   /** Answers a prompt. It is refused with 409 if somebody was first: `responded_by` and `response` say who and what. */
   answer: (job: number, interaction: number, answer: string) =>

@@ -138,6 +138,19 @@ test('nobody has to wait for an answer, nor for one that fails', async () => {
   expect(changes).toHaveBeenCalledOnce()
 })
 
+test('what is typed is looked up while Gerrit is slow about another change', async () => {
+  const { input } = show()
+  changes.mockReturnValueOnce(new Promise(() => undefined))
+  await input.setValue('901,')
+  await pause()
+  const [slow] = changes.mock.calls
+  await input.setValue('42')
+  await pause()
+  expect(changes.mock.lastCall?.[0]).toEqual(['42'])
+  expect(slow?.[1].aborted).toBe(false)
+  expect(options()[0]?.text()).toContain('42 Subject of 42')
+})
+
 test('white space and commas end a change, and what is pasted is several', async () => {
   const { values, input } = show(['41'])
   await input.setValue('42,')

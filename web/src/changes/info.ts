@@ -1,5 +1,4 @@
 import type { ChangeInfo } from '@/api/types.ts'
-import { isAddress, type TextPart } from '@/ui/linkify.ts'
 
 /** Who started a job although something spoke against it, and what that was. */
 export interface StartedAnyway {
@@ -28,40 +27,21 @@ export function otherData(data: Record<string, unknown>): Record<string, unknown
   return Object.fromEntries(Object.entries(data).filter(([name]) => !shown.includes(name)))
 }
 
-/** On one line: `1234567 Fix the thing, and 1 more`. Null if there are none. */
-export function changesInShort(data: Record<string, unknown>): string | null {
-  const [first, ...more] = changesOf(data)
+/**
+ * On one line: `1234567 Fix the thing, and 1 more`. Null if none is known. The job was given so many: those that nobody
+ * could look up count, too.
+ */
+export function changesInShort(data: Record<string, unknown>, given = 0): string | null {
+  const changes = changesOf(data)
+  const [first] = changes
   if (first === undefined) {
     return null
   }
-  const rest = more.length === 0 ? '' : `, and ${more.length} more`
-  return `${first.number} ${first.subject}${rest}`
+  const more = Math.max(changes.length, given) - 1
+  return `${first.number} ${first.subject}${more === 0 ? '' : `, and ${more} more`}`
 }
 
-/** The message of a commit: texts that were escaped for HTML, as they are, and links, where they lead to a web page. */
-export function messageOf({ linkifiedCommitMsg: parts, commit_msg: plain }: ChangeInfo): TextPart[] {
-  if (!Array.isArray(parts)) {
-    return [{ text: typeof plain === 'string' ? plain : '' }]
-  }
-  return parts.flatMap((part: unknown) => {
-    if (!isObject(part)) {
-      return { text: unescaped(String(part)) }
-    }
-    const text = String(part.text)
-    return isAddress(part.href) ? { text, href: part.href } : { text }
-  })
-}
-
-const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
-
-/** Takes back what escaping a text for HTML does. */
-function unescaped(text: string): string {
-  return text.replace(/&(?:(amp|lt|gt|quot|apos)|#(\d{1,7})|#[xX]([\da-fA-F]{1,6}));/g, (whole, name, decimal, hex) => {
-    const code = decimal === undefined ? parseInt(hex, 16) : parseInt(decimal, 10)
-    return NAMED[name] ?? (code <= 0x10ffff ? String.fromCodePoint(code) : whole)
-  })
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
+/** Whether JSON has members. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }

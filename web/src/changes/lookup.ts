@@ -1,4 +1,4 @@
-import { shallowRef, watch, type Ref } from 'vue'
+import { shallowRef, watch } from 'vue'
 
 import { api, reasonOf } from '@/api/client.ts'
 import type { Lookup } from '@/api/types.ts'
@@ -8,12 +8,13 @@ import { useLatest } from './latest.ts'
 /** So many are asked for at once. */
 const MOST = 50
 
-/** Looks up the changes that somebody types or has chosen, each once. What was not found is looked up when it comes back. */
-export function useLookups(inputs: () => string[]): {
-  /** What is known of an input; undefined as long as it is being looked up. */
-  lookupOf: (input: string) => Lookup | undefined
-  isAsking: Readonly<Ref<boolean>>
-} {
+/**
+ * Looks up the changes that somebody has chosen, and the one that they type: apart, as nobody who types is to wait for a
+ * change that Gerrit is slow about. Each is looked up once; what was not found is looked up again when it comes back.
+ *
+ * Returned is what is known of an input; undefined as long as it is being looked up.
+ */
+export function useLookups(chosen: () => string[], typed: () => string | null): (input: string) => Lookup | undefined {
   const known = shallowRef<ReadonlyMap<string, Lookup>>(new Map())
 
   async function look(asked: string[], signal: AbortSignal): Promise<void> {
@@ -28,17 +29,17 @@ export function useLookups(inputs: () => string[]): {
     }
   }
 
-  const { isAsking } = useLatest(
-    () =>
-      inputs()
-        .filter((input) => !known.value.has(input))
-        .slice(0, MOST),
-    look,
+  const isUnknown = (input: string) => !known.value.has(input)
+  const candidates = () => [typed() ?? []].flat()
+  useLatest(() => chosen().filter(isUnknown).slice(0, MOST), look)
+  useLatest(() => candidates().filter(isUnknown), look)
+
+  watch(
+    () => [...chosen(), ...candidates()],
+    (inputs) => {
+      known.value = new Map([...known.value].filter(([input, { change }]) => change !== null || inputs.includes(input)))
+    },
   )
 
-  watch(inputs, (inputs) => {
-    known.value = new Map([...known.value].filter(([input, { change }]) => change !== null || inputs.includes(input)))
-  })
-
-  return { lookupOf: (input) => known.value.get(input), isAsking }
+  return (input) => known.value.get(input)
 }

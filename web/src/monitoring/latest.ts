@@ -12,11 +12,8 @@ export interface Latest<T> {
   ask: () => Promise<void>
 }
 
-/** Asks when the component begins to live, whenever something new was reported, and after everything was told anew. */
-export function useLatest<T>(
-  ask: (signal: AbortSignal) => Promise<T>,
-  live: Pick<Live, 'monitoring' | 'onSnapshot'>,
-): Latest<T> {
+/** Asks when the component begins to live, and whenever this tab is told what is reported: at a change, and anew. */
+export function useLatest<T>(ask: (signal: AbortSignal) => Promise<T>, live: Pick<Live, 'monitoring'>): Latest<T> {
   const value = shallowRef<T | null>(null)
   const problem = shallowRef<string | null>(null)
   let attempt = new AbortController()
@@ -38,7 +35,6 @@ export function useLatest<T>(
   }
 
   watch(live.monitoring, askNow)
-  live.onSnapshot(() => void askNow())
   onScopeDispose(() => attempt.abort())
   void askNow()
   return { value, problem, ask: askNow }

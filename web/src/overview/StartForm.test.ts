@@ -244,6 +244,12 @@ describe('a type that deploys changes', () => {
     expect(button().attributes()).not.toHaveProperty('disabled')
   })
 
+  test('is started where there is no Gerrit, and nothing to check', async () => {
+    await openWith(['42'], (inputs) => ({ ...preflight(inputs), problem: 'No Gerrit is configured' }))
+    await vi.waitFor(() => expect(page.text()).toContain('No Gerrit is configured'))
+    expect(button().attributes()).not.toHaveProperty('disabled')
+  })
+
   test('says why the check itself failed, and checks again', async () => {
     await openWith(['42'])
     check.mockRejectedValueOnce(new ApiError('SpiderPig cannot be reached', 0))

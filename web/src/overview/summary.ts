@@ -11,14 +11,13 @@ const LONGEST = 200
  * Values that are secret come masked. What is empty, or a switch that is off, is left out.
  */
 export function summaryOf({ params, data }: Pick<Job, 'params' | 'data'>, declared: readonly Param[]): string {
-  const changes = changesInShort(data)
-  /** The parameters that are these changes. */
-  const told = declared.filter(({ kind }) => changes !== null && kind === 'gerrit-change').map(({ name }) => name)
+  const changeParams = declared.filter(({ kind }) => kind === 'gerrit-change').map(({ name }) => name)
+  const changes = changesInShort(data, changeParams.flatMap((name) => params[name] ?? []).length)
   const names = [...new Set([...declared.map(({ name }) => name), ...Object.keys(params)])]
   const parts: string[] = changes === null ? [] : [changes]
   for (const [place, name] of names.entries()) {
     const title = declared.find((param) => param.name === name)?.title ?? name
-    const text = told.includes(name) ? '' : textOf(params[name], title)
+    const text = changes !== null && changeParams.includes(name) ? '' : textOf(params[name], title)
     if (text !== '') {
       parts.push(place === 0 || params[name] === true ? text : `${title}: ${text}`)
     }
