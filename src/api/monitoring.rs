@@ -24,7 +24,9 @@ pub async fn mediawiki(app: Arc<App>, _: Request) -> Result<Response, ApiError> 
     let none = IndexMap::new();
     let answer = json!({
         "message": message(&monitoring.mediawiki),
+        "problem": monitoring.mediawiki.problem,
         "log": content.map_or(&none, |content| &content.log),
+        "total": content.map(MediaWikiErrors::total),
         "time": content.map(|content| content.time.as_seconds_f64()),
     });
     response::json(StatusCode::OK, &answer)

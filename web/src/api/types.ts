@@ -335,8 +335,12 @@ export interface TrainMove {
 export interface MediaWikiErrors {
   /** What they are, or why there are none or only old ones. */
   message: string
+  /** What is wrong with what was reported last. */
+  problem: string | null
   /** By their text. */
   log: Record<string, { count: number; versions: string[] }>
+  /** How many errors there are, those of messages that are not listed included. */
+  total: number | null
   /** When it was so, in seconds since the epoch; null if nothing is known. */
   time: number | null
 }

@@ -21,9 +21,13 @@ export function startedAnywayOf({ started_anyway: value }: Record<string, unknow
     : null
 }
 
-/** What is in the data of a job beside these. */
+/** What is in the data of a job beside these, and beside the status of the train, which has a page of its own. */
 export function otherData(data: Record<string, unknown>): Record<string, unknown> {
-  const shown = [changesOf(data).length > 0 && 'change_infos', startedAnywayOf(data) !== null && 'started_anyway']
+  const shown = [
+    changesOf(data).length > 0 && 'change_infos',
+    startedAnywayOf(data) !== null && 'started_anyway',
+    'originalTrainStatus',
+  ]
   return Object.fromEntries(Object.entries(data).filter(([name]) => !shown.includes(name)))
 }
 

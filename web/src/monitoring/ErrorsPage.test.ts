@@ -13,7 +13,9 @@ vi.mock('@/ui/clock.ts', () => ({ useNow: () => shallowRef(1_060_000) }))
 
 const errors = (log: MediaWikiErrors['log'], time: number | null = 1000): MediaWikiErrors => ({
   message: 'The errors that MediaWiki logs',
+  problem: null,
   log,
+  total: time === null ? null : Object.values(log).reduce((total, { count }) => total + count, 0),
   time,
 })
 const FIRST = { 'No such table': { count: 3, versions: ['v1'] }, 'Too slow': { count: 40, versions: ['v1', 'v2'] } }
@@ -87,6 +89,12 @@ test('has the words of the server when nothing is known, and says so when there 
   monitoring.value = { train: null, mediawiki: { time: 1000, total: 0 } }
   await flushPromises()
   expect(words()).toContain('No errors are reported.')
+})
+
+test('warns when what was reported last could not be read', async () => {
+  await open({ ...errors(FIRST), problem: 'it is not JSON', message: 'This may be old: it is not JSON' })
+  expect(page.get('.cdx-message--warning').text()).toBe('This may be old: it is not JSON.')
+  expect(rows()).toHaveLength(2)
 })
 
 test('says why it could not be loaded, and tries again', async () => {

@@ -6,6 +6,8 @@ import { chosenRows, countsOf, filterOf, queryOf, rowsOf, versionsOf, type Error
 
 const errors = (counts: Record<string, number>): MediaWikiErrors => ({
   message: 'These',
+  problem: null,
+  total: Object.values(counts).reduce((total, count) => total + count, 0),
   time: 1,
   log: Object.fromEntries(
     Object.entries(counts).map(([text, count]) => [text, { count, versions: [`v${count % 2}`] }]),
