@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts runner and API on a demo spool, says what to try, and stops both at Ctrl-C or SIGTERM.
+# Starts runner, API and a stand-in for Gerrit on a demo spool, says what to try, and stops them at Ctrl-C or SIGTERM.
 # `make run` builds and calls it as: run-demo.sh DIRECTORY-OF-THE-PROGRAMS
 set -euo pipefail
 
@@ -10,6 +10,7 @@ spool=$demo/spool
 config=$demo/spiderpig.toml
 address=127.0.0.1:8000
 url=http://$address
+gerrit=127.0.0.1:8001 # as examples/spiderpig.toml has it
 
 fail() {
 	echo "make run: $*" >&2
@@ -19,9 +20,11 @@ fail() {
 case $root in
 *['"\|&']* | *$'\n'*) fail "the path $root has a character that this demo cannot put into its configuration" ;;
 esac
-if (exec 3<>"/dev/tcp/${address/://}") 2>/dev/null; then
-	fail "$address is in use, perhaps by another \`make run\`. What listens there: ss -ltnp 'sport = :${address#*:}'"
-fi
+for wanted in "$address" "$gerrit"; do
+	if (exec 3<>"/dev/tcp/${wanted/://}") 2>/dev/null; then
+		fail "$wanted is in use, perhaps by another \`make run\`. What listens there: ss -ltnp 'sport = :${wanted#*:}'"
+	fi
+done
 
 mkdir -p "$demo"
 sed "s|@ROOT@|$root|g" "$root/examples/spiderpig.toml" >"$config"
@@ -61,22 +64,26 @@ stop() {
 trap stop EXIT
 trap 'interrupted=yes' INT TERM
 
+# The log has what it is asked.
+"$root/examples/gerrit/gerrit.py" --port "${gerrit#*:}" >"$demo/gerrit.log" 2>&1 </dev/null &
+pids+=($!)
 start runner
-await runner "${pids[0]}" runner_is_up
+await runner "${pids[1]}" runner_is_up
 # What other programs would tell. Where the trains of an earlier demo have gone, stays.
 for name in train mediawiki; do
 	[[ -e $spool/monitoring/$name.json ]] || "$root/examples/monitoring/write.sh" "$spool" "$name" \
 		jq '.time = (now | todate)' "$root/examples/monitoring/$name.json"
 done
 start api
-await api "${pids[1]}" api_is_up
+await api "${pids[2]}" api_is_up
 
 job=$((10#$(<"$spool/sequence") + 1)) # the next number
 cat <<END
 
 SpiderPig is up: open $url in a browser.
 
-Start "MediaWiki backport (replay)" with change 42, and answer its two questions. The same from another terminal:
+Start "MediaWiki backport (replay)" with change 42, and answer its two questions. There are other changes, not all as good:
+102 is not finished, 106 depends on 107, and with 903 Gerrit fails. The same from another terminal:
     curl -X POST $url/api/jobs -H 'Content-Type: application/json' \\
         -d '{"type": "backport", "params": {"change_url": ["42"]}}'
     curl -sN $url/api/jobs/$job/log | jq --unbuffered -r '.line // empty'
@@ -91,15 +98,15 @@ The same with files:
     jq '{state, message, interaction}' jobs/$job/status.json
 
 Configuration: $config
-Messages of the two daemons: $demo/runner.log, $demo/api.log
-Ctrl-C stops both.
+Messages: $demo/runner.log, $demo/api.log, $demo/gerrit.log
+Ctrl-C stops all.
 END
 
-# Ends when a signal comes or one of the two has ended.
+# Ends when a signal comes or one of the three has ended.
 wait -n || true
 if [[ -z $interrupted ]]; then
-	tail -n 5 "$demo/runner.log" "$demo/api.log" >&2
-	fail "one of the two daemons has ended; the last messages of both are above"
+	tail -n 5 "$demo/runner.log" "$demo/api.log" "$demo/gerrit.log" >&2
+	fail "one of the three has ended; the last messages of all are above"
 fi
 
 stop

@@ -18,6 +18,7 @@ mod api;
 mod auth;
 mod env_file;
 mod error;
+mod gerrit;
 mod job_type;
 mod names;
 mod node;
@@ -39,6 +40,7 @@ pub use self::api::{ApiConfig, ClientAddress, Listen, ListenError, LogFormat};
 pub use self::auth::{AuthConfig, AuthMode, OpenToAll};
 pub use self::env_file::{EnvFileError, read_env_file};
 pub use self::error::{ConfigError, ParamError};
+pub use self::gerrit::{GerritConfig, GerritUrl};
 pub use self::job_type::{CommandLine, JobType, Leftovers};
 pub use self::param::{Param, ParamKind, Pattern};
 pub use self::runner::RunnerConfig;
@@ -93,13 +95,6 @@ pub struct LaneConfig {
     pub concurrency: u32,
 }
 
-/// The Gerrit that changes are looked up in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GerritConfig {
-    /// Its address, always with a final slash, so that `c/123` can be appended.
-    pub url: String,
-}
-
 /// The Phorge that task numbers link to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhorgeConfig {
@@ -143,6 +138,7 @@ impl Config {
         let known = &["spool", "api", "auth", "runner", "lanes", "gerrit", "phorge", "job_types"];
         let root = Section::document(&document, known)?;
         let api = ApiConfig::read(&root.section("api", api::KEYS)?)?;
+        let gerrit = GerritConfig::read(&root.section("gerrit", gerrit::KEYS)?)?;
         Ok(Self {
             path: path.to_owned(),
             hash: digest::sha256(text),
@@ -155,13 +151,13 @@ impl Config {
                 .into_iter()
                 .map(|(name, node)| lane(name, &node))
                 .collect::<Result<_, _>>()?,
-            gerrit: GerritConfig { url: url(&root, "gerrit", "https://gerrit.wikimedia.org/r")? + "/" },
-            phorge: PhorgeConfig { url: url(&root, "phorge", "https://phabricator.wikimedia.org")? },
+            phorge: phorge(&root.section("phorge", &["url"])?)?,
             job_types: root
                 .entries("job_types")?
                 .into_iter()
-                .map(|(name, node)| Ok((name.to_owned(), JobType::read(name, &node)?)))
+                .map(|(name, node)| Ok((name.to_owned(), JobType::read(name, &node, &gerrit)?)))
                 .collect::<Result<_, _>>()?,
+            gerrit,
         })
     }
 
@@ -193,10 +189,9 @@ fn lane(name: &str, node: &Node) -> Result<(String, LaneConfig), Fault> {
     Ok((name.to_owned(), LaneConfig { concurrency }))
 }
 
-/// The one setting of a section that only says where another service is.
-fn url(root: &Section, key: &str, default: &str) -> Result<String, Fault> {
-    let section = root.section(key, &["url"])?;
-    Ok(section.read("url", units::http_url)?.unwrap_or_else(|| default.to_owned()))
+fn phorge(section: &Section) -> Result<PhorgeConfig, Fault> {
+    let url = section.read("url", units::http_url)?;
+    Ok(PhorgeConfig { url: url.unwrap_or_else(|| "https://phabricator.wikimedia.org".to_owned()) })
 }
 
 /// The line, counted from 1, that holds the byte at `offset`.

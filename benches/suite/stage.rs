@@ -44,6 +44,7 @@ impl Stage {
             "spool = '{}'\n\
              [api]\nlisten = \"127.0.0.1:0\"\nstate_directory = '{}'\n\
              [auth]\nmode = \"none\"\ndev_user = \"bench\"\n\
+             [gerrit]\nurl = \"\"\n\
              [lanes.four]\nconcurrency = 4\n\
              [job_types.noop]\ncommand = [\"true\"]\n\
              [job_types.noop-four]\ncommand = [\"true\"]\nlane = \"four\"\n\

@@ -82,7 +82,7 @@ def commit(number):
 
 @dataclass
 class Change:
-    """One change. `message` stands between the subject and the Change-Id; {gerrit} in it becomes this server's address."""
+    """One change. `message` stands between subject and Change-Id; {gerrit} in it becomes the address of this server."""
 
     number: int
     subject: str
@@ -103,8 +103,8 @@ class Change:
         self.change_id = self.change_id or change_id(self.number)
 
     def commit_message(self, gerrit):
-        text = self.message.replace("{gerrit}", gerrit)
-        return f"{self.subject}\n\n{text}{'' if text.endswith(chr(10)) or not text else chr(10)}Change-Id: {self.change_id}\n"
+        text = self.message.replace("{gerrit}", gerrit).rstrip()
+        return f"{self.subject}\n\n{text}{text and chr(10)}Change-Id: {self.change_id}\n"
 
     def info(self, options, gerrit):
         """A ChangeInfo, with as much in it as was asked for."""
@@ -243,8 +243,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.text(404, f"Not found: {path[0]}")
         match path[1:]:
             case [] | ["detail"]:
-                options = set(arguments.get("o", [])) | ({"DETAILED_LABELS", "DETAILED_ACCOUNTS"} if path[1:] else set())
-                self.json(change.info(options, self.gerrit))
+                options = {"DETAILED_LABELS", "DETAILED_ACCOUNTS"} if path[1:] else set()
+                self.json(change.info(options | set(arguments.get("o", [])), self.gerrit))
             case ["revisions", "current", "mergeable"]:
                 if change.status != "NEW":
                     return self.text(409, f"change is {change.status.lower()}")
@@ -339,13 +339,13 @@ def short(handler):
 
 TROUBLE = {
     901: slow,
-    902: lambda handler: handler.send(200, "text/html", b"<!doctype html><title>Sign in</title><h1>Please sign in</h1>"),
+    902: lambda handler: handler.send(200, "text/html", b"<!doctype html><title>Sign in</title><p>Please sign in"),
     903: lambda handler: handler.text(500, "Internal server error"),
     904: lambda handler: handler.send(200, "application/json", PREFIX + b'[{"_number": 904, "subject": "Tro'),
     905: lambda handler: handler.send(200, "application/json", b'[{"_number": 905, "subject": "Trouble"}]'),
     906: reset,
     907: endless,
-    908: lambda handler: handler.send(302, "text/plain", b"elsewhere", [("Location", "https://elsewhere.example/login")]),
+    908: lambda handler: handler.send(302, "text/plain", b"", [("Location", "https://elsewhere.example/login")]),
     909: trickling,
     910: lambda handler: handler.json({"changes": 7}),
     911: short,

@@ -11,6 +11,7 @@ use crate::spool::Spool;
 use super::access::PublicUrl;
 use super::blocking::Writes;
 use super::body::End;
+use super::gerrit::Gerrit;
 use super::health::{Disk, SharedLook};
 use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
@@ -37,6 +38,8 @@ pub struct App {
     pub metrics: Metrics,
     /// What the spool's disk says when it is asked, if it answers.
     pub disk: SharedLook<Disk>,
+    /// Where changes are looked up, if there is such a place.
+    pub gerrit: Option<Gerrit>,
     /// Submissions, which wait for the number of a job.
     pub submissions: Writes,
     /// Answers, signals and pauses, which do not wait behind submissions.
@@ -59,7 +62,7 @@ impl App {
     }
 }
 
-/// How long the server waits for a client, or for the disk, before it goes on without it, and how many clients it has.
+/// How long the server waits for a client, for the disk or for another service, before it goes on without it, and how many clients it has.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// For the next request on a connection. Longer than the minute for which common proxies keep a connection, so that
@@ -75,6 +78,8 @@ pub struct Limits {
     pub search: Duration,
     /// For the spool's disk to answer how it is.
     pub disk: Duration,
+    /// For another service to answer one question.
+    pub outbound: Duration,
     /// For a client to take a response whose length is known.
     pub response: Duration,
     /// For open requests and connections after a shutdown began.
@@ -113,6 +118,7 @@ impl Default for Limits {
             stream: Duration::from_hours(1),
             search: Duration::from_secs(10),
             disk: Duration::from_secs(1),
+            outbound: Duration::from_secs(5),
             drain: Duration::from_millis(750),
             connections: MAX_CONNECTIONS,
         }

@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::mirror::View;
 use super::request::Request;
 use super::response::{self, Response};
-use crate::config::{Config, JobType, Param, ParamKind, Pattern};
+use crate::config::{Config, GerritUrl, JobType, Param, ParamKind, Pattern};
 
 /// `GET /api/job-types`: the declared job types, in the order of the configuration.
 ///
@@ -20,7 +20,8 @@ use crate::config::{Config, JobType, Param, ParamKind, Pattern};
 pub async fn job_types(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
     let view = app.mirror.view();
     let job_types = app.config.job_types.values().map(|job_type| Shown::new(job_type, &app.config, &view)).collect();
-    response::json(StatusCode::OK, &List { job_types })
+    let gerrit_url = app.config.gerrit.url.as_ref().map(GerritUrl::as_str);
+    response::json(StatusCode::OK, &List { job_types, gerrit_url })
 }
 
 /// Why no job of this type can be started now: the runner was started with another configuration, and would reject the
@@ -40,6 +41,8 @@ pub fn disabled_reason(job_type: &str, config: &Config, view: &View) -> Option<&
 #[derive(Serialize)]
 struct List<'a> {
     job_types: Vec<Shown<'a>>,
+    /// Whose addresses a parameter of kind `gerrit-change` takes; null if there is no Gerrit, then those of any host.
+    gerrit_url: Option<&'a str>,
 }
 
 /// A job type as a form needs it. Its command and environment are nobody's business.
@@ -118,7 +121,7 @@ impl<'a> Rules<'a> {
             ParamKind::String { pattern } => Self { pattern: pattern.as_ref().map(Pattern::as_str), ..Self::default() },
             ParamKind::Integer { min, max } => Self { min: *min, max: *max, ..Self::default() },
             ParamKind::Choice { choices } => Self { choices: Some(choices), ..Self::default() },
-            ParamKind::Boolean | ParamKind::GerritChange => Self::default(),
+            ParamKind::Boolean | ParamKind::GerritChange { .. } => Self::default(),
         }
     }
 }
@@ -210,7 +213,7 @@ mod tests {
                 "name": "ant", "title": "ant", "help": null, "lane": "small", "retry": true,
                 "disabled_reason": null, "params": [],
             },
-        ]});
+        ], "gerrit_url": "https://gerrit.wikimedia.org/r/" });
         assert_eq!(reply.json(), expected);
     }
 }

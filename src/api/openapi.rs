@@ -167,6 +167,10 @@ fn refusal(route: &Route, status: u16) -> Value {
         413 => ("The request's body is too large", "Refusal"),
         421 => ("The request is for another host", "Refusal"),
         422 => ("An argument breaks its rule", "Invalid"),
+        502 => (
+            "Gerrit cannot be asked; the message says why, and `anyway` is true if the job can be started all the same",
+            "Refusal",
+        ),
         500 => ("Something broke in the service; its log says more", "Refusal"),
         _ => ("The service cannot do it now; the message says why, and what to do", "Refusal"),
     };

@@ -9,8 +9,8 @@ pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
 use super::error::ApiError;
 use super::{
-    events, favicon, health, idempotency, job_types, jobs, logout, metrics, monitoring, openapi, page, pause, runner,
-    train, whoami,
+    changes, events, favicon, health, idempotency, job_types, jobs, logout, metrics, monitoring, openapi, page, pause,
+    preflight, runner, train, whoami,
 };
 use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
 
@@ -39,6 +39,12 @@ pub static ROUTES: &[Route] = routes! {
     POST "/api/logout" => logout::logout, "Sign out", gives(&[(200, Json("LoggedOut"))]);
     POST "/api/logoutAll" => logout::logout, "Sign everybody out", gives(&[(200, Json("LoggedOut"))]);
     GET "/api/job-types" => job_types::job_types, "What may be started?", gives(&[(200, Json("JobTypes"))]);
+    GET "/api/searchPatch" => changes::search_patch, "Look up a change, as Gerrit tells of it",
+        takes(changes::SEARCH_ARGUMENTS), gives(&[(200, Json("FoundPatches"))]);
+    GET "/api/changes" => changes::changes, "Look up changes",
+        takes(changes::ARGUMENTS), gives(&[(200, Json("FoundChanges"))]);
+    GET "/api/preflight" => preflight::preflight, "Does anything speak against deploying these changes?",
+        takes(changes::ARGUMENTS), gives(&[(200, Json("Preflight"))]);
     POST "/api/runner/pause" => pause::pause, "Let no new job start",
         reads(Json("Pause")), gives(&[(200, Json("Done"))]);
     POST "/api/runner/resume" => pause::resume, "Let jobs start again", gives(&[(200, Json("Done"))]);
@@ -50,7 +56,10 @@ pub static ROUTES: &[Route] = routes! {
         takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
     POST "/api/jobs" => jobs::create::create, "Start a job",
         takes(jobs::create::ARGUMENTS), heeds(idempotency::HEADERS), reads(Json("NewJob")),
-        gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409]);
+        gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409, 502]);
+    POST "/api/jobs/backport" => jobs::backport::backport, "Start a backport",
+        takes(jobs::backport::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
+        refuses(&[409, 413, 502]);
     POST "/api/jobs/train" => jobs::train::start, "Promote the train, or roll it back",
         heeds(idempotency::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]);
     GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
@@ -63,7 +72,8 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobs/{id:number}/log/marks" => jobs::log::marks::marks, "What the log of a job says of how it went",
         takes(jobs::log::marks::ARGUMENTS), gives(&[(200, JsonLines("LogMark"))]), refuses(&[404]);
     POST "/api/jobs/{id:number}/retry" => jobs::retry::retry, "Start a finished job again",
-        heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]), refuses(&[404, 409, 413]);
+        takes(jobs::retry::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
+        refuses(&[404, 409, 413, 502]);
     POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
     POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",
@@ -91,12 +101,16 @@ pub static ROUTES: &[Route] = routes! {
 /// 404 if no route has the path, 405 if none of those that have it has the method, 422 if a number in it is none.
 pub fn find(routes: &'static [Route], method: &Method, path: &str) -> Result<(&'static Route, PathParams), ApiError> {
     let segments = path::decode_segments(path).ok_or_else(ApiError::no_such_route)?;
-    let fitting = || routes.iter().filter(|route| route.fits(&segments));
+    let mut fitting: Vec<&'static Route> = routes.iter().filter(|route| route.fits(&segments)).collect();
+    // `/api/jobs/backport` is no job, also for the methods that only a job has.
+    if fitting.iter().any(|route| route.is_literal()) {
+        fitting.retain(|route| route.is_literal());
+    }
     let method = if method == Method::HEAD { &Method::GET } else { method };
-    if let Some(route) = fitting().find(|route| route.method == *method) {
+    if let Some(route) = fitting.iter().find(|route| route.method == *method) {
         return Ok((route, route.params(segments)?));
     }
-    let mut methods: Vec<&str> = fitting().map(|route| route.method.as_str()).collect();
+    let mut methods: Vec<&str> = fitting.iter().map(|route| route.method.as_str()).collect();
     if methods.is_empty() {
         return Err(ApiError::no_such_route());
     }
@@ -160,7 +174,10 @@ mod tests {
     #[test]
     fn literal_and_parameter_share_a_place() {
         assert_eq!(found(&Method::POST, "/api/jobs/backport").0, "/api/jobs/backport");
-        assert_eq!(refused(&Method::GET, "/api/jobs/backport"), 422);
+        let error = find(JOBS, &Method::GET, "/api/jobs/backport").unwrap_err();
+        let response = error.into_response(&RequestId::fresh());
+        assert_eq!((response.status().as_u16(), &response.headers()[ALLOW]), (405, &"POST".parse().unwrap()));
+        assert_eq!(refused(&Method::GET, "/api/jobs/other"), 422);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::InvalidPublicUrl;
 use super::app::{App, Limits};
 use super::blocking::{self, Writes};
+use super::gerrit::Gerrit;
 use super::health::SharedLook;
 use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
@@ -84,7 +85,9 @@ impl Service {
             passed.into_iter().map(Listener::adopt).collect::<Result<_, _>>()?
         };
         let (spool, mirror, idempotency) = open(&config).await?;
+        let limits = limits();
         let app = App {
+            gerrit: Gerrit::of(&config.gerrit, limits.outbound),
             config,
             spool,
             mirror,
@@ -96,7 +99,7 @@ impl Service {
             submissions: Writes::default(),
             letters: Writes::default(),
             idempotency,
-            limits: limits(),
+            limits,
             shutdown,
             logs: Logs::default(),
         };

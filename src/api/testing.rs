@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
 use super::blocking::Writes;
+use super::gerrit::{Change, Status as ChangeStatus};
 use super::health::SharedLook;
 use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
@@ -23,7 +24,7 @@ use super::listener::Listener;
 use super::metrics::Metrics;
 use super::mirror::Mirror;
 use super::page::Page;
-use crate::config::{Config, Listen};
+use crate::config::{Config, GerritUrl, Listen};
 use crate::spool::atomic::{self, Published};
 use crate::spool::history::{self, HistoryLine};
 use crate::spool::job::LockedJob;
@@ -70,6 +71,16 @@ required = true
 name = "excludedWikis"
 kind = "string"
 many = true
+[job_types.backport]
+command = ["backport", "{change_url}"]
+[[job_types.backport.params]]
+name = "change_url"
+kind = "gerrit-change"
+many = true
+required = true
+[gerrit]
+url = ""
+branches = ["master", "wmf/.*"]
 "#;
 
 /// A page as the build leaves it, with little in it.
@@ -158,6 +169,7 @@ impl Bench {
     pub fn app(&self) -> App {
         App {
             config: config(),
+            gerrit: None,
             spool: self.spool.clone(),
             mirror: Mirror::start(self.spool.clone(), true).unwrap(),
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
@@ -191,6 +203,29 @@ pub async fn listener() -> (Listener, SocketAddr) {
 
 pub fn config() -> Config {
     Config::parse("test.toml".as_ref(), CONFIG).unwrap()
+}
+
+/// The address of a Gerrit that there is not.
+pub fn gerrit_url() -> GerritUrl {
+    let config = Config::parse("test.toml".as_ref(), "gerrit.url = 'https://gerrit.test/r/'").unwrap();
+    config.gerrit.url.unwrap()
+}
+
+/// An open change with all the votes that it needs.
+pub fn change(number: u32) -> Change {
+    Change {
+        number,
+        project: "mediawiki/core".into(),
+        branch: "master".into(),
+        subject: format!("Subject {number}"),
+        status: ChangeStatus::New,
+        owner: Some("Alice".into()),
+        work_in_progress: false,
+        revision: String::new(),
+        message: format!("Subject {number}\n"),
+        verified: vec![2],
+        code_review: vec![2],
+    }
 }
 
 /// A request for job `number`, with a secret in it.
@@ -253,7 +288,7 @@ pub fn runner_state(configuration: &str, waiting: &[(u64, &str)]) -> RunnerState
         program: "test".into(),
         configuration: configuration.into(),
         watching: true,
-        job_types: vec!["greet".into(), "train".into()],
+        job_types: vec!["greet".into(), "backport".into(), "train".into()],
         paused: None,
         lanes: [("default".to_owned(), LaneState { waiting, ..LaneState::default() })].into(),
         failed_starts: BTreeMap::new(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::error::{Fault, ParamError};
+use super::gerrit::GerritConfig;
 use super::names::{self, quoted};
 use super::node::{Node, Section};
 use super::outcome;
@@ -102,10 +103,10 @@ pub struct CommandLine {
 }
 
 impl JobType {
-    pub(super) fn read(name: &str, node: &Node) -> Result<Self, Fault> {
+    pub(super) fn read(name: &str, node: &Node, gerrit: &GerritConfig) -> Result<Self, Fault> {
         names::check_name("job type", name).map_err(|problem| node.fault_about(problem))?;
         let section = node.section(KEYS)?;
-        let params = params(&section)?;
+        let params = params(&section, gerrit)?;
         let command = section
             .get("command")
             .ok_or_else(|| section.fault("has no `command`, such as [\"scap\", \"backport\"]"))?;
@@ -183,6 +184,14 @@ impl JobType {
         problems
     }
 
+    /// The changes in Gerrit that these parameters name, as they were given; without those that people may not see, and
+    /// those that break their rules.
+    #[must_use]
+    pub fn changes(&self, params: &Map<String, Value>) -> Vec<String> {
+        let named = self.params.iter().filter(|param| !param.sensitive && param.kind.is_change());
+        named.filter_map(|param| param.accept(params.get(&param.name)).ok()?).flatten().collect()
+    }
+
     /// The parameters of a job as people may see them: sensitive values, and those of unknown parameters, as [`MASK`].
     #[must_use]
     pub fn masked_params(&self, params: &Map<String, Value>) -> Map<String, Value> {
@@ -256,10 +265,10 @@ fn mask(texts: &mut Texts) {
     texts.iter_mut().flatten().for_each(|text| MASK.clone_into(text));
 }
 
-fn params(section: &Section) -> Result<Vec<Param>, Fault> {
+fn params(section: &Section, gerrit: &GerritConfig) -> Result<Vec<Param>, Fault> {
     let mut params: Vec<Param> = Vec::new();
     for node in section.read("params", Node::items)?.unwrap_or_default() {
-        let param = Param::read(&node)?;
+        let param = Param::read(&node, gerrit)?;
         if params.iter().any(|other| other.name == param.name) {
             return Err(node.fault(format!("declares `{}` a second time; rename or remove one", param.name)));
         }

@@ -4,6 +4,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::error::Fault;
+use super::gerrit::{GerritConfig, GerritUrl};
 use super::names;
 use super::node::{Node, Section};
 use super::units;
@@ -72,7 +73,10 @@ pub enum ParamKind {
         choices: Vec<String>,
     },
     /// A change in Gerrit: its number or its address, passed on as it was given.
-    GerritChange,
+    GerritChange {
+        /// Whose addresses are taken; those of any host if there is no Gerrit.
+        gerrit: Option<GerritUrl>,
+    },
 }
 
 impl ParamKind {
@@ -84,8 +88,14 @@ impl ParamKind {
             Self::Integer { .. } => "integer",
             Self::Boolean => "boolean",
             Self::Choice { .. } => "choice",
-            Self::GerritChange => "gerrit-change",
+            Self::GerritChange { .. } => "gerrit-change",
         }
+    }
+
+    /// Whether the values name changes in Gerrit.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        matches!(self, Self::GerritChange { .. })
     }
 }
 
@@ -95,6 +105,14 @@ pub struct Pattern {
     source: String,
     whole: Regex,
 }
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Pattern {}
 
 impl Pattern {
     fn new(source: &str) -> Result<Self, regex::Error> {
@@ -123,14 +141,14 @@ impl Param {
         self.default.as_ref().map(|value| self.shown(value))
     }
 
-    pub(super) fn read(node: &Node) -> Result<Self, Fault> {
+    pub(super) fn read(node: &Node, gerrit: &GerritConfig) -> Result<Self, Fault> {
         let section = node.section(KEYS)?;
         let name = section.read("name", identifier)?.ok_or_else(|| section.fault("has no `name`"))?;
         let mut param = Self {
             title: section.read("title", units::name)?.unwrap_or_else(|| name.clone()),
             name,
             help: section.read("help", units::optional_name)?.flatten(),
-            kind: kind(&section)?,
+            kind: kind(&section, gerrit)?,
             many: section.read("many", Node::boolean)?.unwrap_or(false),
             required: section.read("required", Node::boolean)?.unwrap_or(false),
             sensitive: section.read("sensitive", Node::boolean)?.unwrap_or(false),
@@ -183,7 +201,7 @@ fn identifier(node: &Node) -> Result<String, Fault> {
     Ok(name.to_owned())
 }
 
-fn kind(section: &Section) -> Result<ParamKind, Fault> {
+fn kind(section: &Section, gerrit: &GerritConfig) -> Result<ParamKind, Fault> {
     let node = section.get("kind").ok_or_else(|| section.fault("has no `kind`, such as \"string\""))?;
     match node.text("a string")? {
         "string" => Ok(ParamKind::String { pattern: section.read("pattern", pattern)? }),
@@ -193,12 +211,12 @@ fn kind(section: &Section) -> Result<ParamKind, Fault> {
             Some(choices) if !choices.is_empty() => Ok(ParamKind::Choice { choices }),
             _ => Err(node.fault("is \"choice\", which needs `choices`, a list with at least one string")),
         },
-        "gerrit-change" => Ok(ParamKind::GerritChange),
+        "gerrit-change" => Ok(ParamKind::GerritChange { gerrit: gerrit.url.clone() }),
         _ => Err(node.fault("must be \"string\", \"integer\", \"boolean\", \"choice\" or \"gerrit-change\"")),
     }
 }
 
-fn pattern(node: &Node) -> Result<Pattern, Fault> {
+pub(super) fn pattern(node: &Node) -> Result<Pattern, Fault> {
     units::regular_expression(node, Pattern::new)
 }
 

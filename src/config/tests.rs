@@ -42,6 +42,7 @@ concurrency = 2
 
 [gerrit]
 url = "https://gerrit.example.org/r"
+branches = ["wmf/.*", "master"]
 [phorge]
 url = "https://phorge.example.org/"
 
@@ -119,7 +120,9 @@ fn a_complete_file_is_read_as_it_says() {
     assert_eq!((config.lane_concurrency("mediawiki"), config.lane_concurrency("spare")), (2, 1));
     assert_eq!(config.lane_concurrency("undeclared"), 1);
     assert_eq!(config.lane_names().into_iter().collect::<Vec<_>>(), ["default", "mediawiki", "spare"]);
-    assert_eq!(config.gerrit.url, "https://gerrit.example.org/r/");
+    assert_eq!(config.gerrit.url.as_ref().unwrap().as_str(), "https://gerrit.example.org/r/");
+    assert!(config.gerrit.deploys("wmf/1.46.0-wmf.3") && config.gerrit.deploys("master"));
+    assert!(!config.gerrit.deploys("sandbox/master"));
     assert_eq!(config.phorge.url, "https://phorge.example.org");
     assert_eq!(config.job_types.keys().collect::<Vec<_>>(), ["train", "backport"], "the order of the file");
 }
@@ -168,7 +171,8 @@ fn everything_has_a_default_but_the_job_types() {
     assert_eq!(config.runner.trusted_submitters, ["spiderpig-api"]);
     assert_eq!((config.runner.stop_grace, config.runner.rescan), (Duration::from_secs(10), Duration::from_secs(30)));
     assert!(config.runner.watch);
-    assert_eq!(config.gerrit.url, "https://gerrit.wikimedia.org/r/");
+    assert_eq!(config.gerrit.url.as_ref().unwrap().as_str(), "https://gerrit.wikimedia.org/r/");
+    assert!(config.gerrit.deploys("any"));
     assert_eq!(config.phorge.url, "https://phabricator.wikimedia.org");
     let x = config.job_type("x").unwrap();
     assert_eq!((x.title.as_str(), x.lane.as_str(), x.time_limit, x.retry), ("x", "default", None, true));

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::error::ParamError;
+use super::gerrit::{self, GerritUrl};
 use super::param::{Param, ParamKind};
 use super::{names, units};
 
@@ -40,6 +41,12 @@ impl Param {
         }
     }
 
+    /// Whether this text can be a value.
+    #[must_use]
+    pub fn allows(&self, text: &str) -> bool {
+        !text.is_empty() && self.text(&Value::from(text)).is_ok()
+    }
+
     fn each(&self, values: &[Value]) -> Result<Texts, ParamError> {
         let checked = |value| match self.text(value) {
             Ok(text) if text.is_empty() => Err(self.refuse(value, "has an empty value in its list; leave it out")),
@@ -54,11 +61,11 @@ impl Param {
     fn text(&self, value: &Value) -> Result<String, String> {
         let text = match (&self.kind, value) {
             (ParamKind::Integer { min, max }, Value::Number(_)) => whole_number(value, *min, *max)?,
-            (ParamKind::GerritChange, Value::Number(number)) => number.to_string(),
+            (ParamKind::GerritChange { .. }, Value::Number(number)) => number.to_string(),
             (ParamKind::Integer { .. }, _) => return Err("must be a whole number".to_owned()),
             (ParamKind::Boolean, _) => return Err("must be true or false".to_owned()),
             (_, Value::String(text)) => text.clone(),
-            (ParamKind::GerritChange, _) => return Err(NO_CHANGE.to_owned()),
+            (ParamKind::GerritChange { gerrit }, _) => return Err(no_change(gerrit.as_ref())),
             (_, _) => return Err("must be a string".to_owned()),
         };
         self.check_text(&text)?;
@@ -69,7 +76,7 @@ impl Param {
             ParamKind::Choice { choices } if !choices.contains(&text) => {
                 Err(format!("must be one of {}", names::list(choices)))
             }
-            ParamKind::GerritChange if !is_change(&text) => Err(NO_CHANGE.to_owned()),
+            ParamKind::GerritChange { gerrit } if !is_change(&text, gerrit.as_ref()) => Err(no_change(gerrit.as_ref())),
             _ => Ok(text),
         }
     }
@@ -103,7 +110,10 @@ impl Param {
     }
 }
 
-const NO_CHANGE: &str = "must be the number of a Gerrit change or its http(s) address";
+fn no_change(gerrit: Option<&GerritUrl>) -> String {
+    let address = gerrit.map_or_else(|| "http(s) address".to_owned(), |gerrit| format!("address at {gerrit}"));
+    format!("must be the number of a Gerrit change or its {address}")
+}
 
 fn whole_number(value: &Value, min: Option<i64>, max: Option<i64>) -> Result<String, String> {
     let number = value.as_i64().ok_or("must be a whole number of at most 64 bits")?;
@@ -114,9 +124,10 @@ fn whole_number(value: &Value, min: Option<i64>, max: Option<i64>) -> Result<Str
     }
 }
 
-/// A number of up to nine digits without leading zeros, or an address. Whether the change exists is for Gerrit to say.
-fn is_change(text: &str) -> bool {
-    let number =
-        (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-    number || units::is_http_url(text)
+/// Of which change it is the address can only be said of a Gerrit that is known.
+fn is_change(text: &str, gerrit: Option<&GerritUrl>) -> bool {
+    match gerrit {
+        Some(gerrit) => gerrit.change_number(text).is_some(),
+        None => gerrit::number(text).is_some() || units::is_http_url(text),
+    }
 }

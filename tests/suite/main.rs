@@ -14,6 +14,7 @@ mod events;
 mod examples;
 mod faults;
 mod front;
+mod gerrit;
 mod hostile;
 mod jobs;
 mod monitoring;

@@ -96,9 +96,11 @@ impl TestSpool {
         let spool = Self { directory, children: Mutex::default() };
         let watch = std::env::var("SPIDERPIG_TEST_WATCH").unwrap_or_else(|_| "true".to_owned());
         let root = spool.root();
+        // No test asks a Gerrit that is not its own.
+        let gerrit = if more.contains("[gerrit]") { "" } else { "[gerrit]\nurl = \"\"\n" };
         let text = format!(
             "spool = \"{}\"\n[api]\nlisten = \"127.0.0.1:0\"\nstate_directory = \"{}\"\n{api}[auth]\nmode = \"none\"\ndev_user = \"tester\"\n\
-             [runner]\nwatch = {watch}\n{more}\n{JOB_TYPES}",
+             {gerrit}[runner]\nwatch = {watch}\n{more}\n{JOB_TYPES}",
             root.display(),
             spool.state_directory().display()
         );

@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use serde_json::{Map, Value, json};
 
+use super::changes::{self, Starter};
 use super::submit::{self, Submitted};
 use crate::api::app::App;
 use crate::api::error::{ApiError, Invalid};
@@ -25,16 +26,18 @@ pub const ARGUMENTS: &[Argument] = &[Argument {
 
 /// What somebody wants to start.
 #[derive(Debug, Default)]
-struct Wanted {
-    job_type: String,
-    params: Map<String, Value>,
+pub(super) struct Wanted {
+    pub job_type: String,
+    pub params: Map<String, Value>,
+    /// Also if Gerrit cannot be asked, or does not know a change.
+    pub anyway: bool,
 }
 
 /// `POST /api/jobs`: queues a job, durably; or, with `dry_run`, says what would be executed.
 ///
 /// # Errors
-/// 422 for what is wrong with the type or the parameters, 413 for too many of them, 400, 409 or 422 for an idempotency
-/// key, 503 or 500 if the spool does not take it.
+/// 422 for what is wrong with the type or the parameters, 413 for too many of them, 502 or 400 for changes that cannot be
+/// looked up, 400, 409 or 422 for an idempotency key, 503 or 500 if the spool does not take it.
 pub async fn create(app: Arc<App>, mut request: Request) -> Result<Response, ApiError> {
     let is_dry = request.query()?.flag("dry_run")?;
     let body = request.bytes().await?;
@@ -43,16 +46,32 @@ pub async fn create(app: Arc<App>, mut request: Request) -> Result<Response, Api
     if is_dry {
         return dry_run(&app, &wanted);
     }
-    let new = check(&app, &wanted).map(|_| NewJob {
-        job_type: wanted.job_type,
-        params: wanted.params,
-        user: request.user.as_ref().into(),
-        ..NewJob::default()
-    });
-    // With a key the answer may be one that was given before, when the configuration was another.
-    let new = if key.is_some() { new } else { Ok(new?) };
-    let submitted = submit::submit(app, key, |_| new).await?;
-    created(submitted)
+    let starter = Starter { user: &request.user, anyway: wanted.anyway };
+    created(start(app, wanted, key, starter).await?)
+}
+
+/// Queues a job, durably, with its changes as they are now.
+///
+/// # Errors
+/// As [`create`].
+pub(super) async fn start(
+    app: Arc<App>,
+    wanted: Wanted,
+    key: Option<Key>,
+    starter: Starter<'_>,
+) -> Result<Submitted, ApiError> {
+    let new = async {
+        let job_type = check(&app, &wanted)?;
+        let data = changes::data(&app, job_type, &wanted.params, None, starter).await?;
+        Ok(NewJob {
+            job_type: wanted.job_type,
+            params: wanted.params,
+            user: starter.user.to_owned(),
+            data,
+            ..NewJob::default()
+        })
+    };
+    submit::submit(&app, key, new).await
 }
 
 fn created(submitted: Submitted) -> Result<Response, ApiError> {
@@ -125,8 +144,14 @@ impl Wanted {
                 ("type", Value::String(job_type)) => wanted.job_type = job_type,
                 ("type", _) => problems.push((name, "string_type", "Input should be a string")),
                 ("params", Value::Object(params)) => wanted.params = params,
+                ("anyway", Value::Bool(anyway)) => wanted.anyway = anyway,
+                ("anyway", _) => problems.push((name, "bool_type", "Input should be true or false")),
                 ("params", _) => problems.push((name, "dict_type", "Input should be an object")),
-                _ => problems.push((name, "extra_forbidden", "There is no such member: it takes `type` and `params`")),
+                _ => problems.push((
+                    name,
+                    "extra_forbidden",
+                    "There is no such member: it takes `type`, `params` and `anyway`",
+                )),
             }
         }
         if problems.is_empty() {

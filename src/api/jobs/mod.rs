@@ -1,6 +1,8 @@
 //! Handlers about jobs. They read from the mirror, and write by dropping a file into the spool: an answer of success
 //! means that the file survives a power cut.
 
+pub mod backport;
+mod changes;
 pub mod create;
 mod filter;
 pub mod interact;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::changes::{self, Starter};
 use super::{id_in_path, no_such_job, submit, train};
 use crate::api::app::App;
 use crate::api::error::ApiError;
@@ -12,12 +13,20 @@ use crate::api::idempotency::Key;
 use crate::api::mirror::{Ending, Entry};
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
-use crate::config::MASK;
+use crate::api::routes::{Argument, ArgumentKind};
+use crate::config::{JobType, MASK};
 use crate::spool::JobId;
 use crate::spool::history::HistoryLine;
 use crate::spool::job::Job;
 use crate::spool::queue::NewJob;
 use crate::spool::request::JobRequest;
+
+/// What `POST /api/jobs/{id}/retry` takes after the question mark.
+pub const ARGUMENTS: &[Argument] = &[Argument {
+    name: "anyway",
+    kind: ArgumentKind::Switch,
+    help: "Start it also if Gerrit cannot be asked, or does not know a change; what spoke against it is recorded",
+}];
 
 /// What a job was asked to do.
 #[derive(Debug)]
@@ -27,27 +36,43 @@ struct Original {
     data: Option<Map<String, Value>>,
 }
 
-/// `POST /api/jobs/{id}/retry`: queues a job like one that has finished, durably, for whoever asks. The body is ignored.
+/// `POST /api/jobs/{id}/retry`: queues a job like one that has finished, durably, for whoever asks, with its changes as
+/// they are now. The body is ignored.
 ///
 /// # Errors
-/// 404; 400 if the job has not finished or cannot be started again, and for a malformed idempotency key; 409 or 422 for
-/// one that is in use; 413, 503 or 500 if the spool does not take it.
+/// 404; 400 if the job has not finished or cannot be started again, and for a malformed idempotency key; 502 or 400 for
+/// changes that cannot be looked up; 409 or 422 for a key that is in use; 413, 503 or 500 if the spool does not take it.
 pub async fn retry(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let id = id_in_path(&request)?;
+    let anyway = request.query()?.flag("anyway")?;
     let key = Key::of(&request.headers, &request.user, &format!("/api/jobs/{id}/retry"), b"")?;
     if app.mirror.view().ending(id) == Ending::NoSuchJob {
         return Err(no_such_job(id));
     }
-    let user = Arc::clone(&request.user);
-    let submitted = submit::submit(app, key, move |app| again(app, id, &user)).await?;
+    let new = again(&app, id, Starter { user: &request.user, anyway });
+    let submitted = submit::submit(&app, key, new).await?;
     let mut response = response::json(StatusCode::OK, &json!({ "message": "Job created", "id": submitted.id }))?;
     submitted.mark(&mut response);
     Ok(response)
 }
 
 /// The same job, by today's rules.
-fn again(app: &App, id: JobId, user: &str) -> Result<NewJob, ApiError> {
-    let original = original(app, id)?;
+async fn again(app: &Arc<App>, id: JobId, starter: Starter<'_>) -> Result<NewJob, ApiError> {
+    let reading = Arc::clone(app);
+    let original = app.submissions.run(move || original(&reading, id)).await??;
+    let job_type = check(app, id, &original)?;
+    let data = train::with_status_of_now(app, &job_type.name, original.data)?;
+    Ok(NewJob {
+        data: changes::data(app, job_type, &original.params, data, starter).await?,
+        job_type: original.job_type,
+        params: original.params,
+        user: starter.user.to_owned(),
+        retry_of: Some(id),
+        request: None,
+    })
+}
+
+fn check<'a>(app: &'a App, id: JobId, original: &Original) -> Result<&'a JobType, ApiError> {
     let Some(job_type) = app.config.job_type(&original.job_type) else {
         return Err(refused(id, "Its job type is not in the configuration any more"));
     };
@@ -59,15 +84,7 @@ fn again(app: &App, id: JobId, user: &str) -> Result<NewJob, ApiError> {
         return Err(refused(id, message).with("param", problem.param));
     }
     submit::refuse_what_the_runner_lacks(app, &job_type.name)?;
-    let data = train::with_status_of_now(app, &job_type.name, original.data)?;
-    Ok(NewJob {
-        job_type: original.job_type,
-        params: original.params,
-        user: user.to_owned(),
-        data,
-        retry_of: Some(id),
-        request: None,
-    })
+    Ok(job_type)
 }
 
 fn refused(id: JobId, why: impl Into<String>) -> ApiError {

@@ -33,35 +33,44 @@ impl Submitted {
 }
 
 /// Queues a job, durably, and shows it from then on. With a key that was used before for the same request it is the job
-/// of then, and `make` is not asked.
+/// of then, and `new` is not asked: whatever configuration and Gerrit say by now, the answer stays. While `new` is made,
+/// nothing is locked.
 ///
 /// # Errors
-/// What `make` says; 413 for a job that no runner would read; 409, 422 or 503 for a key, see
+/// What `new` says; 413 for a job that no runner would read; 409, 422 or 503 for a key, see
 /// [`Idempotency::take`](crate::api::idempotency::Idempotency::take); 503 or 500 if the spool does not take it.
 pub async fn submit(
-    app: Arc<App>,
+    app: &Arc<App>,
     key: Option<Key>,
-    make: impl FnOnce(&App) -> Result<NewJob, ApiError> + Send + 'static,
+    new: impl Future<Output = Result<NewJob, ApiError>>,
 ) -> Result<Submitted, ApiError> {
-    let submitting = Arc::clone(&app);
+    if let Some(submitted) = earlier(app, key.clone()).await? {
+        return Ok(submitted);
+    }
+    let new = new.await?;
+    let submitting = Arc::clone(app);
     let work = move || match key {
-        Some(key) => submit_once(&submitting, &key, make),
-        None => Ok(Submitted { id: queue(&submitting, checked(make(&submitting)?)?)?, replayed: false }),
+        Some(key) => submit_once(&submitting, &key, new),
+        None => Ok(Submitted { id: queue(&submitting, checked(new)?)?, replayed: false }),
     };
     app.submissions.run(work).await?
 }
 
-fn submit_once(
-    app: &App,
-    key: &Key,
-    make: impl FnOnce(&App) -> Result<NewJob, ApiError>,
-) -> Result<Submitted, ApiError> {
+/// The job that was submitted with a key before.
+async fn earlier(app: &Arc<App>, key: Option<Key>) -> Result<Option<Submitted>, ApiError> {
+    let Some(key) = key else { return Ok(None) };
+    let looking = Arc::clone(app);
+    let look = move || looking.idempotency.take(&looking.spool, &key).map(|record| record.job());
+    let job = app.submissions.run(look).await??;
+    Ok(job.map(|id| Submitted { id, replayed: true }))
+}
+
+fn submit_once(app: &App, key: &Key, new: NewJob) -> Result<Submitted, ApiError> {
     let mut record = app.idempotency.take(&app.spool, key)?;
     if let Some(id) = record.job() {
         return Ok(Submitted { id, replayed: true });
     }
-    let new = NewJob { request: Some(key.hash().to_owned()), ..make(app)? };
-    let new = checked(new)?;
+    let new = checked(NewJob { request: Some(key.hash().to_owned()), ..new })?;
     record.begin(&app.spool, key)?;
     let id = queue(app, new)?;
     record.finish(id);

@@ -38,9 +38,7 @@ pub async fn start(app: Arc<App>, mut request: Request) -> Result<Response, ApiE
     let body = request.bytes().await?;
     let key = Key::of(&request.headers, &request.user, "/api/jobs/train", &body)?;
     let promotion = Promotion::parse(&body)?;
-    let user = Arc::clone(&request.user);
-    // Who sends a key again is answered as before, whatever the configuration says by now.
-    let submitted = submit::submit(app, key, move |app| promotion.job(app, &user)).await?;
+    let submitted = submit::submit(&app, key, async { promotion.job(&app, &request.user) }).await?;
     let mut response = response::json(StatusCode::OK, &json!({ "message": "Job created", "id": submitted.id }))?;
     submitted.mark(&mut response);
     Ok(response)

@@ -45,6 +45,11 @@ impl Route {
         self.segments().count() == texts.len() && self.segments().zip(texts).all(|(segment, text)| segment.fits(text))
     }
 
+    /// Whether it has only one path.
+    pub(super) fn is_literal(&self) -> bool {
+        self.segments().all(|segment| matches!(segment, Segment::Literal(_)))
+    }
+
     /// What the segments say.
     pub(super) fn params(&self, texts: Vec<String>) -> Result<PathParams, ApiError> {
         let params = self.segments().zip(texts).filter_map(|(segment, text)| match segment {

@@ -64,8 +64,8 @@ fn placeholders_become_arguments() {
         ("'{{one}}', '{{{must}}}', '}}{{'", json!({}), &["{one}", "{m}", "}{"]),
         (
             "'{change}'",
-            json!({"change": [1_234_567, "89", "https://gerrit.example.org/r/c/12"]}),
-            &["1234567", "89", "https://gerrit.example.org/r/c/12"],
+            json!({"change": [1_234_567, "89", "https://gerrit.wikimedia.org/r/c/12"]}),
+            &["1234567", "89", "https://gerrit.wikimedia.org/r/c/12"],
         ),
         ("'{one}'", json!({"one": "{must}"}), &["{must}"]),
     ];
@@ -113,7 +113,8 @@ fn values_that_break_the_rules_are_refused_by_name() {
         { name = 'group', kind = 'choice', choices = ['group0', 'all'] },
         { name = 'change', kind = 'gerrit-change' }";
     let job_type = job_type(params, "'x', '{list:,}'");
-    let number = "parameter `change` must be the number of a Gerrit change or its http(s) address";
+    let number =
+        "parameter `change` must be the number of a Gerrit change or its address at https://gerrit.wikimedia.org/r/";
     let control = "parameter `text` must not contain control characters such as line ends or tabs";
     let long = "x".repeat(64 * 1024 + 1);
     let cases: &[(&str, Value, &str)] = &[
@@ -159,6 +160,8 @@ fn values_that_break_the_rules_are_refused_by_name() {
         ("change", json!("1234567890"), number),
         ("change", json!("ftp://example.org/1"), number),
         ("change", json!("https://"), number),
+        ("change", json!("https://gerrit.example.org/r/c/12"), number),
+        ("change", json!("https://gerrit.wikimedia.org/r/q/12"), number),
         ("change", json!(true), number),
     ];
     for (name, value, message) in cases {
@@ -168,6 +171,29 @@ fn values_that_break_the_rules_are_refused_by_name() {
         assert_eq!((error.param.as_str(), error.message.as_str()), (*name, *message), "{name} = {value}");
     }
     assert_eq!(render(&job_type, &json!({})).unwrap_err().to_string(), cases[2].2);
+}
+
+#[test]
+fn without_a_gerrit_an_address_may_be_of_any_host() {
+    let text = "gerrit.url = ''
+        job_types.x = { command = ['x', '{change}'], params = [{ name = 'change', kind = 'gerrit-change' }] }";
+    let job_type = parse(text).unwrap().job_types.swap_remove("x").unwrap();
+    for good in ["12", "https://gerrit.example.org/r/c/12", "http://example.org/"] {
+        assert_eq!(render(&job_type, &json!({ "change": good })).unwrap().arguments, ["x", good]);
+    }
+    let error = render(&job_type, &json!({ "change": "I0123456" })).unwrap_err();
+    assert_eq!(error.to_string(), "parameter `change` must be the number of a Gerrit change or its http(s) address");
+}
+
+#[test]
+fn the_changes_of_a_job_are_those_that_people_may_see() {
+    let params = "{ name = 'first', kind = 'gerrit-change', default = 7 }, { name = 'text', kind = 'string' },
+        { name = 'secret', kind = 'gerrit-change', sensitive = true },
+        { name = 'more', kind = 'gerrit-change', many = true }";
+    let job_type = job_type(params, "'x'");
+    let changes = |params: Value| job_type.changes(params.as_object().unwrap());
+    assert_eq!(changes(json!({ "text": "1", "secret": 2, "more": [3, "4", "4"] })), ["7", "3", "4", "4"]);
+    assert_eq!(changes(json!({ "first": "8", "more": ["nonsense"] })), ["8"]);
 }
 
 #[test]
