@@ -22,6 +22,7 @@ mod gerrit;
 mod job_type;
 mod names;
 mod node;
+mod outcome;
 mod param;
 mod runner;
 mod template;

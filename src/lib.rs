@@ -6,6 +6,7 @@ pub mod api;
 pub mod check;
 pub mod config;
 pub mod digest;
+pub mod output;
 pub mod protocol;
 pub mod runner;
 pub mod spool;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use spiderpig::spool::history::HistoryLine;
+use spiderpig::spool::outcome::Outcome;
 use spiderpig::spool::status::State;
 use spiderpig::spool::{JobId, Spool, Time};
 
@@ -133,7 +134,10 @@ fn line(number: u32, count: u32) -> Result<HistoryLine> {
         user: format!("deployer{}", number % 40),
         lane: "mediawiki".into(),
         state,
-        outcome: Some(state.word().into()),
+        outcome: Outcome::of_word(state.word()),
+        outcome_by: None,
+        phase: None,
+        last_error: None,
         queued_at: time(0),
         started_at: Some(time(1)),
         finished_at: Some(time(50)),

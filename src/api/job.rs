@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{Config, JobType, MASK};
 use crate::spool::history::HistoryLine;
+use crate::spool::outcome::{self, Outcome};
 use crate::spool::request::JobRequest;
 use crate::spool::status::{self, InteractionKind, State};
 use crate::spool::{JobId, Time};
@@ -45,13 +46,22 @@ pub struct Job<'a> {
     orphaned: bool,
     interaction: Option<Interaction<'a>>,
     state: State,
-    outcome: Option<&'a str>,
+    outcome: Option<Outcome>,
+    /// Who answered the prompt that decided it, stopped it or cancelled it.
+    outcome_by: Option<&'a str>,
+    /// The status text that was in force when it ended badly.
+    phase: Option<&'a str>,
+    last_error: Option<LastError<'a>>,
     reason: Option<&'a str>,
     /// Who stopped it before its command started.
     cancelled_by: Option<&'a str>,
+    /// Since when it has printed nothing, in seconds since the epoch, if that is worth a warning.
+    quiet_since: Option<f64>,
     /// The parameters, sensitive ones masked.
     params: Cow<'a, Map<String, Value>>,
     retry_of: Option<JobId>,
+    /// The jobs that tried this one again.
+    retries: &'a [JobId],
     #[serde(flatten)]
     wait: Wait<'a>,
 }
@@ -72,6 +82,13 @@ struct Times {
 struct Doing<'a> {
     status: Option<&'a str>,
     progress: Option<&'a Map<String, Value>>,
+}
+
+/// The last line of output that looks like an error.
+#[derive(Debug, Serialize)]
+struct LastError<'a> {
+    recno: u64,
+    line: &'a str,
 }
 
 /// Where a queued job stands, and why it waits.
@@ -135,11 +152,16 @@ impl<'a> Job<'a> {
             orphaned: status.state == State::Lost,
             interaction,
             state: status.state,
-            outcome: status.outcome.as_deref(),
+            outcome: status.outcome,
+            outcome_by: status.outcome_by.as_deref(),
+            phase: status.phase.as_deref(),
+            last_error: status.last_error.as_ref().map(LastError::from),
             reason: status.reason.as_deref(),
             cancelled_by: status.cancelled_by.as_deref(),
+            quiet_since: status.quiet_since.map(Time::as_seconds_f64),
             params: Cow::Owned(request.as_ref().map_or_else(Map::new, |request| masked(job_type, &request.params))),
             retry_of: request.as_ref().and_then(|request| request.retry_of),
+            retries: &[],
             wait: Wait::default(),
         }
     }
@@ -160,11 +182,16 @@ impl<'a> Job<'a> {
             orphaned: line.state == State::Lost,
             interaction: None,
             state: line.state,
-            outcome: line.outcome.as_deref(),
+            outcome: line.outcome,
+            outcome_by: line.outcome_by.as_deref(),
+            phase: line.phase.as_deref(),
+            last_error: line.last_error.as_ref().map(LastError::from),
             reason: line.reason.as_deref(),
             cancelled_by: line.cancelled_by.as_deref(),
+            quiet_since: None,
             params: Cow::Borrowed(&line.params),
             retry_of: line.retry_of,
+            retries: &[],
             wait: Wait::default(),
         }
     }
@@ -191,6 +218,12 @@ impl<'a> Job<'a> {
     pub fn unreadable(finished: &Finished, history: &'a History) -> Self {
         let (job_type, user) = history.origins().pair(finished.origin());
         Self { reason: Some(UNREADABLE), ..Self::bare(finished.id, job_type, user, finished.state) }
+    }
+
+    /// The same job, with those that tried it again.
+    #[must_use]
+    pub fn tried_again_by(self, retries: &'a [JobId]) -> Self {
+        Self { retries, ..self }
     }
 
     /// Whether a text is in the parameters or the data, as far as they are shown.
@@ -223,12 +256,23 @@ impl<'a> Job<'a> {
             interaction: None,
             state,
             outcome: None,
+            outcome_by: None,
+            phase: None,
+            last_error: None,
             reason: None,
             cancelled_by: None,
+            quiet_since: None,
             params: Cow::default(),
             retry_of: None,
+            retries: &[],
             wait: Wait::default(),
         }
+    }
+}
+
+impl<'a> From<&'a outcome::LastError> for LastError<'a> {
+    fn from(error: &'a outcome::LastError) -> Self {
+        Self { recno: error.record, line: &error.line }
     }
 }
 

@@ -44,6 +44,7 @@ pub struct Metrics {
     durations: Histogram,
     streams: Family<Kind, Gauge>,
     jobs: Family<InState, Gauge>,
+    ended: Family<OfOutcome, Gauge>,
     queue: Family<InLane, Gauge>,
     waiting: Family<InLane, Gauge<f64, AtomicU64>>,
     /// Without labels, but absent when it is not known.
@@ -75,6 +76,11 @@ struct InState {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfOutcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InLane {
     lane: String,
 }
@@ -102,6 +108,7 @@ impl Default for Metrics {
             durations: Histogram::new(exponential_buckets(0.0005, 4.0, 8)),
             streams: Family::default(),
             jobs: Family::default(),
+            ended: Family::default(),
             queue: Family::default(),
             waiting: Family::default(),
             free: Family::default(),
@@ -131,6 +138,7 @@ impl Metrics {
         );
         all.register("http_streams", "Streams that are open", self.streams.clone());
         all.register("jobs", "Jobs that the spool knows", self.jobs.clone());
+        all.register("jobs_ended", "Jobs that the spool knows and that have ended, by how", self.ended.clone());
         all.register("queue_length", "Jobs that wait in a lane", self.queue.clone());
         let help = "Time for which the oldest job of a lane has waited";
         all.register_with_unit("lane_waiting", help, Unit::Seconds, self.waiting.clone());
@@ -193,8 +201,12 @@ impl Metrics {
     }
 
     fn count_jobs(&self, view: &View) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         for (state, count) in view.count_by_state() {
-            self.jobs.get_or_create(&InState { state: state.word() }).set(i64::try_from(count).unwrap_or(i64::MAX));
+            self.jobs.get_or_create(&InState { state: state.word() }).set(number(count));
+        }
+        for (outcome, count) in view.count_by_outcome() {
+            self.ended.get_or_create(&OfOutcome { outcome: outcome.word() }).set(number(count));
         }
     }
 
@@ -223,6 +235,7 @@ mod tests {
 
     use super::*;
     use crate::api::testing::{Bench, Client, request, runner_state, status, until};
+    use crate::spool::outcome::Outcome;
     use crate::spool::status::State;
 
     async fn scrape(client: &mut Client) -> String {
@@ -252,6 +265,7 @@ mod tests {
             ("spiderpig_jobs{state=\"running\"}", 1.0),
             ("spiderpig_jobs{state=\"queued\"}", 1.0),
             ("spiderpig_jobs{state=\"failed\"}", 0.0),
+            ("spiderpig_jobs_ended{outcome=\"rolled_back\"}", 0.0),
             ("spiderpig_queue_length{lane=\"default\"}", 1.0),
             ("spiderpig_queue_length{lane=\"other\"}", 0.0),
             ("spiderpig_lane_waiting_seconds{lane=\"other\"}", 0.0),
@@ -336,21 +350,28 @@ mod tests {
     #[tokio::test]
     async fn finished_jobs_are_counted_once_by_their_last_line() {
         let bench = Bench::new();
-        for (number, state) in [(1, State::Succeeded), (2, State::Succeeded), (1, State::Lost)] {
+        for (number, state, outcome) in [
+            (1, State::Succeeded, Outcome::RolledBack),
+            (2, State::Succeeded, Outcome::Succeeded),
+            (1, State::Lost, Outcome::Lost),
+        ] {
             let mut done = status(number, State::Running);
-            done.finish(state, "done", None);
+            done.finish(state, outcome, None);
             bench.tidy(&done);
         }
         let app = bench.app();
         let count = |state: State| app.mirror.view().count_by_state()[&state];
         assert_eq!((count(State::Succeeded), count(State::Lost)), (1, 1));
+        let ended = |outcome: Outcome| app.mirror.view().count_by_outcome()[&outcome];
+        assert_eq!([Outcome::Succeeded, Outcome::Lost, Outcome::RolledBack].map(ended), [1, 1, 0]);
         let mut done = status(3, State::Running);
         let job = bench.claim(&done);
         until(|| count(State::Running) == 1).await;
-        done.finish(State::Failed, "failed", None);
+        done.finish(State::Failed, Outcome::Failed, None);
         bench.finish(&job, &done);
         until(|| app.mirror.view().history().len() == 3).await;
         assert_eq!((count(State::Running), count(State::Failed)), (0, 1));
+        assert_eq!(ended(Outcome::Failed), 1);
         assert_eq!(app.mirror.view().count_by_state().values().sum::<usize>(), 3);
     }
 

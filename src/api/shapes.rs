@@ -8,6 +8,7 @@ use super::routes::{ROUTES, find};
 use super::testing::{Bench, Client, ERRORS, TRAIN, job_id, prompt, request, runner_state, status, until};
 use crate::protocol::Piece;
 use crate::spool::log::RecordKind;
+use crate::spool::outcome::{LastError, Outcome};
 use crate::spool::status::State;
 use crate::spool::{Time, reject, sequence};
 
@@ -36,6 +37,8 @@ const REQUESTS: &[&str] = &[
     "GET /api/jobs?limit=ten",
     "GET /api/jobs?state=failed&state=lost&user=alice&type=greet&q=wORLD&before=3",
     "GET /api/jobs?state=none",
+    "GET /api/jobs?outcome=failed&outcome=lost",
+    "GET /api/jobs?outcome=none",
     "GET /api/jobs/1",
     "GET /api/jobs/2",
     "GET /api/jobs/3",
@@ -114,7 +117,9 @@ fn prepare(bench: &Bench) -> crate::spool::job::LockedJob {
     log.note("a remark");
     log.flush().unwrap();
     done.log_records = log.records();
-    done.finish(State::Failed, "failed", Some("exit status 3".into()));
+    done.finish(State::Failed, Outcome::Failed, Some("failed in the phase “Sync”: exited with status 3".into()));
+    done.phase = Some("Sync".into());
+    done.last_error = Some(LastError { record: 4, line: "an error".into() });
     done.exit_status = Some(3);
     done.finished_at = Some(Time::from_milliseconds(1_003_500));
     bench.finish(&job, &done);

@@ -10,10 +10,12 @@ use super::error::{Fault, ParamError};
 use super::gerrit::GerritConfig;
 use super::names::{self, quoted};
 use super::node::{Node, Section};
+use super::outcome;
 use super::param::Param;
 use super::template::{Template, Values, texts};
 use super::units;
 use super::value::{MASK, Texts};
+use crate::spool::outcome::OutcomeRule;
 
 const KEYS: &[&str] = &[
     "title",
@@ -22,6 +24,8 @@ const KEYS: &[&str] = &[
     "lane",
     "groups",
     "time_limit",
+    "quiet_after",
+    "outcomes",
     "retry",
     "env",
     "working_directory",
@@ -57,6 +61,10 @@ pub struct JobType {
     pub groups: Vec<String>,
     /// After this the job is stopped.
     pub time_limit: Option<Duration>,
+    /// After so long without output people are warned.
+    pub quiet_after: Option<Duration>,
+    /// What tells how a job ended, the first that holds.
+    pub outcomes: Vec<OutcomeRule>,
     /// Whether a finished job may be started again from its page.
     pub retry: bool,
     /// Added to the environment of the job.
@@ -102,13 +110,18 @@ impl JobType {
         let command = section
             .get("command")
             .ok_or_else(|| section.fault("has no `command`, such as [\"scap\", \"backport\"]"))?;
+        let command = Template::read(&command, &params)?;
+        let time_limit = section.read("time_limit", units::time_limit)?;
+        let outcomes = section.read("outcomes", outcome::rules)?;
         Ok(Self {
             name: name.to_owned(),
             title: section.read("title", units::name)?.unwrap_or_else(|| name.to_owned()),
             help: section.read("help", units::optional_name)?.flatten(),
             lane: section.read("lane", lane)?.unwrap_or_else(|| "default".to_owned()),
             groups: section.read("groups", units::names)?.unwrap_or_default(),
-            time_limit: section.read("time_limit", units::time_limit)?,
+            quiet_after: section.read("quiet_after", |node| quiet_after(node, time_limit))?,
+            time_limit,
+            outcomes: outcomes.unwrap_or_else(|| outcome::default_rules(command.program())),
             retry: section.read("retry", Node::boolean)?.unwrap_or(true),
             env: section.entries("env")?.into_iter().map(variable).collect::<Result<_, _>>()?,
             working_directory: section.read("working_directory", units::absolute_path)?.unwrap_or_else(|| "/".into()),
@@ -116,7 +129,7 @@ impl JobType {
             max_log: section.read("max_log", units::size)?.unwrap_or(2 << 30),
             leftovers: section.read("leftovers", leftovers)?.unwrap_or(Leftovers::Stop),
             umask: section.read("umask", units::umask)?.unwrap_or(0o022),
-            command: Template::read(&command, &params)?,
+            command,
             params,
         })
     }
@@ -262,6 +275,17 @@ fn params(section: &Section, gerrit: &GerritConfig) -> Result<Vec<Param>, Fault>
         params.push(param);
     }
     Ok(params)
+}
+
+fn quiet_after(node: &Node, time_limit: Option<Duration>) -> Result<Duration, Fault> {
+    let quiet_after = units::duration(node)?;
+    if quiet_after.is_zero() {
+        return Err(node.fault("must be more than nothing; leave it out for no warning"));
+    }
+    if time_limit.is_some_and(|limit| quiet_after >= limit) {
+        return Err(node.fault("must be less than `time_limit`, or nobody is ever warned"));
+    }
+    Ok(quiet_after)
 }
 
 fn lane(node: &Node) -> Result<String, Fault> {

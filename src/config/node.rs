@@ -68,6 +68,10 @@ impl<'t> Node<'t> {
         self.value.is_array()
     }
 
+    pub(super) fn is_table(&self) -> bool {
+        self.value.is_table()
+    }
+
     /// The elements of a list, each at its own place.
     pub(super) fn items(&self) -> Result<Vec<Node<'t>>, Fault> {
         let array = self.value.as_array().ok_or_else(|| self.wrong_type("a list"))?;

@@ -217,12 +217,7 @@ fn kind(section: &Section, gerrit: &GerritConfig) -> Result<ParamKind, Fault> {
 }
 
 pub(super) fn pattern(node: &Node) -> Result<Pattern, Fault> {
-    Pattern::new(node.text("a regular expression")?).map_err(|error| {
-        // The library draws the expression over several lines and explains in the last.
-        let text = error.to_string();
-        let reason = text.lines().last().unwrap_or_default();
-        node.fault(format!("is not a regular expression: {}", reason.trim_start_matches("error: ")))
-    })
+    units::regular_expression(node, Pattern::new)
 }
 
 fn range(section: &Section) -> Result<ParamKind, Fault> {

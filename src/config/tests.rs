@@ -8,6 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::spool::outcome::{Outcome, OutcomeRule};
 
 const COMPLETE: &str = r#"
 spool = "/srv/spool"
@@ -55,6 +56,8 @@ command = ["scap", "backport", ["--stop-before-sync", "{stop}"], "{change_url}"]
 lane = "mediawiki"
 groups = ["deployers"]
 time_limit = "2h"
+quiet_after = "10m"
+outcomes = [{ outcome = "rolled_back", prompt = 'Go on\?', answer = "r", status = "back", exit = [0, 3] }]
 retry = false
 env = { LANG = "C.UTF-8" }
 working_directory = "/srv/mediawiki-staging"
@@ -132,6 +135,15 @@ fn a_complete_job_type_is_read_as_it_says() {
     assert_eq!(backport.help.as_deref(), Some("Backports changes"));
     assert_eq!((backport.lane.as_str(), &backport.groups), ("mediawiki", &vec!["deployers".to_owned()]));
     assert_eq!((backport.time_limit, backport.retry), (Some(Duration::from_hours(2)), false));
+    assert_eq!(backport.quiet_after, Some(Duration::from_mins(10)));
+    let rule = OutcomeRule {
+        outcome: Outcome::RolledBack,
+        prompt: Some("Go on\\?".to_owned()),
+        answer: Some("r".to_owned()),
+        status: Some("back".to_owned()),
+        exit: Some(vec![0, 3]),
+    };
+    assert_eq!(backport.outcomes, [rule]);
     assert_eq!(backport.env, BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]));
     assert_eq!(backport.working_directory, Path::new("/srv/mediawiki-staging"));
     assert_eq!(backport.env_file.as_deref(), Some(Path::new("/etc/spiderpig/backport.env")));
@@ -187,6 +199,25 @@ fn the_example_says_what_the_defaults_are() {
 fn the_hash_is_of_the_bytes() {
     // What `printf '# x\n' | sha256sum` says.
     assert_eq!(parse("# x\n").unwrap().hash, "253b610bd786f2543252c8d4b45bb40eb375882587f825cb9ce1fd1241f66f1e");
+}
+
+#[test]
+fn the_rules_of_scap_are_those_of_the_program_scap_and_of_whoever_wants_them() {
+    let count = |job_type: &str| parse(&format!("[job_types.x]\n{job_type}")).unwrap().job_types["x"].outcomes.len();
+    let of_scap = count("command = ['scap']");
+    assert!(of_scap > 3);
+    assert_eq!(count("command = ['/usr/bin/scap', 'train']"), of_scap);
+    assert_eq!(count("command = ['replay']\noutcomes = ['scap']"), of_scap);
+    assert_eq!(count("command = ['replay']\noutcomes = [{ outcome = 'failed', exit = 0 }, 'scap']"), of_scap + 1);
+    assert_eq!(
+        ["['notscap']", "['x', 'scap']", "['scap']\noutcomes = []"].map(|c| count(&format!("command = {c}"))),
+        [0; 3]
+    );
+    for rule in &parse("job_types.x.command = ['scap']").unwrap().job_types["x"].outcomes {
+        for pattern in [&rule.prompt, &rule.answer, &rule.status].into_iter().flatten() {
+            regex::Regex::new(pattern).unwrap();
+        }
+    }
 }
 
 #[test]

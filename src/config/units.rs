@@ -20,6 +20,19 @@ pub(super) fn at_least_one(node: &Node) -> Result<u32, Fault> {
     u32::try_from(number).ok().filter(|&number| number > 0).ok_or_else(problem)
 }
 
+/// A regular expression as `compile` understands it.
+pub(super) fn regular_expression<T>(
+    node: &Node,
+    compile: impl FnOnce(&str) -> Result<T, regex::Error>,
+) -> Result<T, Fault> {
+    compile(node.text("a regular expression")?).map_err(|error| {
+        // The library draws the expression over several lines and explains in the last.
+        let text = error.to_string();
+        let reason = text.lines().last().unwrap_or_default();
+        node.fault(format!("is not a regular expression: {}", reason.trim_start_matches("error: ")))
+    })
+}
+
 /// A string that is not empty.
 pub(super) fn name(node: &Node) -> Result<String, Fault> {
     let text = node.text("a string")?;

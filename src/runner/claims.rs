@@ -9,12 +9,14 @@ use tracing::{info, warn};
 
 use super::daemon::{Daemon, Event, Phase, link_target};
 use super::lanes::Slot;
+use super::outcome::End;
 use super::{plan, readable, supervisor};
 use crate::spool::error::Result;
 use crate::spool::job::{Job, LockedJob};
 use crate::spool::lock::SlotLock;
+use crate::spool::log::{Cause, RecordKind};
 use crate::spool::queue::{self, Submission, Verdict};
-use crate::spool::status::{State, Status};
+use crate::spool::status::Status;
 use crate::spool::{JobId, atomic, reject, sequence};
 
 /// After so many failures to start, a job has failed.
@@ -159,7 +161,7 @@ impl Daemon {
         }
         let Ok((job_type, command)) = plan::render(&self.config, &submission) else { return Ok(()) };
         let number = slot.as_ref().map(SlotLock::slot);
-        let (plan, status, outcome) =
+        let (plan, status, ready) =
             plan::make(&self.config, &self.account, &self.trusted, &submission, (job_type, command), number);
         let job = LockedJob::claim(&self.spool, &self.lock, &submission.bytes, &plan, &status)?;
         self.waiting.remove(&id);
@@ -170,11 +172,11 @@ impl Daemon {
         let linked = atomic::symlink(&link_target(id), &self.spool.running_link(id));
         self.note_problem("running", linked);
         // Without a slot it is only to be cancelled, whatever keeps it from starting.
-        let may_start = if slot.is_some() { outcome.and_then(|()| self.may_start(id)) } else { Ok(()) };
+        let may_start = if slot.is_some() { ready.and_then(|()| self.may_start(id)) } else { Ok(()) };
         match may_start {
             Ok(()) => self.lead(job, slot),
             Err(reason) => {
-                self.fail_unstarted(&job, status, reason);
+                self.fail_unstarted(&job, status, &reason);
                 Ok(())
             }
         }
@@ -197,7 +199,7 @@ impl Daemon {
             Ok(()) => self.lead(job, slot),
             Err(reason) => {
                 if let Some(status) = job.status()? {
-                    self.fail_unstarted(&job, status, reason);
+                    self.fail_unstarted(&job, status, &reason);
                 }
                 Ok(())
             }
@@ -208,7 +210,7 @@ impl Daemon {
         match self.failed_starts.get(&id) {
             Some((count, words)) if *count >= START_ATTEMPTS => {
                 let words = if words.is_empty() { "its supervisor left no word" } else { words };
-                Err(format!("it could not be started in {START_ATTEMPTS} attempts: {words}"))
+                Err(format!("could not be started in {START_ATTEMPTS} attempts: {words}"))
             }
             _ => Ok(()),
         }
@@ -239,16 +241,15 @@ impl Daemon {
     }
 
     /// Ends a job that cannot be started, as durably as its start would have been.
-    fn fail_unstarted(&mut self, job: &LockedJob, mut status: Status, reason: String) {
+    fn fail_unstarted(&mut self, job: &LockedJob, mut status: Status, reason: &str) {
         let id = job.id();
         let ended = (|| {
             let mut log = job.log_writer()?;
-            log.note(format!("the job could not be started: {reason}"));
+            log.record(&RecordKind::Note { note: reason.to_owned(), cause: Some(Cause::NotStarted) });
             // The reason stands in the status too, which has its own room on a full disk.
             let _ = log.finish();
             status.log_records = log.records();
-            status.message = Some(format!("Job {id} failed: {reason}"));
-            status.finish(State::Failed, "failed", Some(reason));
+            End::not_started(id, reason).put_into(&mut status, job.directory());
             job.write_final_status(&status)?;
             job.make_durable(&self.spool)?;
             queue::remove(&self.spool, id)?;

@@ -11,6 +11,7 @@ pub mod hints;
 pub mod job_script;
 mod lanes;
 mod letters;
+mod outcome;
 mod plan;
 pub mod process;
 mod readable;

@@ -64,7 +64,7 @@ pub fn make(
     let mut environment = account.0.clone();
     environment.extend(job_type.env.clone());
     let secrets = job_type.env_file.as_deref().map_or(Ok(BTreeMap::new()), read_secrets);
-    let (secrets, outcome) = match secrets {
+    let (secrets, ready) = match secrets {
         Ok(secrets) => (secrets, Ok(())),
         Err(reason) => (BTreeMap::new(), Err(reason)),
     };
@@ -88,6 +88,8 @@ pub fn make(
         time_limit_ms: job_type.time_limit.map(milliseconds),
         stop_grace_ms: milliseconds(config.runner.stop_grace),
         max_log: job_type.max_log,
+        outcomes: job_type.outcomes.clone(),
+        quiet_after_ms: job_type.quiet_after.map(milliseconds),
         stop_leftovers: job_type.leftovers == Leftovers::Stop,
         lane: job_type.lane.clone(),
         slot,
@@ -97,9 +99,9 @@ pub fn make(
         rescan_ms: milliseconds(config.runner.rescan),
     };
     let status = Status::starting(&plan, &request.job_type, command.shown, request.submitted_at);
-    (plan, status, outcome)
+    (plan, status, ready)
 }
 
 fn read_secrets(path: &Path) -> Result<BTreeMap<String, String>, String> {
-    read_env_file(path).map_err(|error| format!("its env_file cannot be used: {error}"))
+    read_env_file(path).map_err(|error| format!("could not be executed: its env_file cannot be used: {error}"))
 }

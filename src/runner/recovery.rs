@@ -8,11 +8,11 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::daemon::{Daemon, Event, Phase};
-use super::supervise::conclude;
+use super::outcome::{Account, End, TYPES};
 use super::{process, readable, stop, supervisor};
 use crate::spool::error::{Error, Result};
 use crate::spool::job::{Job, LockedJob};
-use crate::spool::log::{Exit, LogReader, RecordKind};
+use crate::spool::log::LogReader;
 use crate::spool::open::{self, JOB_LIMIT, Look};
 use crate::spool::plan::Plan;
 use crate::spool::queue;
@@ -196,7 +196,7 @@ impl Daemon {
             let request = job.request()?;
             blank_status(&request.job_type, &job.plan()?, request.submitted_at)
         };
-        let (exit, signal) = last_words(job)?;
+        let account = account(job)?;
         let rest = match stopped {
             0 => "nothing of it was left".to_owned(),
             1 => "1 process of it was left and was stopped".to_owned(),
@@ -208,13 +208,9 @@ impl Daemon {
             let _ = log.finish();
             status.log_records = log.records();
         }
-        if let Some(exit) = exit {
-            conclude(&mut status, exit, signal);
-        } else {
-            status.message = Some(format!("Job {} was lost", job.id()));
-            let reason = format!("its supervisor died, so whether the command succeeded is unknown; {rest}");
-            status.finish(State::Lost, "lost", Some(reason));
-        }
+        let end = account.end(job.id());
+        let end = end.unwrap_or_else(|| End::lost(job.id(), account.phase(), &rest));
+        end.put_into(&mut status, job.directory());
         job.write_final_status(&status)?;
         job.make_durable(&self.spool)?;
         self.tidy(job, &status)
@@ -230,20 +226,13 @@ fn supervisor_of(status: &Status) -> Option<ProcessIdentity> {
     (status.boot_id.is_some() && status.boot_id == process::boot_id()).then_some(status.supervisor)?
 }
 
-/// How the command ended, and who had stopped it, as far as the log tells.
-fn last_words(job: &LockedJob) -> Result<(Option<Exit>, Option<String>)> {
-    let (mut exit, mut stopped) = (None, None);
+/// What the log of a job tells of how it went. Without its plan there are no rules.
+fn account(job: &LockedJob) -> Result<Account> {
+    let mut account = job.plan().map_or_else(|_| Account::default(), |plan| Account::new(&plan));
     if let Some(mut reader) = LogReader::open(job.directory())? {
-        reader.for_each_of(&["exit", "signal"], |kind| match kind {
-            RecordKind::Exit(how) => exit = Some(how),
-            RecordKind::Signal { user, signal } => {
-                let done = if signal == "kill" { "killed" } else { "interrupted" };
-                stopped = Some(format!("{done} by {user}"));
-            }
-            _ => {}
-        })?;
+        reader.for_each_of(TYPES, |record| account.meet(&record))?;
     }
-    Ok((exit, stopped))
+    Ok(account)
 }
 
 /// A status for a job whose own cannot be read.

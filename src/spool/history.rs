@@ -15,6 +15,7 @@ use super::id::{JobId, JobIdSet};
 use super::job::end_last_line;
 use super::layout::{FILE, Spool};
 use super::lock::RunnerLock;
+use super::outcome::{self, LastError, Outcome};
 use super::request::{JobRequest, json_line};
 use super::status::{State, Status};
 use super::time::Time;
@@ -34,7 +35,17 @@ pub struct HistoryLine {
     /// Its final state.
     pub state: State,
     /// How it ended, in one word.
-    pub outcome: Option<String>,
+    #[serde(default, deserialize_with = "outcome::if_known")]
+    pub outcome: Option<Outcome>,
+    /// Who answered the prompt that decided it, stopped it or cancelled it.
+    #[serde(default)]
+    pub outcome_by: Option<String>,
+    /// The status text that was in force when it ended badly.
+    #[serde(default)]
+    pub phase: Option<String>,
+    /// The last line of its output that looks like an error, if it ended badly. Never a sensitive one.
+    #[serde(default)]
+    pub last_error: Option<LastError>,
     /// When it was submitted.
     pub queued_at: Time,
     /// When its command was executed.
@@ -72,7 +83,10 @@ impl HistoryLine {
             user: status.user.clone(),
             lane: status.lane.clone(),
             state: status.state,
-            outcome: status.outcome.clone(),
+            outcome: status.outcome,
+            outcome_by: status.outcome_by.clone(),
+            phase: status.phase.clone(),
+            last_error: status.last_error.clone(),
             queued_at: status.queued_at,
             started_at: status.started_at,
             finished_at: status.finished_at,
@@ -143,6 +157,9 @@ mod tests {
             lane: "default".into(),
             state: State::Succeeded,
             outcome: None,
+            outcome_by: None,
+            phase: None,
+            last_error: None,
             queued_at: Time::from_milliseconds(0),
             started_at: None,
             finished_at: None,

@@ -16,6 +16,7 @@ pub mod lock;
 pub mod log;
 pub mod monitoring;
 pub mod open;
+pub mod outcome;
 pub mod plan;
 pub mod queue;
 pub mod reject;

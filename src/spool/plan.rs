@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::id::JobId;
+use super::outcome::OutcomeRule;
 use super::request::json_line;
 use super::submitter::TrustedSubmitters;
 
@@ -41,6 +42,12 @@ pub struct Plan {
     pub max_log: u64,
     /// Whether what remains of the descendants after the end is stopped.
     pub stop_leftovers: bool,
+    /// What tells how it ended, the first that holds. A plan of an earlier version has none.
+    #[serde(default)]
+    pub outcomes: Vec<OutcomeRule>,
+    /// After so long without output people are warned, in milliseconds.
+    #[serde(default)]
+    pub quiet_after_ms: Option<u64>,
     /// The lane.
     pub lane: String,
     /// The slot of the lane, from 1. None for a job that is claimed only to be cancelled.

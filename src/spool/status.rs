@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::id::JobId;
+use super::outcome::{self, LastError, Outcome};
 use super::plan::Plan;
 use super::request::json_line;
 use super::time::Time;
@@ -155,11 +156,24 @@ pub struct Status {
     pub signal: Option<i32>,
     /// Why it failed, was cancelled or lost, and by whom.
     pub reason: Option<String>,
-    /// How it ended, in one word: `succeeded`, `failed`, `stopped`, `cancelled`, `lost`.
-    pub outcome: Option<String>,
+    /// How it ended, in one word.
+    #[serde(default, deserialize_with = "outcome::if_known")]
+    pub outcome: Option<Outcome>,
+    /// Who answered the prompt that decided it, stopped it or cancelled it.
+    #[serde(default)]
+    pub outcome_by: Option<String>,
+    /// The status text that was in force when it ended badly.
+    #[serde(default)]
+    pub phase: Option<String>,
+    /// The last line of its output that looks like an error, if it ended badly. Never a sensitive one.
+    #[serde(default)]
+    pub last_error: Option<LastError>,
     /// Who stopped it before its command started.
     #[serde(default)]
     pub cancelled_by: Option<String>,
+    /// Since when it has printed nothing, if that is longer than its type's `quiet_after` and it waits for nobody.
+    #[serde(default)]
+    pub quiet_since: Option<Time>,
     /// How many records the log had when this was written.
     pub log_records: u64,
     /// How many bytes of output could not be kept.
@@ -202,7 +216,11 @@ impl Status {
             signal: None,
             reason: None,
             outcome: None,
+            outcome_by: None,
+            phase: None,
+            last_error: None,
             cancelled_by: None,
+            quiet_since: None,
             log_records: 0,
             dropped_bytes: 0,
             marker: Some(plan.marker.clone()),
@@ -213,12 +231,13 @@ impl Status {
     }
 
     /// Ends the job in this state, now.
-    pub fn finish(&mut self, state: State, outcome: &str, reason: Option<String>) {
+    pub fn finish(&mut self, state: State, outcome: Outcome, reason: Option<String>) {
         self.state = state;
-        self.outcome = Some(outcome.to_owned());
+        self.outcome = Some(outcome);
         self.reason = reason;
         self.interaction = None;
         self.progress = None;
+        self.quiet_since = None;
         self.finished_at = Some(Time::now());
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use spiderpig::spool::JobId;
 use spiderpig::spool::inbox::{Answered, JobSignal};
 use spiderpig::spool::log::{Record, RecordKind};
+use spiderpig::spool::outcome::Outcome;
 use spiderpig::spool::status::State;
 
 use crate::hostile::HostileSpool;
@@ -61,7 +62,7 @@ fn an_interrupt_closes_the_prompt_and_a_late_click_does_not_answer_the_next() {
     spool.answer(id, number, "carol", "n");
     let status = spool.wait_final(id);
     assert_eq!(spool.lines(id).last().unwrap(), "rolled back:n");
-    assert_eq!((status.state, status.outcome.as_deref()), (State::Succeeded, Some("stopped")));
+    assert_eq!((status.state, status.outcome), (State::Succeeded, Some(Outcome::Stopped)));
     assert_eq!(status.reason.as_deref(), Some("interrupted by carol"));
 }
 

@@ -13,6 +13,7 @@ use spiderpig::protocol::{Prompt, PromptKind};
 use spiderpig::spool::JobId;
 use spiderpig::spool::inbox::{Answered, JobSignal};
 use spiderpig::spool::log::RecordKind;
+use spiderpig::spool::outcome::Outcome;
 use spiderpig::spool::status::{State, Status};
 
 use crate::support::{Daemon, TestSpool, program, wait_for};
@@ -146,6 +147,8 @@ fn a_deployment_that_is_not_wanted_is_not_a_success() {
     spool.answer(id, 1, "alice", "n");
     let status = spool.wait_final(id);
     assert_eq!((status.state, status.exit_status), (State::Failed, Some(1)));
+    assert_eq!(status.outcome, Some(Outcome::CancelledAtPrompt));
+    assert_eq!(status.reason.as_deref(), Some("cancelled by alice at the prompt “Backport the changes?”"));
     assert_eq!(spool.lines(id), [question(&first), vec!["Backport cancelled.".to_owned()]].concat());
 }
 
@@ -159,6 +162,11 @@ fn the_default_on_the_testservers_is_to_roll_back() {
     spool.answer(id, 2, "alice", "");
     let status = spool.wait_final(id);
     assert_eq!((status.state, status.exit_status), (State::Failed, Some(1)));
+    assert_eq!((status.outcome, status.outcome_by.as_deref()), (Some(Outcome::RolledBack), Some("alice")));
+    assert_eq!(
+        status.reason.as_deref(),
+        Some("rolled back by alice at the prompt “Changes synced to the testservers…”")
+    );
     let lines = spool.lines(id);
     assert!(lines.iter().any(|line| line == "Rolling back."), "{lines:?}");
     assert_eq!(lines.last().unwrap(), "The changes were rolled back. Nothing was deployed to production.");

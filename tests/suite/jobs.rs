@@ -3,6 +3,7 @@
 use serde_json::json;
 use spiderpig::spool::inbox::{Answered, JobSignal};
 use spiderpig::spool::log::RecordKind;
+use spiderpig::spool::outcome::Outcome;
 use spiderpig::spool::status::State;
 
 use crate::support::{ASK, TestSpool, is_alive, wait_until};
@@ -87,7 +88,7 @@ fn an_interrupt_stops_a_job_and_its_user_is_named() {
     let status = spool.wait_final(id);
     assert_eq!((status.state, status.signal), (State::Failed, Some(2)));
     assert_eq!(status.reason.as_deref(), Some("interrupted by carol"));
-    assert_eq!(status.outcome.as_deref(), Some("stopped"));
+    assert_eq!(status.outcome, Some(Outcome::Stopped));
     assert!(spool.names("inbox").is_empty());
 }
 

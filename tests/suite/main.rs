@@ -19,6 +19,7 @@ mod hostile;
 mod jobs;
 mod monitoring;
 mod openapi;
+mod outcomes;
 mod output;
 mod own_jobs;
 mod pausing;

@@ -12,6 +12,7 @@ use spiderpig::spool::inbox::JobSignal;
 use spiderpig::spool::job::LockedJob;
 use spiderpig::spool::lock::{RunnerLock, SlotLock};
 use spiderpig::spool::log::{Exit, RecordKind};
+use spiderpig::spool::outcome::Outcome;
 use spiderpig::spool::plan::Plan;
 use spiderpig::spool::request::JobRequest;
 use spiderpig::spool::status::{State, Status};
@@ -47,6 +48,8 @@ fn plan(spool: &TestSpool, id: JobId) -> Plan {
         time_limit_ms: None,
         stop_grace_ms: 200,
         max_log: 1 << 20,
+        outcomes: vec![],
+        quiet_after_ms: None,
         stop_leftovers: true,
         lane: "default".into(),
         slot: Some(1),
@@ -330,7 +333,7 @@ fn a_job_that_died_while_being_tidied_is_tidied() {
     let (spool, id) = spool_with_job();
     let mut status = start(&spool, id);
     log(&spool, id, &[RecordKind::Response { user: "alice".into(), response: "y".into(), interaction: 1 }]);
-    status.finish(State::Succeeded, "succeeded", None);
+    status.finish(State::Succeeded, Outcome::Succeeded, None);
     status.log_records = 1;
     locked(&spool, id).write_final_status(&status).unwrap();
     spool.answer(id, 1, "alice", "y");
@@ -408,5 +411,5 @@ fn failures_to_start_are_counted_over_restarts() {
     fs::write(path, counted).unwrap();
     let status = recover(&spool, id);
     assert_eq!((status.state, executed(&spool).as_str()), (State::Failed, ""));
-    assert!(status.reason.unwrap().starts_with("it could not be started in 3 attempts"));
+    assert!(status.reason.unwrap().starts_with("could not be started in 3 attempts"));
 }

@@ -5,6 +5,7 @@ use std::fs;
 use spiderpig::spool::JobId;
 use spiderpig::spool::inbox::JobSignal;
 use spiderpig::spool::log::RecordKind;
+use spiderpig::spool::outcome::Outcome;
 use spiderpig::spool::status::State;
 
 use crate::hostile::HostileSpool;
@@ -70,7 +71,7 @@ fn a_job_that_exits_0_because_it_was_stopped_is_not_shown_as_done() {
     spool.wait_prompt(id, 1);
     spool.signal(id, "carol", JobSignal::Interrupt);
     let status = spool.wait_final(id);
-    assert_eq!((status.exit_status, status.outcome.as_deref()), (Some(0), Some("stopped")));
+    assert_eq!((status.exit_status, status.outcome), (Some(0), Some(Outcome::Stopped)));
     assert_eq!(status.reason.as_deref(), Some("interrupted by carol"));
     assert_eq!(signals(&spool, id), [("carol".to_owned(), "interrupt".to_owned())]);
 }
@@ -160,7 +161,7 @@ fn a_signal_that_is_no_signal_is_refused() {
     });
     assert_eq!(spool.status(id).unwrap().state, State::Waiting);
     spool.answer(id, 1, "alice", "y");
-    assert_eq!(spool.wait_final(id).outcome.as_deref(), Some("succeeded"));
+    assert_eq!(spool.wait_final(id).outcome, Some(Outcome::Succeeded));
 }
 
 #[test]
@@ -171,7 +172,7 @@ fn a_job_is_stopped_at_its_time_limit() {
     );
     let obedient = spool.shell_as("limited", "ask forever");
     let status = spool.wait_final(obedient);
-    assert_eq!((status.signal, status.outcome.as_deref()), (Some(2), Some("stopped")));
+    assert_eq!((status.signal, status.outcome), (Some(2), Some(Outcome::TimedOut)));
     assert_eq!(status.reason.as_deref(), Some("stopped at the time limit of 1s"));
     spool.wait_note(obedient, "the time limit of 1s is reached; interrupting the job");
 
@@ -181,5 +182,5 @@ fn a_job_is_stopped_at_its_time_limit() {
     spool.wait_note(stubborn, "the job did not stop in time; killing it");
 
     let quick = spool.shell_as("limited", "true");
-    assert_eq!(spool.wait_final(quick).outcome.as_deref(), Some("succeeded"));
+    assert_eq!(spool.wait_final(quick).outcome, Some(Outcome::Succeeded));
 }

@@ -236,7 +236,7 @@ impl TestSpool {
     /// The remarks in a job's log.
     pub fn notes(&self, id: JobId) -> Vec<String> {
         let note = |record: Record| match record.kind {
-            RecordKind::Note { note } => Some(note),
+            RecordKind::Note { note, .. } => Some(note),
             _ => None,
         };
         self.log(id).into_iter().filter_map(note).collect()

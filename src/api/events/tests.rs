@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use crate::api::app::App;
 use crate::api::jobs::log::tests::{end, running};
 use crate::api::testing::{Bench, Client, job_id, request, status, until};
+use crate::spool::outcome::Outcome;
 use crate::spool::queue;
 use crate::spool::status::State;
 
@@ -227,7 +228,7 @@ async fn an_end_is_told_with_the_last_record_and_without_a_log() {
     let bench = Bench::new();
     let mut status = status(1, State::Starting);
     let job = bench.claim(&status);
-    status.finish(State::Cancelled, "cancelled", None);
+    status.finish(State::Cancelled, Outcome::Cancelled, None);
     job.write_final_status(&status).unwrap();
     let app = bench.app();
     until(|| app.mirror.view().get(job_id(1)).is_some()).await;

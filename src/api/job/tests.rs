@@ -40,13 +40,18 @@ fn a_queued_job_shows_the_command_that_would_run() {
       "interaction": null,
       "state": "queued",
       "outcome": null,
+      "outcome_by": null,
+      "phase": null,
+      "last_error": null,
       "reason": null,
       "cancelled_by": null,
+      "quiet_since": null,
       "params": {
         "name": "World",
         "key": "•••"
       },
       "retry_of": null,
+      "retries": [],
       "position": 2,
       "waiting_for": "alice deploys"
     }
@@ -82,13 +87,18 @@ fn a_running_job_has_every_member() {
       "interaction": null,
       "state": "running",
       "outcome": null,
+      "outcome_by": null,
+      "phase": null,
+      "last_error": null,
       "reason": null,
       "cancelled_by": null,
+      "quiet_since": null,
       "params": {
         "name": "World",
         "key": "•••"
       },
       "retry_of": null,
+      "retries": [],
       "position": null,
       "waiting_for": null
     }
@@ -130,7 +140,7 @@ fn a_job_that_waits_shows_its_prompt_and_says_so() {
 
 #[test]
 fn ends_are_told_apart() {
-    let end = |state, outcome: &str, exit_status, signal| {
+    let end = |state, outcome, exit_status, signal| {
         let mut status = status(7, State::Running);
         status.finish(state, outcome, Some("why".into()));
         status.finished_at = Some(Time::from_milliseconds(1_003_500));
@@ -146,11 +156,17 @@ fn ends_are_told_apart() {
         assert_eq!(differences(&claimed, &members), differences(&finished, &members), "told the same by both sources");
         members.map(|member| finished[member].to_string()).join(" ")
     };
-    assert_eq!(end(State::Succeeded, "succeeded", Some(0), None), r#""succeeded" 0 1001.0 1003.5 2.5 false false"#);
-    assert_eq!(end(State::Failed, "failed", Some(3), None), r#""failed" 3 1001.0 1003.5 2.5 false false"#);
-    assert_eq!(end(State::Failed, "stopped", None, Some(9)), r#""failed" -9 1001.0 1003.5 2.5 false false"#);
-    assert_eq!(end(State::Lost, "lost", None, None), r#""lost" null 1001.0 1003.5 2.5 false true"#);
-    assert_eq!(end(State::Cancelled, "cancelled", None, None), r#""cancelled" null 1003.5 1003.5 0.0 false false"#);
+    assert_eq!(
+        end(State::Succeeded, Outcome::Succeeded, Some(0), None),
+        r#""succeeded" 0 1001.0 1003.5 2.5 false false"#
+    );
+    assert_eq!(end(State::Failed, Outcome::Failed, Some(3), None), r#""failed" 3 1001.0 1003.5 2.5 false false"#);
+    assert_eq!(end(State::Failed, Outcome::Stopped, None, Some(9)), r#""failed" -9 1001.0 1003.5 2.5 false false"#);
+    assert_eq!(end(State::Lost, Outcome::Lost, None, None), r#""lost" null 1001.0 1003.5 2.5 false true"#);
+    assert_eq!(
+        end(State::Cancelled, Outcome::Cancelled, None, None),
+        r#""cancelled" null 1003.5 1003.5 0.0 false false"#
+    );
 }
 
 #[test]

@@ -13,12 +13,27 @@ use crate::api::mirror::{Entry, History, View};
 use crate::api::query::Query;
 use crate::api::text::Text;
 use crate::config::Config;
+use crate::spool::outcome::Outcome;
 use crate::spool::status::State;
 use crate::spool::{JobId, Result as SpoolResult};
 
 /// The words that a state is named by.
 pub const STATES: &[&str] =
     &["queued", "starting", "running", "waiting", "stopping", "succeeded", "failed", "cancelled", "lost", "rejected"];
+
+/// The words that an outcome is named by.
+pub const OUTCOMES: &[&str] = &[
+    "succeeded",
+    "cancelled_at_prompt",
+    "rolled_back",
+    "failed",
+    "stopped",
+    "killed",
+    "timed_out",
+    "not_started",
+    "cancelled",
+    "lost",
+];
 
 /// How many lines of the history are read at once.
 const NEIGHBOURS: usize = 256;
@@ -27,6 +42,7 @@ const NEIGHBOURS: usize = 256;
 #[derive(Debug)]
 pub struct Filter {
     states: Vec<State>,
+    outcomes: Vec<Outcome>,
     users: Vec<String>,
     job_types: Vec<String>,
     text: Option<Text>,
@@ -36,11 +52,12 @@ impl Filter {
     /// What a query asks for.
     ///
     /// # Errors
-    /// 422 for a word that is no state.
+    /// 422 for a word that is no state or no outcome.
     pub fn of(query: &Query) -> Result<Self, ApiError> {
         let all = |name| query.all(name).map(str::to_owned).collect();
         Ok(Self {
             states: query.all("state").map(state).collect::<Result<_, _>>()?,
+            outcomes: query.all("outcome").map(outcome).collect::<Result<_, _>>()?,
             users: all("user"),
             job_types: all("type"),
             text: query.get("q").and_then(Text::new),
@@ -49,7 +66,8 @@ impl Filter {
 
     /// Whether it lets every job pass.
     pub fn is_open(&self) -> bool {
-        self.states.is_empty() && self.users.is_empty() && self.job_types.is_empty() && self.text.is_none()
+        let Self { states, outcomes, users, job_types, text } = self;
+        states.is_empty() && outcomes.is_empty() && users.is_empty() && job_types.is_empty() && text.is_none()
     }
 
     /// Whether files have to be read for it.
@@ -72,7 +90,7 @@ impl Filter {
         let chosen = view.history().origins().choose(|job_type, user| self.has_origin(job_type, user));
         let show = Show::new(view, config);
         let mut passing = view.newest(u64::MAX).filter(|entry| match entry {
-            Entry::Finished(finished) => self.has_state(finished.state) && chosen.has(finished),
+            Entry::Finished(finished) => self.has_end(entry) && chosen.has(finished),
             entry => self.passes_open(entry, &show),
         });
         let Some(text) = &self.text else {
@@ -97,13 +115,15 @@ impl Filter {
             Entry::Rejected(rejected) => (rejected.job_type(), rejected.user()),
             Entry::Finished(_) => return false,
         };
-        self.has_state(entry.state())
+        self.has_end(entry)
             && self.has_origin(job_type, user)
             && self.text.as_ref().is_none_or(|text| show.in_memory(entry).mentions(text))
     }
 
-    fn has_state(&self, state: State) -> bool {
-        self.states.is_empty() || self.states.contains(&state)
+    fn has_end(&self, entry: &Entry) -> bool {
+        let has_outcome = |outcome: Outcome| self.outcomes.contains(&outcome);
+        (self.states.is_empty() || self.states.contains(&entry.state()))
+            && (self.outcomes.is_empty() || entry.outcome().is_some_and(has_outcome))
     }
 
     fn has_origin(&self, job_type: &str, user: &str) -> bool {
@@ -114,13 +134,19 @@ impl Filter {
 
 fn state(word: &str) -> Result<State, ApiError> {
     let known: Result<State, Unknown> = State::deserialize(word.into_deserializer());
-    known.map_err(|_| {
-        ApiError::invalid(Invalid {
-            kind: "enum",
-            location: vec!["query".into(), "state".into()],
-            message: format!("Input should be one of {}", STATES.join(", ")),
-            input: word.into(),
-        })
+    known.map_err(|_| not_one_of("state", STATES, word))
+}
+
+fn outcome(word: &str) -> Result<Outcome, ApiError> {
+    Outcome::of_word(word).ok_or_else(|| not_one_of("outcome", OUTCOMES, word))
+}
+
+fn not_one_of(argument: &str, words: &[&str], word: &str) -> ApiError {
+    ApiError::invalid(Invalid {
+        kind: "enum",
+        location: vec!["query".into(), argument.into()],
+        message: format!("Input should be one of {}", words.join(", ")),
+        input: word.into(),
     })
 }
 

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::filter::{Filter, STATES};
+use super::filter::{Filter, OUTCOMES, STATES};
 use super::show::{Show, Shown};
 use super::{id_in_path, no_such_job};
 use crate::api::app::App;
@@ -43,6 +43,11 @@ pub const ARGUMENTS: &[Argument] = &[
     Argument { name: "skip", kind: ArgumentKind::Number, help: "How many of the newest to leave out" },
     Argument { name: "before", kind: ArgumentKind::Number, help: "Only jobs with a lower number than this" },
     Argument { name: "state", kind: ArgumentKind::Choices(STATES), help: "Only jobs in one of these states" },
+    Argument {
+        name: "outcome",
+        kind: ArgumentKind::Choices(OUTCOMES),
+        help: "Only jobs that ended in one of these ways",
+    },
     Argument { name: "user", kind: ArgumentKind::Texts, help: "Only jobs of one of these users" },
     Argument { name: "type", kind: ArgumentKind::Texts, help: "Only jobs of one of these types" },
     Argument { name: "q", kind: ArgumentKind::Text, help: "Only jobs with this text in their parameters or data" },
@@ -62,7 +67,7 @@ const SEARCH_PATIENCE: Duration = Duration::from_secs(10);
 /// counts all that pass the filter.
 ///
 /// # Errors
-/// 422 for arguments that are no numbers, or no states; 503 for a search while there are too many.
+/// 422 for arguments that are no numbers, no states or no outcomes; 503 for a search while there are too many.
 pub async fn list(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let page = Page::of(&request.query()?)?;
     if let Some(ready) = page.ready(&app.mirror.view(), &app.config) {

@@ -58,12 +58,13 @@ impl<'a> Show<'a> {
 
     /// A job, as much of it as is in memory: all, unless it is finished.
     pub fn in_memory(&self, entry: &'a Entry) -> Job<'a> {
-        match entry {
+        let job = match entry {
             Entry::Queued(request) => Job::queued(request, self.config, self.wait(request.id)),
             Entry::Claimed(claimed) => Job::claimed(claimed, self.config),
             Entry::Finished(finished) => Job::unreadable(finished, self.view.history()),
             Entry::Rejected(rejected) => Job::rejected(rejected, self.config),
-        }
+        };
+        job.tried_again_by(self.retries(entry.id()))
     }
 
     fn read(&self, finished: &Finished) -> Option<Arc<RawValue>> {
@@ -71,8 +72,13 @@ impl<'a> Show<'a> {
         let read = read.inspect_err(|error| tracing::warn!(job = %finished.id, %error, "cannot read a finished job"));
         let line: HistoryLine = serde_json::from_slice(&read.ok()?).ok()?;
         // The file may be another one by now.
-        let shown = (line.id == finished.id).then(|| serde_json::value::to_raw_value(&Job::finished(&line)).ok());
+        let job = Job::finished(&line).tried_again_by(self.retries(finished.id));
+        let shown = (line.id == finished.id).then(|| serde_json::value::to_raw_value(&job).ok());
         shown.flatten().map(Arc::from)
+    }
+
+    fn retries(&self, id: JobId) -> &'a [JobId] {
+        self.view.history().retries().of(id)
     }
 
     fn wait(&self, id: JobId) -> Wait<'a> {

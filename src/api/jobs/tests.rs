@@ -8,6 +8,7 @@ use crate::api::mirror::Entry;
 use crate::api::testing::{Bench, Client, Reply, job_id, prompt, request, runner_state, status, until};
 use crate::spool::inbox::{self, Answer, Purpose, Recipient};
 use crate::spool::log::RecordKind;
+use crate::spool::outcome::Outcome;
 use crate::spool::queue;
 use crate::spool::status::State;
 
@@ -120,7 +121,7 @@ async fn lists_are_of_every_state_newest_first() {
     let bench = Bench::new();
     let mut done = status(1, State::Running);
     let job = bench.claim(&done);
-    done.finish(State::Failed, "failed", None);
+    done.finish(State::Failed, Outcome::Failed, None);
     bench.finish(&job, &done);
     let _running = bench.claim(&status(2, State::Running));
     for number in [3, 4, 5] {
@@ -320,7 +321,7 @@ async fn signals_go_to_whatever_has_not_finished() {
     let bench = Bench::new();
     let mut done = status(1, State::Running);
     let job = bench.claim(&done);
-    done.finish(State::Succeeded, "succeeded", None);
+    done.finish(State::Succeeded, Outcome::Succeeded, None);
     bench.finish(&job, &done);
     let _running = bench.claim(&status(2, State::Running));
     bench.queue(&request(3));

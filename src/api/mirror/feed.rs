@@ -227,8 +227,9 @@ impl Feed {
     fn set_finished(&mut self, offset: u64, line: &[u8]) {
         let shown = history::shown(line);
         let mut view = self.shared.view_mut();
-        let Some(finished) = reader::parse(line, offset, |job_type, user| view.origin(job_type, user)) else { return };
-        view.set_finished(finished, shown);
+        let parsed = reader::parse(line, offset, |job_type, user| view.origin(job_type, user));
+        let Some((finished, retry_of)) = parsed else { return };
+        view.set_finished(finished, retry_of, shown);
         drop(view);
         self.unwatch(finished.id);
         self.shared.followers.wake(finished.id);

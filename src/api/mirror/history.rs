@@ -5,10 +5,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
+use super::retries::Retries;
 use crate::api::job::Job;
 use crate::spool::history::{HistoryFile, HistoryLine};
+use crate::spool::outcome::Outcome;
 use crate::spool::status::State;
 use crate::spool::{JobId, Result};
 
@@ -26,8 +29,10 @@ const CHUNK: u32 = 4096;
 pub struct Finished {
     /// The job.
     pub id: JobId,
-    /// How it ended.
+    /// Whether its command ended with status 0.
     pub state: State,
+    /// How it ended; none if its line is of an earlier version that did not tell, or of a later one that has more words.
+    pub outcome: Option<Outcome>,
     pub(super) origin: Origin,
     pub(super) offset: u64,
     pub(super) length: u32,
@@ -58,7 +63,11 @@ pub struct History {
     count: usize,
     /// How many there are in each state, in the order of [`State::ALL`].
     states: [usize; State::ALL.len()],
+    /// How many there are of each outcome, in the order of [`Outcome::ALL`].
+    outcomes: [usize; Outcome::ALL.len()],
     origins: Arc<Origins>,
+    /// Who tried which jobs again, finished or not: how a finished job is shown depends on it.
+    retries: Retries,
     /// The newest.
     ready: BTreeMap<JobId, Arc<RawValue>>,
     /// What the offsets are for.
@@ -131,6 +140,12 @@ impl History {
         self.states[state as usize]
     }
 
+    /// How many there are of an outcome.
+    #[must_use]
+    pub fn count_of(&self, outcome: Outcome) -> usize {
+        self.outcomes[outcome as usize]
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -157,6 +172,12 @@ impl History {
     #[must_use]
     pub fn origins(&self) -> &Origins {
         &self.origins
+    }
+
+    /// The jobs that tried others again.
+    #[must_use]
+    pub fn retries(&self) -> &Retries {
+        &self.retries
     }
 
     /// The job as clients see it, if it is one of the newest.
@@ -216,6 +237,9 @@ impl History {
         match chunk.binary_search_by_key(&finished.id, |known| known.id) {
             Ok(at) => {
                 self.states[chunk[at].state as usize] -= 1;
+                if let Some(outcome) = chunk[at].outcome {
+                    self.outcomes[outcome as usize] -= 1;
+                }
                 chunk[at] = finished;
             }
             Err(at) => {
@@ -224,13 +248,39 @@ impl History {
             }
         }
         self.states[finished.state as usize] += 1;
+        if let Some(outcome) = finished.outcome {
+            self.outcomes[outcome as usize] += 1;
+        }
         match shown {
-            Some(shown) => self.ready.insert(finished.id, shown),
+            Some(shown) => self.make_one_ready(finished.id, shown),
             None => self.ready.remove(&finished.id),
         };
         if self.ready.len() > READY {
             self.ready.pop_first();
         }
+    }
+
+    /// A job tries another again. Returns whether that is new.
+    pub(super) fn add_retry(&mut self, original: JobId, retry: JobId) -> bool {
+        self.retries.insert(original, retry) && self.show_retries(original)
+    }
+
+    /// A job does not try another again after all. Returns whether it was said to.
+    pub(super) fn remove_retry(&mut self, original: JobId, retry: JobId) -> bool {
+        self.retries.remove(original, retry) && self.show_retries(original)
+    }
+
+    fn show_retries(&mut self, original: JobId) -> bool {
+        if let Some(shown) = self.ready.get(&original).cloned() {
+            self.make_one_ready(original, shown);
+        }
+        true
+    }
+
+    /// Keeps how a job is shown. Returns what was kept of it before.
+    fn make_one_ready(&mut self, id: JobId, shown: Arc<RawValue>) -> Option<Arc<RawValue>> {
+        let shown = with_retries(&shown, self.retries.of(id)).unwrap_or(shown);
+        self.ready.insert(id, shown)
     }
 
     /// The number of a job type and user, for [`insert`](Self::insert).
@@ -247,7 +297,7 @@ impl History {
         let newest: Vec<Finished> = all.take(READY).copied().collect();
         for finished in newest {
             if let Some(shown) = shown(&self.read(&finished)?) {
-                self.ready.insert(finished.id, shown);
+                self.make_one_ready(finished.id, shown);
             }
         }
         Ok(())
@@ -264,6 +314,18 @@ impl Finished {
     fn end(&self) -> u64 {
         self.offset + u64::from(self.length)
     }
+}
+
+/// The same job with those that tried it again; `None` if it has them. Nothing else of it is looked into.
+fn with_retries(shown: &RawValue, retries: &[JobId]) -> Option<Arc<RawValue>> {
+    let mut members: IndexMap<&str, &RawValue> = serde_json::from_str(shown.get()).ok()?;
+    let retries = serde_json::value::to_raw_value(retries).ok()?;
+    let known = members.get_mut("retries")?;
+    if known.get() == retries.get() {
+        return None;
+    }
+    *known = &retries;
+    serde_json::value::to_raw_value(&members).ok().map(Arc::from)
 }
 
 /// The job of a line as clients see it, if it is short enough to be kept so.

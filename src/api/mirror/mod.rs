@@ -12,6 +12,7 @@ mod hints;
 mod history;
 mod monitoring;
 mod reader;
+mod retries;
 #[cfg(test)]
 mod tests;
 mod view;

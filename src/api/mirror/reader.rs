@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::spool::history::HistoryFile;
+use crate::spool::outcome::{self, Outcome};
 use crate::spool::status::State;
 use crate::spool::{Error, JobId, Result, Spool};
 
@@ -46,6 +47,10 @@ struct Line<'a> {
     #[serde(borrow)]
     user: Cow<'a, str>,
     state: State,
+    #[serde(default, deserialize_with = "outcome::if_known")]
+    outcome: Option<Outcome>,
+    #[serde(default)]
+    retry_of: Option<JobId>,
 }
 
 impl HistoryReader {
@@ -94,14 +99,15 @@ impl HistoryReader {
     }
 }
 
-/// Finds the job of a line. `None` if it is damaged, or says that the job is not final, and so is none of ours.
-pub fn parse(line: &[u8], offset: u64, origin: impl FnOnce(&str, &str) -> Origin) -> Option<Finished> {
+/// Finds the job of a line, and the one that it tried again. `None` if it is damaged, or says that the job is not final, and so is none of ours.
+pub fn parse(line: &[u8], offset: u64, origin: impl FnOnce(&str, &str) -> Origin) -> Option<(Finished, Option<JobId>)> {
     let length = u32::try_from(line.len()).ok()?;
-    let Line { id, job_type, user, state } = serde_json::from_slice(line).ok()?;
+    let Line { id, job_type, user, state, outcome, retry_of } = serde_json::from_slice(line).ok()?;
     if !state.is_final() || state == State::Rejected {
         return None;
     }
-    Some(Finished { id, state, origin: origin(&job_type, &user), offset, length })
+    let origin = origin(&job_type, &user);
+    Some((Finished { id, state, outcome, origin, offset, length }, retry_of))
 }
 
 /// Reads a whole history. Returns where its last whole line ends.
@@ -129,17 +135,23 @@ fn load(file: &Arc<HistoryFile>) -> Result<(History, u64)> {
 /// What one thread has read.
 struct Part {
     jobs: Vec<Finished>,
+    /// The job that was tried again, and the one that did.
+    retries: Vec<(JobId, JobId)>,
     origins: Origins,
     end: u64,
 }
 
 impl Part {
     fn read(file: &HistoryFile, range: Range<u64>) -> Result<Self> {
-        let (mut jobs, mut origins) = (Vec::new(), Origins::default());
+        let (mut jobs, mut retries, mut origins) = (Vec::new(), Vec::new(), Origins::default());
         let end = file.for_each_line(range, |offset, line| {
-            jobs.extend(parse(line, offset, |job_type, user| origins.number(job_type, user)));
+            let parsed = parse(line, offset, |job_type, user| origins.number(job_type, user));
+            if let Some((job, retry_of)) = parsed {
+                jobs.push(job);
+                retries.extend(retry_of.map(|original| (original, job.id)));
+            }
         })?;
-        Ok(Self { jobs, origins, end })
+        Ok(Self { jobs, retries, origins, end })
     }
 
     /// Puts the jobs into the history, behind those that are in it. Returns where they end in the file.
@@ -148,6 +160,9 @@ impl Part {
         for job in self.jobs {
             let origin = origins.get(job.origin.index()).copied().unwrap_or(job.origin);
             history.insert(Finished { origin, ..job }, None);
+        }
+        for (original, retry) in self.retries {
+            history.add_retry(original, retry);
         }
         self.end
     }

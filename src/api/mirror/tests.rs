@@ -4,6 +4,7 @@ use super::*;
 use crate::api::testing::{Bench, ERRORS, TRAIN, job_id, request, soon, status, until};
 use crate::spool::history::{self, HistoryLine};
 use crate::spool::lock::RunnerLock;
+use crate::spool::outcome::Outcome;
 use crate::spool::reject;
 use crate::spool::status::State;
 
@@ -31,7 +32,7 @@ async fn follow_lives(watch: bool) {
     job.write_status(&status).unwrap();
     until(|| stands(&mirror, 1) == "running").await;
 
-    status.finish(State::Succeeded, "succeeded", None);
+    status.finish(State::Succeeded, Outcome::Succeeded, None);
     job.write_final_status(&status).unwrap();
     until(|| stands(&mirror, 1) == "succeeded").await;
     bench.tidy(&status);
@@ -84,7 +85,7 @@ async fn what_is_there_at_the_start_is_known_at_once() {
     let bench = Bench::new();
     let mut done = status(1, State::Running);
     let job = bench.claim(&done);
-    done.finish(State::Succeeded, "succeeded", None);
+    done.finish(State::Succeeded, Outcome::Succeeded, None);
     bench.finish(&job, &done);
     let _running = bench.claim(&status(2, State::Running));
     bench.queue(&request(3));
@@ -141,7 +142,7 @@ async fn whoever_follows_a_job_is_woken_by_its_log() {
 
 fn finished(number: u64, state: State) -> HistoryLine {
     let mut status = status(number, State::Running);
-    status.finish(state, state.word(), None);
+    status.finish(state, Outcome::of_word(state.word()).unwrap_or(Outcome::Failed), None);
     HistoryLine::new(&status, None, serde_json::Map::new())
 }
 
@@ -192,7 +193,7 @@ async fn replace_history(watch: bool) {
     write_history(&bench, &lines(&all));
     let job = bench.claim(&status(20, State::Running));
     let mut done = status(20, State::Running);
-    done.finish(State::Succeeded, "succeeded", None);
+    done.finish(State::Succeeded, Outcome::Succeeded, None);
     job.write_final_status(&done).unwrap();
     let mirror = Mirror::start(bench.spool.clone(), watch).unwrap();
     assert_eq!((in_history(&mirror).len(), stands(&mirror, 20)), (20, "finished"));
@@ -262,6 +263,53 @@ async fn neighbours_are_read_whatever_lies_between_their_lines() {
         view.history().read_all(&jobs, &mut Vec::new(), visit).unwrap();
         assert_eq!(read, [(1, second.trim_end().to_owned()), (2, first.trim_end().to_owned())]);
     }
+}
+
+/// Who tried a job again, as clients see it.
+fn retries(mirror: &Mirror, number: u64) -> Vec<u64> {
+    let view = mirror.snapshot();
+    let config = crate::api::testing::config();
+    let entry = view.get(job_id(number)).unwrap();
+    let shown = serde_json::to_value(crate::api::jobs::show::Show::new(&view, &config).job(&entry)).unwrap();
+    serde_json::from_value(shown["retries"].clone()).unwrap()
+}
+
+#[tokio::test]
+async fn who_tried_a_job_again_is_known_wherever_both_are() {
+    let bench = Bench::new();
+    let retry = |number, original| JobRequest { retry_of: Some(job_id(original)), ..request(number) };
+    let retried =
+        |number, original| HistoryLine { retry_of: Some(job_id(original)), ..finished(number, State::Failed) };
+    let long = HistoryLine { reason: Some("x".repeat(70_000)), ..finished(2, State::Failed) };
+    write_history(&bench, &lines(&[retried(3, 1), finished(1, State::Failed), long]));
+    let mut ended = status(4, State::Running);
+    let job = bench.claim(&ended);
+    bench.queue(&retry(6, 4));
+    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    assert_eq!((retries(&mirror, 1), retries(&mirror, 4)), (vec![3], vec![6]));
+
+    let seen = mirror.view().changes.latest();
+    mirror.insert_queued(retry(8, 1));
+    let told = mirror.view().changes.since(seen).unwrap();
+    assert_eq!(told.into_iter().map(|(_, thing)| thing).collect::<Vec<_>>(), [8, 1].map(|id| Thing::Job(job_id(id))));
+    assert_eq!(retries(&mirror, 1), [3, 8], "it is kept ready");
+    mirror.insert_queued(retry(9, 2));
+    assert_eq!(retries(&mirror, 2), [9], "it is read from the disk");
+
+    // It moves on, the one that it tries again does, and another is taken away.
+    history::append(&bench.spool, &bench.runner, &retried(8, 1)).unwrap();
+    ended.finish(State::Failed, Outcome::Failed, None);
+    bench.finish(&job, &ended);
+    until(|| stands(&mirror, 8) == "finished" && stands(&mirror, 4) == "finished").await;
+    assert_eq!((retries(&mirror, 1), retries(&mirror, 4)), (vec![3, 8], vec![6]));
+    crate::spool::queue::remove(&bench.spool, job_id(6)).unwrap();
+    until(|| retries(&mirror, 4).is_empty()).await;
+
+    // Only the history that there is now counts, and what is not in it.
+    bench.queue(&retry(5, 1));
+    until(|| retries(&mirror, 1) == [3, 5, 8]).await;
+    write_history(&bench, &lines(&[finished(1, State::Failed)]));
+    until(|| retries(&mirror, 1) == [5]).await;
 }
 
 #[tokio::test]

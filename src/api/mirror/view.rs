@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::changes::{Changes, Thing};
 use super::history::{Finished, History, Origin};
 use super::monitoring::Monitoring;
+use crate::spool::outcome::Outcome;
 use crate::spool::request::JobRequest;
 use crate::spool::runner_state::RunnerState;
 use crate::spool::status::{State, Status};
@@ -133,6 +134,26 @@ impl Entry {
         }
     }
 
+    /// How it ended, if it has.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Queued(_) | Self::Rejected(_) => None,
+            Self::Claimed(claimed) => claimed.status.outcome,
+            Self::Finished(finished) => finished.outcome,
+        }
+    }
+
+    /// The job that it tries again; not told of a finished one, whose line has it.
+    fn retry_of(&self) -> Option<JobId> {
+        match self {
+            Self::Queued(request) => request.retry_of,
+            Self::Claimed(claimed) => claimed.request.as_ref()?.retry_of,
+            Self::Rejected(rejected) => rejected.request.as_ref()?.retry_of,
+            Self::Finished(_) => None,
+        }
+    }
+
     fn is_open(&self) -> bool {
         matches!(self, Self::Queued(_) | Self::Claimed(_))
     }
@@ -213,6 +234,17 @@ impl View {
         counts
     }
 
+    /// How many jobs there are of each outcome.
+    #[must_use]
+    pub fn count_by_outcome(&self) -> BTreeMap<Outcome, usize> {
+        let mut counts: BTreeMap<Outcome, usize> =
+            Outcome::ALL.into_iter().map(|outcome| (outcome, self.history.count_of(outcome))).collect();
+        for outcome in self.jobs.values().filter_map(Entry::outcome) {
+            *counts.entry(outcome).or_default() += 1;
+        }
+        counts
+    }
+
     /// Whether a job's log can still grow.
     #[must_use]
     pub fn ending(&self, id: JobId) -> Ending {
@@ -241,6 +273,7 @@ impl View {
         if self.jobs.get(&id) != found.as_ref() {
             self.changes.note(Thing::Job(id));
         }
+        self.set_retry(id, found.as_ref().and_then(Entry::retry_of));
         if found.as_ref().is_some_and(Entry::is_open) {
             self.open.insert(id);
         } else {
@@ -253,11 +286,24 @@ impl View {
     }
 
     /// Puts in a job whose line was appended to the history, and how it is shown if that is worth keeping.
-    pub(super) fn set_finished(&mut self, finished: Finished, shown: Option<Arc<RawValue>>) {
+    pub(super) fn set_finished(&mut self, finished: Finished, retry_of: Option<JobId>, shown: Option<Arc<RawValue>>) {
+        self.set_retry(finished.id, retry_of);
         self.jobs.remove(&finished.id);
         self.open.remove(&finished.id);
         self.changes.note(Thing::Job(finished.id));
         self.history.insert(finished, shown);
+    }
+
+    /// A job tries this one again. That is a change of the other one, too.
+    fn set_retry(&mut self, id: JobId, retry_of: Option<JobId>) {
+        let before = self.jobs.get(&id).and_then(Entry::retry_of).filter(|before| Some(*before) != retry_of);
+        let removed = before.filter(|original| self.history.remove_retry(*original, id));
+        let added = retry_of.filter(|original| self.history.add_retry(*original, id));
+        for original in removed.into_iter().chain(added) {
+            if self.get(original).is_some() {
+                self.changes.note(Thing::Job(original));
+            }
+        }
     }
 
     /// The number of a job type and user, for a job that is to be put in.
@@ -270,6 +316,11 @@ impl View {
         self.jobs.retain(|id, _| history.get(*id).is_none());
         self.open.retain(|id| history.get(*id).is_none());
         self.history = history;
+        for (id, entry) in &self.jobs {
+            if let Some(original) = entry.retry_of() {
+                self.history.add_retry(original, *id);
+            }
+        }
         self.changes.note_everything();
     }
 

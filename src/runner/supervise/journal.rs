@@ -9,12 +9,14 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use super::prompts::Prompts;
+use super::quiet::Quiet;
 use super::stdin::JobInput;
 use crate::protocol::{Message, Piece, Prompt, Sink};
-use crate::spool::error::Result;
+use crate::runner::outcome::{Account, End, words};
+use crate::spool::error::{Error, Result};
 use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
 use crate::spool::job::LockedJob;
-use crate::spool::log::{Exit, LogWriter, RecordKind};
+use crate::spool::log::{Cause, Exit, LogWriter, RecordKind};
 use crate::spool::plan::Plan;
 use crate::spool::status::{ProcessIdentity, State, Status};
 use crate::spool::{Spool, queue};
@@ -44,8 +46,9 @@ pub struct Journal {
     urgency: Urgency,
     /// When the status may be written again.
     not_before: Instant,
-    /// Why the job was stopped, if it was: "interrupted by alice".
-    stopped: Option<String>,
+    /// What has to be remembered to tell how the job ended.
+    account: Account,
+    quiet: Quiet,
     /// Letters that could not be read and were complained of.
     unreadable: BTreeSet<OsString>,
     /// The command has ended.
@@ -62,6 +65,8 @@ impl Journal {
     /// The log cannot be opened.
     pub fn open(spool: &Spool, job: LockedJob, plan: Plan, status: Status) -> Result<Self> {
         let log = job.log_writer()?;
+        let account = Account::new(&plan);
+        let quiet = Quiet::new(plan.quiet_after_ms.map(Duration::from_millis), Instant::now());
         Ok(Self {
             spool: spool.clone(),
             job,
@@ -71,7 +76,8 @@ impl Journal {
             prompts: Prompts::default(),
             urgency: Urgency::Nothing,
             not_before: Instant::now(),
-            stopped: None,
+            account,
+            quiet,
             unreadable: BTreeSet::new(),
             ended: false,
             acted_on: BTreeSet::new(),
@@ -93,6 +99,7 @@ impl Journal {
     /// The command runs as this process. That is told a moment later, as most short jobs have ended by then.
     pub fn set_process(&mut self, process: ProcessIdentity, now: Instant) {
         self.status.process = Some(process);
+        self.quiet.hear(now);
         self.not_before = now + PROGRESS_INTERVAL;
         self.changed(Urgency::Soon);
     }
@@ -110,6 +117,12 @@ impl Journal {
     /// Adds a remark to the log.
     pub fn note(&mut self, note: impl Into<String>) {
         self.log.note(note);
+    }
+
+    /// Adds what happened to the log and to the account.
+    fn record(&mut self, record: &RecordKind) {
+        self.account.meet(record);
+        self.log.record(record);
     }
 
     /// Writes what has gathered. A log that cannot be written is tried again at the next turn: the job goes on.
@@ -156,7 +169,7 @@ impl Journal {
             Urgency::Soon => Some(self.not_before),
             Urgency::Now => Some(Instant::now()),
         };
-        [status, self.prompts.deadline()].into_iter().flatten().min()
+        [status, self.prompts.deadline(), self.quiet.deadline()].into_iter().flatten().min()
     }
 
     fn changed(&mut self, urgency: Urgency) {
@@ -164,11 +177,17 @@ impl Journal {
     }
 
     fn refresh_state(&mut self) {
-        self.status.state = match (self.prompts.is_open(), &self.stopped) {
+        self.status.state = match (self.prompts.is_open(), self.account.is_stopped()) {
             (true, _) => State::Waiting,
-            (false, Some(_)) => State::Stopping,
-            (false, None) => State::Running,
+            (false, true) => State::Stopping,
+            (false, false) => State::Running,
         };
+        if self.prompts.is_open() || self.ended {
+            self.quiet.pause();
+            self.status.quiet_since = None;
+        } else {
+            self.quiet.go_on(Instant::now());
+        }
         self.changed(Urgency::Now);
     }
 
@@ -178,7 +197,7 @@ impl Journal {
             self.log.text(Piece { text: &line, ..Piece::default() });
         }
         let interaction = self.prompts.open(prompt);
-        self.log.record(&RecordKind::Interaction {
+        self.record(&RecordKind::Interaction {
             id: interaction.id,
             kind: interaction.kind,
             prompt: interaction.prompt.clone(),
@@ -305,19 +324,24 @@ impl Journal {
         self.prompts.deliver();
         self.status.interaction = None;
         let Answer { user, response } = answer;
-        self.log.record(&RecordKind::Response { user, response, interaction: number });
+        self.record(&RecordKind::Response { user, response, interaction: number });
         self.refresh_state();
     }
 
     /// Records a signal before it is delivered, and closes the prompt that it overtakes.
     pub fn record_signal(&mut self, request: &SignalRequest, now: Instant) {
-        self.log.record(&RecordKind::Signal { user: request.user.clone(), signal: request.signal.word().to_owned() });
-        self.stop(format!("{} by {}", request.signal.done(), request.user), now);
+        self.record(&RecordKind::Signal { user: request.user.clone(), signal: request.signal.word().to_owned() });
+        self.stop(now);
     }
 
-    /// The job is being stopped, for this reason.
-    pub fn stop(&mut self, reason: String, now: Instant) {
-        self.stopped = Some(reason);
+    /// Records that the job is stopped because it took too long.
+    pub fn record_time_limit(&mut self, limit: Duration, now: Instant) {
+        let note = format!("the time limit of {} is reached; interrupting the job", words::duration(limit));
+        self.record(&RecordKind::Note { note, cause: Some(Cause::TimeLimit) });
+        self.stop(now);
+    }
+
+    fn stop(&mut self, now: Instant) {
         self.prompts.interrupt(now);
         self.status.interaction = None;
         self.refresh_state();
@@ -361,35 +385,55 @@ impl Journal {
         self.publish(Instant::now());
     }
 
+    /// The job has printed something.
+    pub fn hear_output(&mut self, now: Instant) {
+        self.quiet.hear(now);
+        if self.status.quiet_since.take().is_some() {
+            self.changed(Urgency::Now);
+        }
+    }
+
+    /// Tells people if the job has been quiet for long, once each time.
+    pub fn watch_quiet(&mut self, now: Instant) {
+        if let Some(silence) = self.quiet.notice(now) {
+            self.note(format!("no output for {}", words::duration(silence.length)));
+            self.status.quiet_since = Some(silence.since);
+            self.changed(Urgency::Now);
+        }
+    }
+
+    /// Records why the command was not executed.
+    pub fn record_not_started(&mut self, reason: &str) {
+        let note = format!("could not be executed: {reason}");
+        self.record(&RecordKind::Note { note, cause: Some(Cause::NotStarted) });
+        self.record_exit(Exit { status: None, signal: None });
+    }
+
     /// Adds the record of how the command ended.
     pub fn record_exit(&mut self, exit: Exit) {
-        self.log.record(&RecordKind::Exit(exit));
+        self.record(&RecordKind::Exit(exit));
         self.flush();
     }
 
-    /// Ends the job: the log is made durable, then the final status becomes visible.
+    /// Ends the job as its account tells: the log is made durable, then the final status becomes visible.
     ///
     /// # Errors
-    /// The final status cannot be written; recovery makes it from the `exit` record.
-    pub fn finish(&mut self, exit: Exit) -> Result<()> {
-        conclude(&mut self.status, exit, self.stopped.take());
-        self.write_final()
+    /// The final status cannot be written; recovery makes it from the log.
+    pub fn finish(&mut self) -> Result<()> {
+        match self.account.end(self.status.id) {
+            Some(end) => self.finish_with(end),
+            None => Err(Error::invalid(self.job.directory(), "its command has not ended")),
+        }
     }
 
-    /// Ends a job whose command was not, or could not be, executed.
+    /// Ends the job like this.
     ///
     /// # Errors
     /// The final status cannot be written.
-    pub fn finish_unstarted(&mut self, state: State, reason: String) -> Result<()> {
-        let outcome = state.word();
-        self.status.message = Some(format!("Job {} {}: {reason}", self.status.id, outcome));
-        self.status.finish(state, outcome, Some(reason));
-        self.write_final()
-    }
-
-    fn write_final(&mut self) -> Result<()> {
+    pub fn finish_with(&mut self, end: End) -> Result<()> {
         // A log that is cut short on a full disk does not keep the result from being recorded.
         let _ = self.log.finish();
+        end.put_into(&mut self.status, self.job.directory());
         self.status.log_records = self.log.records();
         self.status.dropped_bytes = self.log.dropped();
         self.job.write_final_status(&self.status)
@@ -403,30 +447,6 @@ impl Journal {
         self.job.make_durable(&self.spool)?;
         queue::remove(&self.spool, self.status.id)
     }
-}
-
-/// Fills in how a job ended, from the end of its command and from what was done to stop it.
-pub fn conclude(status: &mut Status, exit: Exit, stopped: Option<String>) {
-    let id = status.id;
-    let (state, message, cause) = match exit {
-        Exit { status: Some(0), .. } => (State::Succeeded, format!("Job {id} finished normally"), None),
-        Exit { status: Some(code), .. } => {
-            (State::Failed, format!("Job {id} finished with status {code}"), Some(format!("exited with status {code}")))
-        }
-        Exit { signal: Some(signal), .. } => (
-            State::Failed,
-            format!("Job {id} terminated by signal {signal}"),
-            Some(format!("killed by signal {signal}")),
-        ),
-        Exit { status: None, signal: None } => {
-            (State::Failed, format!("Job {id} could not be executed"), Some("could not be executed".to_owned()))
-        }
-    };
-    let outcome = if stopped.is_some() { "stopped" } else { state.word() };
-    status.exit_status = exit.status;
-    status.signal = exit.signal;
-    status.message = Some(message);
-    status.finish(state, outcome, stopped.or(cause));
 }
 
 impl Sink for Journal {
@@ -447,11 +467,11 @@ impl Sink for Journal {
             Message::Status(status) => {
                 self.status.message.clone_from(&status);
                 self.status.progress = None;
-                self.log.record(&RecordKind::Status { status });
+                self.record(&RecordKind::Status { status });
                 self.changed(Urgency::Now);
             }
             Message::Progress(progress) => {
-                self.log.record(&RecordKind::Progress { progress: progress.clone() });
+                self.record(&RecordKind::Progress { progress: progress.clone() });
                 self.status.progress = Some(progress);
                 self.changed(Urgency::Soon);
             }

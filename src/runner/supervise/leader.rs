@@ -77,7 +77,7 @@ impl Leader {
     }
 
     /// Leads the command to its end, stops what it left behind, and hands back the journal for the last words.
-    pub fn lead(mut self) -> (Journal, Exit) {
+    pub fn lead(mut self) -> Journal {
         self.journal.set_process(self.command, Instant::now());
         let exit = loop {
             self.journal.flush();
@@ -96,7 +96,7 @@ impl Leader {
         if self.journal.plan().stop_leftovers || self.killed {
             descendants::stop_leftovers(&mut self.journal);
         }
-        (self.journal, exit)
+        self.journal
     }
 
     /// Waits until something can be done.
@@ -127,6 +127,7 @@ impl Leader {
         if self.ended.is_none() {
             self.keep_time_limit(now);
             self.journal.reopen_prompt(now);
+            self.journal.watch_quiet(now);
         }
         if self.hints.clear() || now >= self.rescan_at {
             self.read_letters();
@@ -137,7 +138,11 @@ impl Leader {
         let Some(output) = &mut self.output else { return };
         match output.read(&mut self.buffer) {
             Ok(0) => self.output = None,
-            Ok(length) => self.decoder.feed(&self.buffer[..length], Instant::now(), &mut self.journal),
+            Ok(length) => {
+                let now = Instant::now();
+                self.journal.hear_output(now);
+                self.decoder.feed(&self.buffer[..length], now, &mut self.journal);
+            }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => {
                 self.journal.note(format!("the output of the job cannot be read any more: {error}"));
@@ -159,8 +164,7 @@ impl Leader {
     fn keep_time_limit(&mut self, now: Instant) {
         if self.limit.take_if(|limit| *limit <= now).is_some() {
             let limit = Duration::from_millis(self.journal.plan().time_limit_ms.unwrap_or_default());
-            self.journal.note(format!("the time limit of {limit:?} is reached; interrupting the job"));
-            self.journal.stop(format!("stopped at the time limit of {limit:?}"), now);
+            self.journal.record_time_limit(limit, now);
             self.deliver(JobSignal::Interrupt);
             self.kill_at = Some(now + Duration::from_millis(self.journal.plan().stop_grace_ms));
         }

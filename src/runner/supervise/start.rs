@@ -6,12 +6,12 @@ use std::path::Path;
 
 use crate::protocol::{Decoder, IoKey};
 use crate::runner::hints::Hints;
+use crate::runner::outcome::End;
 use crate::runner::process;
 use crate::spool::error::{Error, Result};
 use crate::spool::inbox::{self, Letter, Purpose, Reading, Recipient, SignalRequest};
 use crate::spool::job::LockedJob;
 use crate::spool::lock::JobLock;
-use crate::spool::log::Exit;
 use crate::spool::plan::Plan;
 use crate::spool::status::State;
 use crate::spool::{JobId, Spool, Time};
@@ -120,8 +120,7 @@ fn first_signal(spool: &Spool, id: JobId, plan: &Plan) -> Result<Option<(Letter,
 
 fn cancel(journal: &mut Journal, letter: Letter, request: &SignalRequest) -> Result<()> {
     journal.record_signal(request, std::time::Instant::now());
-    journal.status_mut().cancelled_by = Some(request.user.clone());
-    journal.finish_unstarted(State::Cancelled, format!("cancelled by {} before it started", request.user))?;
+    journal.finish_with(End::cancelled(journal.plan().id, &request.user))?;
     journal.commit_unstarted()?;
     journal.signal_delivered(letter);
     Ok(())
@@ -141,14 +140,10 @@ fn start(mut journal: Journal, hints: Hints) -> Result<()> {
         Err(error) => Err(format!("its start could not be made durable: {error}")),
     };
     match executed {
-        Ok((key, running)) => {
-            let (mut journal, exit) = Leader::new(journal, hints, Decoder::new(key), running).lead();
-            journal.finish(exit)
-        }
+        Ok((key, running)) => Leader::new(journal, hints, Decoder::new(key), running).lead().finish(),
         Err(reason) => {
-            journal.note(format!("the job could not be started: {reason}"));
-            journal.record_exit(Exit { status: None, signal: None });
-            journal.finish_unstarted(State::Failed, reason)?;
+            journal.record_not_started(&reason);
+            journal.finish()?;
             journal.commit_unstarted()
         }
     }

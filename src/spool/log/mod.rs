@@ -14,5 +14,5 @@ mod writer;
 pub use index::{Checkpoint, INTERVAL, Index};
 pub use plain::PlainText;
 pub use reader::LogReader;
-pub use record::{Exit, Line, Record, RecordKind};
+pub use record::{Cause, Exit, Line, Record, RecordKind};
 pub use writer::LogWriter;

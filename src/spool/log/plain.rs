@@ -33,7 +33,7 @@ impl PlainText {
         let remark = match kind {
             RecordKind::Response { user, response, .. } => format!("[{user} answered: {response}]\n"),
             RecordKind::Signal { user, signal } => format!("[{user} sent: {signal}]\n"),
-            RecordKind::Note { note } => format!("[{note}]\n"),
+            RecordKind::Note { note, .. } => format!("[{note}]\n"),
             _ => return,
         };
         self.end_line(text);

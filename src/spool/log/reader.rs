@@ -88,6 +88,21 @@ impl LogReader {
         self.at = place;
     }
 
+    /// What stands before the position: whole lines, of the last `limit` bytes.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn read_back(&self, limit: u64) -> Result<Vec<u8>> {
+        let begin = self.at.offset.saturating_sub(limit);
+        let mut lines = vec![0; usize::try_from(self.at.offset - begin).unwrap_or_default()];
+        self.file.read_exact_at(&mut lines, begin).map_err(|error| Error::io("read", &self.path, error))?;
+        if begin > 0 {
+            let first = memchr::memchr(b'\n', &lines).map_or(lines.len(), |newline| newline + 1);
+            lines.drain(..first);
+        }
+        Ok(lines)
+    }
+
     /// Gives back the memory that reading took: who waits at a place may do so for hours, and is not alone.
     pub fn rest(&mut self) {
         self.buffer = Vec::new();
@@ -314,6 +329,19 @@ mod tests {
         file.write_all(b"2}\n").unwrap();
         assert_eq!(reader.read().unwrap(), Some(&b"{\"line\":2}\n"[..]));
         assert_eq!(reader.records(), 2);
+    }
+
+    #[test]
+    fn what_stands_before_a_position_can_be_read_in_whole_lines() {
+        let (directory, offsets) = log(20);
+        let mut reader = LogReader::open(directory.path()).unwrap().unwrap();
+        assert!(reader.read_back(99).unwrap().is_empty());
+        reader.skip_to_end().unwrap();
+        let back = |limit| String::from_utf8(reader.read_back(limit).unwrap()).unwrap();
+        assert_eq!(back(u64::MAX).lines().count(), 20);
+        assert_eq!(back(reader.offset() - offsets[18]), "{\"line\":20}\n", "the line at the limit may be a torn one");
+        assert_eq!(back(reader.offset() - offsets[18] + 1), "{\"line\":19}\n{\"line\":20}\n");
+        assert_eq!(back(3), "");
     }
 
     #[test]

@@ -66,9 +66,22 @@ pub enum RecordKind {
     Note {
         /// The remark.
         note: String,
+        /// What it tells programs, if that decides how the job ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
     },
     /// The command ended.
     Exit(Exit),
+}
+
+/// What ends a job without a person and without its own doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its time limit was reached, and it is being stopped.
+    TimeLimit,
+    /// Its command could not be executed; the note says why.
+    NotStarted,
 }
 
 /// Output: a line, or a piece of a line that is too long or not yet finished.
@@ -127,6 +140,14 @@ mod tests {
         assert_eq!(
             text(RecordKind::Exit(Exit { status: None, signal: Some(9) })),
             r#"{"time":"1970-01-01T00:00:00.000Z","type":"exit","status":null,"signal":9}"#
+        );
+        assert_eq!(
+            text(RecordKind::Note { note: "late".into(), cause: Some(Cause::TimeLimit) }),
+            r#"{"time":"1970-01-01T00:00:00.000Z","type":"note","note":"late","cause":"time_limit"}"#
+        );
+        assert_eq!(
+            text(RecordKind::Note { note: "so".into(), cause: None }),
+            r#"{"time":"1970-01-01T00:00:00.000Z","type":"note","note":"so"}"#
         );
     }
 }

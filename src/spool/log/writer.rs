@@ -159,7 +159,7 @@ impl LogWriter {
 
     /// Adds a remark to the batch.
     pub fn note(&mut self, note: impl Into<String>) {
-        self.record(&RecordKind::Note { note: note.into() });
+        self.record(&RecordKind::Note { note: note.into(), cause: None });
     }
 
     /// Writes the batch. What could not be written waits for the next flush, or is dropped and counted.
@@ -314,7 +314,7 @@ mod tests {
             RecordKind::Line(Line { line: "secret".into(), sensitive: true, continues: true, ..Line::default() }),
             RecordKind::Status { status: None },
             RecordKind::Response { user: "alice".into(), response: "y".into(), interaction: 1 },
-            RecordKind::Note { note: "remark".into() },
+            RecordKind::Note { note: "remark".into(), cause: None },
             RecordKind::Exit(Exit { status: Some(0), signal: None }),
         ];
         for kind in &kinds {
@@ -409,7 +409,7 @@ mod tests {
         writer.finish().unwrap();
         let kinds: Vec<RecordKind> = records(directory.path()).into_iter().map(|record| record.kind).collect();
         assert_eq!(kinds.len(), 3);
-        assert!(matches!(&kinds[1], RecordKind::Note { note } if note.starts_with("the log has a gap here")));
+        assert!(matches!(&kinds[1], RecordKind::Note { note, .. } if note.starts_with("the log has a gap here")));
         assert_eq!(writer.records(), 3);
 
         writer.log.file = std::fs::File::open("/dev/null").unwrap();

@@ -163,8 +163,27 @@ fn list_the_failed_jobs_of_today() {
     write!(file, "{old}\n{{\"id\":9, torn").unwrap();
     let printed = recipe(&spool, "List the failed jobs of today").prints();
     assert!(printed.starts_with(&format!("{failed}\tfailed\tsh\talice\t{today}")), "{printed}");
-    assert!(printed.ends_with("\texited with status 3\n"), "{printed}");
+    assert!(printed.ends_with("\tfailed: exited with status 3\n"), "{printed}");
     assert_eq!(printed.lines().count(), 1);
+}
+
+#[test]
+fn which_deployments_were_rolled_back() {
+    let spool = TestSpool::with_configuration(
+        r#"[job_types.deploy]
+        command = ["sh", "-c", "{script}"]
+        params = [{ name = "script", kind = "string" }]
+        outcomes = [{ outcome = "rolled_back", exit = 3 }]"#,
+    );
+    let _runner = spool.runner();
+    for script in ["exit 0", "exit 3", "exit 1"] {
+        spool.wait_final(spool.submit("deploy", json!({ "script": script })));
+    }
+    let mut recipe = recipe(&spool, "Which deployments were rolled back");
+    let printed = recipe.prints();
+    assert!(printed.starts_with("2\tdeploy\talice\t20") && printed.ends_with("Z\trolled back\n"), "{printed}");
+    let printed = recipe.set("OUTCOME", "failed").prints();
+    assert!(printed.starts_with("3\t") && printed.ends_with("\tfailed: exited with status 1\n"), "{printed}");
 }
 
 #[test]

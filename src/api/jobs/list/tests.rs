@@ -7,13 +7,14 @@ use crate::api::jobs::show::Show;
 use crate::api::query::Query;
 use crate::api::testing::{Bench, Client, DEADLINE, job_id, request, status, until};
 use crate::spool::history::{self, HistoryLine};
+use crate::spool::outcome::Outcome;
 use crate::spool::status::State;
 use crate::spool::{Time, reject};
 
 /// A finished job of alice's that is like any other.
 fn line(number: u64) -> HistoryLine {
     let mut status = status(number, State::Running);
-    status.finish(State::Succeeded, "succeeded", None);
+    status.finish(State::Succeeded, Outcome::Succeeded, None);
     let params = json!({ "name": "World", "key": "•••" });
     HistoryLine::new(&status, None, params.as_object().cloned().unwrap())
 }
@@ -46,8 +47,10 @@ fn populate(bench: &Bench) {
         user: user.into(),
         job_type: job_type.into(),
         state,
+        outcome: Outcome::of_word(state.word()),
         ..line(number)
     };
+    let rolled_back = HistoryLine { outcome: Some(Outcome::RolledBack), ..of(4, "carol", "greet", State::Succeeded) };
     append(
         bench,
         [
@@ -55,7 +58,7 @@ fn populate(bench: &Bench) {
             of(2, "bob", "greet", State::Failed),
             of(3, "alice", "other", State::Failed),
             of(5, "bob", "other", State::Lost),
-            of(4, "carol", "greet", State::Succeeded),
+            rolled_back,
             of(6, "alice", "greet", State::Cancelled),
         ],
     );
@@ -87,6 +90,11 @@ async fn a_list_is_of_what_passes_its_filter() {
         ("state=rejected", vec![7], 1),
         ("state=running&user=alice&type=greet", vec![8], 1),
         ("state=starting", vec![], 0),
+        ("outcome=rolled_back", vec![4], 1),
+        ("outcome=failed&outcome=lost", vec![5, 3, 2], 3),
+        ("outcome=succeeded&outcome=rolled_back&state=succeeded", vec![4, 1], 2),
+        ("outcome=cancelled&user=alice", vec![6], 1),
+        ("outcome=killed", vec![], 0),
         ("user=bob", vec![5, 2], 2),
         ("user=bob&user=carol&type=greet", vec![4, 2], 2),
         ("type=other&user=alice", vec![3], 1),
@@ -104,9 +112,13 @@ async fn a_list_is_of_what_passes_its_filter() {
 async fn wrong_arguments_are_named() {
     let bench = Bench::new();
     let mut client = serve(&bench).await;
-    for (arguments, name) in
-        [("state=done", "state"), ("state=failed&state=", "state"), ("before=-1", "before"), ("limit=ten", "limit")]
-    {
+    for (arguments, name) in [
+        ("state=done", "state"),
+        ("outcome=done", "outcome"),
+        ("state=failed&state=", "state"),
+        ("before=-1", "before"),
+        ("limit=ten", "limit"),
+    ] {
         let reply = client.ask(&format!("GET /api/jobs?{arguments}")).await;
         assert_eq!((reply.status.as_u16(), &reply.json()["detail"][0]["loc"]), (422, &json!(["query", name])));
     }
@@ -224,7 +236,7 @@ async fn who_cancelled_a_job_is_told() {
     let job = bench.claim(&cancelled);
     cancelled.started_at = None;
     cancelled.cancelled_by = Some("bob".into());
-    cancelled.finish(State::Cancelled, "cancelled", Some("cancelled by bob before it started".into()));
+    cancelled.finish(State::Cancelled, Outcome::Cancelled, Some("cancelled by bob before it started".into()));
     cancelled.finished_at = Some(Time::from_milliseconds(1_003_500));
     job.write_final_status(&cancelled).unwrap();
     let app = bench.app();
@@ -242,9 +254,13 @@ async fn who_cancelled_a_job_is_told() {
 }
 
 #[test]
-fn a_line_of_an_earlier_version_names_nobody() {
+fn a_line_of_another_version_is_read_as_far_as_it_is_known() {
     let mut old = serde_json::to_value(line(1)).unwrap();
-    old.as_object_mut().unwrap().remove("cancelled_by");
+    for member in ["cancelled_by", "outcome_by", "phase", "last_error"] {
+        old.as_object_mut().unwrap().remove(member).unwrap();
+    }
+    old["outcome"] = "splendid".into();
     let old: HistoryLine = serde_json::from_value(old).unwrap();
-    assert_eq!(old.cancelled_by, None);
+    assert_eq!((old.cancelled_by, old.outcome_by, old.phase, old.last_error), (None, None, None, None));
+    assert_eq!(old.outcome, None, "a word that only another version knows");
 }

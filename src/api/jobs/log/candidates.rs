@@ -11,9 +11,6 @@ use memchr::memmem::Finder;
 /// What stands in a stored record that is not a plain line of output: a flag.
 pub const FLAG: &str = "\":true";
 
-/// What a colour begins with, as it is stored.
-pub const COLOUR: &str = "\\u001b[";
-
 /// What lines of interest have in them, in whatever case.
 #[derive(Debug)]
 pub struct Traces {

@@ -3,7 +3,6 @@
 //! Nothing here holds more of a log than a portion at a time, however long it is and however slow its reader.
 
 mod candidates;
-mod colours;
 mod indexes;
 pub(in crate::api) mod length;
 pub mod marks;

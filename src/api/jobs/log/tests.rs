@@ -11,6 +11,7 @@ use crate::api::testing::{Bench, Client, Log, job_id, request, soon, status, unt
 use crate::protocol::Piece;
 use crate::spool::job::LockedJob;
 use crate::spool::log::{LogWriter, RecordKind};
+use crate::spool::outcome::Outcome;
 use crate::spool::status::State;
 use crate::spool::{atomic, reject};
 
@@ -80,7 +81,7 @@ pub fn running(bench: &Bench) -> (LockedJob, LogWriter) {
 pub fn end(bench: &Bench, job: &LockedJob, log: &mut LogWriter) {
     log.finish().unwrap();
     let mut status = status(1, State::Running);
-    status.finish(State::Succeeded, "succeeded", None);
+    status.finish(State::Succeeded, Outcome::Succeeded, None);
     status.log_records = log.records();
     bench.finish(job, &status);
 }
@@ -146,7 +147,7 @@ async fn a_job_is_followed_from_the_queue_to_its_end() {
     }
     log.note("last");
     log.flush().unwrap();
-    status.finish(State::Succeeded, "succeeded", None);
+    status.finish(State::Succeeded, Outcome::Succeeded, None);
     status.log_records = log.records();
     bench.finish(&job, &status);
     let rest = rest(&mut client).await;
@@ -164,7 +165,7 @@ async fn a_stored_log_of_many_chunks_comes_whole_and_can_be_resumed() {
         log.note(format!("line {number}"));
     }
     log.flush().unwrap();
-    status.finish(State::Succeeded, "succeeded", None);
+    status.finish(State::Succeeded, Outcome::Succeeded, None);
     bench.finish(&job, &status);
     let mut client = follow(&bench, "").await;
     let lines = rest(&mut client).await;
@@ -199,7 +200,7 @@ async fn what_never_had_a_log_is_at_its_end() {
     let bench = Bench::new();
     let mut status = status(1, State::Starting);
     let job = bench.claim(&status);
-    status.finish(State::Cancelled, "cancelled", None);
+    status.finish(State::Cancelled, Outcome::Cancelled, None);
     job.write_final_status(&status).unwrap();
     assert_eq!(rest(&mut follow(&bench, "?include_sensitive=true").await).await, ends);
 }
@@ -231,7 +232,7 @@ async fn waiting_is_said_once() {
     let job = bench.claim(&status);
     until(|| matches!(app.mirror.view().get(job_id(1)), Some(crate::api::mirror::Entry::Claimed(_)))).await;
     assert!(tokio::time::timeout(Duration::from_millis(20), body.frame()).await.is_err(), "nothing new");
-    status.finish(State::Cancelled, "cancelled", None);
+    status.finish(State::Cancelled, Outcome::Cancelled, None);
     job.write_final_status(&status).unwrap();
     assert_eq!(frame(&mut body).await, "{\"type\":\"EOF\",\"recno\":0}\n");
     assert!(soon(body.frame()).await.is_none());

@@ -181,7 +181,7 @@ impl Transcript {
         self.shown = recno;
         match kind {
             RecordKind::Response { user, response, .. } => self.show(&Shown::Response { user, response, recno }),
-            RecordKind::Note { note } => self.show(&Shown::Remark { line: &format!("[Jobrunner: {note}]"), recno }),
+            RecordKind::Note { note, .. } => self.show(&Shown::Remark { line: &format!("[Jobrunner: {note}]"), recno }),
             RecordKind::Signal { user, signal } => {
                 let done = match signal.as_str() {
                     "interrupt" => "interrupted",

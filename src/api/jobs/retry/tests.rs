@@ -1,6 +1,7 @@
 use crate::api::testing::{Bench, Client, Reply, config, job_id, request, status};
 use crate::config::Config;
 use crate::spool::job::LockedJob;
+use crate::spool::outcome::Outcome;
 use crate::spool::queue::{self, Verdict};
 use crate::spool::reject;
 use crate::spool::status::State;
@@ -12,7 +13,7 @@ use super::*;
 fn ended(bench: &Bench, state: State) -> LockedJob {
     let mut status = status(1, State::Running);
     let job = bench.claim(&status);
-    status.finish(state, "ended", None);
+    status.finish(state, Outcome::Failed, None);
     bench.finish(&job, &status);
     // The next number is 2.
     crate::spool::sequence::raise(&bench.spool, &bench.runner, 1, 0).unwrap();

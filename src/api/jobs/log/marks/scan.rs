@@ -5,10 +5,10 @@
 
 use std::io::Write as _;
 
-use super::errors::{self, looks_like_an_error};
 use crate::api::jobs::log::candidates::{Candidates, FLAG, Traces};
 use crate::api::jobs::log::stored::Stored;
 use crate::api::jobs::log::survey::Survey;
+use crate::output::errors::{self, looks_like_an_error};
 use crate::spool::log::INTERVAL;
 
 /// The types that are marks by themselves.

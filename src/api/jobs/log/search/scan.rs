@@ -2,10 +2,10 @@
 //!
 //! A record is looked into if it has what one with the text must contain, a colour, which may hide the text, or a flag.
 
-use super::super::candidates::{COLOUR, Candidates, FLAG, Traces};
-use super::super::colours::Colours;
+use super::super::candidates::{Candidates, FLAG, Traces};
 use super::super::stored::Stored;
 use super::needle::{Needle, fold};
+use crate::output::colours::{self, Colours};
 use crate::spool::log::{Record, RecordKind};
 
 /// A search through a log.
@@ -37,7 +37,7 @@ struct Line {
 impl Scan {
     /// From the beginning of a log.
     pub fn new(needle: Needle, include_sensitive: bool) -> Self {
-        let traces = needle.trace().map(|trace| Traces::new([trace, COLOUR, FLAG]));
+        let traces = needle.trace().map(|trace| Traces::new([trace, colours::STORED, FLAG]));
         Self { needle, traces, include_sensitive, records: 0, line: Line::default(), found: Vec::new(), hidden: 0 }
     }
 
@@ -145,7 +145,7 @@ fn texts_of(kind: &RecordKind) -> Vec<&str> {
         RecordKind::Interaction { prompt, .. } => vec![prompt],
         RecordKind::Response { user, response, .. } => vec![user, response],
         RecordKind::Signal { user, signal } => vec![user, signal],
-        RecordKind::Note { note } => vec![note],
+        RecordKind::Note { note, .. } => vec![note],
         RecordKind::Line(_) | RecordKind::Progress { .. } | RecordKind::Exit(_) => Vec::new(),
     }
 }

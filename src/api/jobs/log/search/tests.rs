@@ -7,7 +7,6 @@ use super::super::tests::{answer, end, end_with_much, running};
 use super::*;
 use crate::api::testing::{Bench, Client, request};
 use crate::protocol::Piece;
-use crate::spool::log::RecordKind;
 
 /// What is found in a log, in portions of so many records.
 fn found(records: &[&str], text: &str, include_sensitive: bool, portion: usize) -> Vec<u64> {
@@ -129,7 +128,7 @@ proptest! {
         let folded = needle::fold(&text);
         let expected: Vec<u64> = lines.iter().zip(1..).filter_map(|(line, number)| {
             let mut shown = String::new();
-            super::super::colours::Colours::default().strip(line, &mut shown);
+            crate::output::colours::Colours::default().strip(line, &mut shown);
             needle::fold(&shown).contains(&folded).then_some(number)
         }).collect();
         prop_assert_eq!(found(&records, &text, false, 7), expected);
@@ -147,7 +146,7 @@ async fn a_search_gives_matches_and_how_it_ended() {
     for number in 1..=50_000 {
         log.text(Piece { text: &format!("line {number} of many"), ..Piece::default() });
     }
-    log.record(&RecordKind::Note { note: "line 777 again".into() });
+    log.note("line 777 again");
     end(&bench, &job, &mut log);
     let lines = search(bench.app(), "q=LINE+777+").await;
     let expected = [

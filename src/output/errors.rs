@@ -3,8 +3,7 @@
 //! A line does if a part of it is red, or if it has one of the [`WORDS`], alone and in whatever case. It does not if
 //! the words stand with a count that says that there is none: `0 errors`, `no errors`, `errors: 0`, `failed=0`.
 
-use crate::api::jobs::log::candidates::COLOUR;
-use crate::api::jobs::log::colours::Colours;
+use super::colours::{self, Colours};
 
 /// The words, in lower case.
 const WORDS: [&str; 12] = [
@@ -23,9 +22,11 @@ const WORDS: [&str; 12] = [
 ];
 
 /// One of these is in every line that looks like an error, as it is stored, once it is in lower case.
-pub const TRACES: [&str; 8] = [COLOUR, "error", "fatal", "critical", "exception", "traceback", "panicked", "fail"];
+pub const TRACES: [&str; 8] =
+    [colours::STORED, "error", "fatal", "critical", "exception", "traceback", "panicked", "fail"];
 
 /// Whether a text, with its colours, looks like an error.
+#[must_use]
 pub fn looks_like_an_error(text: &str) -> bool {
     if !text.contains('\x1b') {
         return names_an_error(text);

@@ -1,5 +1,8 @@
 //! Colours in output.
 
+/// What a colour begins with, as it is stored in a log.
+pub const STORED: &str = "\\u001b[";
+
 /// Takes colours and other control sequences (ECMA-48 CSI) out of a text that comes in pieces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colours {

@@ -1,0 +1,4 @@
+//! What jobs print, as people see it.
+
+pub mod colours;
+pub mod errors;
