@@ -40,9 +40,9 @@ pub async fn data(
     starter: Starter<'_>,
 ) -> Result<Option<Map<String, Value>>, ApiError> {
     let mut data = before.unwrap_or_default();
-    data.remove(STARTED_ANYWAY);
+    data.shift_remove(STARTED_ANYWAY);
     if let Some(gerrit) = &app.gerrit {
-        data.remove(CHANGE_INFOS);
+        data.shift_remove(CHANGE_INFOS);
         let changes = job_type.changes(params);
         if !changes.is_empty() {
             data.extend(look_up_all(app, gerrit, changes, starter).await?);
