@@ -8,6 +8,7 @@ import type {
   LogWindow,
   Lookup,
   MediaWikiErrors,
+  Param,
   ParamValue,
   Preflight,
   TrainMove,
@@ -163,6 +164,11 @@ function bodyOf(response: Response): ReadableStream<Uint8Array> {
   return response.body
 }
 
+interface JobTypes {
+  job_types: (Omit<JobType, 'params'> & { params: Omit<Param, 'gerritUrl'>[] })[]
+  gerrit_url: string | null
+}
+
 /** Which jobs a list is to have. */
 export interface JobFilter {
   outcome: string[]
@@ -176,7 +182,11 @@ export interface JobFilter {
 export const api = {
   whoami: () => get<WhoAmI>('/api/whoami'),
 
-  jobTypes: async () => (await get<{ job_types: JobType[] }>('/api/job-types')).job_types,
+  jobTypes: async () => {
+    const { job_types, gerrit_url } = await get<JobTypes>('/api/job-types')
+    const complete = (param: Omit<Param, 'gerritUrl'>) => ({ ...param, gerritUrl: gerrit_url })
+    return job_types.map((type): JobType => ({ ...type, params: type.params.map(complete) }))
+  },
 
   jobs: (filter: JobFilter, { limit, before, signal }: { limit: number; before?: number; signal?: AbortSignal }) =>
     get<JobList>('/api/jobs', { query: { ...filter, limit, before }, signal }),

@@ -6,7 +6,8 @@ import type { Job, LogExtent, Monitoring, Runner } from './types.ts'
 /** What the API tells on its own. Each is the state at that time. */
 export type ServerEvent =
   | { type: 'snapshot'; data: { runner: Runner; jobs: Job[]; total: number; monitoring?: Monitoring } }
-  | { type: 'job'; data: Job }
+  /** The data of a job that runs are told once in a stream: they never change. */
+  | { type: 'job'; data: Omit<Job, 'data'> & Partial<Pick<Job, 'data'>> }
   | { type: 'removed'; data: { id: number } }
   | { type: 'runner'; data: Runner }
   | { type: 'log'; data: LogExtent }

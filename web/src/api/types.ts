@@ -133,6 +133,8 @@ export interface Param {
   min: number | null
   max: number | null
   choices: string[] | null
+  /** Where the changes of a `gerrit-change` are; null if that is not known. The API says it once for all of them. */
+  gerritUrl: string | null
 }
 
 export interface JobType {

@@ -138,6 +138,15 @@ describe('rules', () => {
     expect(problemOf(param, draft)).toBe(problem)
   })
 
+  test('a change is one of the Gerrit that is known', () => {
+    const change = param({ kind: 'gerrit-change', gerritUrl: 'https://gerrit.example.org/r/' })
+    const problem = 'This must be the number of a Gerrit change or its address at https://gerrit.example.org/r/'
+    expect(problemOf(change, '42')).toBeNull()
+    expect(problemOf(change, 'https://gerrit.example.org/r/c/mediawiki/core/+/42')).toBeNull()
+    expect(problemOf(change, 'https://gerrit.example.org/r/q/42')).toBe(problem)
+    expect(problemOf(change, 'https://gerrit.example.com/r/42')).toBe(problem)
+  })
+
   test('what is wrong in a list is said of its first such value, and shortly', () => {
     expect(problemOf(CHANGES, ['42', 'x', 'y'])).toMatch(/^“x” must be the number/)
     expect(problemOf(CHANGES, ['x'.repeat(1000)])).toMatch(/^“x{40}…” must be/)

@@ -1,5 +1,6 @@
 import type { Invalid } from '@/api/client.ts'
 import type { Param, ParamValue } from '@/api/types.ts'
+import { changeNumber } from '@/changes/number.ts'
 
 /**
  * What the fields of a start form hold, what is wrong with it, and what is sent.
@@ -20,8 +21,6 @@ const LONGEST = 64 * 1024
 
 /** How much of a value is repeated in what is said of it. */
 const QUOTED = 40
-
-const NO_CHANGE = 'must be the number of a Gerrit change or its http(s) address'
 
 /** Whether the parameter has a default that nobody is shown. An empty field stands for it. */
 export function hasHiddenDefault(param: Param): boolean {
@@ -193,14 +192,14 @@ function brokenText({ allow_dash }: Param, text: string): string | null {
   return text.startsWith('-') && !allow_dash ? 'must not begin with `-`' : null
 }
 
-function brokenKind({ kind, pattern, choices }: Param, text: string): string | null {
+function brokenKind({ kind, pattern, choices, gerritUrl }: Param, text: string): string | null {
   switch (kind) {
     case 'string':
       return pattern === null || mayMatch(pattern, text) ? null : `must match the pattern \`${pattern}\``
     case 'choice':
       return choices?.includes(text) ? null : `must be one of ${choices?.join(', ')}`
     case 'gerrit-change':
-      return isChange(text) ? null : NO_CHANGE
+      return isChange(gerritUrl, text) ? null : `must be the number of a Gerrit change or its ${addressesAt(gerritUrl)}`
     default:
       return null
   }
@@ -224,9 +223,14 @@ function mayMatch(pattern: string, text: string): boolean {
   }
 }
 
-/** A number of up to nine digits without leading zeros, or an address with a host. */
-function isChange(text: string): boolean {
-  return /^[1-9]\d{0,8}$/.test(text) || /^https?:\/\/([^/?#@\s]*@)?[^/?#@:\s][^/?#@\s]*([/?#]\S*)?$/i.test(text)
+/** Of which change it is the address can only be said of a Gerrit that is known. */
+function isChange(gerritUrl: string | null, text: string): boolean {
+  const isAnyAddress = () => /^https?:\/\/([^/?#@\s]*@)?[^/?#@:\s][^/?#@\s]*([/?#]\S*)?$/i.test(text)
+  return changeNumber(gerritUrl, text) !== null || (gerritUrl === null && isAnyAddress())
+}
+
+function addressesAt(gerritUrl: string | null): string {
+  return gerritUrl === null ? 'http(s) address' : `address at ${gerritUrl}`
 }
 
 function sentence(problem: string): string {

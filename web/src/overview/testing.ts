@@ -31,6 +31,7 @@ export function param(different: Partial<Param> = {}): Param {
     min: null,
     max: null,
     choices: null,
+    gerritUrl: null,
     ...different,
   }
 }
