@@ -50,8 +50,8 @@ test('the job types are in the navigation', async ({ page }) => {
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Greeting')
   await expect(page.getByRole('main')).toBeFocused()
   await page.setViewportSize({ width: 320, height: 600 })
-  await page.getByRole('button', { name: 'Start', exact: true }).click()
-  await page.getByRole('dialog', { name: 'Job types' }).getByRole('link', { name: 'Lines' }).click()
+  await page.getByRole('button', { name: 'More', exact: true }).click()
+  await page.getByRole('dialog', { name: 'Pages' }).getByRole('link', { name: 'Lines' }).click()
   await expect(page).toHaveURL('/start/lines')
 })
 

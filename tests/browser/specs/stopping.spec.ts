@@ -1,4 +1,4 @@
-import { log, runningJob } from '../fixtures/parts.ts'
+import { historyRow, log, runningJob } from '../fixtures/parts.ts'
 import { expect, test } from '../fixtures/test.ts'
 
 test('a job is stopped', async ({ page, spiderpig }) => {
@@ -7,9 +7,10 @@ test('a job is stopped', async ({ page, spiderpig }) => {
   await runningJob(page, id)
     .getByRole('button', { name: `Stop job ${id}` })
     .click()
-  await expect(page.getByRole('region', { name: 'History of jobs' })).toContainText('interrupted by alice')
+  await expect(historyRow(page, id)).toContainText(/Stopped\s*interrupted by alice/)
   await page.goto(`/jobs/${id}`)
-  await expect(page.getByRole('main')).toContainText('Failed')
+  await expect(page).toHaveTitle(`Job ${id}: A long job – Stopped · SpiderPig`)
+  await expect(page.getByRole('main')).toContainText('interrupted by alice, in the phase “Taking its time”')
   await expect(log(page, id)).toContainText('alice interrupted')
 })
 
@@ -32,7 +33,7 @@ test('a job that does not stop is killed, after a question', async ({ page, spid
   await kill.click()
   await dialog.getByRole('button', { name: `Kill job ${id}` }).click()
   await expect(dialog).toBeHidden()
-  await expect(page.getByRole('main')).toContainText('Failed')
+  await expect(page.getByRole('main')).toContainText(/Stopped\s*killed by alice/)
   await expect(log(page, id)).toContainText('alice killed')
   await expect(log(page, id)).toContainText('ended by signal 9')
 })
