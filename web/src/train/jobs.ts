@@ -2,11 +2,9 @@ import { computed, type ComputedRef } from 'vue'
 
 import { isFinal, type Job } from '@/api/types.ts'
 import { useFreshness } from '@/frame/banner.ts'
+import { TRAIN } from '@/frame/pages.ts'
 import { useLive, type Live } from '@/state/live.ts'
 import { useSession } from '@/state/session.ts'
-
-/** The name of the job type that moves the train. */
-export const TRAIN = 'train'
 
 /** The jobs that move the train now or will: first what runs. */
 export function movingJobs(jobs: Iterable<Job>): Job[] {
