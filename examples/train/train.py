@@ -135,7 +135,7 @@ def main():
         reason, status = str(stopped), STOPPED
     except KeyboardInterrupt:
         reason, status = "Interrupted.", INTERRUPTED
-    spiderpig.status(reason)
+    spiderpig.line(reason)
     return status
 
 
