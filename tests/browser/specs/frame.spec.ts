@@ -1,4 +1,5 @@
 import { expectNoOverflow } from '../fixtures/accessible.ts'
+import { reportTrain } from '../fixtures/monitoring.ts'
 import { expect, test } from '../fixtures/test.ts'
 
 test('an address that is no page says so, as does a job that does not exist', async ({ page, complaints }) => {
@@ -57,12 +58,13 @@ test('writing from right to left breaks nothing', async ({ page, spiderpig }) =>
   })
   const id = await spiderpig.api.submit('question')
   await spiderpig.api.prompt(id)
-  for (const width of [1280, 320]) {
-    await page.setViewportSize({ width, height: 800 })
-    for (const path of ['/', `/jobs/${id}`, '/runner', '/start/kinds']) {
-      await page.goto(path)
-      await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
-      await expect(page.locator('html')).toHaveAttribute('dir', 'rtl')
+  reportTrain(spiderpig)
+  for (const path of ['/', `/jobs/${id}`, '/runner', '/start/kinds', '/mediawiki/train']) {
+    await page.goto(path)
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+    await expect(page.locator('html')).toHaveAttribute('dir', 'rtl')
+    for (const width of [1280, 320]) {
+      await page.setViewportSize({ width, height: 800 })
       await expectNoOverflow(page)
     }
   }
