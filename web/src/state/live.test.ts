@@ -55,8 +55,9 @@ describe('what is going on', () => {
 
   test('has the data of a job as they were told, which is done once', () => {
     begin([{ ...job(1), data: { changes: 2 } }])
-    const { data: _, ...update } = job(1, 'waiting')
-    told().event({ type: 'job', data: update })
+    const update: Partial<Job> = job(1, 'waiting')
+    delete update.data
+    told().event({ type: 'job', data: update as Job })
     expect(live.jobs.get(1)).toMatchObject({ state: 'waiting', data: { changes: 2 } })
   })
 
