@@ -14,6 +14,7 @@ concurrency = 2
 title = "MediaWiki backport"
 help = "Deploys changes to all wikis: to the testservers first, then everywhere."
 lane = "mediawiki"
+outcomes = ["scap"]
 command = ["${EXAMPLES}/backport/backport.py", ["--speed", "{speed}"], "{change_url}"]
 
 [[job_types.backport.params]]
@@ -44,4 +45,17 @@ title = "Restart a service"
 lane = "mediawiki"
 command = ["${HERE}/restart.sh", "{service}"]
 params = [{ name = "service", title = "Service", kind = "string", required = true }]
+`
+
+/** The train, where there is one. */
+export const TRAIN = `
+[job_types.train]
+title = "MediaWiki train"
+lane = "mediawiki"
+outcomes = ["scap"]
+command = ["${EXAMPLES}/train/train.py", "--status", "@DIRECTORY@/spool/monitoring/train.json", "{group}", "{version}"]
+params = [
+  { name = "group", kind = "choice", choices = ["testwikis", "group0", "group1", "group2", "all"], required = true },
+  { name = "version", kind = "string", required = true },
+]
 `

@@ -4,16 +4,26 @@ import { resolve } from 'node:path'
 import type { Page } from '@playwright/test'
 
 import type { Api } from '../fixtures/api.ts'
-import { log, prompt } from '../fixtures/parts.ts'
+import { reportErrors, reportTrain } from '../fixtures/monitoring.ts'
+import { changesOfJob, log, preflight, prompt } from '../fixtures/parts.ts'
 import { SpiderPig } from '../fixtures/spiderpig.ts'
 import { expect, test as base } from '../fixtures/test.ts'
-import { JOB_TYPES } from './jobTypes.ts'
+import { test as baseWithGerrit } from '../fixtures/withGerrit.ts'
+import { JOB_TYPES, TRAIN } from './jobTypes.ts'
 
 const PICTURES = resolve(import.meta.dirname, '../../../docs/screenshots')
 
 const test = base.extend({
   spiderpig: async ({}, use) => {
     const spiderpig = await SpiderPig.start({ jobTypes: JOB_TYPES })
+    await use(spiderpig)
+    await spiderpig.end()
+  },
+})
+
+const testWithGerrit = baseWithGerrit.extend({
+  spiderpig: async ({ gerritUrl }, use) => {
+    const spiderpig = await SpiderPig.start({ jobTypes: JOB_TYPES + TRAIN, gerritUrl })
     await use(spiderpig)
     await spiderpig.end()
   },
@@ -90,4 +100,27 @@ test('pictures of the main pages', async ({ page, spiderpig }) => {
   await expect(page.getByRole('region', { name: 'Lane caches' })).toContainText(`Job ${purge}`)
   await expect(page.getByRole('region', { name: 'Lane mediawiki' })).toContainText(`Job ${waiting}`)
   await take(page, 'runner-light', { width: 1280, height: 760 })
+})
+
+testWithGerrit('pictures of changes and of the train', async ({ page, spiderpig }) => {
+  const { api } = spiderpig
+  reportTrain(spiderpig)
+  reportErrors(spiderpig)
+  const job = await api.submit('backport', { change_url: ['42', '43'], speed: 400 })
+  await api.answer(job, 'y', 'Backport')
+  await api.answer(job, 'r', 'continue')
+  await api.reaches(job, 'failed')
+
+  await page.goto('/start/backport?change_url=42&change_url=103&change_url=202')
+  await expect(preflight(page)).toContainText('1 blocker, 1 warning.')
+  await take(page, 'start-light', { width: 600, height: 1270 })
+
+  await page.goto(`/jobs/${job}`)
+  await expect(changesOfJob(page)).toContainText('Enable the new skin')
+  await expect(log(page, job)).toContainText('exit status')
+  await take(page, 'rolled-back-light')
+
+  await page.goto('/mediawiki/train')
+  await expect(page.getByRole('heading', { name: 'Groups' })).toBeVisible()
+  await take(page, 'train-light', { width: 1280, height: 700 })
 })
