@@ -110,6 +110,7 @@ fn unexpected<T>(response: &Response<T>) -> OutboundError {
 }
 
 /// The beginning of what a service says, which may be of any length, with a mark if it is not all.
+#[must_use]
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
