@@ -2,10 +2,12 @@
 //!
 //! A client gets a `snapshot`, and then a `job` for each job that changed, a `removed` for one that was taken away, a
 //! `runner`, and a `monitoring`. Each is the state at that time: a client that is slow, or comes back, is told of every
-//! thing once, as it is then. If it asks for one, a `log` tells how long the log of a job is, at the beginning and when
+//! thing once, as it is then. The data of a job never change and may be large, so of a job that runs they are told once
+//! in a stream. If it asks for one, a `log` tells how long the log of a job is, at the beginning and when
 //! it has grown. The format is that of the HTML standard, section 9.2.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ use super::response::{self, Response};
 use super::routes::{Argument, ArgumentKind, Header};
 use super::runner::RunnerStatus;
 use crate::config::Config;
+use crate::spool::JobId;
 
 /// How many of the newest jobs a snapshot has, beside those that have not ended.
 const NEWEST: usize = 50;
@@ -62,7 +65,7 @@ pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let resume = last_event(&request.headers, app.mirror.view().changes.instance());
     let open = app.metrics.stream("events");
     let log = log.map(|id| Follower::new(&app, id));
-    let stream = Stream { app: Arc::clone(&app), seen: resume, log };
+    let stream = Stream { app: Arc::clone(&app), seen: resume, known: HashSet::new(), log };
     let mut response = response::produce("text/event-stream", app.end_of_stream(), |pieces| async move {
         let _open = open;
         stream.send(pieces).await;
@@ -84,6 +87,8 @@ struct Stream {
     app: Arc<App>,
     /// The change that it was told of last. None: of nothing.
     seen: Option<u64>,
+    /// The running jobs whose data it was told.
+    known: HashSet<JobId>,
     /// The log that its page shows.
     log: Option<Follower>,
 }
@@ -97,7 +102,7 @@ impl Stream {
             changes.mark_unchanged();
             match self.news().await {
                 Ok(news) => {
-                    self.seen = Some(news.seen);
+                    (self.seen, self.known) = (Some(news.seen), news.known);
                     told.push_str(&news.text);
                 }
                 Err(error) => {
@@ -120,11 +125,13 @@ impl Stream {
     }
 
     async fn news(&self) -> Result<News, ApiError> {
-        if let Some(news) = News::new(&self.app.mirror.view(), &self.app.config, self.seen, Read::Nothing)? {
+        let Self { app, seen, known, .. } = self;
+        if let Some(news) = News::new(&app.mirror.view(), &app.config, *seen, known, Read::Nothing)? {
             return Ok(news);
         }
-        let (app, seen) = (Arc::clone(&self.app), self.seen);
-        let news = blocking::run(move || News::new(&app.mirror.snapshot(), &app.config, seen, Read::Disk)).await??;
+        let (app, seen, known) = (Arc::clone(app), *seen, known.clone());
+        let read = move || News::new(&app.mirror.snapshot(), &app.config, seen, &known, Read::Disk);
+        let news = blocking::run(read).await??;
         news.ok_or_else(|| ApiError::internal("a job cannot be told of"))
     }
 }
@@ -156,17 +163,26 @@ struct News {
     text: String,
     /// The change that it is told of last.
     seen: u64,
+    /// The running jobs whose data it has then been told.
+    known: HashSet<JobId>,
 }
 
 impl News {
     /// `None` if more has to be read for it.
-    fn new(view: &View, config: &Config, seen: Option<u64>, read: Read) -> Result<Option<Self>, ApiError> {
+    fn new(
+        view: &View,
+        config: &Config,
+        seen: Option<u64>,
+        known: &HashSet<JobId>,
+        read: Read,
+    ) -> Result<Option<Self>, ApiError> {
         let latest = view.changes.latest();
-        let mut news = Self { text: String::new(), seen: latest };
+        let mut news = Self { text: String::new(), seen: latest, known: known.clone() };
         let Some(changes) = seen.and_then(|seen| view.changes.since(seen)) else {
             let beginning = beginning(view);
             let Some(snapshot) = Snapshot::new(view, config, &beginning, read) else { return Ok(None) };
             news.event(view, latest, "snapshot", &snapshot)?;
+            news.known = beginning.iter().filter(|entry| is_running(entry)).map(Entry::id).collect();
             return Ok(Some(news));
         };
         let show = Show::new(view, config);
@@ -178,6 +194,11 @@ impl News {
                     None => news.event(view, number, "removed", &json!({ "id": id }))?,
                     Some(entry) => {
                         let Some(job) = read.job(&show, &entry) else { return Ok(None) };
+                        let was_known = news.known.remove(&id);
+                        if is_running(&entry) {
+                            news.known.insert(id);
+                        }
+                        let job = if was_known { job.without_data() } else { job };
                         news.event(view, number, "job", &job)?;
                     }
                 },
@@ -203,6 +224,10 @@ impl Read {
             Self::Disk => Some(show.job(entry)),
         }
     }
+}
+
+fn is_running(entry: &Entry) -> bool {
+    matches!(entry, Entry::Claimed(_))
 }
 
 /// The newest jobs, and those that have not ended; the newest first.

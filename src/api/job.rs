@@ -39,7 +39,9 @@ pub struct Job<'a> {
     /// Negative is the signal that killed the command.
     exit_status: Option<i32>,
     status: Doing<'a>,
-    data: Cow<'a, Map<String, Value>>,
+    /// None for who knows them: they never change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Cow<'a, Map<String, Value>>>,
     /// Claimed, and not final.
     running: bool,
     /// Nobody knows how it ended.
@@ -226,10 +228,16 @@ impl<'a> Job<'a> {
         Self { retries, ..self }
     }
 
+    /// The same for who was told of it before.
+    #[must_use]
+    pub fn without_data(self) -> Self {
+        Self { data: None, ..self }
+    }
+
     /// Whether a text is in the parameters or the data, as far as they are shown.
     #[must_use]
     pub fn mentions(&self, text: &Text) -> bool {
-        text.is_in_any(self.params.values()) || text.is_in_any(self.data.values())
+        text.is_in_any(self.params.values()) || self.data.as_ref().is_some_and(|data| text.is_in_any(data.values()))
     }
 
     fn requested(request: &'a JobRequest, job_type: Option<&JobType>, state: State) -> Self {
@@ -250,7 +258,7 @@ impl<'a> Job<'a> {
             times: Times::default(),
             exit_status: None,
             status: Doing::default(),
-            data: Cow::default(),
+            data: Some(Cow::default()),
             running: false,
             orphaned: false,
             interaction: None,
@@ -320,8 +328,8 @@ fn exit_status(status: Option<i32>, signal: Option<i32>) -> Option<i32> {
     signal.map(i32::wrapping_neg).or(status)
 }
 
-fn data(data: Option<&Map<String, Value>>) -> Cow<'_, Map<String, Value>> {
-    data.map_or_else(Cow::default, Cow::Borrowed)
+fn data(data: Option<&Map<String, Value>>) -> Option<Cow<'_, Map<String, Value>>> {
+    Some(data.map_or_else(Cow::default, Cow::Borrowed))
 }
 
 /// Of a type that is not declared any more nobody knows what is sensitive.

@@ -124,6 +124,11 @@ impl Bench {
 
     /// Claims a job, as the runner would.
     pub fn claim(&self, status: &Status) -> LockedJob {
+        self.claim_as(&request(status.id.into()), status)
+    }
+
+    /// The same of a job that was asked for so.
+    pub fn claim_as(&self, request: &JobRequest, status: &Status) -> LockedJob {
         let plan = Plan {
             version: 1,
             id: status.id,
@@ -146,8 +151,7 @@ impl Bench {
             watch: true,
             rescan_ms: 1000,
         };
-        let request = request(status.id.into()).to_bytes();
-        let job = LockedJob::claim(&self.spool, &self.runner, &request, &plan, status).unwrap();
+        let job = LockedJob::claim(&self.spool, &self.runner, &request.to_bytes(), &plan, status).unwrap();
         queue::remove(&self.spool, status.id).unwrap();
         job
     }

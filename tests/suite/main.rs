@@ -7,6 +7,7 @@ mod accounts;
 mod answers;
 mod api;
 mod client;
+mod compatibility;
 mod crash;
 mod demo;
 mod disk;

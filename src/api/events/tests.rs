@@ -5,6 +5,7 @@ use crate::api::jobs::log::tests::{end, running};
 use crate::api::testing::{Bench, Client, job_id, request, status, until};
 use crate::spool::outcome::Outcome;
 use crate::spool::queue;
+use crate::spool::request::JobRequest;
 use crate::spool::status::State;
 
 /// An event as it came. The id is empty if it has none.
@@ -111,6 +112,26 @@ async fn a_client_that_comes_back_is_told_what_it_missed_and_no_more() {
         let mut client = open_at(address, Some(strange)).await;
         assert_eq!(next(&mut client).await.name, "snapshot", "{strange:?}");
     }
+}
+
+#[tokio::test]
+async fn the_data_of_a_running_job_are_told_once_in_a_stream() {
+    let bench = Bench::new();
+    let mut status = status(1, State::Running);
+    let data = json!({ "change_infos": [] });
+    let asked = JobRequest { data: data.as_object().cloned(), ..request(1) };
+    let job = bench.claim_as(&asked, &status);
+    let (mut client, address) = open(bench.app(), None).await;
+    let snapshot = next(&mut client).await;
+    assert_eq!(snapshot.data["jobs"][0]["data"], data);
+    for message in ["one", "two"] {
+        status.message = Some(message.into());
+        job.write_status(&status).unwrap();
+        let event = next_job(&mut client).await;
+        assert_eq!((&event.data["status"]["status"], event.data.get("data")), (&json!(message), None));
+    }
+    let mut again = open_at(address, Some(&snapshot.id)).await;
+    assert_eq!(next_job(&mut again).await.data["data"], data, "it is another stream");
 }
 
 #[tokio::test]

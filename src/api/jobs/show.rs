@@ -33,6 +33,16 @@ pub enum Shown<'a> {
     Live(Box<Job<'a>>),
 }
 
+impl Shown<'_> {
+    /// The same for who was told of the job before, while it ran.
+    pub fn without_data(self) -> Self {
+        match self {
+            Self::Live(job) => Self::Live(Box::new(job.without_data())),
+            finished @ Self::Finished(_) => finished,
+        }
+    }
+}
+
 impl<'a> Show<'a> {
     pub fn new(view: &'a View, config: &'a Config) -> Self {
         Self { view, config, positions: OnceCell::new() }

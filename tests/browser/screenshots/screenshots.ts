@@ -13,7 +13,7 @@ const PICTURES = resolve(import.meta.dirname, '../../../docs/screenshots')
 
 const test = base.extend({
   spiderpig: async ({}, use) => {
-    const spiderpig = await SpiderPig.start(JOB_TYPES)
+    const spiderpig = await SpiderPig.start({ jobTypes: JOB_TYPES })
     await use(spiderpig)
     await spiderpig.end()
   },

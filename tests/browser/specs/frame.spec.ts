@@ -1,19 +1,15 @@
 import { expectNoOverflow } from '../fixtures/accessible.ts'
 import { expect, test } from '../fixtures/test.ts'
 
-test('an address that is no page says so', async ({ page, complaints }) => {
+test('an address that is no page says so, as does a job that does not exist', async ({ page, complaints }) => {
   complaints.expectRefusal(404)
   await page.goto('/no/such/page')
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Not found')
   await expect(page.getByRole('main')).toContainText('/no/such/page')
-  await page.getByRole('main').getByRole('link', { name: 'overview' }).click()
-  await expect(page).toHaveURL('/')
-})
-
-test('a job that does not exist says so', async ({ page, complaints }) => {
-  complaints.expectRefusal(404)
   await page.goto('/jobs/77')
   await expect(page.getByRole('main')).toContainText('There is no job 77.')
+  await page.getByRole('main').getByRole('link', { name: 'overview' }).click()
+  await expect(page).toHaveURL('/')
 })
 
 test('the theme is that of the system, until another is chosen', async ({ page }) => {
@@ -50,8 +46,8 @@ test('the job types are in the navigation', async ({ page }) => {
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Greeting')
   await expect(page.getByRole('main')).toBeFocused()
   await page.setViewportSize({ width: 320, height: 600 })
-  await page.getByRole('button', { name: 'Start', exact: true }).click()
-  await page.getByRole('dialog', { name: 'Job types' }).getByRole('link', { name: 'Lines' }).click()
+  await page.getByRole('button', { name: 'More', exact: true }).click()
+  await page.getByRole('dialog', { name: 'Pages' }).getByRole('link', { name: 'Lines' }).click()
   await expect(page).toHaveURL('/start/lines')
 })
 

@@ -1,11 +1,13 @@
 import { expect, test } from '../fixtures/test.ts'
 
-test('the page and its files come compressed, and are kept as long as they may be', async ({ page }) => {
+test('the page and its files come compressed, are kept as long as they may be, and nothing else runs', async ({
+  page,
+}) => {
   const loaded: { path: string; headers: Record<string, string> }[] = []
   page.on('response', (response) => {
     loaded.push({ path: new URL(response.url()).pathname, headers: response.headers() })
   })
-  await page.goto('/runner')
+  const response = await page.goto('/runner')
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
   const of = (pattern: RegExp) => loaded.find(({ path }) => pattern.test(path))?.headers ?? {}
   expect(of(/^\/runner$/)).toMatchObject({ 'cache-control': 'no-cache', 'content-encoding': 'br' })
@@ -16,10 +18,6 @@ test('the page and its files come compressed, and are kept as long as they may b
       'x-content-type-options': 'nosniff',
     })
   }
-})
-
-test('nothing runs in the page but what SpiderPig serves', async ({ page }) => {
-  const response = await page.goto('/')
   const policy = response?.headers()['content-security-policy'] ?? ''
   expect(policy).toContain("default-src 'none'")
   expect(policy).toContain("frame-ancestors 'none'")

@@ -1,4 +1,4 @@
-import { log, runningJob } from '../fixtures/parts.ts'
+import { historyRow, log, runningJob } from '../fixtures/parts.ts'
 import { expect, test } from '../fixtures/test.ts'
 
 test('a job is stopped', async ({ page, spiderpig }) => {
@@ -7,9 +7,10 @@ test('a job is stopped', async ({ page, spiderpig }) => {
   await runningJob(page, id)
     .getByRole('button', { name: `Stop job ${id}` })
     .click()
-  await expect(page.getByRole('region', { name: 'History of jobs' })).toContainText('interrupted by alice')
+  await expect(historyRow(page, id)).toContainText(/Stopped\s*interrupted by alice/)
   await page.goto(`/jobs/${id}`)
-  await expect(page.getByRole('main')).toContainText('Failed')
+  await expect(page).toHaveTitle(`Job ${id}: A long job – Stopped · SpiderPig`)
+  await expect(page.getByRole('main')).toContainText('interrupted by alice, in the phase “Taking its time”')
   await expect(log(page, id)).toContainText('alice interrupted')
 })
 
@@ -32,7 +33,7 @@ test('a job that does not stop is killed, after a question', async ({ page, spid
   await kill.click()
   await dialog.getByRole('button', { name: `Kill job ${id}` }).click()
   await expect(dialog).toBeHidden()
-  await expect(page.getByRole('main')).toContainText('Failed')
+  await expect(page.getByRole('main')).toContainText(/Stopped\s*killed by alice/)
   await expect(log(page, id)).toContainText('alice killed')
   await expect(log(page, id)).toContainText('ended by signal 9')
 })
@@ -50,7 +51,7 @@ test('a job that waits is cancelled', async ({ page, spiderpig }) => {
   await expect(page.getByRole('main')).toContainText('by alice')
 })
 
-test('a job is started again as it was', async ({ page, spiderpig }) => {
+test('a job is started again as it was, unless its type is not, which it says', async ({ page, spiderpig }) => {
   const id = await spiderpig.api.submit('kinds', { name: 'abc', count: 7 })
   await spiderpig.api.reaches(id, 'succeeded')
   await page.goto(`/jobs/${id}`)
@@ -62,12 +63,10 @@ test('a job is started again as it was', async ({ page, spiderpig }) => {
   await expect(log(page, id + 1)).toContainText('count=7')
   await page.getByRole('link', { name: `job ${id}`, exact: true }).click()
   await expect(page).toHaveURL(`/jobs/${id}`)
-})
 
-test('a job that may not be started again says why', async ({ page, spiderpig }) => {
-  const id = await spiderpig.api.submit('once')
-  await spiderpig.api.reaches(id, 'succeeded')
-  await page.goto(`/jobs/${id}`)
-  await expect(page.getByRole('button', { name: `Retry job ${id}` })).toBeDisabled()
+  const once = await spiderpig.api.submit('once')
+  await spiderpig.api.reaches(once, 'succeeded')
+  await page.goto(`/jobs/${once}`)
+  await expect(page.getByRole('button', { name: `Retry job ${once}` })).toBeDisabled()
   await expect(page.getByRole('main')).toContainText('Jobs of this type are not tried again. Start a new one.')
 })

@@ -16,8 +16,8 @@ test('one answers, and the other sees it', async ({ page, spiderpig, anotherBrow
 
   await choice(bobsOverview, id, 'Roll back').click()
   await expect(log(page, id)).toContainText('bob answered: r')
-  await expect(page.getByRole('main')).toContainText('Failed')
-  await expect(bobsPage.getByRole('main')).toContainText('Failed')
+  await expect(page.getByRole('main')).toContainText('rolled back by bob')
+  await expect(bobsPage.getByRole('main')).toContainText('rolled back by bob')
 })
 
 test('both answer: who was late is told who was first, and what they said', async ({

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use spiderpig::spool::JobId;
 use spiderpig::spool::inbox::JobSignal;
+use spiderpig::spool::outcome::Outcome;
 
 use super::{Examples, script, text};
 use crate::demo::{by_hand, repository};
@@ -60,7 +61,7 @@ fn a_playbook_rolls_back_if_somebody_says_so_or_a_host_does_not_get_well() {
     reaches(&examples, id, "Check: Deploy to the other hosts");
     examples.answer(id, 1, "y");
     examples.answer(id, 2, "");
-    examples.ends_with(id, 2);
+    assert_eq!(examples.ends_with(id, 2).outcome, Some(Outcome::RolledBack));
     assert_eq!((release(&hosts, "web1"), hosts.join("web2").exists()), (None, false));
     let lines = examples.spool.lines(id);
     let error = "Error: web1 failed at “End as a failure”: Rolled back, as somebody said so";
@@ -89,7 +90,7 @@ fn a_playbook_that_asks_can_be_stopped() {
 
     let id = examples.post("ansible", &params);
     examples.answer(id, 1, "");
-    examples.ends_with(id, 1);
+    assert_eq!(examples.ends_with(id, 1).outcome, Some(Outcome::CancelledAtPrompt));
     assert_eq!(examples.statuses(id)[1], "Check: Deploy to the other hosts");
     assert!(examples.statuses(id).contains(&"Cancelled: nothing was changed".to_owned()));
 }

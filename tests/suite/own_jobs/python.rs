@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 use spiderpig::spool::inbox::JobSignal;
+use spiderpig::spool::outcome::Outcome;
 
 use super::{Examples, script, text};
 use crate::demo::{by_hand, repository};
@@ -46,14 +47,14 @@ fn production_is_asked_about_twice_and_can_be_undone() {
     let params = json!({ "target": "production", "dry_run": false, "pause": 0 });
     let id = examples.drop("migrate", &params);
     examples.answer(id, 1, "");
-    examples.ends_with(id, 1);
+    assert_eq!(examples.ends_with(id, 1).outcome, Some(Outcome::CancelledAtPrompt));
 
     let id = examples.post("migrate", &params);
     examples.answer(id, 1, "y");
     examples.answer(id, 2, "prod");
     examples.answer(id, 3, "production");
     examples.answer(id, 4, "");
-    examples.ends_with(id, 1);
+    assert_eq!(examples.ends_with(id, 1).outcome, Some(Outcome::RolledBack));
     assert_eq!(examples.spool.lines(id).last().unwrap(), "The migration was undone in 650 rows.");
     assert_eq!(migrated(&examples.path("databases/production.sqlite")), 0);
 }

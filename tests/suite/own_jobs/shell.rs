@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 use spiderpig::spool::inbox::JobSignal;
+use spiderpig::spool::outcome::Outcome;
 
 use super::{Examples, script, text};
 use crate::demo::{by_hand, search_path};
@@ -72,7 +73,7 @@ fn a_release_is_taken_back_if_somebody_says_so_or_a_host_does_not_get_well() {
     examples.answer(id, 1, "o");
     examples.answer(id, 2, "");
     examples.answer(id, 3, "");
-    examples.ends_with(id, 1);
+    assert_eq!(examples.ends_with(id, 1).outcome, Some(Outcome::RolledBack));
     assert!(examples.statuses(id).contains(&"Rolled back: wiki 2 is not deployed".to_owned()));
     assert_eq!(release(&hosts, "web1").as_deref(), Some("1"));
 
@@ -80,7 +81,7 @@ fn a_release_is_taken_back_if_somebody_says_so_or_a_host_does_not_get_well() {
     let id = deploy("3");
     examples.answer(id, 1, "a");
     examples.answer(id, 2, "");
-    examples.ends_with(id, 3);
+    assert_eq!(examples.ends_with(id, 3).outcome, Some(Outcome::RolledBack));
     let lines = examples.spool.lines(id);
     assert!(lines.contains(&"Error: web2 does not get well with 3.".to_owned()), "{lines:?}");
     for host in ["web1", "web2", "web3"] {
@@ -89,7 +90,7 @@ fn a_release_is_taken_back_if_somebody_says_so_or_a_host_does_not_get_well() {
 
     let id = deploy("4");
     examples.answer(id, 1, "n");
-    examples.ends_with(id, 1);
+    assert_eq!(examples.ends_with(id, 1).outcome, Some(Outcome::CancelledAtPrompt));
     assert!(examples.statuses(id).contains(&"Cancelled: wiki 4 is not deployed".to_owned()));
 }
 

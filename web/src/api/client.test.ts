@@ -92,6 +92,11 @@ describe('a refusal', () => {
     expect((await errorOf(api.whoami())).message).toBe('Broken (request r-1)')
   })
 
+  test('does not name a request of which all is said', async () => {
+    answer(503, '{"detail": {"message": "There is no train.json", "request_id": "r-1"}}')
+    expect((await errorOf(api.trainStatus())).message).toBe('There is no train.json')
+  })
+
   test('names each wrong argument', async () => {
     const wrong = [
       { type: 'missing', loc: ['body', 'params', 'speed'], msg: 'Speed is required', input: null },

@@ -130,7 +130,9 @@ async function refusal(response: Response): Promise<ApiError> {
   }
   if (isObject(detail) && typeof detail.message === 'string') {
     const { message, ...fields } = detail as Record<string, unknown> & { message: string }
-    const id = typeof fields.request_id === 'string' ? ` (request ${fields.request_id})` : ''
+    // What is wrong with the server stands in its log by this name.
+    const isNamed = status === 500 && typeof fields.request_id === 'string'
+    const id = isNamed ? ` (request ${String(fields.request_id)})` : ''
     return new ApiError(`${message}${id}`, status, fields)
   }
   const said = typeof detail === 'string' ? detail : response.statusText

@@ -123,7 +123,6 @@ test('why it is not known is said, and it can be used as it is', async () => {
   expect(values.value).toEqual(['42'])
   expect(chips()).toEqual(['42'])
   expect(page.get('.value-chips__text').attributes('title')).toBe(problem)
-  expect(page.get('[role="status"]').text()).toContain(problem)
 })
 
 test('nobody has to wait for an answer, nor for one that fails', async () => {
@@ -133,7 +132,7 @@ test('nobody has to wait for an answer, nor for one that fails', async () => {
   await press('Enter')
   expect(values.value).toEqual(['42'])
   await pause()
-  expect(page.text()).toContain('SpiderPig cannot be reached')
+  expect(page.get('.value-chips__text').attributes('title')).toBe('SpiderPig cannot be reached')
   await pause()
   expect(changes).toHaveBeenCalledOnce()
 })

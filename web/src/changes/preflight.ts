@@ -13,7 +13,7 @@ export interface Check {
   /** Why the changes could not be checked. */
   readonly problem: Readonly<Ref<string | null>>
   readonly isChecking: Readonly<Ref<boolean>>
-  /** Why a job with these changes is not to be started just like that, in words. Null as long as that is not known. */
+  /** Why a job with these changes is not to be started just like that, and what to do, in words. Null as long as that is not known. */
   readonly obstacle: Readonly<Ref<string | null>>
   again: () => void
   /** Waits until it is known. */
@@ -30,7 +30,7 @@ export function useCheck(changes: () => string[]): Check {
       return null
     }
     if (problem.value !== null) {
-      return 'The changes could not be checked.'
+      return UNCHECKED
     }
     return answer.value === null || answer.value.ready ? null : obstacleIn(answer.value)
   })
@@ -46,11 +46,14 @@ export function useCheck(changes: () => string[]): Check {
 
 function obstacleIn({ problem, changes }: Preflight): string {
   const count = changes.flatMap(({ blockers }) => blockers).length
-  if (count === 0) {
-    return problem === null ? 'The changes are not ready.' : 'The changes could not be checked.'
+  if (count === 0 && problem !== null) {
+    return UNCHECKED
   }
-  return count === 1 ? 'Something speaks against it.' : `${count} things speak against it.`
+  const sum = count > 1 ? `${count} things speak against it.` : 'Something speaks against it.'
+  return `${sum} Change that and check again, or start it anyway.`
 }
+
+const UNCHECKED = 'The changes could not be checked. Check again, or start it anyway.'
 
 /** The changes that the fields of a form hold, but for secrets, which nobody is asked about. */
 export function changesIn({ params }: JobType, drafts: ReadonlyMap<string, Draft>): string[] {

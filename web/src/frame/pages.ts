@@ -11,7 +11,7 @@ export interface Page {
 }
 
 /** The job type that has a page of its own. */
-const TRAIN = 'train'
+export const TRAIN = 'train'
 
 /** The pages that there are here: those about MediaWiki, where there is something to see, and where jobs are started. */
 export function pagesOf(jobTypes: readonly Pick<JobType, 'name' | 'title'>[], monitoring: Monitoring | null): Page[] {

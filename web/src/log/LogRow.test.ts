@@ -17,6 +17,7 @@ const row = (change: Partial<Row>, props: object = {}): VueWrapper =>
   mount(LogRow, {
     props: {
       row: { ...ROW, ...change },
+      address: '/jobs/7#L120',
       before: null,
       start: null,
       stamp: 'off',
@@ -56,7 +57,7 @@ describe('a row of the log', () => {
   test('has a number that is a link, and chooses the line', async () => {
     const shown = row({})
     const number = shown.get('.log-row__number')
-    expect(number.attributes('href')).toBe('#L120')
+    expect(number.attributes('href')).toBe('/jobs/7#L120')
     await number.trigger('click')
     await number.trigger('click', { shiftKey: true })
     await number.trigger('click', { ctrlKey: true })

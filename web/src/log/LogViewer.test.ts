@@ -31,12 +31,15 @@ function write(...lines: string[]): void {
   }
 }
 
-async function viewer(job: Partial<Job> = {}, hash = '', marks: LogMark[] = []): Promise<VueWrapper> {
+async function viewer(job: Partial<Job> = {}, hash = '', marks: LogMark[] = [], path = '/jobs/7'): Promise<VueWrapper> {
   const router = createRouter({
     history: createMemoryHistory(),
-    routes: [{ path: '/jobs/7', component: { template: '' } }],
+    routes: [
+      { path: '/jobs/:id', name: 'job', component: { template: '' } },
+      { path: '/train', component: { template: '' } },
+    ],
   })
-  await router.push(`/jobs/7${hash}`)
+  await router.push(`${path}${hash}`)
   const props = {
     job: { id: 7, state: 'running', started_at: null, ...job } as Job,
     marks: { list: shallowRef(marks), problem: shallowRef(null), isCut: shallowRef(false), retry: () => undefined },
@@ -102,6 +105,18 @@ describe('the log viewer', () => {
       'line 2001',
     ])
     expect(shown.get('.log-selection').text()).toContain('Lines 2000 to 2001')
+  })
+
+  test('on another page leaves the address alone, and its lines lead to the page of the job', async () => {
+    write('one', 'two')
+    const shown = await viewer({}, '#L1', [], '/train')
+    expect(shown.find('.log-row--chosen').exists()).toBe(false)
+    const number = shown.findAll('.log-row__number')[1]
+    expect(number?.attributes('href')).toBe('/jobs/7#L2')
+    await number?.trigger('click')
+    await drawn()
+    expect(shown.get('.log-row--chosen').text()).toContain('two')
+    expect(shown.vm.$route.fullPath).toBe('/train#L1')
   })
 
   test('says why the log cannot be read, and tries again', async () => {

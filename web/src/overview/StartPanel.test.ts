@@ -30,6 +30,12 @@ function values(): string[] {
   return page.findAll<HTMLInputElement>('form input').map((input) => input.element.value)
 }
 
+test('the train is moved from its own page', async () => {
+  await open('train', '/start/train', [jobType([], { name: 'train', title: 'Train' })])
+  expect(page.find('form').exists()).toBe(false)
+  expect(page.get('a').attributes('href')).toBe('/mediawiki/train')
+})
+
 test('the first type is there to be started, or the one that was started last', async () => {
   await open(null)
   expect(page.get('[type="submit"]').text()).toBe('Start Backport')

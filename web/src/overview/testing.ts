@@ -106,6 +106,7 @@ export async function show(
       { path: '/', name: 'overview', component: {} },
       { path: '/start/:type', name: 'start', component: {} },
       { path: '/jobs/:id', name: 'job', component: {} },
+      { path: '/mediawiki/train', name: 'train', component: {} },
       { path: '/runner', name: 'runner', component: {} },
     ],
   })

@@ -53,6 +53,13 @@ describe('what is going on', () => {
     expect([...live.jobs.keys()]).toEqual([1])
   })
 
+  test('has the data of a job as they were told, which is done once', () => {
+    begin([{ ...job(1), data: { changes: 2 } }])
+    const { data: _, ...update } = job(1, 'waiting')
+    told().event({ type: 'job', data: update })
+    expect(live.jobs.get(1)).toMatchObject({ state: 'waiting', data: { changes: 2 } })
+  })
+
   test('is what was told last', () => {
     begin([job(1, 'queued')])
     tell(job(1, 'running'))

@@ -104,7 +104,7 @@ export class Live {
         this.#begin(event.data)
         break
       case 'job':
-        this.#put(event.data)
+        this.#put({ data: this.#jobs.get(event.data.id)?.data ?? {}, ...event.data })
         break
       case 'removed':
         this.#jobs.delete(event.data.id)

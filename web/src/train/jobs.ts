@@ -1,12 +1,13 @@
 import { computed, type ComputedRef } from 'vue'
 
-import { isFinal, type Job } from '@/api/types.ts'
+import { isFinal, type Job, type TrainStatus } from '@/api/types.ts'
 import { useFreshness } from '@/frame/banner.ts'
+import { TRAIN } from '@/frame/pages.ts'
 import { useLive, type Live } from '@/state/live.ts'
 import { useSession } from '@/state/session.ts'
 
-/** The name of the job type that moves the train. */
-export const TRAIN = 'train'
+import { isReached } from './plan.ts'
+import { isSame, statusIn } from './status.ts'
 
 /** The jobs that move the train now or will: first what runs. */
 export function movingJobs(jobs: Iterable<Job>): Job[] {
@@ -15,13 +16,30 @@ export function movingJobs(jobs: Iterable<Job>): Job[] {
     .sort((a, b) => Number(b.running) - Number(a.running) || a.id - b.id)
 }
 
-/** The last job that has moved the train since then, or has tried to. */
-export function movedSince(jobs: Iterable<Job>, time: number | null): Job | null {
-  const ended = [...jobs].filter(
-    ({ type, started_at, finished_at }) =>
-      type === TRAIN && started_at !== null && finished_at !== null && finished_at > (time ?? 0),
-  )
-  return ended.sort((a, b) => b.id - a.id)[0] ?? null
+/**
+ * The last job that has moved the train since the status was reported, or has tried to. A job of whose end the status
+ * tells already is none: what reports it may be the last that the job does.
+ */
+export function movedSince(jobs: Iterable<Job>, status: TrainStatus | null): Job | null {
+  const ended = [...jobs].filter(({ type, started_at }) => type === TRAIN && started_at !== null)
+  const last = ended.filter(({ state }) => isFinal(state)).sort((a, b) => b.id - a.id)[0]
+  const isLater = last !== undefined && (last.finished_at ?? 0) > (status?.time ?? 0)
+  return isLater && !(status !== null && isTold(status, last)) ? last : null
+}
+
+/** Whether a status is what a job leaves behind that has ended so. Of one that broke off nobody knows. */
+function isTold(status: TrainStatus, { outcome, data }: Job): boolean {
+  const before = statusIn(data.originalTrainStatus)
+  const isAsBefore = () => before !== null && isSame(status, before)
+  switch (outcome) {
+    case 'succeeded':
+      return isReached(status, data)
+    case 'rolled_back':
+    case 'cancelled_at_prompt':
+      return isAsBefore()
+    default:
+      return false
+  }
 }
 
 /** Why the train cannot be moved now. */

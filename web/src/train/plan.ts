@@ -112,6 +112,16 @@ export function listInWords(words: readonly string[]): string {
   return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`
 }
 
+/** Whether the train is where a job of this data was to bring it. Jobs may have anything in it. */
+export function isReached(status: TrainStatus, { group, version, excludedWikis }: Record<string, unknown>): boolean {
+  const place = status.groups.findIndex(({ name }) => name === group)
+  const excluded = new Set(Array.isArray(excludedWikis) ? excludedWikis : [])
+  const upTo = group === ALL ? allWikis(status) : status.groups.slice(0, place + 1).flatMap(({ wikis }) => wikis)
+  const target = new Set(upTo.filter((wiki) => !excluded.has(wiki)))
+  const isKnown = group === ALL || place >= 0
+  return isKnown && allWikis(status).every((wiki) => (versionOf(status, wiki) === version) === target.has(wiki))
+}
+
 /** What a job of this data is to do: `the wikis up to group1 to 1.46.0-wmf.3`. Jobs may have anything in it. */
 export function taskInWords({ group, version, excludedWikis }: Record<string, unknown>): string {
   const whom = group === ALL ? 'all wikis' : `the wikis up to ${String(group)}`
