@@ -5,9 +5,8 @@ Like `scap deploy-promote --train`, it sets the wikis of a group, and of all gro
 to the old version. `all` is every wiki. It asks before it begins, and once more when all wikis have the version.
 
 Where the train is, it learns from a file as spool-layout.md describes it (monitoring/train.json); at the end it writes the
-result there. It speaks to SpiderPig if there is a SPIDERPIG_IO_KEY in its environment, and otherwise to a person at a
-terminal. It exits with 1 if a person decided against the promotion, or nobody could be asked, and with 130 if it was
-interrupted.
+result there. It speaks to SpiderPig, or to a person at a terminal: examples/python/spiderpig.py. It exits with 1 if a
+person decided against the promotion, or nobody could be asked, and with 130 if it was interrupted.
 """
 
 import argparse
@@ -19,6 +18,9 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+import spiderpig
+
 STOPPED = 1
 INTERRUPTED = 130  # what a shell reports for a program that SIGINT ended
 ALL = "all"
@@ -27,44 +29,6 @@ SECONDS_PER_WIKI = 1.0
 
 class Stopped(Exception):
     """The promotion does not go on; the text says why."""
-
-
-class SpiderPig:
-    """Speaks to SpiderPig: one JSON object a line, with the job's key in it."""
-
-    def __init__(self, key):
-        self.key = key
-
-    def send(self, kind, **members):
-        print(json.dumps({"type": kind, **members, "iokey": self.key}), flush=True)
-
-    def ask(self, prompt, choices, default):
-        self.send("interaction", subtype="choices", prompt=prompt, choices=choices, default=default)
-
-
-class Terminal:
-    """Speaks to a person: lines and questions. Progress is for a page only."""
-
-    def send(self, kind, **members):
-        if kind in ("line", "status"):
-            print(members[kind], flush=True)
-
-    def ask(self, prompt, choices, default):
-        codes = ", ".join(f"{code} = {label}" for label, code in choices.items())
-        print(f"{prompt} ({codes}) [{default}]: ", end="", flush=True)
-
-
-def choose(io, prompt, choices, default):
-    """Asks until the answer is one of the codes in `choices`; an empty answer is the default."""
-    while True:
-        io.ask(prompt, choices, default)
-        answer = sys.stdin.readline() if sys.stdin else ""
-        if not answer:
-            raise Stopped("Nobody can be asked: standard input is closed.")
-        answer = answer.strip() or default
-        if answer in choices.values():
-            return answer
-        io.send("line", line=f"{answer!r} is not a choice.")
 
 
 def promoted(train, group, version, old_version, excluded):
@@ -89,28 +53,14 @@ def stops(train, before, after):
             yield group, changing
 
 
-def sync(io, train, before, after, speed):
+def sync(train, before, after, speed):
     """Takes each wiki from one version to another, group by group."""
     for group, wikis in stops(train, before, after):
-        io.send("status", status=f"Syncing {group}")
+        spiderpig.status(f"Syncing {group}")
         for done, wiki in enumerate(wikis, start=1):
             time.sleep(SECONDS_PER_WIKI / speed)
-            io.send("line", line=f"{wiki}: {before[wiki]} → {after[wiki]}")
-            io.send("progress", progress=progress(group, done, len(wikis)))
-
-
-def progress(group, done, total):
-    return {
-        "name": group,
-        "totalTasks": total,
-        "tasksInFlight": min(1, total - done),
-        "tasksFinishedOk": done,
-        "tasksFinishedFailed": 0,
-        "tasksFinishedTotal": done,
-        "tasksPercentComplete": 100 * done // total,
-        "tasksRemaining": total - done,
-        "progressFinished": done == total,
-    }
+            spiderpig.line(f"{wiki}: {before[wiki]} → {after[wiki]}")
+            spiderpig.progress(group, done, len(wikis))
 
 
 def write(path, train):
@@ -124,7 +74,7 @@ def write(path, train):
     os.replace(draft.name, path)
 
 
-def promote(io, arguments):
+def promote(arguments):
     """The whole promotion."""
     train = json.loads(arguments.status.read_text(encoding="utf-8"))
     group, version = arguments.group, arguments.version
@@ -134,19 +84,19 @@ def promote(io, arguments):
     before = train["wikiVersions"]
     after = promoted(train, group, version, arguments.old_version, excluded)
     for wiki in sorted(excluded):
-        io.send("line", line=f"{wiki} is left out.")
-    if choose(io, f"Promote {group} to {version}?", {"Yes": "y", "No": "n"}, default="n") == "n":
+        spiderpig.line(f"{wiki} is left out.")
+    if spiderpig.choose(f"Promote {group} to {version}?", {"Yes": "y", "No": "n"}, default="n") == "n":
         raise Stopped("Promotion cancelled.")
 
-    sync(io, train, before, after, arguments.speed)
-    if choose(io, "Check the logs.", {"Continue": "c", "Roll back": "r"}, default="r") == "r":
-        io.send("status", status="Rolling back")
-        sync(io, train, after, before, arguments.speed)
+    sync(train, before, after, arguments.speed)
+    if spiderpig.choose("Check the logs.", {"Continue": "c", "Roll back": "r"}, default="r") == "r":
+        spiderpig.status("Rolling back")
+        sync(train, after, before, arguments.speed)
         raise Stopped("The promotion was rolled back.")
 
     train["wikiVersions"] = after
     write(arguments.status, train)
-    io.send("status", status=f"{group} is at {version}")
+    spiderpig.status(f"{group} is at {version}")
 
 
 def positive(text):
@@ -178,17 +128,14 @@ def main():
     arguments = parser.parse_args()
     if arguments.status is None:
         parser.error("--status is missing, and SPIDERPIG_TRAIN_STATUS is not set")
-    key = os.environ.get("SPIDERPIG_IO_KEY")
-    io = SpiderPig(key) if key else Terminal()
     try:
-        promote(io, arguments)
+        promote(arguments)
         return 0
-    except Stopped as stopped:
+    except (Stopped, spiderpig.NobodyAnswers) as stopped:
         reason, status = str(stopped), STOPPED
     except KeyboardInterrupt:
         reason, status = "Interrupted.", INTERRUPTED
-    io.send("status", status=reason)
-    io.send("line", line=reason)
+    spiderpig.line(reason)
     return status
 
 

@@ -373,7 +373,7 @@ fn the_example_promotion_works_at_a_terminal_and_ends_if_nobody_can_be_asked() {
     let output = run("maybe\\ny\\nc\\n");
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("'maybe' is not a choice.") && text.contains("mediawikiwiki: 1.46.0-wmf.2 → 1.46.0-wmf.3"));
+    assert!(text.contains("Answer one of: y, n") && text.contains("mediawikiwiki: 1.46.0-wmf.2 → 1.46.0-wmf.3"));
     let written: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     assert_eq!(written["wikiVersions"]["officewiki"], "1.46.0-wmf.3");
     assert_ne!(written["time"], example("train.json")["time"]);

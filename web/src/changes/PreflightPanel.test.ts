@@ -37,7 +37,7 @@ test('blockers and warnings are apart, in words, and lead to what they are about
   expect(blockers.text()).toContain('Blocker: It is in a job.')
   expect(blockers.findAll('a').map((link) => link.attributes('href'))).toEqual(['/jobs/12'])
   const warnings = page.get('[aria-label="Warnings"]')
-  expect(warnings.text()).toContain('Warning: Depends. Change 43')
+  expect(warnings.text()).toMatch(/Warning: Depends\.\s+· Change 43/)
   expect(warnings.get('a').attributes('href')).toBe('https://g.example/43')
   page.unmount()
 })

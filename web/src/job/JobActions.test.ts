@@ -4,6 +4,8 @@ import { createMemoryHistory, createRouter } from 'vue-router'
 
 import { api, ApiError } from '@/api/client.ts'
 import type { Job, JobType } from '@/api/types.ts'
+import { aFinding, preflight } from '@/changes/testing.ts'
+import { param } from '@/overview/testing.ts'
 import { provideSession, Session } from '@/state/session.ts'
 import { aJob } from '@/state/testing.ts'
 
@@ -153,6 +155,18 @@ describe('retrying', () => {
     await press('Start anyway')
     expect(vi.mocked(api.retry).mock.lastCall).toEqual([7, expect.any(String), true])
     expect(router.currentRoute.value.fullPath).toBe('/jobs/8')
+  })
+
+  test('tells what speaks against its changes now, and is done anyway by who says so', async () => {
+    const found = preflight(['42'], [aFinding({ message: 'Change 42 is abandoned' })])
+    vi.spyOn(api, 'preflight').mockResolvedValue({ ...found, ready: false })
+    await show(ended, [{ ...backport, params: [param({ name: 'change', kind: 'gerrit-change' })] }])
+    await press('Retry…')
+    await vi.waitFor(() => expect(document.querySelector('.cdx-dialog')?.textContent).toContain('is abandoned'))
+    await press('Start a new job')
+    expect(api.retry).not.toHaveBeenCalled()
+    await press('Start anyway')
+    expect(api.retry).toHaveBeenCalledExactlyOnceWith(7, expect.any(String), true)
   })
 
   test('is not offered anyway where that would not help', async () => {
