@@ -186,6 +186,12 @@ fn what_scap_asks_tells_how_it_ended() {
             rolled_back("Canary checks failed…"),
         ),
         (&[Asks("Rollback all deployed groups?", YES_NO, "bob", "y"), Exits(1)], rolled_back("Rollback all deployed groups?")),
+        // The first groups have the new version, and keep it.
+        (
+            &[no("Continue?"), Asks("Rollback all deployed groups?", YES_NO, "bob", "n"), Exits(1)],
+            "failed | bob | - | failed after bob answered “No” to “Rollback all deployed groups?”: exited with status 1"
+                .to_owned(),
+        ),
         (
             &[Says("Sync"), Asks(CHECKS, CHECKS_CHOICES, "bob", "x"), Exits(1)],
             "failed | - | Sync | failed in the phase “Sync”: exited with status 1".to_owned(),
