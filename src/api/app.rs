@@ -62,7 +62,8 @@ impl App {
     }
 }
 
-/// How long the server waits for a client, for the disk or for another service, before it goes on without it, and how many clients it has.
+/// How long the server waits for a client, for the disk or for another service, before it goes on without it, and how
+/// many clients it has.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// For the next request on a connection. Longer than the minute for which common proxies keep a connection, so that

@@ -149,7 +149,7 @@ impl<'a> Job<'a> {
             times: Times::new(status.queued_at, status.started_at, status.finished_at).complete(status.state),
             exit_status: exit_status(status.exit_status, status.signal),
             status: doing,
-            data: data(request.as_ref().and_then(|request| request.data.as_ref())),
+            data: Some(data(request.as_ref().and_then(|request| request.data.as_ref()))),
             running: !status.state.is_final(),
             orphaned: status.state == State::Lost,
             interaction,
@@ -179,7 +179,7 @@ impl<'a> Job<'a> {
             times: Times::new(line.queued_at, line.started_at, line.finished_at).complete(line.state),
             exit_status: exit_status(line.exit_status, line.signal),
             status: Doing::default(),
-            data: data(line.data.as_ref()),
+            data: Some(data(line.data.as_ref())),
             running: false,
             orphaned: line.state == State::Lost,
             interaction: None,
@@ -242,7 +242,7 @@ impl<'a> Job<'a> {
 
     fn requested(request: &'a JobRequest, job_type: Option<&JobType>, state: State) -> Self {
         Self {
-            data: data(request.data.as_ref()),
+            data: Some(data(request.data.as_ref())),
             params: Cow::Owned(masked(job_type, &request.params)),
             retry_of: request.retry_of,
             ..Self::bare(request.id, &request.job_type, &request.user, state)
@@ -328,8 +328,8 @@ fn exit_status(status: Option<i32>, signal: Option<i32>) -> Option<i32> {
     signal.map(i32::wrapping_neg).or(status)
 }
 
-fn data(data: Option<&Map<String, Value>>) -> Option<Cow<'_, Map<String, Value>>> {
-    Some(data.map_or_else(Cow::default, Cow::Borrowed))
+fn data(data: Option<&Map<String, Value>>) -> Cow<'_, Map<String, Value>> {
+    data.map_or_else(Cow::default, Cow::Borrowed)
 }
 
 /// Of a type that is not declared any more nobody knows what is sensitive.

@@ -2,6 +2,7 @@
 //!
 //! Such a service may be slow, down, or not what it was. Whatever it does, only those wait who ask it, and not for long.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ const MAX_ANSWER: usize = 4 << 20;
 
 /// Requests to one service at once.
 const AT_ONCE: usize = 8;
+
+/// How much of the address is told that a redirection leads to, in characters.
+const MAX_LOCATION: usize = 200;
 
 /// How long a connection is kept for the next request.
 const IDLE: Duration = Duration::from_secs(30);
@@ -45,7 +49,7 @@ pub enum OutboundError {
     #[error("cannot be asked: {0}")]
     Broken(String),
     /// It answered with another status than 200, and perhaps an address where it is said to be better.
-    #[error("answered {}{}", status.as_u16(), location.as_ref().map(|to| format!(", and points to {to}")).unwrap_or_default())]
+    #[error("answered {}{}", status.as_u16(), pointing(location.as_deref()))]
     Status {
         /// The status.
         status: StatusCode,
@@ -93,10 +97,25 @@ impl Outbound {
     }
 }
 
-fn unexpected(response: &Response<Incoming>) -> OutboundError {
+fn pointing(location: Option<&str>) -> String {
+    location.map_or_else(String::new, |to| format!(", and points to {to}"))
+}
+
+fn unexpected<T>(response: &Response<T>) -> OutboundError {
     let status = response.status();
     let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-    OutboundError::Status { status, location: location.filter(|_| status.is_redirection()).map(str::to_owned) }
+    let location =
+        location.filter(|_| status.is_redirection()).map(|location| cut(location, MAX_LOCATION).into_owned());
+    OutboundError::Status { status, location }
+}
+
+/// The beginning of what a service says, which may be of any length, with a mark if it is not all.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 async fn read(mut body: Incoming) -> Result<Bytes, OutboundError> {
@@ -146,4 +165,18 @@ fn authorities() -> RootCertStore {
         tracing::warn!("this system trusts no certificates, so nothing can be asked by https: install ca-certificates");
     }
     store
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirection_is_told_in_short() {
+        let redirection = |to: &str| Response::builder().status(302).header(LOCATION, to).body(()).unwrap();
+        let told = |to: &str| unexpected(&redirection(to)).to_string();
+        assert_eq!(told("https://elsewhere.test/login"), "answered 302, and points to https://elsewhere.test/login");
+        assert!(told(&"x".repeat(1 << 16)).len() < 2 * MAX_LOCATION);
+        assert_eq!(unexpected(&Response::builder().status(500).body(()).unwrap()).to_string(), "answered 500");
+    }
 }

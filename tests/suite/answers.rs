@@ -63,7 +63,7 @@ fn an_interrupt_closes_the_prompt_and_a_late_click_does_not_answer_the_next() {
     let status = spool.wait_final(id);
     assert_eq!(spool.lines(id).last().unwrap(), "rolled back:n");
     assert_eq!((status.state, status.outcome), (State::Succeeded, Some(Outcome::Stopped)));
-    assert_eq!(status.reason.as_deref(), Some("interrupted by carol"));
+    assert_eq!(status.reason.as_deref(), Some("interrupted by carol, and exited with status 0"));
 }
 
 #[test]

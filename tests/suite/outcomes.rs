@@ -95,7 +95,7 @@ const STORIES: &[Story] = &[
         kind: "deploy",
         script: "trap 'exit 0' INT; status '\"Waiting\"'; echo up; while :; do sleep 0.02; done",
         acts: &[Signal("carol", JobSignal::Interrupt)],
-        expected: "stopped | carol | Waiting | - | interrupted by carol",
+        expected: "stopped | carol | Waiting | - | interrupted by carol, and exited with status 0",
     },
     Story {
         kind: "deploy",

@@ -267,10 +267,10 @@ fn a_durable_claim_waits_for_a_pause_and_for_a_slot_that_a_stranger_holds() {
 #[test]
 fn a_job_that_died_while_finishing_is_finished_from_its_exit_record() {
     let exits = [
-        (Exit { status: Some(0), signal: None }, State::Succeeded),
-        (Exit { status: Some(7), signal: None }, State::Failed),
+        (Exit { status: Some(0), signal: None }, State::Succeeded, "interrupted by carol, and exited with status 0"),
+        (Exit { status: Some(7), signal: None }, State::Failed, "interrupted by carol"),
     ];
-    for (exit, state) in exits {
+    for (exit, state, reason) in exits {
         for unreadable in [false, true] {
             let (spool, id) = spool_with_job();
             start(&spool, id);
@@ -281,7 +281,7 @@ fn a_job_that_died_while_finishing_is_finished_from_its_exit_record() {
             }
             let status = recover(&spool, id);
             assert_eq!((status.state, status.exit_status), (state, exit.status));
-            assert_eq!(status.reason.as_deref(), Some("interrupted by carol"));
+            assert_eq!(status.reason.as_deref(), Some(reason));
             assert_eq!(executed(&spool), "");
         }
     }

@@ -72,7 +72,7 @@ fn a_job_that_exits_0_because_it_was_stopped_is_not_shown_as_done() {
     spool.signal(id, "carol", JobSignal::Interrupt);
     let status = spool.wait_final(id);
     assert_eq!((status.exit_status, status.outcome), (Some(0), Some(Outcome::Stopped)));
-    assert_eq!(status.reason.as_deref(), Some("interrupted by carol"));
+    assert_eq!(status.reason.as_deref(), Some("interrupted by carol, and exited with status 0"));
     assert_eq!(signals(&spool, id), [("carol".to_owned(), "interrupt".to_owned())]);
 }
 

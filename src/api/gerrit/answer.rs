@@ -7,9 +7,13 @@ use serde::de::DeserializeOwned;
 
 use super::Problem;
 use super::change::Status;
+use crate::api::outbound::cut;
 
 /// What stands before the JSON.
 const PREFIX: &[u8] = b")]}'";
+
+/// The longest explanation of what is wrong with an answer, in characters: it may repeat a value of any length.
+const MAX_PROBLEM: usize = 200;
 
 /// How much of an answer is shown that is none, in characters.
 const EXCERPT: usize = 60;
@@ -54,7 +58,8 @@ pub fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, Problem> {
         return Err(Problem::NoJson(format!("its answer begins with {}", excerpt(answer))));
     };
     serde_json::from_slice(json).map_err(|error| {
-        if error.is_data() { Problem::OtherJson(error.to_string()) } else { Problem::NoJson(error.to_string()) }
+        let reason = cut(&error.to_string(), MAX_PROBLEM).into_owned();
+        if error.is_data() { Problem::OtherJson(reason) } else { Problem::NoJson(reason) }
     })
 }
 
@@ -104,6 +109,14 @@ mod tests {
         assert!(problem(b")]}'\n[1").starts_with("sent no JSON: EOF"));
         assert!(problem(b")]}'\n{}").starts_with("sent JSON that is not understood: invalid type"));
         assert!(problem(&[b'\xff'; 1000]).len() < 300);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_short() {
+        let answer = format!(")]}}'\n\"{}\"", "ü".repeat(1 << 20));
+        let problem = parse::<Vec<u8>>(answer.as_bytes()).unwrap_err().to_string();
+        assert!(problem.starts_with("sent JSON that is not understood: invalid type: string \"ü"), "{problem:.100}");
+        assert!(problem.chars().count() < 2 * MAX_PROBLEM, "{}", problem.len());
     }
 
     fn related(changes: &[(u32, &str, &[&str], &str)]) -> Related {

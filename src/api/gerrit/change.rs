@@ -1,11 +1,11 @@
 //! A change, as far as it matters here.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
+use crate::api::outbound::cut;
 use crate::config::GerritUrl;
 
 /// The longest subject that is kept, in characters.
@@ -185,14 +185,6 @@ impl From<Raw> for Change {
             revision: raw.current_revision,
             message: commit.map(|commit| commit.message).unwrap_or_default(),
         }
-    }
-}
-
-/// The beginning of a text, with a mark if it is not all.
-pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
     }
 }
 

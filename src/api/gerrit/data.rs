@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Change;
-use super::change::cut;
 use super::links::linkify;
+use crate::api::outbound::cut;
 use crate::config::GerritUrl;
 
 /// The longest commit message that is stored with a job, in characters.

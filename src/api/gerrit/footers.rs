@@ -1,6 +1,7 @@
 //! `Depends-On:` in commit messages.
 
 use super::Change;
+use crate::api::outbound::cut;
 use crate::config::GerritUrl;
 
 /// A change that another one needs, as its commit message names it.
@@ -16,6 +17,9 @@ pub enum Reference {
 
 /// Footers of one message that are followed.
 const MOST_FOOTERS: usize = 20;
+
+/// How much is told of what is no change of this Gerrit, in characters.
+const MAX_OTHER: usize = 200;
 
 impl Change {
     /// What its commit message says that it depends on.
@@ -43,7 +47,7 @@ impl Reference {
         match gerrit.change_number(text) {
             Some(number) => Self::Number(number),
             None if text.strip_prefix('I').is_some_and(is_id) => Self::Id(text.to_owned()),
-            None => Self::Other(text.to_owned()),
+            None => Self::Other(cut(text, MAX_OTHER).into_owned()),
         }
     }
 }
@@ -76,5 +80,7 @@ mod tests {
             Reference::Other("https://example.org/pull/9".to_owned()),
         ];
         assert_eq!(Change { message, ..change(1) }.depends_on(&gerrit_url()), references);
+        let long = Change { message: format!("Depends-On: {}", "x".repeat(1 << 16)), ..change(1) };
+        assert!(long.depends_on(&gerrit_url())[0].to_string().len() < 2 * MAX_OTHER);
     }
 }

@@ -15,6 +15,10 @@ use crate::spool::queue::{self, NewJob};
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// No runner would read it.
+const TOO_LARGE: &str = "This job is too large: its parameters, and what is stored of its changes or the train, have more \
+                         than 1 MiB in all. Start it with less";
+
 /// A job that is in the queue, or was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Submitted {
@@ -87,7 +91,7 @@ fn queue(app: &App, new: NewJob) -> Result<JobId, ApiError> {
 
 fn checked(new: NewJob) -> Result<NewJob, ApiError> {
     if new.is_too_large() {
-        return Err(ApiError::refused(StatusCode::PAYLOAD_TOO_LARGE, "The parameters of this job are too large"));
+        return Err(ApiError::refused(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE));
     }
     Ok(new)
 }

@@ -99,7 +99,8 @@ impl HistoryReader {
     }
 }
 
-/// Finds the job of a line, and the one that it tried again. `None` if it is damaged, or says that the job is not final, and so is none of ours.
+/// Finds the job of a line, and the one that it tried again. `None` if it is damaged, or says that the job is not final,
+/// and so is none of ours.
 pub fn parse(line: &[u8], offset: u64, origin: impl FnOnce(&str, &str) -> Origin) -> Option<(Finished, Option<JobId>)> {
     let length = u32::try_from(line.len()).ok()?;
     let Line { id, job_type, user, state, outcome, retry_of } = serde_json::from_slice(line).ok()?;

@@ -20,7 +20,8 @@ use crate::spool::{JobId, Time};
 /// What a file is called whose content names no job type, and who is not known.
 pub const UNKNOWN: &str = "unknown";
 
-/// Every job that the spool knows, the runner, and what is monitored. A clone is cheap as long as few jobs are open or rejected.
+/// Every job that the spool knows, the runner, and what is monitored. A clone is cheap as long as few jobs are open or
+/// rejected.
 #[derive(Clone, Debug)]
 pub struct View {
     /// The jobs that are not in the history.

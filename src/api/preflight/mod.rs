@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// What was found.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
-    /// Nothing speaks against it but warnings, and Gerrit could be asked.
+    /// Nothing speaks against it but warnings, and Gerrit, if there is one, could be asked.
     ready: bool,
     /// Why Gerrit could not be asked, in words.
     problem: Option<String>,

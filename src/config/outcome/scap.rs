@@ -17,6 +17,9 @@ const CANCELLING: &str = concat!(
 /// What scap asks when a step has failed.
 const AFTER_FAILURE: &str = r"What do you want to do\?\s*\z";
 
+/// What `scap deploy` asks when a group has failed, or is the last one for now.
+const ROLL_BACK: &str = r"\ARollback all deployed groups\?";
+
 /// The rules for scap.
 pub(super) fn rules() -> Vec<OutcomeRule> {
     let rule = |outcome, prompt: Option<&str>, answer: &str| OutcomeRule {
@@ -30,7 +33,9 @@ pub(super) fn rules() -> Vec<OutcomeRule> {
         // The way back had failed as well.
         rule(Outcome::Failed, Some(AFTER_FAILURE), "Cancel and seek help"),
         rule(Outcome::RolledBack, None, "(?:No, r|R)oll back.*"),
-        rule(Outcome::RolledBack, Some(r"\ARollback all deployed groups\?"), "Yes"),
+        rule(Outcome::RolledBack, Some(ROLL_BACK), "Yes"),
+        // Whoever says "No" to "Continue?" is asked this: the groups that were deployed stay so.
+        rule(Outcome::Failed, Some(ROLL_BACK), "No"),
         rule(Outcome::CancelledAtPrompt, Some(CANCELLING), "No"),
         rule(Outcome::CancelledAtPrompt, Some(r"\AWhat station do you want "), "Cancel"),
         // An interrupt makes it ask; after such an answer it was not stopped.

@@ -142,11 +142,11 @@ impl Account {
         Some(match (ruled, &self.stop, signal) {
             (Some(rule), ..) => End::ruled(id, exit, phase, rule),
             (None, Some(Stop { by: By::Person { user, done }, .. }), _) => {
-                End::bad(id, exit, phase, Outcome::Stopped, format!("{done} by {user}")).by(user)
+                End::stopped(id, exit, phase, Outcome::Stopped, &format!("{done} by {user}")).by(user)
             }
             (None, Some(Stop { by: By::TimeLimit, .. }), _) => {
                 let limit = self.time_limit.map_or_else(String::new, |limit| format!(" of {}", words::duration(limit)));
-                End::bad(id, exit, phase, Outcome::TimedOut, format!("stopped at the time limit{limit}"))
+                End::stopped(id, exit, phase, Outcome::TimedOut, &format!("stopped at the time limit{limit}"))
             }
             (None, None, Some(signal)) => {
                 let name = words::signal(signal);

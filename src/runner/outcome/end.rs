@@ -58,6 +58,12 @@ impl End {
         Self { by: answered.map(|answered| answered.user.clone()), ..end }
     }
 
+    /// The command was told to stop. If it says that it succeeded, people hear of that: it may have gone on to its end.
+    pub(super) fn stopped(id: JobId, exit: Exit, phase: Option<&str>, outcome: Outcome, why: &str) -> Self {
+        let succeeded = if exit.status == Some(0) { format!(", and {}", how(exit)) } else { String::new() };
+        Self::bad(id, exit, phase, outcome, format!("{why}{succeeded}"))
+    }
+
     /// The command ended badly.
     pub(super) fn bad(id: JobId, exit: Exit, phase: Option<&str>, outcome: Outcome, reason: String) -> Self {
         Self { phase: phase.map(str::to_owned), ..Self::of_command(id, exit, outcome, Some(reason)) }

@@ -3,6 +3,10 @@
 //! The journal is the only writer of `log.jsonl`, `output.log` and `status.json` while the job runs. It takes what the
 //! decoder finds in the output, keeps the status in memory, and publishes it: at once when the state, the message or
 //! the prompt changed, at most twenty times a second when only the progress did.
+//!
+//! What others put into the inbox for the job is read in [`letters`].
+
+mod letters;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -10,11 +14,10 @@ use std::time::{Duration, Instant};
 
 use super::prompts::Prompts;
 use super::quiet::Quiet;
-use super::stdin::JobInput;
 use crate::protocol::{Message, Piece, Prompt, Sink};
 use crate::runner::outcome::{Account, End, words};
 use crate::spool::error::{Error, Result};
-use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
+use crate::spool::inbox::SignalRequest;
 use crate::spool::job::LockedJob;
 use crate::spool::log::{Cause, Exit, LogWriter, RecordKind};
 use crate::spool::plan::Plan;
@@ -213,121 +216,6 @@ impl Journal {
         self.refresh_state();
     }
 
-    /// An answer that lies there before its prompt is shown cannot be meant for it.
-    fn discard_letters_before_prompt(&mut self) {
-        for letter in inbox::for_job(&self.spool, self.status.id).unwrap_or_default() {
-            if let Recipient::Job(_, Purpose::Response(number)) = letter.recipient
-                && !self.prompts.is_delivered(number)
-            {
-                let reason = self.prompts.why_not_next(number);
-                self.refuse_answer(&letter, number, &reason);
-            }
-        }
-    }
-
-    fn refuse_answer(&mut self, letter: &Letter, number: u32, reason: &str) {
-        let user = match inbox::read::<Answer>(&self.spool, letter, &self.plan.trusted_submitters) {
-            Ok(Reading::Valid(answer)) => answer.user,
-            Ok(Reading::Refused { user, .. }) => user,
-            Ok(Reading::Gone | Reading::Later) => return,
-            Err(_) => "unknown".to_owned(),
-        };
-        self.refuse(letter, &format!("answer of {user} to prompt {number}"), reason);
-    }
-
-    /// Notes why a letter has no effect, and only then removes it.
-    fn refuse(&mut self, letter: &Letter, what: &str, reason: &str) {
-        self.note(format!("{what} refused: {reason}"));
-        self.sync();
-        self.remove(letter);
-    }
-
-    /// A disk that cannot be synced must not stop a job from being answered or stopped.
-    fn sync(&mut self) {
-        let _ = self.log.sync();
-    }
-
-    fn remove(&mut self, letter: &Letter) {
-        if let Err(error) = letter.remove(&self.spool)
-            && self.unreadable.insert(letter.name.clone())
-        {
-            self.note(error.to_string());
-        }
-    }
-
-    /// Deals with the answers in the inbox. Returns the signals that are to be delivered, each recorded; their letters
-    /// are removed by [`Journal::signal_delivered`].
-    pub fn read_inbox(&mut self, input: &mut JobInput) -> Vec<(Letter, SignalRequest)> {
-        let letters = match inbox::for_job(&self.spool, self.status.id) {
-            Ok(letters) => letters,
-            Err(error) => {
-                self.complain(OsString::new(), &error.to_string());
-                return Vec::new();
-            }
-        };
-        let mut signals = Vec::new();
-        for letter in letters {
-            match letter.recipient {
-                Recipient::Job(_, Purpose::Signal) => signals.extend(self.read_signal(letter)),
-                // A signal that lies beside the answer closes the prompt first: somebody wants the job to stop.
-                Recipient::Job(_, Purpose::Response(number))
-                    if signals.is_empty() && !self.prompts.is_delivered(number) =>
-                {
-                    self.read_answer(&letter, number, input);
-                }
-                _ => {}
-            }
-        }
-        signals
-    }
-
-    fn complain(&mut self, name: OsString, problem: &str) {
-        if self.unreadable.insert(name) {
-            self.note(problem);
-        }
-    }
-
-    fn read_signal(&mut self, letter: Letter) -> Option<(Letter, SignalRequest)> {
-        if self.acted_on.contains(&letter.name) {
-            return None;
-        }
-        match inbox::read::<SignalRequest>(&self.spool, &letter, &self.plan.trusted_submitters) {
-            Ok(Reading::Valid(request)) => return Some((letter, request)),
-            Ok(Reading::Refused { user, reason }) => self.refuse(&letter, &format!("signal of {user}"), &reason),
-            Ok(Reading::Gone | Reading::Later) => {}
-            Err(error) => self.complain(letter.name, &error.to_string()),
-        }
-        None
-    }
-
-    fn read_answer(&mut self, letter: &Letter, number: u32, input: &mut JobInput) {
-        let what = |user: &str| format!("answer of {user} to prompt {number}");
-        let answer = match inbox::read::<Answer>(&self.spool, letter, &self.plan.trusted_submitters) {
-            Ok(Reading::Valid(answer)) => answer,
-            Ok(Reading::Refused { user, reason }) => return self.refuse(letter, &what(&user), &reason),
-            Ok(Reading::Gone | Reading::Later) => return,
-            Err(error) => return self.complain(letter.name.clone(), &error.to_string()),
-        };
-        let sent = self
-            .prompts
-            .expect(number)
-            .and_then(|prompt| {
-                if answer.response.len() > ANSWER_LIMIT {
-                    return Err(format!("it has more than {ANSWER_LIMIT} bytes"));
-                }
-                prompt.check(&answer.response).map_err(|error| error.to_string())
-            })
-            .and_then(|()| input.send_line(&answer.response));
-        if let Err(reason) = sent {
-            return self.refuse(letter, &what(&answer.user), &reason);
-        }
-        self.prompts.deliver();
-        self.status.interaction = None;
-        let Answer { user, response } = answer;
-        self.record(&RecordKind::Response { user, response, interaction: number });
-        self.refresh_state();
-    }
-
     /// Records a signal before it is delivered, and closes the prompt that it overtakes.
     pub fn record_signal(&mut self, request: &SignalRequest, now: Instant) {
         self.record(&RecordKind::Signal { user: request.user.clone(), signal: request.signal.word().to_owned() });
@@ -347,13 +235,6 @@ impl Journal {
         self.refresh_state();
     }
 
-    /// A signal was acted on: its record is made durable, then its letter is removed.
-    pub fn signal_delivered(&mut self, letter: Letter) {
-        self.sync();
-        self.remove(&letter);
-        self.acted_on.insert(letter.name);
-    }
-
     /// Asks again what a signal closed, if the job has not asked anything since.
     pub fn reopen_prompt(&mut self, now: Instant) {
         if let Some(prompt) = self.prompts.reopen(now) {
@@ -367,14 +248,6 @@ impl Journal {
         self.prompts.close();
         self.status.interaction = None;
         self.refresh_state();
-    }
-
-    /// Deals with the letters that come when the command has ended: all are refused.
-    pub fn refuse_letters(&mut self) {
-        for (letter, SignalRequest { user, signal }) in self.read_inbox(&mut JobInput::closed()) {
-            self.note(format!("{} of {user} refused: the command had ended", signal.word()));
-            self.signal_delivered(letter);
-        }
     }
 
     /// Tells people in the status why the job does not end.

@@ -30,9 +30,10 @@ pub const ARGUMENTS: &[Argument] = &[Argument {
 
 /// `GET /api/jobs/{id}/log/marks`: JSON lines about the records from `from` on. For each that is neither output nor
 /// progress: the record as it is stored, with its number as `recno`. For each line of output that looks like an
-/// [error](crate::output::errors): one of the type `error`, with the number and time of the record in which it begins to look so. Then
-/// `end`: the record to ask on from when the log has grown (`next`), and whether these were all as far as the log goes
-/// (`complete`). It ends after [`MAX_FOUND`] marks, and after [`search`](crate::api::app::Limits::search).
+/// [error](crate::output::errors): one of the type `error`, with the number and time of the record in which it begins to
+/// look so. Then `end`: the record to ask on from when the log has grown (`next`), and whether these were all as far as
+/// the log goes (`complete`). It ends after [`MAX_FOUND`] marks, and after
+/// [`search`](crate::api::app::Limits::search).
 ///
 /// Sensitive lines are not looked into. A line of the log that is no record is passed over.
 ///

@@ -114,11 +114,15 @@ fn ends_without_rules() {
         (&[Exits(3)], "failed | - | - | failed: exited with status 3"),
         (&[Says("One"), Says("Two"), Exits(1)], "failed | - | Two | failed in the phase “Two”: exited with status 1"),
         (&[Says("One"), Exits(0)], "succeeded | - | - | -"),
-        (&[Says("One"), Signal("bob", "interrupt"), Exits(0)], "stopped | bob | One | interrupted by bob"),
+        (
+            &[Says("One"), Signal("bob", "interrupt"), Exits(0)],
+            "stopped | bob | One | interrupted by bob, and exited with status 0",
+        ),
+        (&[Late, Exits(0)], "timed_out | - | - | stopped at the time limit of 2h, and exited with status 0"),
         (&[Signal("bob", "interrupt"), Signal("eve", "kill"), Dies(9)], "stopped | eve | - | killed by eve"),
         (
             &[Signal("bob", "interrupt"), Asks("Sure?", YES_NO, "eve", "y"), Exits(0)],
-            "stopped | bob | - | interrupted by bob",
+            "stopped | bob | - | interrupted by bob, and exited with status 0",
         ),
         (&[Dies(9)], "killed | - | - | killed by signal 9 (SIGKILL), which nobody here sent"),
         (
@@ -182,6 +186,12 @@ fn what_scap_asks_tells_how_it_ended() {
             rolled_back("Canary checks failed…"),
         ),
         (&[Asks("Rollback all deployed groups?", YES_NO, "bob", "y"), Exits(1)], rolled_back("Rollback all deployed groups?")),
+        // The first groups have the new version, and keep it.
+        (
+            &[no("Continue?"), Asks("Rollback all deployed groups?", YES_NO, "bob", "n"), Exits(1)],
+            "failed | bob | - | failed after bob answered “No” to “Rollback all deployed groups?”: exited with status 1"
+                .to_owned(),
+        ),
         (
             &[Says("Sync"), Asks(CHECKS, CHECKS_CHOICES, "bob", "x"), Exits(1)],
             "failed | - | Sync | failed in the phase “Sync”: exited with status 1".to_owned(),

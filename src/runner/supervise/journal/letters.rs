@@ -1,0 +1,142 @@
+//! The letters of a job that runs: answers and signals that others put into the inbox.
+//!
+//! Each has an effect once, or none and a note that says why; its file goes when the log has that for good.
+
+use std::ffi::OsString;
+
+use super::Journal;
+use crate::runner::supervise::stdin::JobInput;
+use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
+use crate::spool::log::RecordKind;
+
+impl Journal {
+    /// Deals with the answers in the inbox. Returns the signals that are to be delivered, each recorded; their letters
+    /// are removed by [`Journal::signal_delivered`].
+    pub fn read_inbox(&mut self, input: &mut JobInput) -> Vec<(Letter, SignalRequest)> {
+        let letters = match inbox::for_job(&self.spool, self.status.id) {
+            Ok(letters) => letters,
+            Err(error) => {
+                self.complain(OsString::new(), &error.to_string());
+                return Vec::new();
+            }
+        };
+        let mut signals = Vec::new();
+        for letter in letters {
+            match letter.recipient {
+                Recipient::Job(_, Purpose::Signal) => signals.extend(self.read_signal(letter)),
+                // A signal that lies beside the answer closes the prompt first: somebody wants the job to stop.
+                Recipient::Job(_, Purpose::Response(number))
+                    if signals.is_empty() && !self.prompts.is_delivered(number) =>
+                {
+                    self.read_answer(&letter, number, input);
+                }
+                _ => {}
+            }
+        }
+        signals
+    }
+
+    fn complain(&mut self, name: OsString, problem: &str) {
+        if self.unreadable.insert(name) {
+            self.note(problem);
+        }
+    }
+
+    fn read_signal(&mut self, letter: Letter) -> Option<(Letter, SignalRequest)> {
+        if self.acted_on.contains(&letter.name) {
+            return None;
+        }
+        match inbox::read::<SignalRequest>(&self.spool, &letter, &self.plan.trusted_submitters) {
+            Ok(Reading::Valid(request)) => return Some((letter, request)),
+            Ok(Reading::Refused { user, reason }) => self.refuse(&letter, &format!("signal of {user}"), &reason),
+            Ok(Reading::Gone | Reading::Later) => {}
+            Err(error) => self.complain(letter.name, &error.to_string()),
+        }
+        None
+    }
+
+    fn read_answer(&mut self, letter: &Letter, number: u32, input: &mut JobInput) {
+        let what = |user: &str| format!("answer of {user} to prompt {number}");
+        let answer = match inbox::read::<Answer>(&self.spool, letter, &self.plan.trusted_submitters) {
+            Ok(Reading::Valid(answer)) => answer,
+            Ok(Reading::Refused { user, reason }) => return self.refuse(letter, &what(&user), &reason),
+            Ok(Reading::Gone | Reading::Later) => return,
+            Err(error) => return self.complain(letter.name.clone(), &error.to_string()),
+        };
+        let sent = self
+            .prompts
+            .expect(number)
+            .and_then(|prompt| {
+                if answer.response.len() > ANSWER_LIMIT {
+                    return Err(format!("it has more than {ANSWER_LIMIT} bytes"));
+                }
+                prompt.check(&answer.response).map_err(|error| error.to_string())
+            })
+            .and_then(|()| input.send_line(&answer.response));
+        if let Err(reason) = sent {
+            return self.refuse(letter, &what(&answer.user), &reason);
+        }
+        self.prompts.deliver();
+        self.status.interaction = None;
+        let Answer { user, response } = answer;
+        self.record(&RecordKind::Response { user, response, interaction: number });
+        self.refresh_state();
+    }
+
+    /// A signal was acted on: its record is made durable, then its letter is removed.
+    pub fn signal_delivered(&mut self, letter: Letter) {
+        self.sync();
+        self.remove(&letter);
+        self.acted_on.insert(letter.name);
+    }
+
+    /// Deals with the letters that come when the command has ended: all are refused.
+    pub fn refuse_letters(&mut self) {
+        for (letter, SignalRequest { user, signal }) in self.read_inbox(&mut JobInput::closed()) {
+            self.note(format!("{} of {user} refused: the command had ended", signal.word()));
+            self.signal_delivered(letter);
+        }
+    }
+
+    /// An answer that lies there before its prompt is shown cannot be meant for it.
+    pub(super) fn discard_letters_before_prompt(&mut self) {
+        for letter in inbox::for_job(&self.spool, self.status.id).unwrap_or_default() {
+            if let Recipient::Job(_, Purpose::Response(number)) = letter.recipient
+                && !self.prompts.is_delivered(number)
+            {
+                let reason = self.prompts.why_not_next(number);
+                self.refuse_answer(&letter, number, &reason);
+            }
+        }
+    }
+
+    fn refuse_answer(&mut self, letter: &Letter, number: u32, reason: &str) {
+        let user = match inbox::read::<Answer>(&self.spool, letter, &self.plan.trusted_submitters) {
+            Ok(Reading::Valid(answer)) => answer.user,
+            Ok(Reading::Refused { user, .. }) => user,
+            Ok(Reading::Gone | Reading::Later) => return,
+            Err(_) => "unknown".to_owned(),
+        };
+        self.refuse(letter, &format!("answer of {user} to prompt {number}"), reason);
+    }
+
+    /// Notes why a letter has no effect, and only then removes it.
+    fn refuse(&mut self, letter: &Letter, what: &str, reason: &str) {
+        self.note(format!("{what} refused: {reason}"));
+        self.sync();
+        self.remove(letter);
+    }
+
+    /// A disk that cannot be synced must not stop a job from being answered or stopped.
+    fn sync(&mut self) {
+        let _ = self.log.sync();
+    }
+
+    fn remove(&mut self, letter: &Letter) {
+        if let Err(error) = letter.remove(&self.spool)
+            && self.unreadable.insert(letter.name.clone())
+        {
+            self.note(error.to_string());
+        }
+    }
+}
