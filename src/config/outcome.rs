@@ -75,6 +75,9 @@ fn outcome(node: &Node) -> Result<Outcome, Fault> {
 }
 
 fn pattern(node: &Node) -> Result<String, Fault> {
+    if node.text("a regular expression")?.is_empty() {
+        return Err(node.fault("must not be empty: it would fit everything; leave it out"));
+    }
     units::regular_expression(node, |source| Regex::new(source).map(|_| source.to_owned()))
 }
 

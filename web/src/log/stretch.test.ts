@@ -289,7 +289,7 @@ describe('following', () => {
   })
 })
 
-test('whatever is done, it is one stretch of the log', async () => {
+test('whatever is done, it is one stretch of the log', { timeout: 60_000 }, async () => {
   const step = fc.oneof(fc.constantFrom('start', 'end', 'follow', 'write', 'last'), fc.integer({ min: 1, max: 3000 }))
   await fc.assert(
     fc.asyncProperty(
