@@ -134,7 +134,7 @@ fn resume_by_hand() {
 fn take_a_lane() {
     let spool = TestSpool::new();
     let _runner = spool.runner();
-    let (first, second) = (asking(&spool), spool.submit_script("true"));
+    let first = asking(&spool);
     let (began, gate) = (spool.path().join("began"), spool.path().join("gate"));
     let mut recipe = recipe(&spool, "Take a lane");
     recipe.set("COMMAND", format!("touch {}; {}", began.display(), wait_for_file(&gate)));
@@ -144,6 +144,8 @@ fn take_a_lane() {
     assert!(!began.exists());
     spool.answer(first, 1, "alice", "y");
     wait_until("it has the lane", || began.exists());
+    // Were it there before, it could have the lane first: who waits for a lock has no place in a queue.
+    let second = spool.submit_script("true");
     let reason = "slot 1 of lane default is locked by another process";
     wait_until("the job waits for it", || waits_because(&spool, second, reason));
     fs::write(gate, "").unwrap();
