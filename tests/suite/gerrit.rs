@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::client::{self, Api};
-use crate::support::{Daemon, TestSpool, wait_for};
+use crate::support::{Daemon, TestSpool, wait_for, wait_until};
 
 const JOB_TYPES: &str = r#"
 [phorge]
@@ -318,7 +318,7 @@ fn what_names_no_change_starts_nothing() {
     let id = stage.spool.submit("backport", json!({ "change_url": [foreign] }));
     let reason = stage.spool.wait_rejected(&format!("{id}.reason"));
     assert!(reason.contains(&format!("its address at {}", stage.gerrit.url)), "{reason}");
-    assert_eq!(stage.api.get("/api/jobs").1["total"], 1);
+    wait_until("it is the only one", || stage.api.get("/api/jobs").1["total"] == 1);
 }
 
 #[test]

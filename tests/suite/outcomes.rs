@@ -258,7 +258,10 @@ fn outcomes_can_be_asked_for_and_a_retry_is_told_at_both_jobs() {
     spool.answer(cancelled, 1, "bob", "n");
     spool.wait_final(cancelled);
     spool.wait_final(spool.shell_as("deploy", "exit 1"));
-    wait_until("both are in the list", || api.get("/api/jobs").1["total"] == 2);
+    wait_until("both have ended in the list", || {
+        let jobs = api.get("/api/jobs").1["jobs"].take();
+        jobs.as_array().unwrap().iter().filter(|job| !job["outcome"].is_null()).count() == 2
+    });
     let of = |arguments: &str| {
         let (status, list) = api.get(&format!("/api/jobs?{arguments}"));
         assert_eq!(status, 200, "{list}");
