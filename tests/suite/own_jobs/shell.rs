@@ -145,7 +145,9 @@ fn a_helper_that_is_interrupted_ends_the_script() {
     for shell in ["sh", "bash"] {
         let script = "set -eu; trap 'exit 130' INT; trap 'echo tidied; trap - EXIT' EXIT\n\
                       answer=$(spiderpig-runner job ask 'Who?'); echo \"went on with $answer\"";
-        let mut command = Command::new(shell);
+        // A test that runs in the background ignores interrupts, and so would all that it starts.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT", shell]);
         // A group of its own, as SpiderPig makes one; both get the signal.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.args(["-c", script]).env_clear().env("PATH", search_path());
