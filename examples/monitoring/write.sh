@@ -16,7 +16,7 @@ name=$2
 shift 2
 
 # On the filesystem of monitoring/, out of everybody's sight. The runner removes what a killed writer leaves here.
-draft=$(mktemp "$spool/incoming/$name.XXXXXX")
+draft=$(mktemp -p "$spool/incoming")
 trap 'rm -f "$draft"' EXIT
 
 "$@" >"$draft"
