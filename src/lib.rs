@@ -2,6 +2,7 @@
 //!
 //! The library prints nothing and reads no environment; the two binaries in `src/bin` do both.
 
+pub mod admin;
 pub mod api;
 pub mod check;
 pub mod config;

@@ -10,7 +10,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ pub use self::record::Record;
 
 use super::error::ApiError;
 use super::routes::Header;
-use crate::spool::atomic;
+use super::state_directory::StateDirectory;
 use crate::spool::{self, Spool, layout};
 
 /// What routes heed that submit something.
@@ -36,26 +36,21 @@ const DAY: Duration = Duration::from_hours(24);
 /// Between two sweeps, which look at every record.
 const SWEEP: Duration = Duration::from_hours(1);
 
-/// Mode of the state directory and of what is in it: nobody else has any business there.
-const STATE_DIRECTORY: u32 = 0o700;
+/// Where the records are in the state directory.
+const DIRECTORY: &str = "idempotency";
 
 /// The records of the keys that were used in the last day.
 #[derive(Debug)]
 pub struct Idempotency {
-    state_directory: PathBuf,
-    directory: PathBuf,
+    state: StateDirectory,
     swept: Mutex<Option<Instant>>,
 }
 
 impl Idempotency {
     /// Keeps records below a state directory. Nothing is made before it is needed: without keys it works without one.
     #[must_use]
-    pub fn new(state_directory: &Path) -> Self {
-        Self {
-            state_directory: state_directory.to_owned(),
-            directory: state_directory.join("idempotency"),
-            swept: Mutex::default(),
-        }
+    pub fn new(state: StateDirectory) -> Self {
+        Self { state, swept: Mutex::default() }
     }
 
     /// Takes the record of a key, which nobody else has then. It may wait for a request with the same key, for some
@@ -65,9 +60,9 @@ impl Idempotency {
     /// 409 if such a request is still being answered, 422 if the key was used for another one, 503 if the state
     /// directory cannot be used or the spool cannot be read.
     pub fn take(&self, spool: &Spool, key: &Key) -> Result<Record, ApiError> {
-        self.make_directory().map_err(unusable)?;
+        self.state.make_directory(DIRECTORY).map_err(unusable)?;
         self.sweep();
-        let path = self.directory.join(key.hash());
+        let path = self.directory().join(key.hash());
         let Some(mut record) = Record::lock(path).map_err(unusable)? else {
             let message = "A request with this Idempotency-Key is being answered. Send it again in a moment";
             return Err(ApiError::refused(StatusCode::CONFLICT, message).retry_after(1));
@@ -81,19 +76,8 @@ impl Idempotency {
         Ok(record)
     }
 
-    fn make_directory(&self) -> spool::Result<()> {
-        for path in [&self.state_directory, &self.directory] {
-            if path.is_dir() {
-                continue;
-            }
-            match atomic::create_directory(path, STATE_DIRECTORY) {
-                Err(error) if error.kind() == Some(std::io::ErrorKind::AlreadyExists) => {}
-                made => made?,
-            }
-            // A record is only as durable as the names that lead to it.
-            atomic::sync_directory(path.parent().unwrap_or(path))?;
-        }
-        Ok(())
+    fn directory(&self) -> PathBuf {
+        self.state.join(DIRECTORY)
     }
 
     /// Removes the records of keys that are not known any more, once an hour. What cannot be removed is left for the
@@ -105,8 +89,9 @@ impl Idempotency {
         }
         *swept = Some(Instant::now());
         drop(swept);
-        for name in layout::names(&self.directory).unwrap_or_default() {
-            if let Err(error) = Record::remove_if_old(&self.directory.join(name)) {
+        let directory = self.directory();
+        for name in layout::names(&directory).unwrap_or_default() {
+            if let Err(error) = Record::remove_if_old(&directory.join(name)) {
                 tracing::warn!(%error, "cannot remove the record of an old idempotency key");
             }
         }

@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod app;
+pub mod auth;
 mod blocking;
 pub mod body;
 pub mod changes;
@@ -44,6 +45,7 @@ pub mod server;
 #[cfg(test)]
 mod shapes;
 pub mod start;
+pub mod state_directory;
 #[cfg(test)]
 mod testing;
 pub mod text;

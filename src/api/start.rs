@@ -16,6 +16,7 @@ use super::metrics::Metrics;
 use super::mirror::Mirror;
 use super::page::Page;
 use super::server;
+use super::state_directory::StateDirectory;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
 use crate::spool::{self, Spool, submitter};
 
@@ -131,7 +132,7 @@ fn user(config: &Config) -> Option<String> {
 async fn open(config: &Config) -> Result<(Spool, Mirror, Idempotency), StartError> {
     let root = config.spool.clone();
     let watch = config.runner.watch;
-    let idempotency = Idempotency::new(&config.api.state_directory);
+    let idempotency = Idempotency::new(StateDirectory::new(&config.api.state_directory));
     let open = move || -> spool::Result<(Spool, Mirror, Idempotency)> {
         let spool = Spool::open(&root)?;
         idempotency.sweep();

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use super::listener::Listener;
 use super::metrics::Metrics;
 use super::mirror::Mirror;
 use super::page::Page;
+use super::state_directory::StateDirectory;
 use crate::config::{Config, GerritUrl, Listen};
 use crate::spool::atomic::{self, Published};
 use crate::spool::history::{self, HistoryLine};
@@ -105,8 +105,8 @@ impl Bench {
     }
 
     /// What the APIs of this spool share; the first one that needs it makes it.
-    pub fn state_directory(&self) -> PathBuf {
-        self.directory.path().join("api")
+    pub fn state_directory(&self) -> StateDirectory {
+        StateDirectory::new(&self.directory.path().join("api"))
     }
 
     /// Puts `queue/N.json` there, as an operator would.
@@ -183,7 +183,7 @@ impl Bench {
             disk: SharedLook::default(),
             submissions: Writes::default(),
             letters: Writes::default(),
-            idempotency: Idempotency::new(&self.state_directory()),
+            idempotency: Idempotency::new(self.state_directory()),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
             logs: Logs::default(),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use listenfd::ListenFd;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use spiderpig::admin::{self, Operator};
 use spiderpig::api::listener::PassedSocket;
 use spiderpig::api::log_writer::LogWriter;
 use spiderpig::api::start::Service;
@@ -54,16 +55,20 @@ struct Arguments {
 enum Command {
     /// Verify what this account may do with the spool, and name the fix for each finding. Changes nothing
     Check,
+    #[command(flatten)]
+    Admin(admin::Command),
 }
 
 fn main() -> ExitCode {
     // First of all: the environment may only be changed while there is no other thread.
     let manager = ServiceManager::take();
-    let arguments = Arguments::parse();
-    let done = match arguments.command {
-        Some(Command::Check) => check(arguments),
-        None => run(arguments, manager),
-    };
+    let Arguments { config, spool, listen, command } = Arguments::parse();
+    let configuration = configuration(config, spool, listen);
+    let done = configuration.and_then(|config| match command {
+        Some(Command::Check) => check(&config),
+        Some(Command::Admin(command)) => administrate(command, &config),
+        None => run(config, manager),
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, message }) => {
@@ -87,9 +92,8 @@ impl Failure {
     }
 }
 
-fn check(arguments: Arguments) -> Result<(), Failure> {
-    let config = configuration(arguments)?;
-    let findings = check::check_access(&config, &Account::current());
+fn check(config: &Config) -> Result<(), Failure> {
+    let findings = check::check_access(config, &Account::current());
     let mut output = std::io::stdout().lock();
     findings.iter().try_for_each(|finding| writeln!(output, "{finding}")).map_err(|error| Failure::new(1, error))?;
     match findings.len() {
@@ -98,8 +102,30 @@ fn check(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-fn run(arguments: Arguments, manager: ServiceManager) -> Result<(), Failure> {
-    let config = configuration(arguments)?;
+fn administrate(command: admin::Command, config: &Config) -> Result<(), Failure> {
+    let name = operator();
+    let mut output = std::io::stdout().lock();
+    let mut operator = Operator { name: &name, output: &mut output, read_secret: &mut read_secret };
+    admin::run(command, config, &mut operator).map_err(|error| Failure::new(1, error))
+}
+
+/// Who runs this: `sudo` says whose command it is, and lets nobody else say it.
+fn operator() -> String {
+    let account = Account::current().name();
+    std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty()).unwrap_or(account)
+}
+
+/// At a terminal it is not shown; a script gives it as a line of standard input.
+fn read_secret(words: &str) -> std::io::Result<String> {
+    if std::io::stdin().is_terminal() {
+        return rpassword::prompt_password(format!("{words}: "));
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn run(config: Config, manager: ServiceManager) -> Result<(), Failure> {
     let log = start_log(config.api.log_format).map_err(|error| Failure::new(1, error))?;
     raise_open_files();
     plan_faults();
@@ -165,13 +191,13 @@ fn raise_open_files() {
     }
 }
 
-fn configuration(arguments: Arguments) -> Result<Config, Failure> {
-    let path = config::choose_path(arguments.config, std::env::var_os("SPIDERPIG_CONFIG"));
+fn configuration(file: Option<PathBuf>, spool: Option<PathBuf>, listen: Option<Listen>) -> Result<Config, Failure> {
+    let path = config::choose_path(file, std::env::var_os("SPIDERPIG_CONFIG"));
     let mut config = Config::load(&path).map_err(|error| Failure::new(USAGE, error))?;
-    if let Some(spool) = arguments.spool {
+    if let Some(spool) = spool {
         config.spool = std::path::absolute(spool).map_err(|error| Failure::new(USAGE, error))?;
     }
-    if let Some(listen) = arguments.listen {
+    if let Some(listen) = listen {
         config.api.listen = listen;
     }
     Ok(config)

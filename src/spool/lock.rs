@@ -47,6 +47,19 @@ pub fn exclusive_within(file: &File, path: &Path, patience: Duration) -> Result<
     Ok(true)
 }
 
+/// Whether a path still leads to an open file: whoever waited for the lock of one that is replaced has a file without a
+/// name.
+///
+/// # Errors
+/// One of the two cannot be looked at.
+pub fn is_at(path: &Path, file: &File) -> Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let wrap = |error| Error::io("look at", path, error);
+    let open = file.metadata().map_err(wrap)?;
+    let there = path.symlink_metadata().map_err(wrap).missing_is_none()?;
+    Ok(there.is_some_and(|there| (there.dev(), there.ino()) == (open.dev(), open.ino())))
+}
+
 /// `runner.lock`: this process is the runner of the spool.
 #[derive(Debug)]
 pub struct RunnerLock {

@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,7 +51,7 @@ impl Record {
                 return Ok(None);
             }
             // A sweep may have removed the file before it was locked.
-            if is_at(&path, &file)? {
+            if lock::is_at(&path, &file)? {
                 return Self::read(path, file).map(Some);
             }
         }
@@ -125,7 +124,7 @@ impl Record {
         };
         if is_old()? {
             let file = open::read_only(path)?;
-            let is_ours = lock::exclusive_within(&file, path, Duration::ZERO)? && is_at(path, &file)?;
+            let is_ours = lock::exclusive_within(&file, path, Duration::ZERO)? && lock::is_at(path, &file)?;
             if is_ours && is_old()? {
                 atomic::remove(path)?;
             }
@@ -146,15 +145,4 @@ fn line(document: &impl Serialize, path: &Path) -> Result<Vec<u8>> {
     let mut line = serde_json::to_vec(document).map_err(|error| Error::invalid(path, error.to_string()))?;
     line.push(b'\n');
     Ok(line)
-}
-
-/// Whether a path still leads to an open file.
-fn is_at(path: &Path, file: &File) -> Result<bool> {
-    let wrap = |error| Error::io("look at", path, error);
-    let open = file.metadata().map_err(wrap)?;
-    match path.symlink_metadata() {
-        Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(wrap(error)),
-    }
 }

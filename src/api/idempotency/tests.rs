@@ -7,7 +7,7 @@ use super::*;
 use crate::api::testing::{Bench, request};
 use crate::spool::request::JobRequest;
 use crate::spool::status::State;
-use crate::spool::{JobId, queue, reject, sequence};
+use crate::spool::{JobId, atomic, queue, reject, sequence};
 
 fn key(body: &str) -> Key {
     let name = HeaderName::from_static("idempotency-key");
@@ -17,7 +17,7 @@ fn key(body: &str) -> Key {
 
 /// Begins a request and dies before it is answered.
 fn begin_and_die(bench: &Bench) -> Idempotency {
-    let idempotency = Idempotency::new(&bench.state_directory());
+    let idempotency = Idempotency::new(bench.state_directory());
     let mut record = idempotency.take(&bench.spool, &key("a")).unwrap();
     assert_eq!(record.job(), None);
     record.begin(&bench.spool, &key("a")).unwrap();
@@ -61,7 +61,7 @@ fn a_job_whose_submitter_died_is_found_wherever_it_is() {
     let job = submitted(&bench);
     reject::reject(&bench.spool, &bench.runner, "1.json".as_ref(), "why not").unwrap();
     assert_eq!(job_of(&idempotency, &bench, "a").unwrap(), Some(job.id));
-    assert_eq!(job_of(&Idempotency::new(&bench.state_directory()), &bench, "a").unwrap(), Some(job.id));
+    assert_eq!(job_of(&Idempotency::new(bench.state_directory()), &bench, "a").unwrap(), Some(job.id));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_job_of_an_earlier_number_is_of_another_day() {
 fn a_record_that_was_not_written_to_its_end_is_as_if_it_were_not_there() {
     let bench = Bench::new();
     let idempotency = begin_and_die(&bench);
-    let path = idempotency.directory.join(key("").hash());
+    let path = idempotency.directory().join(key("").hash());
     let whole = std::fs::read(&path).unwrap();
     let job = submitted(&bench);
     for length in 0..whole.len() - 1 {
@@ -96,7 +96,7 @@ fn a_record_that_was_not_written_to_its_end_is_as_if_it_were_not_there() {
 #[test]
 fn what_waits_too_long_is_told_to_come_back() {
     let bench = Bench::new();
-    let idempotency = Idempotency::new(&bench.state_directory());
+    let idempotency = Idempotency::new(bench.state_directory());
     let held = idempotency.take(&bench.spool, &key("a")).unwrap();
     let busy = idempotency.take(&bench.spool, &key("a")).unwrap_err();
     assert_eq!(busy.status(), 409);
@@ -109,8 +109,8 @@ fn what_waits_too_long_is_told_to_come_back() {
 fn after_a_day_a_key_is_forgotten_and_its_record_goes() {
     let bench = Bench::new();
     let idempotency = begin_and_die(&bench);
-    let path = idempotency.directory.join(key("").hash());
-    let fresh = idempotency.directory.join("fresh");
+    let path = idempotency.directory().join(key("").hash());
+    let fresh = idempotency.directory().join("fresh");
     atomic::create_file(&fresh, b"", 0o600).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     let (at, rest) = text.split_once(",\"fingerprint").unwrap();
@@ -126,10 +126,10 @@ fn after_a_day_a_key_is_forgotten_and_its_record_goes() {
     idempotency.sweep();
     assert!(path.exists(), "it was swept a moment ago");
     let held = Record::lock(path.clone()).unwrap().unwrap();
-    Idempotency::new(&bench.state_directory()).sweep();
+    Idempotency::new(bench.state_directory()).sweep();
     assert!(path.exists(), "somebody uses it");
     drop(held);
-    Idempotency::new(&bench.state_directory()).sweep();
+    Idempotency::new(bench.state_directory()).sweep();
     assert!(!path.exists() && fresh.exists());
 }
 
@@ -137,7 +137,7 @@ fn after_a_day_a_key_is_forgotten_and_its_record_goes() {
 fn a_record_that_was_swept_while_somebody_waited_for_it_is_made_anew() {
     let bench = Bench::new();
     let idempotency = begin_and_die(&bench);
-    let path = idempotency.directory.join(key("").hash());
+    let path = idempotency.directory().join(key("").hash());
     let held = Record::lock(path.clone()).unwrap().unwrap();
     let waiting = std::thread::spawn({
         let path = path.clone();

@@ -45,7 +45,7 @@ async fn a_dry_run_tells_the_command_and_starts_nothing() {
     }
     assert_eq!(post(&mut client, "/api/jobs?dry_run=maybe", "", GREET).await.status, 422);
     assert_eq!((queued(&bench), sequence::last(&bench.spool).unwrap()), (0, 0));
-    assert!(!bench.state_directory().exists(), "a dry run uses up no key");
+    assert!(!bench.state_directory().path().exists(), "a dry run uses up no key");
     assert_eq!(post(&mut client, "/api/jobs?dry_run=false", "", GREET).await.status, 201);
 }
 
@@ -120,7 +120,7 @@ async fn the_same_request_twice_is_one_job_also_at_another_api() {
     assert_eq!(create(second, "\"abd\"", GREET).await.json()["id"], 2);
     let mode = |path: &std::path::Path| path.metadata().unwrap().mode() & 0o7777;
     let records = bench.state_directory().join("idempotency");
-    assert_eq!((mode(&bench.state_directory()), mode(&records)), (0o700, 0o700));
+    assert_eq!((mode(bench.state_directory().path()), mode(&records)), (0o700, 0o700));
     for name in layout::names(&records).unwrap() {
         assert_eq!(mode(&records.join(name)), 0o600);
     }
@@ -179,12 +179,15 @@ async fn malformed_keys_are_400() {
 #[tokio::test]
 async fn without_a_state_directory_only_keys_are_refused() {
     let bench = Bench::new();
-    crate::spool::atomic::create_file(&bench.state_directory(), b"", 0o600).unwrap();
+    crate::spool::atomic::create_file(bench.state_directory().path(), b"", 0o600).unwrap();
     let address = Bench::serve(bench.app()).await;
     let reply = create(address, "k", GREET).await;
     assert_eq!(reply.status, 503);
     let message = reply.json()["detail"]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains(bench.state_directory().to_str().unwrap()) && message.contains("check"), "{message}");
+    assert!(
+        message.contains(bench.state_directory().path().to_str().unwrap()) && message.contains("check"),
+        "{message}"
+    );
     assert_eq!(post(&mut Client::connect(address).await, "/api/jobs", "", GREET).await.status, 201);
     assert_eq!(queued(&bench), 1);
 }

@@ -1,0 +1,68 @@
+//! What an operator does on the host: the subcommands of `spiderpig-api`, beside `check`.
+//!
+//! They work on the same files as the API, under the same locks, while it runs or not.
+
+mod audit;
+mod otp;
+mod token;
+mod user;
+
+use std::io::{self, Write};
+
+use clap::Subcommand;
+
+use crate::config::Config;
+use crate::spool;
+
+/// A subcommand.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Manage the accounts of authentication mode "local"
+    #[command(subcommand)]
+    User(user::Command),
+    /// Manage the tokens by which scripts sign in
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Say the code of the second factor
+    Otp(otp::Command),
+    /// Verify what was recorded of who did what
+    #[command(subcommand)]
+    Audit(audit::Command),
+}
+
+/// Who runs a command, and where.
+pub struct Operator<'a> {
+    /// Their login name: who became another account by `sudo` is still who they are.
+    pub name: &'a str,
+    /// Where the answer goes.
+    pub output: &'a mut dyn Write,
+    /// Reads a secret: asked for with these words at a terminal, else a line of standard input.
+    pub read_secret: &'a mut dyn FnMut(&str) -> io::Result<String>,
+}
+
+/// Why a command did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked for cannot be done; the words say why, and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] spool::Error),
+    /// Nothing can be read or written.
+    #[error("standard input or output: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Does what a command says.
+///
+/// # Errors
+/// [`Error`].
+pub fn run(command: Command, config: &Config, operator: &mut Operator) -> Result<(), Error> {
+    match command {
+        Command::User(command) => user::run(command, config, operator),
+        Command::Token(command) => token::run(command, config, operator),
+        Command::Otp(command) => otp::run(command, config, operator),
+        Command::Audit(command) => audit::run(command, config, operator),
+    }
+}

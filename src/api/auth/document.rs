@@ -1,0 +1,221 @@
+//! A file that several processes change: the API processes of a spool, and the commands of `spiderpig-api`.
+//!
+//! It is JSON, or empty, which is the same as a default. Who changes it holds its `flock`, reads it anew, and replaces it
+//! as a whole. Requests are answered from memory, which follows when somebody tells that there may be news.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::spool::atomic::{self, Durability};
+use crate::spool::layout::SECRET_FILE;
+use crate::spool::{Error, Result, lock, open};
+
+/// How long a change waits for those before it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A file of the state directory, and what was in it when it was read last.
+#[derive(Debug)]
+pub struct Document<T> {
+    path: PathBuf,
+    memory: RwLock<Memory<T>>,
+}
+
+#[derive(Debug)]
+struct Memory<T> {
+    content: Arc<T>,
+    version: Option<Version>,
+}
+
+/// Which file it was: each change makes another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl<T: Default + Serialize + DeserializeOwned> Document<T> {
+    /// Reads a file; one that is not there is a default, and is made by the first change.
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged.
+    pub fn open(path: PathBuf) -> Result<Self> {
+        let document = Self { path, memory: RwLock::new(Memory { content: Arc::default(), version: None }) };
+        document.refresh()?;
+        Ok(document)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its content, as far as this process knows. It is never waited for.
+    pub fn get(&self) -> Arc<T> {
+        Arc::clone(&self.memory.read().unwrap_or_else(PoisonError::into_inner).content)
+    }
+
+    /// Reads it again if it is not what it was. Returns whether that is so.
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged; what was known stays.
+    pub fn refresh(&self) -> Result<bool> {
+        let version = match self.path.metadata() {
+            Ok(metadata) => Some(Version::from(&metadata)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io("look at", &self.path, error)),
+        };
+        if version == self.memory.read().unwrap_or_else(PoisonError::into_inner).version {
+            return Ok(false);
+        }
+        let (content, version) = if version.is_none() {
+            (T::default(), None)
+        } else {
+            let file = open::read_only(&self.path)?;
+            (self.read(&file)?, Some(version_of(&file, &self.path)?))
+        };
+        self.remember(content, version);
+        Ok(true)
+    }
+
+    /// Changes the file, durably, and returns what `change` does. What others have changed meanwhile is in it. If
+    /// `change` leaves it as it is, nothing is written.
+    ///
+    /// # Errors
+    /// It cannot be locked, read or written, or is damaged: then it is as before.
+    pub fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R>
+    where
+        T: Clone + PartialEq,
+    {
+        let file = self.lock()?;
+        let before = self.read(&file)?;
+        let mut content = before.clone();
+        let result = change(&mut content);
+        let version = if content == before {
+            version_of(&file, &self.path)?
+        } else {
+            let mut bytes =
+                serde_json::to_vec_pretty(&content).map_err(|error| Error::invalid(&self.path, error.to_string()))?;
+            bytes.push(b'\n');
+            atomic::replace(&self.path, &bytes, SECRET_FILE, Durability::Synced)?;
+            // Still locked out: whoever waits has the old file, sees that, and takes this one.
+            version_of(&open::read_only(&self.path)?, &self.path)?
+        };
+        self.remember(content, Some(version));
+        Ok(result)
+    }
+
+    /// The file that is at the path once it is locked.
+    fn lock(&self) -> Result<File> {
+        loop {
+            let file = atomic::open_lock(&self.path, SECRET_FILE)?;
+            if !lock::exclusive_within(&file, &self.path, PATIENCE)? {
+                let holder = "another process changes it; `fuser` on the file names it".to_owned();
+                return Err(Error::Locked { path: self.path.clone(), holder });
+            }
+            if lock::is_at(&self.path, &file)? {
+                return Ok(file);
+            }
+        }
+    }
+
+    fn read(&self, mut file: &File) -> Result<T> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| Error::io("read", &self.path, error))?;
+        if bytes.is_empty() {
+            return Ok(T::default());
+        }
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::invalid(&self.path, format!("it is damaged ({error}). Mend it, or move it away")))
+    }
+
+    fn remember(&self, content: T, version: Option<Version>) {
+        let memory = Memory { content: Arc::new(content), version };
+        *self.memory.write().unwrap_or_else(PoisonError::into_inner) = memory;
+    }
+}
+
+fn version_of(file: &File, path: &Path) -> Result<Version> {
+    let metadata = file.metadata().map_err(|error| Error::io("look at", path, error))?;
+    Ok(Version::from(&metadata))
+}
+
+impl From<&std::fs::Metadata> for Version {
+    fn from(metadata: &std::fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests damage files by hand")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    type Counts = BTreeMap<String, u32>;
+
+    fn add(document: &Document<Counts>, name: &str) -> u32 {
+        let added = document.change(|counts| {
+            let count = counts.entry(name.to_owned()).or_default();
+            *count += 1;
+            *count
+        });
+        added.unwrap()
+    }
+
+    #[test]
+    fn what_one_process_changes_another_has_when_it_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("counts.json");
+        let (one, other) = (Document::<Counts>::open(path.clone()).unwrap(), Document::open(path.clone()).unwrap());
+        assert_eq!(add(&one, "a"), 1);
+        assert!(other.get().is_empty() && other.refresh().unwrap());
+        assert_eq!((other.get()["a"], other.refresh().unwrap()), (1, false));
+        assert_eq!((add(&other, "a"), add(&one, "a")), (2, 3), "none is lost, told or not");
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+        std::fs::remove_file(&path).unwrap();
+        assert!(one.refresh().unwrap() && one.get().is_empty());
+    }
+
+    #[test]
+    fn none_of_many_changes_at_once_is_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("counts.json");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let document = Document::open(path.clone()).unwrap();
+                    (0..10).for_each(|_| drop(add(&document, "a")));
+                });
+            }
+        });
+        assert_eq!(Document::<Counts>::open(path).unwrap().get()["a"], 80);
+    }
+
+    #[test]
+    fn a_damaged_file_is_neither_believed_nor_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("counts.json");
+        let document = Document::open(path.clone()).unwrap();
+        add(&document, "a");
+        std::fs::write(&path, "{\"a\":").unwrap();
+        assert!(document.refresh().is_err() && document.get()["a"] == 1);
+        assert!(document.change(|counts| counts.clear()).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"{\"a\":");
+        assert!(Document::<Counts>::open(path).unwrap_err().to_string().contains("it is damaged"));
+    }
+}
