@@ -181,7 +181,8 @@ mod tests {
     fn what_one_process_changes_another_has_when_it_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("counts.json");
-        let (one, other) = (Document::<Counts>::open(path.clone()).unwrap(), Document::open(path.clone()).unwrap());
+        let open = || Document::<Counts>::open(path.clone()).unwrap();
+        let (one, other) = (open(), open());
         assert_eq!(add(&one, "a"), 1);
         assert!(other.get().is_empty() && other.refresh().unwrap());
         assert_eq!((other.get()["a"], other.refresh().unwrap()), (1, false));
