@@ -7,7 +7,7 @@
 //!
 //! Handlers know the spool through the [`mirror`], and change it by dropping files into it.
 
-pub mod access;
+pub mod host;
 pub mod app;
 pub mod auth;
 mod blocking;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::access::InvalidPublicUrl;
+use super::host::InvalidPublicUrl;
 use super::app::{App, Limits};
 use super::blocking::{self, Writes};
 use super::gerrit::Gerrit;
