@@ -7,7 +7,9 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::spool::Spool;
 
-use super::host::PublicUrl;
+use super::auth::Auth;
+use super::auth::audit::Audit;
+use super::auth::identity::Identity;
 use super::blocking::Writes;
 use super::body::End;
 use super::gerrit::Gerrit;
@@ -46,6 +48,8 @@ pub struct App {
     pub letters: Writes,
     /// The requests that were sent with an idempotency key.
     pub idempotency: Idempotency,
+    /// Where it is recorded who did what.
+    pub audit: Arc<Audit>,
     /// How long the server waits for a client.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.

@@ -7,6 +7,7 @@ use hyper::{Method, StatusCode};
 
 pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
+use super::auth::audit::show;
 use super::auth::{enrolment, own, people, second_step, sign_in, sign_out};
 use super::error::ApiError;
 use super::{
@@ -112,6 +113,8 @@ pub static ROUTES: &[Route] = routes! {
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
     POST "/api/jobs/{id:number}/signal/{signal:text}", Answer => jobs::signal::signal, "Stop a job",
         gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
+    GET "/api/audit", Admin => show::audit, "Who did what?",
+        takes(show::ARGUMENTS), gives(&[(200, Json("AuditPage"))]);
     GET "/api/train/status", Viewer => train::status, "Where is the train?", gives(&[(200, Json("Train"))]);
     GET "/api/monitoring/logs/mediawiki", Viewer => monitoring::mediawiki, "Which errors does MediaWiki log?",
         gives(&[(200, Json("MediaWikiErrors"))]);
