@@ -1,3 +1,5 @@
 //! Who asks, and what they may do.
 
+pub mod cas;
 pub mod document;
+pub mod tokens;
