@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, LOCATION, USER_AGENT};
+use hyper::header::{ACCEPT, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Request, Response, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -37,6 +37,7 @@ pub struct Outbound {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     turns: Semaphore,
     time_limit: Duration,
+    accept: HeaderValue,
 }
 
 /// Why there is no answer; the words follow the name of the service.
@@ -63,16 +64,17 @@ pub enum OutboundError {
 
 impl Outbound {
     /// Trusts the certificates that the system trusts, as they are now: this reads them from the disk. `time_limit` is for
-    /// an answer with everything: waiting for a turn, the name, the connection, and the last byte.
+    /// an answer with everything: waiting for a turn, the name, the connection, and the last byte. `accept` is what kind of
+    /// answer is asked for (RFC 9110, 12.5.1).
     #[must_use]
-    pub fn new(time_limit: Duration) -> Self {
+    pub fn new(time_limit: Duration, accept: &'static str) -> Self {
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls()).https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(AT_ONCE)
             .build(connector);
-        Self { client, turns: Semaphore::new(AT_ONCE), time_limit }
+        Self { client, turns: Semaphore::new(AT_ONCE), time_limit, accept: HeaderValue::from_static(accept) }
     }
 
     /// The body at an address, which was answered with 200.
@@ -86,7 +88,7 @@ impl Outbound {
 
     async fn ask(&self, url: &str) -> Result<Bytes, OutboundError> {
         let broken = |error: &dyn std::error::Error| OutboundError::Broken(innermost(error));
-        let request = Request::get(url).header(USER_AGENT, PROGRAM).header(ACCEPT, "application/json");
+        let request = Request::get(url).header(USER_AGENT, PROGRAM).header(ACCEPT, &self.accept);
         let request = request.body(Empty::new()).map_err(|error| broken(&error))?;
         let _turn = self.turns.acquire().await.map_err(|error| broken(&error))?;
         let response = self.client.request(request).await.map_err(|error| broken(&error))?;

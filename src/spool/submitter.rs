@@ -46,7 +46,10 @@ pub fn login_name(uid: u32) -> Option<String> {
 }
 
 /// User names go into logs, file names of messages and environments: they are short and on one line.
-fn check_name(name: &str) -> Result<(), String> {
+///
+/// # Errors
+/// It is not. The text is for people.
+pub fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
         return Err("`user` must be 1 to 256 bytes without control characters".into());
     }

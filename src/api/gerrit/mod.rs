@@ -62,7 +62,7 @@ impl Gerrit {
     /// The Gerrit of a configuration, if it has one. Each question is waited for so long.
     #[must_use]
     pub fn of(config: &GerritConfig, time_limit: Duration) -> Option<Self> {
-        Some(Self { url: config.url.clone()?, service: Outbound::new(time_limit) })
+        Some(Self { url: config.url.clone()?, service: Outbound::new(time_limit, "application/json") })
     }
 
     /// A change; `None` if there is none with this number that everybody may see.
