@@ -1,5 +1,6 @@
 //! What every handler may use.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;

@@ -11,8 +11,8 @@ use super::auth::audit::show;
 use super::auth::{enrolment, own, people, second_step, sign_in, sign_out};
 use super::error::ApiError;
 use super::{
-    changes, events, favicon, health, idempotency, job_types, jobs, metrics, monitoring, openapi, page, pause, preflight,
-    runner, train, whoami,
+    changes, events, favicon, health, idempotency, job_types, jobs, metrics, monitoring, openapi, page, pause,
+    preflight, runner, train, whoami,
 };
 use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
 

@@ -14,8 +14,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use hyper::HeaderMap;
+use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -28,6 +28,7 @@ use super::app::App;
 use super::auth::Auth;
 use super::auth::identity::Identity;
 use super::client::Client;
+use super::defences;
 use super::error::ApiError;
 use super::host::{self, Names};
 use super::listener::{Listener, Stream};
@@ -138,32 +139,33 @@ impl Server {
         let client = Client::of(origin.peer, request.headers(), &self.app.config.api.trusted_proxies);
         let id = client.request_id.clone();
         let mut line = AccessLine::begin(&self.app, &client, request.method(), request.uri());
-        let answer = match self.admit(origin, client, request) {
-            Ok((route, request)) => {
-                line.routed(route.path);
-                self.handle(route, request, &line).await
-            }
+        let answer = match self.admit(origin, client, request, &mut line) {
+            Ok((route, request)) => self.handle(route, request, &line).await,
             Err(refused) => Err(refused),
         };
         let mut response = answer.unwrap_or_else(|error| line.span.in_scope(|| error.into_response(&id)));
+        defences::add(response.headers_mut(), &self.app.public_url);
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
         line.answered(response.status());
         response.map(|body| LoggedBody::new(body, line, progress))
     }
 
-    /// Checks that a request is meant for us, and finds its route.
+    /// Checks that a request is meant for us, finds its route, and whether whoever asks may use it.
     fn admit(
         &self,
         origin: Origin,
         client: Client,
         request: hyper::Request<Incoming>,
+        line: &mut AccessLine,
     ) -> Result<(&'static Route, Request), ApiError> {
         let (head, body) = request.into_parts();
         let names = Names { public_url: &self.app.public_url, is_local: origin.is_local };
         host::check(names, &head.method, &head.uri, &head.headers)?;
         let found = routes::find(self.routes, &head.method, head.uri.path());
         let (route, path) = found.or_else(|error| page::instead_of(error, &head))?;
+        line.routed(route.path);
         let identity = self.identify(route, &head.headers);
+        line.identified(identity.user().map_or("", |user| user));
         route.access.check(&identity, route.denial)?;
         let request = Request {
             client,

@@ -132,7 +132,10 @@ impl Caller {
         }
         let is_in_group = groups.is_empty() || groups.iter().any(|group| self.groups.contains(group));
         if !is_in_group && self.proof != Proof::Nothing {
-            return forbidden(format!("You may not start jobs of the type {job_type}: it is for {}", groups.join(", ")));
+            return forbidden(format!(
+                "You may not start jobs of the type {job_type}: it is for {}",
+                groups.join(", ")
+            ));
         }
         match &self.proof {
             Proof::Token { scopes, .. } if !scopes.iter().any(|scope| scope.starts(job_type)) => {

@@ -52,7 +52,8 @@ impl Secret {
 
 fn random() -> Result<[u8; LENGTH]> {
     let mut bytes = [0; LENGTH];
-    getrandom::fill(&mut bytes).map_err(|error| Error::io("read", Path::new("/dev/urandom"), std::io::Error::other(error)))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::io("read", Path::new("/dev/urandom"), std::io::Error::other(error)))?;
     Ok(bytes)
 }
 
@@ -71,7 +72,8 @@ impl Key {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut &file, &mut bytes).map_err(|error| Error::io("read", &path, error))?;
         let key = bytes.try_into().map_err(|_| {
-            let reason = format!("it is not {LENGTH} bytes long. Remove it: a new one is made, and everybody signs in again");
+            let reason =
+                format!("it is not {LENGTH} bytes long. Remove it: a new one is made, and everybody signs in again");
             Error::invalid(&path, reason)
         })?;
         Ok(Self(key))

@@ -103,7 +103,7 @@ impl Guard {
     #[must_use]
     pub fn identify(&self, headers: &HeaderMap, now: Time) -> Identity {
         if let Some(bearer) = bearer(headers) {
-            let token = bearer.and_then(|bearer| self.tokens.find(bearer, now));
+            let token = self.tokens.find(bearer, now);
             return token.map_or(Identity::Nobody(Unknown::Token), |token| self.with_token(&token));
         }
         match self.key.verify(headers) {
@@ -143,7 +143,9 @@ impl Guard {
 
     fn with_token(&self, token: &Token) -> Identity {
         let groups = match &self.source {
-            Source::Local(users) => users.get(&token.user).filter(|account| !account.disabled).map(|account| account.groups),
+            Source::Local(users) => {
+                users.get(&token.user).filter(|account| !account.disabled).map(|account| account.groups)
+            }
             Source::Cas(_) => token.groups.clone(),
         };
         let Some(groups) = groups else { return Identity::Nobody(Unknown::Token) };
@@ -244,9 +246,7 @@ impl Standing {
             Duration::from_millis(u64::try_from(left).unwrap_or_default())
         });
         // An error is that there will be no more changes: the guard is gone, and so is the service.
-        let change = async {
-            while self.holds() && self.changes.changed().await.is_ok() {}
-        };
+        let change = async { while self.holds() && self.changes.changed().await.is_ok() {} };
         // Which of the two it was makes no difference.
         let _ = tokio::time::timeout(until, change).await;
     }
@@ -259,14 +259,15 @@ impl Standing {
     }
 }
 
-/// What stands after `Authorization: Bearer`; none if that is no text. Other schemes are a proxy's business.
-fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
+/// What stands after `Authorization: Bearer`. Other schemes are a proxy's business.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let bearer = fields.find_map(|field| {
         let (scheme, rest) = field.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then_some(rest)
     })?;
-    Some(std::str::from_utf8(bearer).ok().map(str::trim))
+    // What is no text is no token either.
+    Some(std::str::from_utf8(bearer).unwrap_or_default().trim())
 }
 
 /// Whether browsers reach the service without TLS, on this machine only.

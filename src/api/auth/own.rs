@@ -56,10 +56,8 @@ pub async fn end_session(app: Arc<App>, request: Request) -> Result<Response, Ap
         return Err(ApiError::refused(StatusCode::NOT_FOUND, "You have no such session. It may have ended"));
     }
     let user = Arc::clone(&request.user);
-    end(&app, &guard, &request, &user.clone(), move |key, session| {
-        *session.user == *user && sessions::id(key) == id
-    })
-    .await
+    end(&app, &guard, &request, &user.clone(), move |key, session| *session.user == *user && sessions::id(key) == id)
+        .await
 }
 
 /// `POST /api/sessions/end-others`: ends all sessions of this user but the one that asks.
@@ -127,7 +125,9 @@ pub async fn revoke_token(app: Arc<App>, request: Request) -> Result<Response, A
         return Err(ApiError::refused(StatusCode::NOT_FOUND, "You have no such token. It may have been revoked"));
     }
     let details = json!({ "what": "revoked", "token": id, "of": &*request.user });
-    Deed { event: Event::TokenChanged, user: Some(&request.user), client: &request.client, details }.record(&app).await?;
+    Deed { event: Event::TokenChanged, user: Some(&request.user), client: &request.client, details }
+        .record(&app)
+        .await?;
     let (revoking, user) = (Arc::clone(&guard), Arc::clone(&request.user));
     blocking::run(move || revoking.tokens.revoke(&id, Some(&user))).await??;
     guard.tell();

@@ -33,7 +33,7 @@ fn names(guard: &Guard, sessions: &[(String, Session)]) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = sessions.iter().map(|(_, session)| session.user.clone()).collect();
     names.extend(guard.second_factors.users());
     if let Source::Local(users) = &guard.source {
-        names.extend(users.names());
+        names.extend(users.all().keys().cloned());
     }
     names
 }

@@ -156,6 +156,13 @@ impl SecondFactors {
         records.iter().filter(|(_, record)| record.factor.is_some()).map(|(user, _)| user.clone()).collect()
     }
 
+    /// Who has one.
+    #[must_use]
+    pub fn users(&self) -> Vec<String> {
+        let records = self.document.get();
+        records.iter().filter(|(_, record)| record.factor.is_some()).map(|(user, _)| user.clone()).collect()
+    }
+
     /// How many recovery codes a user has left, as far as this process knows.
     pub fn recovery_codes_left(&self, user: &str) -> usize {
         let records = self.document.get();

@@ -33,7 +33,9 @@ pub async fn second_step(app: Arc<App>, mut request: Request) -> Result<Response
         Passed::Recovery { left } => ("recovery code", Some(left)),
     };
     let details = json!({ "by": how, "recovery_codes_left": left });
-    Deed { event: Event::SecondFactor, user: Some(&request.user), client: &request.client, details }.record(&app).await?;
+    Deed { event: Event::SecondFactor, user: Some(&request.user), client: &request.client, details }
+        .record(&app)
+        .await?;
     let message = match left {
         None => "Signed in".to_owned(),
         Some(left) => format!("Signed in with a recovery code. {left} are left"),
@@ -82,12 +84,10 @@ pub(super) async fn refused(app: &App, user: &str, client: &Client, refusal: Ref
 ///
 /// # Errors
 /// 401 if it has ended meanwhile, 503 if the file cannot be written.
-pub(super) async fn complete(
-    guard: &Arc<Guard>,
-    request: &Request,
-    response: Response,
-) -> Result<Response, ApiError> {
-    let ended = || ApiError::refused(StatusCode::UNAUTHORIZED, "Your session has ended. Sign in again").with("code", "needauth");
+pub(super) async fn complete(guard: &Arc<Guard>, request: &Request, response: Response) -> Result<Response, ApiError> {
+    let ended = || {
+        ApiError::refused(StatusCode::UNAUTHORIZED, "Your session has ended. Sign in again").with("code", "needauth")
+    };
     let key = Arc::clone(request.identity.session().ok_or_else(ended)?);
     let completing = Arc::clone(guard);
     let secret = blocking::run(move || completing.sessions.complete(&key, Time::now())).await??.ok_or_else(ended)?;

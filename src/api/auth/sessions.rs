@@ -217,8 +217,11 @@ impl Sessions {
 fn insert(content: &mut Content, key: String, session: Session) {
     let (user, now) = (session.user.clone(), session.last_seen);
     content.retain(|_, session| session.end(false) > now);
-    let mut own: Vec<(Time, String)> =
-        content.iter().filter(|(_, other)| other.user == user).map(|(key, other)| (other.last_seen, key.clone())).collect();
+    let mut own: Vec<(Time, String)> = content
+        .iter()
+        .filter(|(_, other)| other.user == user)
+        .map(|(key, other)| (other.last_seen, key.clone()))
+        .collect();
     own.sort_unstable();
     let too_many = (own.len() + 1).saturating_sub(MOST);
     for (_, key) in &own[..too_many] {
@@ -290,8 +293,7 @@ mod tests {
     fn a_user_has_so_many_sessions_and_the_oldest_makes_room() {
         let (_directory, sessions) = sessions();
         let other = sessions.begin(session("bob", 0), None).unwrap().key();
-        let keys: Vec<String> =
-            (0..25).map(|_| sessions.begin(session("alice", 1), None).unwrap().key()).collect();
+        let keys: Vec<String> = (0..25).map(|_| sessions.begin(session("alice", 1), None).unwrap().key()).collect();
         let oldest = sessions.begin(session("carol", -20), None).unwrap().key();
         assert_eq!(sessions.list(Some("alice"), at(1)).len(), MOST);
         assert!(sessions.get(keys.last().unwrap(), at(1)).is_some() && sessions.get(&other, at(1)).is_some());

@@ -10,16 +10,16 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::Auth;
 use super::attempts::Turn;
 use super::audit::Event;
-use super::cas::{Cas, CasError, Person};
+use super::cas::{CasError, Person};
 use super::cookie::Secret;
 use super::guard::{Guard, Source};
 use super::password;
 use super::record::Deed;
 use super::sessions::{LONGEST, Session};
 use super::users::Account;
-use super::Auth;
 use crate::api::app::App;
 use crate::api::blocking;
 use crate::api::body;
@@ -135,7 +135,8 @@ fn known<'a>(guard: &Guard, user: &'a str) -> Option<&'a str> {
 /// 429: tried too often.
 pub(super) fn too_many(seconds: u32) -> ApiError {
     let minutes = seconds.div_ceil(60);
-    let message = format!("Tried too often. Try again in {minutes} {}", if minutes == 1 { "minute" } else { "minutes" });
+    let message =
+        format!("Tried too often. Try again in {minutes} {}", if minutes == 1 { "minute" } else { "minutes" });
     ApiError::refused(StatusCode::TOO_MANY_REQUESTS, message).with("code", "rate_limited").retry_after(seconds)
 }
 
@@ -185,12 +186,21 @@ async fn with_person(
         }
         Err(error) => {
             tracing::warn!(%error, "a ticket of the single sign-on was not taken");
-            (None, error.word())
+            (None, word(&error))
         }
     };
     let details = json!({ "by": "single sign-on", "reason": problem });
     Deed { event: Event::SignInRefused, user: person.as_deref(), client, details }.record(app).await?;
     Ok(Err(problem))
+}
+
+/// The word by which the page knows what is wrong.
+fn word(error: &CasError) -> &'static str {
+    match error {
+        CasError::Refused { .. } => "ticket",
+        CasError::Unreachable(_) => "unreachable",
+        CasError::Nonsense(_) => "nonsense",
+    }
 }
 
 /// The session that the browser has, which may be one whose groups have to be asked for again.

@@ -185,6 +185,14 @@ impl fmt::Display for Scope {
     }
 }
 
+impl Scope {
+    /// Whether it lets jobs of this type be started.
+    #[must_use]
+    pub fn starts(&self, job_type: &str) -> bool {
+        matches!(self, Self::Start(started) if started == job_type)
+    }
+}
+
 impl FromStr for Scope {
     type Err = String;
 

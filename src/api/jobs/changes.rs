@@ -68,7 +68,7 @@ async fn look_up_all(
         let problems = preflight::examine(app, gerrit, &lookups).await.problems();
         if !problems.is_empty() {
             tracing::info!(?problems, "started anyway");
-            data.insert(STARTED_ANYWAY.to_owned(), json!({ "by": starter.request.user, "problems": problems }));
+            data.insert(STARTED_ANYWAY.to_owned(), json!({ "by": &*starter.request.user, "problems": problems }));
         }
     } else {
         refuse_missing(&lookups)?;

@@ -8,6 +8,7 @@ pub(in crate::api) mod length;
 pub mod marks;
 pub mod records;
 mod rendering;
+mod reveals;
 pub mod search;
 mod stored;
 mod survey;
@@ -21,15 +22,19 @@ mod viewer;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
+use serde_json::json;
 use tokio::sync::Semaphore;
 
 use self::indexes::Indexes;
 use self::length::Lengths;
 use self::rendering::{Form, Rendering};
+use self::reveals::Reveals;
 use self::tail::Tails;
 use self::viewer::Viewer;
 use super::{id_in_path, no_such_job};
 use crate::api::app::App;
+use crate::api::auth::audit::Event;
+use crate::api::auth::record::Deed;
 use crate::api::blocking;
 use crate::api::error::{ApiError, Invalid};
 use crate::api::mirror::Ending;
@@ -71,6 +76,7 @@ pub struct Logs {
     indexes: Indexes,
     lengths: Lengths,
     turns: Arc<Semaphore>,
+    reveals: Reveals,
 }
 
 impl Default for Logs {
@@ -80,6 +86,7 @@ impl Default for Logs {
             indexes: Indexes::default(),
             lengths: Lengths::default(),
             turns: Arc::new(Semaphore::new(TURNS)),
+            reveals: Reveals::default(),
         }
     }
 }
