@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::process::{Gid, Uid};
 
 use super::error::{Error, Missing as _, Result};
 use super::fault;
@@ -49,6 +50,21 @@ pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
 /// Any failure to set it.
 pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     rustix::fs::chmod(path, Mode::from_raw_mode(mode)).map_err(|error| Error::io("set the mode of", path, error))
+}
+
+/// Gives a file to the owner of its directory: a file that root makes is for the account that uses it.
+///
+/// # Errors
+/// Any failure to look at the two, or to give it away, which only root may.
+pub fn give_to_owner_of_directory(file: &File, path: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let directory = parent(path).metadata().map_err(|error| Error::io("look at", parent(path), error))?;
+    let own = file.metadata().map_err(|error| Error::io("look at", path, error))?;
+    if own.uid() == directory.uid() {
+        return Ok(());
+    }
+    let (owner, group) = (Uid::from_raw(directory.uid()), Gid::from_raw(directory.gid()));
+    rustix::fs::fchown(file, Some(owner), Some(group)).map_err(|error| Error::io("change the owner of", path, error))
 }
 
 /// Creates a file that must not exist yet, for directories that no reader looks at before they are complete.

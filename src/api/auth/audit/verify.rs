@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::reader::{Content, Forwards, Physical, open_settled};
+use super::reader::{Forwards, Physical, open_settled};
 use super::{Line, NOTHING_BEFORE};
 use crate::spool::{Result, Time};
 
@@ -112,9 +112,9 @@ pub fn verify(path: &Path) -> Result<Option<Verdict>> {
     let mut lines = Forwards::new(file, path, length);
     // Where the fragments begin that are behind the last entry, and the hash of that entry alone.
     let (mut gap, mut entry_digest) = (None, verdict.head.clone());
-    while let Some(Physical { number, content, digest, is_ended }) = lines.next_line()? {
-        match content {
-            Content::Fragment => {
+    while let Some(Physical { number, entry, digest, is_ended }) = lines.next_line()? {
+        match entry {
+            None => {
                 let fragments = verdict.fragments.get_or_insert(Fragments { count: 0, first: number });
                 fragments.count += 1;
                 // Only the end may be torn: a newline is written by the next entry, which has it in its hash.
@@ -122,7 +122,7 @@ pub fn verify(path: &Path) -> Result<Option<Verdict>> {
                     gap.get_or_insert(number);
                 }
             }
-            Content::Whole(line) => {
+            Some(line) => {
                 if line.n != number || line.previous != verdict.head {
                     let suspect = Suspect { line, number, digest, expected: verdict.head.clone() };
                     verdict.broken = Some(match gap {
@@ -166,8 +166,8 @@ impl Suspect {
     fn explain(&self, lines: &mut Forwards) -> Result<Break> {
         let (here, n) = (self.number, self.line.n);
         let (mut next, mut found, mut behind_found) = (None, None, None);
-        while let Some(Physical { number, content, .. }) = lines.next_line()? {
-            let Content::Whole(line) = content else { continue };
+        while let Some(Physical { number, entry, .. }) = lines.next_line()? {
+            let Some(line) = entry else { continue };
             if found.is_some() {
                 behind_found = Some(line.n);
                 break;
@@ -186,7 +186,9 @@ impl Suspect {
         }
         // Whether it is what it was when the next line was written, and whether that one is in its place.
         let is_confirmed = next.as_ref().is_none_or(|next| next.previous == self.digest);
-        let is_in_place = next.is_some_and(|next| next.n == here + 1);
+        let is_in_place = next.as_ref().is_some_and(|next| next.n == here + 1);
+        // Then it and those behind it belong together, and what stands before it does not.
+        let is_continued = is_confirmed && next.is_some_and(|next| next.n == n.saturating_add(1));
         let (line, reason) = if n == here {
             match (here, is_confirmed) {
                 (1, true) => (1, Reason::Beginning),
@@ -199,7 +201,7 @@ impl Suspect {
             (here, Reason::Number { n })
         } else if n > here {
             (here, Reason::Removed { lines: n - here })
-        } else if is_confirmed && n > 0 {
+        } else if is_continued && n > 0 {
             (n, Reason::Inserted { lines: here - n })
         } else {
             (here, Reason::Inserted { lines: 1 })
