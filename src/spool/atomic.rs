@@ -335,6 +335,20 @@ mod tests {
     }
 
     #[test]
+    fn what_root_makes_belongs_to_the_owner_of_the_directory() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(directory.path(), Some(65_534), Some(65_533)).unwrap();
+        let path = directory.path().join("audit.jsonl");
+        let file = open_append(&path, 0o600).unwrap();
+        give_to_owner_of_directory(&file, &path).unwrap();
+        let metadata = path.metadata().unwrap();
+        assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o777), (65_534, 65_533, 0o600));
+    }
+
+    #[test]
     fn an_error_names_the_path() {
         let error = replace(Path::new("/nowhere/at/all"), b"", 0o640, Durability::Ordered).unwrap_err();
         assert!(error.to_string().starts_with("cannot write /nowhere/at/all: "), "{error}");

@@ -24,7 +24,7 @@ pub use self::event::Event;
 pub use self::line::Line;
 pub use self::page::{Filter, Page};
 use self::reader::{Backwards, digest_of};
-pub use self::verify::{Break, Fragments, Reason, Verdict, verify};
+pub use self::verify::{Break, Fragments, Head, Reason, Verdict, verify};
 use crate::api::state_directory::StateDirectory;
 use crate::spool::atomic::{self, Durability};
 use crate::spool::error::Missing as _;

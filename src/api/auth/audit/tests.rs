@@ -52,6 +52,10 @@ impl Bench {
     }
 }
 
+fn head(line: u64, text: &str) -> Head {
+    Head { line, digest: sha256(text) }
+}
+
 fn answer(user: &str, number: u32) -> Entry {
     entry(Event::Answer, user, json!({ "job": number, "response": "y" }))
 }
@@ -77,7 +81,7 @@ fn a_line_has_the_hash_of_the_one_before() {
         assert!(line.ends_with(&format!(r#""previous":"{}"}}"#, sha256(before))), "{line}");
     }
     let verdict = bench.verdict();
-    assert_eq!((verdict.lines, &verdict.head, verdict.broken), (3, &sha256(&lines[2]), None));
+    assert_eq!((verdict.lines, &verdict.head, verdict.broken), (3, &head(3, &lines[2]), None));
     let (first, last) = verdict.span.unwrap();
     assert!(first.to_string() == time && first <= last);
     assert_eq!(bench.audit.path().metadata().unwrap().permissions().mode() & 0o777, 0o600);
@@ -246,11 +250,12 @@ fn it_is_said_what_was_done_to_which_line() {
 #[test]
 fn what_is_cut_off_at_the_end_shows_only_to_those_who_know_the_head() {
     let bench = Bench::with(9);
-    let (lines, head) = (bench.lines(), bench.verdict().head);
+    let lines = bench.lines();
+    assert_eq!(bench.verdict().head, head(9, &lines[8]));
     bench.write((lines[..6].join("\n") + "\n").as_bytes());
     let verdict = bench.verdict();
     assert_eq!((verdict.broken, verdict.lines), (None, 6));
-    assert!(verdict.head == sha256(&lines[5]) && verdict.head != head);
+    assert_eq!(verdict.head, head(6, &lines[5]));
 }
 
 #[test]
@@ -339,7 +344,7 @@ fn any_place_of_a_long_trail_is_found() {
         let next = expected.last().copied().filter(|last| *last > 1);
         assert_eq!(numbers(&bench, &Filter::default(), Some(before), 3), (expected, next));
     }
-    assert_eq!(bench.verdict().head, previous);
+    assert_eq!(bench.verdict().head.digest, previous);
 }
 
 #[test]
@@ -412,7 +417,7 @@ proptest! {
         bench.append(99);
         let verdict = bench.verdict();
         prop_assert_eq!(verdict.broken, None);
-        prop_assert_eq!(verdict.head, sha256(bench.lines().last().unwrap()));
+        prop_assert_eq!(verdict.head, head(verdict.lines, bench.lines().last().unwrap()));
     }
 
     /// The last entry has nobody who vouches for it: what changes there is known by the head.

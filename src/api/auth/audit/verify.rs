@@ -14,13 +14,22 @@ pub struct Verdict {
     pub lines: u64,
     /// When the first and the last entry were written.
     pub span: Option<(Time, Time)>,
-    /// What the next entry will have as `previous`: the hash of the last line, in hexadecimal; 64 zeros if there is none.
-    pub head: String,
+    /// The last entry.
+    pub head: Head,
     /// Lines that are no entries, as a crash leaves them, and that were there when the next entry was written or are
     /// the last: how many, and the first.
     pub fragments: Option<Fragments>,
     /// The first place that is not as it was written.
     pub broken: Option<Break>,
+}
+
+/// What vouches for a whole chain, if it is kept where nobody can change it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Which line it is; 0 if there is none.
+    pub line: u64,
+    /// The SHA-256 of that line without its newline, in hexadecimal; 64 zeros if there is none.
+    pub digest: String,
 }
 
 /// Lines that are no entries.
@@ -98,7 +107,8 @@ impl fmt::Display for Break {
 impl Default for Verdict {
     /// That of an empty file.
     fn default() -> Self {
-        Self { lines: 0, span: None, head: NOTHING_BEFORE.to_owned(), fragments: None, broken: None }
+        let head = Head { line: 0, digest: NOTHING_BEFORE.to_owned() };
+        Self { lines: 0, span: None, head, fragments: None, broken: None }
     }
 }
 
@@ -110,8 +120,8 @@ pub fn verify(path: &Path) -> Result<Option<Verdict>> {
     let Some((file, length)) = open_settled(path)? else { return Ok(None) };
     let mut verdict = Verdict::default();
     let mut lines = Forwards::new(file, path, length);
-    // Where the fragments begin that are behind the last entry, and the hash of that entry alone.
-    let (mut gap, mut entry_digest) = (None, verdict.head.clone());
+    // Where the fragments begin that are behind the head, and what the next entry should have as `previous`.
+    let (mut gap, mut expected) = (None, verdict.head.digest.clone());
     while let Some(Physical { number, entry, digest, is_ended }) = lines.next_line()? {
         match entry {
             None => {
@@ -123,22 +133,22 @@ pub fn verify(path: &Path) -> Result<Option<Verdict>> {
                 }
             }
             Some(line) => {
-                if line.n != number || line.previous != verdict.head {
-                    let suspect = Suspect { line, number, digest, expected: verdict.head.clone() };
+                if line.n != number || line.previous != expected {
+                    let suspect = Suspect { line, number, digest, expected };
                     verdict.broken = Some(match gap {
-                        Some(first) => suspect.explain_gap(first, &entry_digest),
+                        Some(first) => suspect.explain_gap(first, &verdict.head),
                         None => suspect.explain(&mut lines)?,
                     });
                     return Ok(Some(verdict));
                 }
                 gap = None;
-                entry_digest.clone_from(&digest);
+                verdict.head = Head { line: number, digest: digest.clone() };
                 let first = verdict.span.map_or(line.time, |(first, _)| first);
                 verdict.span = Some((first, line.time));
             }
         }
         verdict.lines = number;
-        verdict.head = digest;
+        expected = digest;
     }
     verdict.broken = gap.map(|line| Break { line, reason: Reason::NoEntry });
     Ok(Some(verdict))
@@ -156,8 +166,8 @@ struct Suspect {
 
 impl Suspect {
     /// There are lines before it, from `first`, that are no entries.
-    fn explain_gap(&self, first: u64, entry_digest: &str) -> Break {
-        let is_next = self.line.n == first && self.line.previous == entry_digest;
+    fn explain_gap(&self, first: u64, head: &Head) -> Break {
+        let is_next = self.line.n == first && self.line.previous == head.digest;
         let reason = if is_next { Reason::Inserted { lines: self.number - first } } else { Reason::NoEntry };
         Break { line: first, reason }
     }
