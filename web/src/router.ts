@@ -33,6 +33,8 @@ export function makeRouter(): Router {
         props: (route) => ({ id: Number(route.params.id) }),
       },
       { path: '/runner', name: 'runner', component: lazy(() => import('@/runner/RunnerPage.vue')) },
+      { path: '/account', name: 'account', component: lazy(() => import('@/account/AccountPage.vue')) },
+      { path: '/admin', name: 'admin', component: lazy(() => import('@/admin/AdminPage.vue')) },
       { path: '/:path(.*)*', name: 'not-found', component: NotFoundPage },
     ],
     scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),

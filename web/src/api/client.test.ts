@@ -97,6 +97,17 @@ describe('a refusal', () => {
     expect((await errorOf(api.trainStatus())).message).toBe('There is no train.json')
   })
 
+  test.each([
+    ['90', 90],
+    ['Wed, 21 Oct 2026 07:28:00 GMT', null],
+    [null, null],
+  ])('says when it may be tried again, if the API does: %s', async (header, retryAfter) => {
+    const headers = header === null ? undefined : { 'Retry-After': header }
+    const body = '{"detail": {"code": "rate_limited", "message": "Too many attempts"}}'
+    fetched.mockResolvedValueOnce(new Response(body, { status: 429, headers }))
+    expect(await errorOf(api.signIn('alice', 'wrong'))).toMatchObject({ code: 'rate_limited', retryAfter })
+  })
+
   test('names each wrong argument', async () => {
     const wrong = [
       { type: 'missing', loc: ['body', 'params', 'speed'], msg: 'Speed is required', input: null },

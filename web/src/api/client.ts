@@ -1,6 +1,9 @@
 import { jsonLines } from './lines.ts'
 import type {
+  AuditEntry,
+  BrowserSession,
   DryRun,
+  Enrolment,
   Job,
   JobList,
   JobType,
@@ -11,8 +14,13 @@ import type {
   Param,
   ParamValue,
   Preflight,
+  RecoveryCodes,
+  SecondFactor,
+  SignedIn,
+  Token,
   TrainMove,
   TrainStatus,
+  User,
   WhoAmI,
 } from './types.ts'
 
@@ -41,8 +49,15 @@ export class ApiError extends Error {
     readonly fields: Record<string, unknown> = {},
     /** Each wrong argument, if that is what is wrong. */
     readonly invalid: Invalid[] = [],
+    /** In so many seconds it may be tried again, if the API says so. */
+    readonly retryAfter: number | null = null,
   ) {
     super(message)
+  }
+
+  /** What it is, for programs: `needauth`. */
+  get code(): unknown {
+    return this.fields.code
   }
 }
 
@@ -133,10 +148,14 @@ async function refusal(response: Response): Promise<ApiError> {
     // What is wrong with the server stands in its log by this name.
     const isNamed = status === 500 && typeof fields.request_id === 'string'
     const id = isNamed ? ` (request ${String(fields.request_id)})` : ''
-    return new ApiError(`${message}${id}`, status, fields)
+    return new ApiError(`${message}${id}`, status, fields, [], secondsIn(response.headers.get('Retry-After')))
   }
   const said = typeof detail === 'string' ? detail : response.statusText
   return new ApiError(`The server answered ${status} ${said}`.trim(), status)
+}
+
+function secondsIn(header: string | null): number | null {
+  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) : null
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -169,6 +188,14 @@ function bodyOf(response: Response): ReadableStream<Uint8Array> {
 interface JobTypes {
   job_types: (Omit<JobType, 'params'> & { params: Omit<Param, 'gerritUrl'>[] })[]
   gerrit_url: string | null
+}
+
+/** Which lines of the audit log a page of it is to have. What is empty does not matter. */
+export interface AuditFilter {
+  user: string
+  event: string
+  /** Text anywhere in the line. */
+  q: string
 }
 
 /** Which jobs a list is to have. */
@@ -267,6 +294,51 @@ export const api = {
       query: { from },
       signal,
     }),
+
+  /** Mode `local`. The second factor comes after it. */
+  signIn: (user: string, password: string) => post<SignedIn>('/api/login', { json: { user, password } }),
+
+  /** The code of the second factor, or a recovery code. Each works once. */
+  giveCode: (code: string) => post<{ message: string; user: string }>('/api/2fa', { text: code }),
+
+  signOut: () => post<{ message: string; SSOLogoutUrl: string }>('/api/logout'),
+
+  /** Admins: ends the sessions of everybody. */
+  signOutEverybody: () => post<{ message: string }>('/api/logoutAll'),
+
+  secondFactor: () => get<SecondFactor>('/api/2fa'),
+
+  /** A new second factor to confirm. Whoever has one gives a code of that; it is in use until then. */
+  beginEnrolment: (code?: string) => post<Enrolment>('/api/2fa/enrol', { json: code === undefined ? {} : { code } }),
+
+  confirmEnrolment: (code: string) => post<RecoveryCodes>('/api/2fa/confirm', { text: code }),
+
+  /** New recovery codes; the old ones are void. */
+  renewRecoveryCodes: (code: string) => post<RecoveryCodes>('/api/2fa/recovery-codes', { text: code }),
+
+  removeSecondFactor: (code: string) => post<{ message: string }>('/api/2fa/remove', { text: code }),
+
+  sessions: async (signal?: AbortSignal) =>
+    (await get<{ sessions: BrowserSession[] }>('/api/sessions', { signal })).sessions,
+
+  endSession: (id: string) => post<{ message: string }>(`/api/sessions/${encodeURIComponent(id)}/end`),
+
+  endOtherSessions: () => post<{ message: string }>('/api/sessions/end-others'),
+
+  tokens: async (signal?: AbortSignal) => (await get<{ tokens: Token[] }>('/api/tokens', { signal })).tokens,
+
+  revokeToken: (id: string) => post<{ message: string }>(`/api/tokens/${encodeURIComponent(id)}/revoke`),
+
+  users: async (signal?: AbortSignal) => (await get<{ users: User[] }>('/api/users', { signal })).users,
+
+  resetSecondFactor: (user: string) =>
+    post<{ message: string }>(`/api/users/${encodeURIComponent(user)}/reset-second-factor`),
+
+  endSessionsOf: (user: string) => post<{ message: string }>(`/api/users/${encodeURIComponent(user)}/end-sessions`),
+
+  /** The newest first; `before` is the number of the last line that is known. */
+  audit: (filter: AuditFilter, { limit, before, signal }: { limit: number; before?: number; signal?: AbortSignal }) =>
+    get<{ entries: AuditEntry[]; more: boolean }>('/api/audit', { query: { ...filter, limit, before }, signal }),
 
   /** The HTML of this page, as the API would send it now. */
   page: () => ask('/', { headers: { Accept: 'text/html' } }, (response) => response.text()),

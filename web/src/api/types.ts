@@ -148,12 +148,105 @@ export interface JobType {
   params: Param[]
 }
 
+/** How people sign in here. `none`: everybody is signed in. */
+export type SignInMode = 'local' | 'cas' | 'none'
+
+/**
+ * How it stands with somebody's second factor: none is wanted, a code is wanted now, one has to be set up now, or it was
+ * given.
+ */
+export type SecondFactorState = 'off' | 'code' | 'enrol' | 'on'
+
 export interface WhoAmI {
+  /** Null: nobody is signed in, and all that follows is not there but for the next two. */
   user: string | null
+  mode?: SignInMode
+  loginUrl?: string
+  secondFactor?: SecondFactorState
+  /** May look at least. */
   isAuthorized?: boolean
+  /** May start jobs, answer prompts and stop jobs; which ones the groups of a job type decide. */
+  mayStart?: boolean
   isAdmin?: boolean
   groups?: string[]
-  loginUrl?: string
+}
+
+export interface SignedIn {
+  message: string
+  user: string
+  secondFactor: SecondFactorState
+}
+
+export interface SecondFactor {
+  enrolled: boolean
+  /** Whether nobody may do without. */
+  required: boolean
+  recovery_codes_left: number
+}
+
+/** A second factor that is not confirmed yet. */
+export interface Enrolment {
+  /** Base32, in groups of four. */
+  secret: string
+  /** `otpauth://totp/…` */
+  uri: string
+  /** The QR code of the address: rows of `0` and `1`, which is dark. Without its quiet zone. */
+  qr: string[]
+}
+
+/** Recovery codes are told this once. */
+export interface RecoveryCodes {
+  message: string
+  recovery_codes: string[]
+}
+
+/** Somebody signed in, in one browser. */
+export interface BrowserSession {
+  id: string
+  /** Whether it is that of this page. */
+  current: boolean
+  /** Times are seconds since the epoch. */
+  created: number
+  last_seen: number
+  expires: number
+  address: string
+  user_agent: string | null
+}
+
+/** Lets a program in, as the one who has it. */
+export interface Token {
+  id: string
+  name: string
+  /** `read`, `answer`, `start:` and a job type. */
+  scopes: string[]
+  created: number
+  expires: number
+}
+
+/** Who has an account, a second factor or a session. */
+export interface User {
+  user: string
+  groups: string[]
+  /** Null where accounts are not kept here. */
+  disabled: boolean | null
+  enrolled: boolean
+  recovery_codes_left: number
+  sessions: number
+  last_seen: number | null
+}
+
+/** Something that was done, as it stands in the audit log. */
+export interface AuditEntry {
+  /** Counts from 1. */
+  n: number
+  /** In the notation of RFC 3339. */
+  time: string
+  event: string
+  user: string | null
+  /** An IP address, `unix` or `host`. */
+  address: string
+  request: string | null
+  details: Record<string, unknown>
 }
 
 export interface JobList {

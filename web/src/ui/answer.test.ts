@@ -1,0 +1,57 @@
+import { flushPromises } from '@vue/test-utils'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { effectScope, type EffectScope } from 'vue'
+
+import { useAnswer, type Answer } from './answer.ts'
+
+interface Asked {
+  signal: AbortSignal
+  resolve: (value: string) => void
+  reject: (error: Error) => void
+}
+
+let scope: EffectScope
+let asked: Asked[]
+let answer: Answer<string>
+
+beforeEach(() => {
+  scope = effectScope()
+  asked = []
+  const question = (signal: AbortSignal) =>
+    new Promise<string>((resolve, reject) => asked.push({ signal, resolve, reject }))
+  const run = scope.run(() => useAnswer(question))
+  if (run === undefined) {
+    throw new Error('the scope has ended')
+  }
+  answer = run
+})
+
+afterEach(() => scope.stop())
+
+test('it is asked at once, and what was known stays when it cannot be asked again', async () => {
+  asked[0]?.resolve('one')
+  await flushPromises()
+  expect(answer.value.value).toBe('one')
+  void answer.ask()
+  asked[1]?.reject(new Error('SpiderPig cannot be reached'))
+  await flushPromises()
+  expect([answer.value.value, answer.problem.value]).toEqual(['one', 'SpiderPig cannot be reached'])
+  void answer.ask()
+  asked[2]?.resolve('two')
+  await flushPromises()
+  expect([answer.value.value, answer.problem.value]).toEqual(['two', null])
+})
+
+test('only the last attempt counts, and none once nobody waits', async () => {
+  void answer.ask()
+  expect(asked.map(({ signal }) => signal.aborted)).toEqual([true, false])
+  asked[1]?.resolve('second')
+  asked[0]?.resolve('first')
+  await flushPromises()
+  expect(answer.value.value).toBe('second')
+  void answer.ask()
+  scope.stop()
+  asked[2]?.reject(new Error('too late'))
+  await flushPromises()
+  expect([answer.value.value, answer.problem.value]).toEqual(['second', null])
+})
