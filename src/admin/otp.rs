@@ -54,9 +54,10 @@ pub(super) fn run(command: &Command, config: &Config, operator: &mut Operator) -
 fn record_made(_directory: &StateDirectory, _operator: &str) {}
 
 fn show_enrolment(output: &mut dyn Write, user: &str, enrolment: &Enrolment) -> io::Result<()> {
-    write!(output, "{}", qr::terminal(&enrolment.qr))?;
     writeln!(output, "Scan this with an authenticator app, or type the account and the key into it:")?;
-    writeln!(output, "  account  SpiderPig:{user}\n  key      {}", enrolment.secret)
+    writeln!(output, "  account  SpiderPig:{user}\n  key      {}", enrolment.secret)?;
+    // At the end: a small terminal has room for this, and for no line more.
+    write!(output, "{}", qr::terminal(&enrolment.qr))
 }
 
 fn why_none(AllUsed { seconds }: AllUsed) -> String {

@@ -170,11 +170,7 @@ fn a_clock_that_goes_back_opens_nothing() {
     let late = scene.one.confirm("alice", "00000", at(3600)).unwrap();
     assert_eq!(late, Err(Refusal::NothingPending), "an enrolment of another time");
     scene.begin(3602);
-    assert_eq!(
-        scene.one.confirm("alice", "00000", at(3600)).unwrap(),
-        Err(Refusal::Invalid),
-        "clocks differ a little"
-    );
+    assert_eq!(scene.one.confirm("alice", "00000", at(3600)).unwrap(), Err(Refusal::Invalid), "clocks differ a little");
     assert_eq!(scene.check("", -1_800_000_001), Err(Refusal::Invalid), "before the epoch");
 }
 
