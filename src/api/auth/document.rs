@@ -203,7 +203,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     let document = Document::open(path.clone()).unwrap();
-                    (0..10).for_each(|_| drop(add(&document, "a")));
+                    (0..10).for_each(|_| _ = add(&document, "a"));
                 });
             }
         });
@@ -218,7 +218,7 @@ mod tests {
         add(&document, "a");
         std::fs::write(&path, "{\"a\":").unwrap();
         assert!(document.refresh().is_err() && document.get()["a"] == 1);
-        assert!(document.change(|counts| counts.clear()).is_err());
+        assert!(document.change(BTreeMap::clear).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"{\"a\":");
         assert!(Document::<Counts>::open(path).unwrap_err().to_string().contains("it is damaged"));
     }
