@@ -8,9 +8,12 @@ mod token;
 mod user;
 
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
 
 use clap::Subcommand;
 
+use crate::api::state_directory::StateDirectory;
+use crate::check::Account;
 use crate::config::Config;
 use crate::spool;
 
@@ -64,7 +67,26 @@ pub fn run(command: Command, config: &Config, operator: &mut Operator) -> Result
     match command {
         Command::User(command) => user::run(command, config, operator),
         Command::Token(command) => token::run(command, config, operator),
-        Command::Otp(command) => otp::run(command, config, operator),
+        Command::Otp(command) => otp::run(&command, config, operator),
         Command::Audit(command) => audit::run(command, config, operator),
+    }
+}
+
+/// The state directory, for a command that changes what is in it.
+///
+/// # Errors
+/// It belongs to another account. What root writes there, the API's account could not read any more.
+fn state_directory(config: &Config) -> Result<StateDirectory, Error> {
+    let path = &config.api.state_directory;
+    match path.metadata() {
+        Ok(metadata) if metadata.uid() != rustix::process::geteuid().as_raw() => {
+            let owner = Account::of(metadata.uid()).name();
+            let path = path.display();
+            Err(Error::Refused(format!(
+                "{path} belongs to {owner}: run this as that account, with `sudo -u {owner} …`"
+            )))
+        }
+        // What else may be wrong is told when it is used.
+        _ => Ok(StateDirectory::new(path)),
     }
 }

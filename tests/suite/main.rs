@@ -21,6 +21,7 @@ mod hostile;
 mod jobs;
 mod monitoring;
 mod openapi;
+mod otp;
 mod outcomes;
 mod output;
 mod own_jobs;

@@ -185,9 +185,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     let document = Document::open(path.clone()).unwrap();
-                    for _ in 0..10 {
-                        add(&document, "a");
-                    }
+                    (0..10).for_each(|_| _ = add(&document, "a"));
                 });
             }
         });
