@@ -9,6 +9,7 @@ declare module 'vue' {
    */
   interface AllowedComponentProps
     extends AriaAttributes, Pick<InputHTMLAttributes, 'disabled' | 'inputmode' | 'list' | 'readonly' | 'spellcheck'> {
+    autocapitalize?: string
     autocomplete?: string
     id?: string
     maxlength?: number | string
