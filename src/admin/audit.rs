@@ -1,14 +1,56 @@
 //! `spiderpig-api audit`.
 
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 
 use super::{Error, Operator};
+use crate::api::auth::audit::{self, Audit, Fragments, Verdict};
+use crate::api::state_directory::StateDirectory;
 use crate::config::Config;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Say whether the audit trail is as it was written, and if not, where it was changed
+    Verify {
+        /// An audit trail that was moved away, instead of the current one
+        file: Option<PathBuf>,
+    },
+}
 
-pub(super) fn run(command: Command, _: &Config, _: &mut Operator) -> Result<(), Error> {
-    match command {}
+pub(super) fn run(command: Command, config: &Config, operator: &mut Operator) -> Result<(), Error> {
+    let Command::Verify { file } = command;
+    let (path, verdict) = match file {
+        Some(path) => {
+            let verdict = audit::verify(&path)?;
+            let verdict = verdict.ok_or_else(|| Error::Refused(format!("there is no {}", path.display())))?;
+            (path, verdict)
+        }
+        None => {
+            let audit = Audit::new(StateDirectory::new(&config.api.state_directory));
+            (audit.path().to_owned(), audit.verify()?)
+        }
+    };
+    match verdict.broken {
+        Some(broken) => Err(Error::Refused(format!("{}: {broken}", path.display()))),
+        None => Ok(tell(&path, &verdict, operator.output)?),
+    }
+}
+
+fn tell(path: &Path, verdict: &Verdict, output: &mut dyn Write) -> io::Result<()> {
+    let Verdict { lines, span, head, fragments, .. } = verdict;
+    writeln!(output, "{}: {lines} lines, and the chain is whole", path.display())?;
+    if let Some((first, last)) = span {
+        writeln!(output, "from {first} to {last}")?;
+    }
+    if let Some(Fragments { count, first }) = fragments {
+        writeln!(
+            output,
+            "{count} of the lines are no entries, the first is line {first}: a crash or a full disk cut them off. If there \
+             was none, somebody changed them before the next entry was written"
+        )?;
+    }
+    writeln!(output, "head {lines} {head}")
 }

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::spool::Spool;
 
 use super::access::PublicUrl;
+use super::auth::audit::Audit;
 use super::blocking::Writes;
 use super::body::End;
 use super::gerrit::Gerrit;
@@ -46,6 +47,8 @@ pub struct App {
     pub letters: Writes,
     /// The requests that were sent with an idempotency key.
     pub idempotency: Idempotency,
+    /// Where it is recorded who did what.
+    pub audit: Arc<Audit>,
     /// How long the server waits for a client.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.

@@ -9,8 +9,8 @@ pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
 use super::error::ApiError;
 use super::{
-    changes, events, favicon, health, idempotency, job_types, jobs, logout, metrics, monitoring, openapi, page, pause,
-    preflight, runner, train, whoami,
+    auth, changes, events, favicon, health, idempotency, job_types, jobs, logout, metrics, monitoring, openapi, page,
+    pause, preflight, runner, train, whoami,
 };
 use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
 
@@ -78,6 +78,8 @@ pub static ROUTES: &[Route] = routes! {
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
     POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",
         gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]);
+    GET "/api/audit" => auth::audit::show::audit, "Who did what?",
+        takes(auth::audit::show::ARGUMENTS), gives(&[(200, Json("AuditPage"))]);
     GET "/api/train/status" => train::status, "Where is the train?", gives(&[(200, Json("Train"))]);
     GET "/api/monitoring/logs/mediawiki" => monitoring::mediawiki, "Which errors does MediaWiki log?",
         gives(&[(200, Json("MediaWikiErrors"))]);

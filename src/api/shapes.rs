@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use regex::Regex;
+use serde_json::{Value, json};
 
+use super::auth::audit::{Audit, Entry, Event};
 use super::routes::{ROUTES, find};
 use super::testing::{Bench, Client, ERRORS, TRAIN, job_id, prompt, request, runner_state, status, until};
 use crate::protocol::Piece;
+use crate::spool::atomic::Durability;
 use crate::spool::log::RecordKind;
 use crate::spool::outcome::{LastError, Outcome};
 use crate::spool::status::State;
@@ -82,6 +85,10 @@ const REQUESTS: &[&str] = &[
     "POST /api/jobs/2/retry",
     "POST /api/jobs/9/retry",
     "GET /api/job-types",
+    "GET /api/audit",
+    "GET /api/audit?limit=1&event=answer&user=alice&q=DEPLOY&before=99",
+    "GET /api/audit?event=none",
+    "GET /api/audit?before=-1",
     "GET /api/train/status",
     "GET /api/monitoring/logs/mediawiki",
     "GET /api/monitoring/logs/mediawiki/total",
@@ -131,10 +138,29 @@ fn prepare(bench: &Bench) -> crate::spool::job::LockedJob {
     }
     sequence::raise(&bench.spool, &bench.runner, 4, 0).unwrap();
     reject::reject(&bench.spool, &bench.runner, "4.json".as_ref(), "why not").unwrap();
+    record(bench);
     bench.monitor("train.json", TRAIN);
     bench.monitor("mediawiki.json", ERRORS);
     runner_state("", &[(3, "lane default is busy with job 2 of alice")]).write(&bench.spool, &bench.runner).unwrap();
     waiting
+}
+
+/// Two entries of the audit trail.
+fn record(bench: &Bench) {
+    let audit = Audit::new(bench.state_directory());
+    let entry = |event, user: Option<&str>, details: Value| Entry {
+        event,
+        user: user.map(str::to_owned),
+        address: "192.0.2.1".into(),
+        request: Some("request-1".into()),
+        details: details.as_object().unwrap().clone(),
+    };
+    let refused = entry(Event::SignInRefused, None, json!({}));
+    let answer =
+        entry(Event::Answer, Some("alice"), json!({ "job": 1, "interaction": 1_000_001, "response": "Deploy" }));
+    for entry in [refused, answer] {
+        audit.append(&entry, Durability::Ordered).unwrap();
+    }
 }
 
 /// What is different each time.
@@ -143,6 +169,7 @@ fn redact(text: &str) -> String {
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
         (r"id: [0-9a-f]{32}-\d+", "id: INSTANCE-NUMBER"),
         (r#""(time|finished_at|queued_at)":("[^"]*"|\d{10,}\.\d+)"#, "\"$1\":TIME"),
+        (r#""previous":"[0-9a-f]{64}""#, "\"previous\":SHA-256"),
         (r#""finished_at":\d{10,}\.\d+"#, "\"finished_at\":TIME"),
         (r#""started_at":\d{10,}\.\d+"#, "\"started_at\":TIME"),
         (r"(?m)^(date|content-length): .*\n", ""),

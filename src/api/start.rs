@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::InvalidPublicUrl;
 use super::app::{App, Limits};
+use super::auth::audit::Audit;
 use super::blocking::{self, Writes};
 use super::gerrit::Gerrit;
 use super::health::SharedLook;
@@ -87,6 +88,7 @@ impl Service {
         };
         let (spool, mirror, idempotency) = open(&config).await?;
         let limits = limits();
+        let audit = Audit::new(StateDirectory::new(&config.api.state_directory));
         let app = App {
             gerrit: Gerrit::of(&config.gerrit, limits.outbound),
             config,
@@ -100,6 +102,7 @@ impl Service {
             submissions: Writes::default(),
             letters: Writes::default(),
             idempotency,
+            audit: Arc::new(audit),
             limits,
             shutdown,
             logs: Logs::default(),

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
+use super::auth::audit::Audit;
 use super::blocking::Writes;
 use super::gerrit::{Change, Status as ChangeStatus};
 use super::health::SharedLook;
@@ -184,6 +185,7 @@ impl Bench {
             submissions: Writes::default(),
             letters: Writes::default(),
             idempotency: Idempotency::new(self.state_directory()),
+            audit: Arc::new(Audit::new(self.state_directory())),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
             logs: Logs::default(),

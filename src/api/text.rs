@@ -46,7 +46,9 @@ impl Text {
         }
     }
 
-    fn is_in_text(&self, text: &str) -> bool {
+    /// Whether it is in another text.
+    #[must_use]
+    pub fn is_in_text(&self, text: &str) -> bool {
         let lower = if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() };
         lower.contains(&self.lower)
     }

@@ -118,7 +118,7 @@ pub fn rewrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     fault::point().and_then(|()| file.sync_all()).map_err(|error| Error::io("sync", path, error))
 }
 
-/// Adds to the end of an open file that nobody else writes to. It is not waited for.
+/// Adds to the end of an open file that nobody else writes to. It is not waited for. On a full disk nothing is added.
 ///
 /// # Errors
 /// Any failure to write.
@@ -126,7 +126,11 @@ pub fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     let wrap = |error| Error::io("write", path, error);
     fault::point().map_err(wrap)?;
     let end = file.metadata().map_err(wrap)?.len();
-    file.write_all_at(bytes, end).map_err(wrap)
+    file.write_all_at(bytes, end).map_err(|error| {
+        // What there was room for is taken back, as far as the disk lets it.
+        let _ = file.set_len(end);
+        wrap(error)
+    })
 }
 
 /// Replaces a file, or creates it, so that a reader sees the old content or the new, never a mixture.

@@ -1,5 +1,6 @@
 //! Who asks, and what they may do.
 
+pub mod audit;
 pub mod cas;
 pub mod document;
 pub mod tokens;

@@ -1,0 +1,172 @@
+//! The audit trail: `audit.jsonl` in the state directory, a line for each thing that somebody did, or tried to do.
+//!
+//! It only grows. Several API processes and commands append to it at once, each under the file's `flock`. Each line has
+//! the hash of the one before, so that a later change of the file shows: [`Audit::verify`] says where.
+
+mod event;
+mod line;
+mod page;
+mod reader;
+pub mod show;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+pub use self::event::Event;
+pub use self::line::Line;
+pub use self::page::{Filter, Page};
+use self::reader::{Backwards, Content, digest_of};
+pub use self::verify::{Break, Fragments, Reason, Verdict, verify};
+use crate::api::state_directory::StateDirectory;
+use crate::spool::atomic::{self, Durability};
+use crate::spool::error::Missing as _;
+use crate::spool::layout::SECRET_FILE;
+use crate::spool::{Error, Result, Time, lock, open};
+
+/// Its name in the state directory.
+const NAME: &str = "audit.jsonl";
+
+/// How long an entry waits for those before it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the first line has instead of the hash of the one before.
+const NOTHING_BEFORE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The audit trail of a state directory.
+#[derive(Debug)]
+pub struct Audit {
+    directory: StateDirectory,
+    path: PathBuf,
+}
+
+/// What somebody did, or tried to do.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What it was.
+    pub event: Event,
+    /// Who it was, if that is known; for a refused sign-in who they said they are.
+    pub user: Option<String>,
+    /// Where they were: an IP address, `unix` for those who came by a socket without telling more, or `host` for commands.
+    pub address: String,
+    /// The identifier of the request.
+    pub request: Option<String>,
+    /// The rest, by the kind of event. It may be anything that people have typed, but no secret. Long texts are cut, and
+    /// end with `…` then.
+    pub details: Map<String, Value>,
+}
+
+impl Audit {
+    /// The audit trail of a state directory; both need not be there yet.
+    #[must_use]
+    pub fn new(directory: StateDirectory) -> Self {
+        Self { path: directory.join(NAME), directory }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds an entry. It reads only what it needs of the end of the file, and blocks for others who append.
+    ///
+    /// # Errors
+    /// The file cannot be locked, read, written or synced. An entry that could not be written whole is passed over by
+    /// the next one.
+    pub fn append(&self, entry: &Entry, durability: Durability) -> Result<()> {
+        self.directory.make()?;
+        let file = self.lock()?;
+        let end = self.size(&file)?;
+        let tail = self.tail(&file, end)?;
+        let mut bytes = if tail.is_ended { Vec::new() } else { vec![b'\n'] };
+        // The clock is read under the lock, so that the times are in order.
+        bytes.extend(Line::new(tail.n + 1, Time::now(), entry, tail.digest).into_bytes());
+        bytes.push(b'\n');
+        atomic::append(&file, &self.path, &bytes)?;
+        if durability == Durability::Synced {
+            atomic::sync_file(&self.path)?;
+            if end == 0 {
+                atomic::sync_directory(self.directory.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest entries that pass a filter, and are before line `before`: at most `limit`. It reads from the end, and
+    /// only so much at once; the page says where to go on.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn page(&self, filter: &Filter, before: Option<u64>, limit: usize) -> Result<Page> {
+        let Some(file) = open::read_only(&self.path).missing_is_none()? else { return Ok(Page::default()) };
+        page::read(&file, &self.path, filter, before, limit)
+    }
+
+    /// Reads the whole file as it is now, and follows the chain.
+    ///
+    /// # Errors
+    /// The file cannot be read, or an entry that is being written does not end.
+    pub fn verify(&self) -> Result<Verdict> {
+        Ok(verify(&self.path)?.unwrap_or_default())
+    }
+
+    /// The file that is at the path once it is locked: somebody may move it away to begin another one.
+    fn lock(&self) -> Result<File> {
+        loop {
+            let file = atomic::open_append(&self.path, SECRET_FILE)?;
+            take_lock(&file, &self.path)?;
+            if lock::is_at(&self.path, &file)? {
+                return Ok(file);
+            }
+        }
+    }
+
+    fn size(&self, file: &File) -> Result<u64> {
+        file.metadata().map(|metadata| metadata.size()).map_err(|error| Error::io("look at", &self.path, error))
+    }
+
+    /// What the next entry has to know of those before.
+    fn tail(&self, file: &File, end: u64) -> Result<Tail> {
+        let mut lines = Backwards::new(file, &self.path, end)?;
+        let (mut fragments, mut hashed) = (0, None);
+        while let Some(place) = lines.next_place()? {
+            let (begin, last) = (place.start, hashed.map_or(place.end, |(_, last)| last));
+            hashed = Some((begin, last));
+            if let Content::Whole(line) = lines.content(&place)? {
+                let digest = digest_of(file, &self.path, begin..last)?;
+                return Ok(Tail { n: line.n.saturating_add(fragments), digest, is_ended: last < end });
+            }
+            fragments += 1;
+        }
+        let Some((begin, last)) = hashed else {
+            return Ok(Tail { n: 0, digest: NOTHING_BEFORE.to_owned(), is_ended: true });
+        };
+        Ok(Tail { n: fragments, digest: digest_of(file, &self.path, begin..last)?, is_ended: last < end })
+    }
+}
+
+fn take_lock(file: &File, path: &Path) -> Result<()> {
+    if lock::exclusive_within(file, path, PATIENCE)? {
+        return Ok(());
+    }
+    let holder = "another process writes to it; `fuser` on the file names it".to_owned();
+    Err(Error::Locked { path: path.to_owned(), holder })
+}
+
+/// The end of the file.
+#[derive(Debug)]
+struct Tail {
+    /// The number of the last line.
+    n: u64,
+    /// What the next line has as `previous`.
+    digest: String,
+    /// Whether the last line has its newline.
+    is_ended: bool,
+}

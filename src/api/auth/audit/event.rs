@@ -1,0 +1,100 @@
+//! What the audit trail tells of.
+
+/// What somebody did, or was kept from doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// They signed in.
+    SignIn,
+    /// They could not sign in.
+    SignInRefused,
+    /// They gave their second factor.
+    SecondFactor,
+    /// Their second factor was not the right one.
+    SecondFactorRefused,
+    /// A second factor was changed; `details.what` is `enrolled`, `removed`, `recovery_codes` or `reset`.
+    SecondFactorChanged,
+    /// They signed out.
+    SignOut,
+    /// Sessions were ended, theirs or those of others.
+    SessionsEnded,
+    /// They started a job.
+    Start,
+    /// They answered a prompt.
+    Answer,
+    /// They stopped a job.
+    Signal,
+    /// They read sensitive lines of a log.
+    Reveal,
+    /// They let no new job start.
+    Pause,
+    /// They let jobs start again.
+    Resume,
+    /// An account was changed.
+    AccountChanged,
+    /// A token was made or revoked.
+    TokenChanged,
+    /// There were too many attempts, and further ones are refused for a while.
+    Locked,
+}
+
+impl Event {
+    /// All there are.
+    pub const ALL: [Self; 16] = [
+        Self::SignIn,
+        Self::SignInRefused,
+        Self::SecondFactor,
+        Self::SecondFactorRefused,
+        Self::SecondFactorChanged,
+        Self::SignOut,
+        Self::SessionsEnded,
+        Self::Start,
+        Self::Answer,
+        Self::Signal,
+        Self::Reveal,
+        Self::Pause,
+        Self::Resume,
+        Self::AccountChanged,
+        Self::TokenChanged,
+        Self::Locked,
+    ];
+
+    /// The words for [`ALL`](Self::ALL), in the same order.
+    pub const WORDS: &[&str] = &{
+        let mut words = [""; Self::ALL.len()];
+        let mut index = 0;
+        while index < words.len() {
+            words[index] = Self::ALL[index].word();
+            index += 1;
+        }
+        words
+    };
+
+    /// The word that stands in the file.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::SignInRefused => "sign_in_refused",
+            Self::SecondFactor => "second_factor",
+            Self::SecondFactorRefused => "second_factor_refused",
+            Self::SecondFactorChanged => "second_factor_changed",
+            Self::SignOut => "sign_out",
+            Self::SessionsEnded => "sessions_ended",
+            Self::Start => "start",
+            Self::Answer => "answer",
+            Self::Signal => "signal",
+            Self::Reveal => "reveal",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::AccountChanged => "account_changed",
+            Self::TokenChanged => "token_changed",
+            Self::Locked => "locked",
+        }
+    }
+
+    /// The event of this word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.word() == word)
+    }
+}

@@ -1,0 +1,209 @@
+//! Is the audit trail what it was? The file is read once, from its beginning, whatever its size and whatever is in it.
+
+use std::fmt;
+use std::path::Path;
+
+use super::reader::{Content, Forwards, Physical, open_settled};
+use super::{Line, NOTHING_BEFORE};
+use crate::spool::{Result, Time};
+
+/// What [`Audit::verify`](super::Audit::verify) finds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// How many lines there are, if the chain is not broken; else how many were followed.
+    pub lines: u64,
+    /// When the first and the last entry were written.
+    pub span: Option<(Time, Time)>,
+    /// What the next entry will have as `previous`: the hash of the last line, in hexadecimal; 64 zeros if there is none.
+    pub head: String,
+    /// Lines that are no entries, as a crash leaves them, and that were there when the next entry was written or are
+    /// the last: how many, and the first.
+    pub fragments: Option<Fragments>,
+    /// The first place that is not as it was written.
+    pub broken: Option<Break>,
+}
+
+/// Lines that are no entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragments {
+    /// How many there are.
+    pub count: u64,
+    /// The first.
+    pub first: u64,
+}
+
+/// A place where the chain is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Break {
+    /// The line, from 1.
+    pub line: u64,
+    /// What is wrong there, as far as the lines around it tell.
+    pub reason: Reason,
+}
+
+/// What can be wrong with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was changed.
+    Changed,
+    /// So many lines that were before it are gone.
+    Removed {
+        /// How many.
+        lines: u64,
+    },
+    /// It was put there, with those behind it that make up so many lines.
+    Inserted {
+        /// How many.
+        lines: u64,
+    },
+    /// Another line should be here, which is further down.
+    Order {
+        /// Where the line is now that should be here.
+        found: u64,
+    },
+    /// Everything fits but its `n`.
+    Number {
+        /// What it has as `n`.
+        n: u64,
+    },
+    /// It is not an entry, and was one when the next was written, or was not there.
+    NoEntry,
+    /// It is the first, and says that there is one before it.
+    Beginning,
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.line;
+        match self.reason {
+            Reason::Changed => write!(formatter, "line {line} was changed: the next one has the hash of another line"),
+            Reason::Removed { lines: 1 } => write!(formatter, "a line was removed before line {line}"),
+            Reason::Removed { lines } => write!(formatter, "{lines} lines were removed before line {line}"),
+            Reason::Inserted { lines: 1 } => write!(formatter, "line {line} was inserted"),
+            Reason::Inserted { lines } => {
+                write!(formatter, "lines {line} to {} were inserted", line.saturating_add(lines - 1))
+            }
+            Reason::Order { found } => {
+                write!(formatter, "line {line} is not in its place: what should be there is line {found}")
+            }
+            Reason::Number { n } => write!(formatter, "line {line} has the number {n}, but fits where it is"),
+            Reason::NoEntry => write!(formatter, "line {line} is not an entry: it was changed or inserted"),
+            Reason::Beginning => {
+                write!(formatter, "line {line} does not begin a chain: its `previous` is not 64 zeros")
+            }
+        }
+    }
+}
+
+impl Default for Verdict {
+    /// That of an empty file.
+    fn default() -> Self {
+        Self { lines: 0, span: None, head: NOTHING_BEFORE.to_owned(), fragments: None, broken: None }
+    }
+}
+
+/// The verdict on any audit trail; `None` if there is no such file.
+///
+/// # Errors
+/// As [`Audit::verify`](super::Audit::verify).
+pub fn verify(path: &Path) -> Result<Option<Verdict>> {
+    let Some((file, length)) = open_settled(path)? else { return Ok(None) };
+    let mut verdict = Verdict::default();
+    let mut lines = Forwards::new(file, path, length);
+    // Where the fragments begin that are behind the last entry, and the hash of that entry alone.
+    let (mut gap, mut entry_digest) = (None, verdict.head.clone());
+    while let Some(Physical { number, content, digest, is_ended }) = lines.next_line()? {
+        match content {
+            Content::Fragment => {
+                let fragments = verdict.fragments.get_or_insert(Fragments { count: 0, first: number });
+                fragments.count += 1;
+                // Only the end may be torn: a newline is written by the next entry, which has it in its hash.
+                if is_ended || gap.is_some() {
+                    gap.get_or_insert(number);
+                }
+            }
+            Content::Whole(line) => {
+                if line.n != number || line.previous != verdict.head {
+                    let suspect = Suspect { line, number, digest, expected: verdict.head.clone() };
+                    verdict.broken = Some(match gap {
+                        Some(first) => suspect.explain_gap(first, &entry_digest),
+                        None => suspect.explain(&mut lines)?,
+                    });
+                    return Ok(Some(verdict));
+                }
+                gap = None;
+                entry_digest.clone_from(&digest);
+                let first = verdict.span.map_or(line.time, |(first, _)| first);
+                verdict.span = Some((first, line.time));
+            }
+        }
+        verdict.lines = number;
+        verdict.head = digest;
+    }
+    verdict.broken = gap.map(|line| Break { line, reason: Reason::NoEntry });
+    Ok(Some(verdict))
+}
+
+/// An entry that does not go on from what is before it.
+struct Suspect {
+    line: Line,
+    /// Which line it is.
+    number: u64,
+    digest: String,
+    /// What it should have as `previous`.
+    expected: String,
+}
+
+impl Suspect {
+    /// There are lines before it, from `first`, that are no entries.
+    fn explain_gap(&self, first: u64, entry_digest: &str) -> Break {
+        let is_next = self.line.n == first && self.line.previous == entry_digest;
+        let reason = if is_next { Reason::Inserted { lines: self.number - first } } else { Reason::NoEntry };
+        Break { line: first, reason }
+    }
+
+    /// Looks for what happened in what comes after it.
+    fn explain(&self, lines: &mut Forwards) -> Result<Break> {
+        let (here, n) = (self.number, self.line.n);
+        let (mut next, mut found, mut behind_found) = (None, None, None);
+        while let Some(Physical { number, content, .. }) = lines.next_line()? {
+            let Content::Whole(line) = content else { continue };
+            if found.is_some() {
+                behind_found = Some(line.n);
+                break;
+            }
+            if line.n == here && line.previous == self.expected {
+                found = Some(number);
+            }
+            if number == here + 1 {
+                next = Some(line);
+            }
+        }
+        if let Some(found) = found {
+            let is_swapped = (here + 1..=found).contains(&n) && behind_found.is_none_or(|n| n == found + 1);
+            let reason = if is_swapped { Reason::Order { found } } else { Reason::Inserted { lines: found - here } };
+            return Ok(Break { line: here, reason });
+        }
+        // Whether it is what it was when the next line was written, and whether that one is in its place.
+        let is_confirmed = next.as_ref().is_none_or(|next| next.previous == self.digest);
+        let is_in_place = next.is_some_and(|next| next.n == here + 1);
+        let (line, reason) = if n == here {
+            match (here, is_confirmed) {
+                (1, true) => (1, Reason::Beginning),
+                (_, true) => (here - 1, Reason::Changed),
+                (_, false) => (here, Reason::Changed),
+            }
+        } else if !is_confirmed && is_in_place {
+            (here, Reason::Changed)
+        } else if self.line.previous == self.expected {
+            (here, Reason::Number { n })
+        } else if n > here {
+            (here, Reason::Removed { lines: n - here })
+        } else if is_confirmed && n > 0 {
+            (n, Reason::Inserted { lines: here - n })
+        } else {
+            (here, Reason::Inserted { lines: 1 })
+        };
+        Ok(Break { line, reason })
+    }
+}
