@@ -6,6 +6,7 @@
 mod accounts;
 mod answers;
 mod api;
+mod cas;
 mod client;
 mod compatibility;
 mod crash;
@@ -31,4 +32,5 @@ mod stopping;
 mod strangers;
 mod submitting;
 mod support;
+mod tokens;
 mod torture;
