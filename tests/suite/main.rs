@@ -32,3 +32,4 @@ mod strangers;
 mod submitting;
 mod support;
 mod torture;
+mod users;
