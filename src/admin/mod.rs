@@ -38,6 +38,8 @@ pub struct Operator<'a> {
     pub output: &'a mut dyn Write,
     /// Reads a secret: asked for with these words at a terminal, else a line of standard input.
     pub read_secret: &'a mut dyn FnMut(&str) -> io::Result<String>,
+    /// Whether somebody types there, and does not see what.
+    pub at_terminal: bool,
 }
 
 /// Why a command did not do what it should.

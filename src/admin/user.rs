@@ -1,14 +1,421 @@
-//! `spiderpig-api user`.
+//! `spiderpig-api user`: the accounts of authentication mode "local".
+//!
+//! A password is never an argument, which `ps` and the history of a shell would show. What is changed is in the file when
+//! a command ends, and known to the APIs within moments.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 
 use clap::Subcommand;
+use subtle::ConstantTimeEq as _;
 
 use super::{Error, Operator};
+use crate::api::auth::password;
+use crate::api::auth::users::{self, Account, Accounts, Users, edit};
 use crate::config::Config;
+use crate::spool;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Make an account. The password is asked for twice, or is a line of standard input
+    Add {
+        /// The user's name
+        #[arg(value_parser = user_name)]
+        name: String,
+        /// A group of the user; may be given several times
+        #[arg(long = "group", value_name = "GROUP", value_parser = group_name)]
+        groups: Vec<String>,
+    },
+    /// Set a new password, which is asked for twice, or is a line of standard input
+    Passwd {
+        /// The user's name
+        #[arg(value_parser = user_name)]
+        name: String,
+    },
+    /// Put a user into exactly these groups; without any, say which they are
+    Groups {
+        /// The user's name
+        #[arg(value_parser = user_name)]
+        name: String,
+        /// All groups of the user
+        #[arg(value_name = "GROUP", value_parser = group_name)]
+        groups: Vec<String>,
+    },
+    /// Let a user not sign in any more, and sign them out. The account stays
+    Disable {
+        /// The user's name
+        #[arg(value_parser = user_name)]
+        name: String,
+    },
+    /// Let a disabled user sign in again
+    Enable {
+        /// The user's name
+        #[arg(value_parser = user_name)]
+        name: String,
+    },
+    /// Remove an account
+    Remove {
+        /// The user's name
+        #[arg(value_parser = user_name)]
+        name: String,
+    },
+    /// Name all accounts, whether they are enabled, and their groups
+    List,
+}
 
-pub(super) fn run(command: Command, _: &Config, _: &mut Operator) -> Result<(), Error> {
-    match command {}
+pub(super) fn run(command: Command, config: &Config, operator: &mut Operator) -> Result<(), Error> {
+    let users = Users::open(config.auth.users_file.clone()).map_err(explain)?;
+    let mut commands = Commands { config, users, operator };
+    match command {
+        Command::Add { name, groups } => commands.add(&name, groups),
+        Command::Passwd { name } => commands.set_password(&name),
+        Command::Groups { name, groups } if groups.is_empty() => commands.show_groups(&name),
+        Command::Groups { name, groups } => commands.set_groups(&name, groups),
+        Command::Disable { name } => commands.set_disabled(&name, true),
+        Command::Enable { name } => commands.set_disabled(&name, false),
+        Command::Remove { name } => commands.remove(&name),
+        Command::List => commands.list(),
+    }
+}
+
+fn user_name(text: &str) -> Result<String, String> {
+    users::check_name(text).map(|()| text.to_owned()).map_err(|problem| format!("a user's name {problem}"))
+}
+
+fn group_name(text: &str) -> Result<String, String> {
+    users::check_group(text).map(|()| text.to_owned()).map_err(|problem| format!("a group's name {problem}"))
+}
+
+struct Commands<'a, 'o> {
+    config: &'a Config,
+    /// As they were at the beginning: what is refused by them is refused before anything is asked.
+    users: Users,
+    operator: &'a mut Operator<'o>,
+}
+
+impl Commands<'_, '_> {
+    fn add(&mut self, name: &str, groups: Vec<String>) -> Result<(), Error> {
+        refuse_second(&self.users.all(), name)?;
+        let groups = each_once(groups);
+        let password = self.operator.new_password(name)?;
+        self.change(|accounts, editor| {
+            refuse_second(accounts, name)?;
+            editor.add(name, &password, &groups);
+            Ok(())
+        })?;
+        record(self.config, self.operator, name, "added")?;
+        writeln!(self.operator.output, "`{name}` is added, {}", in_groups(&groups))?;
+        self.warn_of_unknown(&groups)
+    }
+
+    fn set_password(&mut self, name: &str) -> Result<(), Error> {
+        account(&self.users.all(), name)?;
+        let password = self.operator.new_password(name)?;
+        self.change(|accounts, editor| {
+            account(accounts, name)?;
+            editor.set_password(name, &password);
+            Ok(())
+        })?;
+        record(self.config, self.operator, name, "password")?;
+        Ok(writeln!(self.operator.output, "`{name}` has a new password")?)
+    }
+
+    fn show_groups(&mut self, name: &str) -> Result<(), Error> {
+        let accounts = self.users.all();
+        let groups = &account(&accounts, name)?.groups;
+        Ok(groups.iter().try_for_each(|group| writeln!(self.operator.output, "{group}"))?)
+    }
+
+    fn set_groups(&mut self, name: &str, groups: Vec<String>) -> Result<(), Error> {
+        account(&self.users.all(), name)?;
+        let groups = each_once(groups);
+        self.change(|accounts, editor| {
+            account(accounts, name)?;
+            editor.set_groups(name, &groups);
+            Ok(())
+        })?;
+        record(self.config, self.operator, name, "groups")?;
+        writeln!(self.operator.output, "`{name}` is now {}", in_groups(&groups))?;
+        self.warn_of_unknown(&groups)
+    }
+
+    fn set_disabled(&mut self, name: &str, disabled: bool) -> Result<(), Error> {
+        account(&self.users.all(), name)?;
+        let was_disabled = self.change(|accounts, editor| {
+            let was_disabled = account(accounts, name)?.disabled;
+            if was_disabled != disabled {
+                editor.set_disabled(name, disabled);
+            }
+            Ok(was_disabled)
+        })?;
+        let what = if disabled { "disabled" } else { "enabled" };
+        if was_disabled == disabled {
+            return Ok(writeln!(self.operator.output, "`{name}` was {what} already")?);
+        }
+        record(self.config, self.operator, name, what)?;
+        Ok(writeln!(self.operator.output, "`{name}` is {what}")?)
+    }
+
+    fn remove(&mut self, name: &str) -> Result<(), Error> {
+        account(&self.users.all(), name)?;
+        self.change(|accounts, editor| {
+            account(accounts, name)?;
+            editor.remove(name);
+            Ok(())
+        })?;
+        record(self.config, self.operator, name, "removed")?;
+        Ok(writeln!(self.operator.output, "`{name}` is removed")?)
+    }
+
+    /// A line for each, in columns: a name, a word, and the rest of the line for groups.
+    fn list(&mut self) -> Result<(), Error> {
+        let accounts = self.users.all();
+        let width = accounts.keys().map(String::len).max().unwrap_or_default();
+        for (name, account) in accounts.iter() {
+            let state = if account.disabled { "disabled" } else { "enabled" };
+            let line = format!("{name:width$}  {state:8}  {}", account.groups.join(", "));
+            writeln!(self.operator.output, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&Accounts, &mut edit::Editor) -> Result<R, Error>) -> Result<R, Error> {
+        let changed = edit::change(self.users.path(), reader(self.config), change);
+        changed.map_err(|error| match error {
+            Error::File(error) => explain(error),
+            error => error,
+        })
+    }
+
+    /// A mistyped group gives no right, and nobody would say so.
+    fn warn_of_unknown(&mut self, groups: &[String]) -> Result<(), Error> {
+        let auth = &self.config.auth;
+        let of_types = self.config.job_types.values().flat_map(|job_type| &job_type.groups);
+        let known: BTreeSet<&String> = auth.user_groups.iter().chain(&auth.admin_groups).chain(of_types).collect();
+        for group in groups.iter().filter(|group| !known.contains(group)) {
+            let file = self.config.path.display();
+            writeln!(self.operator.output, "note: nothing in {file} names the group `{group}`")?;
+        }
+        Ok(())
+    }
+}
+
+impl Operator<'_> {
+    /// The hash of a new password. Who types it must do so twice, as they do not see it.
+    fn new_password(&mut self, name: &str) -> Result<String, Error> {
+        let password = (self.read_secret)(&format!("New password of {name}"))?;
+        let hash = password::hash(&password).map_err(|unfit| Error::Refused(unfit.to_string()))?;
+        if self.at_terminal {
+            let again = (self.read_secret)("The same again")?;
+            if !bool::from(password.as_bytes().ct_eq(again.as_bytes())) {
+                return Err(Error::Refused("these are two passwords; nothing was changed".to_owned()));
+            }
+        }
+        Ok(hash)
+    }
+}
+
+/// Records a change of an account in the audit log.
+///
+/// There is no audit log yet: this is the one place that will write its entry, `account_changed` by the operator at the
+/// host, with the user and what was changed.
+#[expect(clippy::unnecessary_wraps, reason = "the audit log can refuse an entry")]
+fn record(_config: &Config, _operator: &Operator, _user: &str, _what: &str) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Who has to read the file besides its owner: the API, whose account the state directory belongs to. Only root can give
+/// the file to that account's group.
+fn reader(config: &Config) -> Option<u32> {
+    let owner = config.api.state_directory.metadata().ok().filter(|_| rustix::process::geteuid().is_root())?.uid();
+    uzers::get_user_by_uid(owner).map(|account| account.primary_group_id())
+}
+
+fn account<'a>(accounts: &'a Accounts, name: &str) -> Result<&'a Account, Error> {
+    let unknown = || Error::Refused(format!("there is no user `{name}`; who there is: spiderpig-api user list"));
+    accounts.get(name).ok_or_else(unknown)
+}
+
+fn refuse_second(accounts: &Accounts, name: &str) -> Result<(), Error> {
+    if accounts.contains_key(name) {
+        let instead = format!("to set another password: spiderpig-api user passwd {name}");
+        return Err(Error::Refused(format!("there is a user `{name}` already; {instead}")));
+    }
+    Ok(())
+}
+
+/// The same names in the same order, none twice.
+fn each_once(mut names: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
+fn in_groups(groups: &[String]) -> String {
+    match groups {
+        [] => "in no group, and so may do nothing yet".to_owned(),
+        groups => format!("in {}", groups.join(", ")),
+    }
+}
+
+fn explain(error: spool::Error) -> Error {
+    if error.kind() == Some(std::io::ErrorKind::PermissionDenied) {
+        return Error::Refused(format!("{error}; do this as root, or as the account that the file belongs to"));
+    }
+    error.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use clap::Parser;
+
+    use crate::spool::atomic;
+
+    use super::*;
+
+    const PASSWORD: &str = "correct horse battery";
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    struct Bench {
+        _directory: tempfile::TempDir,
+        config: Config,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let text = "[job_types.hello]\ncommand = ['true']\ngroups = ['greeters']";
+            let mut config = Config::parse(Path::new("/etc/spiderpig/spiderpig.toml"), text).unwrap();
+            config.auth.users_file = directory.path().join("users.toml");
+            config.api.state_directory = directory.path().join("api");
+            Self { _directory: directory, config }
+        }
+
+        /// What a command says, or why it does nothing. What is typed are the secrets; a script gives only the first.
+        fn run(&self, line: &str, secrets: &[&str], at_terminal: bool) -> Result<String, String> {
+            let arguments = Arguments::try_parse_from(["user"].into_iter().chain(line.split_whitespace()));
+            let command = arguments.map_err(|error| error.to_string())?.command;
+            let mut secrets = secrets.iter();
+            let mut read_secret = |_: &str| {
+                let secret = secrets.next().ok_or(io::ErrorKind::UnexpectedEof)?;
+                Ok((*secret).to_owned())
+            };
+            let mut output = Vec::new();
+            let mut operator =
+                Operator { name: "root", output: &mut output, read_secret: &mut read_secret, at_terminal };
+            let done = run(command, &self.config, &mut operator);
+            assert_eq!(secrets.len(), 0, "all that was typed was asked for");
+            done.map_err(|error| error.to_string())?;
+            Ok(String::from_utf8(output).unwrap())
+        }
+
+        fn say(&self, line: &str) -> String {
+            self.run(line, &[], false).unwrap_or_else(|error| format!("refused: {error}"))
+        }
+
+        fn account(&self, name: &str) -> Option<Account> {
+            Users::open(self.config.auth.users_file.clone()).unwrap().get(name)
+        }
+    }
+
+    #[test]
+    fn an_account_from_its_beginning_to_its_end() {
+        let bench = Bench::new();
+        let added = bench.run("add alice --group deployers --group deployers --group greeters", &[PASSWORD], false);
+        assert_eq!(added.unwrap(), "`alice` is added, in deployers, greeters\n");
+        let first = bench.account("alice").unwrap();
+        assert!(password::verify(PASSWORD, Some(&first.password)));
+        assert_eq!(bench.say("groups alice"), "deployers\ngreeters\n");
+        assert_eq!(bench.say("groups alice admins deployers"), "`alice` is now in admins, deployers\n");
+        assert_eq!(bench.run("passwd alice", &["another long one"], false).unwrap(), "`alice` has a new password\n");
+        let second = bench.account("alice").unwrap();
+        assert!(password::verify("another long one", Some(&second.password)) && second.stamp() != first.stamp());
+        assert_eq!(bench.say("disable alice"), "`alice` is disabled\n");
+        assert_eq!(bench.say("disable alice"), "`alice` was disabled already\n");
+        assert!(bench.account("alice").unwrap().disabled);
+        assert_eq!(bench.say("enable alice"), "`alice` is enabled\n");
+        assert_eq!(bench.say("enable alice"), "`alice` was enabled already\n");
+        assert!(!bench.account("alice").unwrap().disabled);
+        assert_eq!(bench.say("remove alice"), "`alice` is removed\n");
+        assert!(bench.account("alice").is_none());
+    }
+
+    #[test]
+    fn the_list_has_no_hash() {
+        let bench = Bench::new();
+        assert_eq!(bench.say("list"), "");
+        bench.run("add alice --group admins --group deployers", &[PASSWORD], false).unwrap();
+        bench.run("add bartholomew", &[PASSWORD], false).unwrap();
+        bench.say("disable bartholomew");
+        assert_eq!(bench.say("list"), "alice        enabled   admins, deployers\nbartholomew  disabled\n");
+    }
+
+    #[test]
+    fn who_types_a_password_does_so_twice() {
+        let bench = Bench::new();
+        let added = bench.run("add alice", &[PASSWORD, PASSWORD], true);
+        assert_eq!(added.unwrap(), "`alice` is added, in no group, and so may do nothing yet\n");
+        let stamp = bench.account("alice").unwrap().stamp();
+        let differ = bench.run("passwd alice", &[PASSWORD, "correct horse batterz"], true);
+        assert_eq!(differ.unwrap_err(), "these are two passwords; nothing was changed");
+        let short = bench.run("passwd alice", &["too short"], true).unwrap_err();
+        assert!(short.starts_with("a password must have at least 12 characters"), "{short}");
+        assert_eq!(bench.account("alice").unwrap().stamp(), stamp);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_before_a_password_is_asked_for() {
+        let bench = Bench::new();
+        let unknown = "refused: there is no user `bob`; who there is: spiderpig-api user list";
+        for command in ["passwd bob", "groups bob", "groups bob admins", "disable bob", "enable bob", "remove bob"] {
+            assert_eq!(bench.say(command), unknown, "{command}");
+        }
+        assert!(!bench.config.auth.users_file.exists(), "nothing is made in vain");
+        bench.run("add alice", &[PASSWORD], false).unwrap();
+        assert_eq!(
+            bench.say("add alice"),
+            "refused: there is a user `alice` already; to set another password: spiderpig-api user passwd alice"
+        );
+        for (command, problem) in [
+            ("add Alice", "a user's name must be 1 to 64 of a-z"),
+            ("add ../alice", "a user's name must be 1 to 64 of a-z"),
+            ("add", "required arguments were not provided"),
+            ("add bob password", "unexpected argument 'password'"),
+            ("passwd alice password", "unexpected argument 'password'"),
+        ] {
+            assert!(bench.say(command).contains(problem), "{command}: {}", bench.say(command));
+        }
+    }
+
+    #[test]
+    fn a_group_that_nothing_names_is_told_of() {
+        let bench = Bench::new();
+        let said = bench.run("add alice --group deployer --group greeters", &[PASSWORD], false).unwrap();
+        let note = "note: nothing in /etc/spiderpig/spiderpig.toml names the group `deployer`\n";
+        assert_eq!(said, format!("`alice` is added, in deployer, greeters\n{note}"));
+        assert_eq!(bench.say("groups alice deployer"), format!("`alice` is now in deployer\n{note}"));
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_kept() {
+        let bench = Bench::new();
+        let path = &bench.config.auth.users_file;
+        let text = "[users.alice]\ngroups = []\n";
+        atomic::replace(path, text.as_bytes(), 0o640, atomic::Durability::Ordered).unwrap();
+        for command in ["add bob", "remove alice", "list"] {
+            let said = bench.say(command);
+            let expected = format!("refused: {}: line 1: [users.alice] must have `password`", path.display());
+            assert!(said.starts_with(&expected), "{command}: {said}");
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+    }
 }

@@ -105,7 +105,9 @@ fn check(config: &Config) -> Result<(), Failure> {
 fn administrate(command: admin::Command, config: &Config) -> Result<(), Failure> {
     let name = operator();
     let mut output = std::io::stdout().lock();
-    let mut operator = Operator { name: &name, output: &mut output, read_secret: &mut read_secret };
+    let at_terminal = std::io::stdin().is_terminal();
+    let mut read_secret = |words: &str| if at_terminal { type_secret(words) } else { read_line() };
+    let mut operator = Operator { name: &name, output: &mut output, read_secret: &mut read_secret, at_terminal };
     admin::run(command, config, &mut operator).map_err(|error| Failure::new(1, error))
 }
 
@@ -115,11 +117,13 @@ fn operator() -> String {
     std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty()).unwrap_or(account)
 }
 
-/// At a terminal it is not shown; a script gives it as a line of standard input.
-fn read_secret(words: &str) -> std::io::Result<String> {
-    if std::io::stdin().is_terminal() {
-        return rpassword::prompt_password(format!("{words}: "));
-    }
+/// What is typed is not shown.
+fn type_secret(words: &str) -> std::io::Result<String> {
+    rpassword::prompt_password(format!("{words}: "))
+}
+
+/// The way of scripts.
+fn read_line() -> std::io::Result<String> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())

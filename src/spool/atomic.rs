@@ -4,12 +4,12 @@
 //! publishes it. A rename alone is atomic but not durable; [`Durability::Synced`] adds the two syncs that make it so.
 
 use std::ffi::OsStr;
-use std::fs::{File, Permissions};
+use std::fs::{File, Metadata, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, Uid};
 
 use super::error::{Error, Missing as _, Result};
 use super::fault;
@@ -49,6 +49,15 @@ pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
 /// Any failure to set it.
 pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     rustix::fs::chmod(path, Mode::from_raw_mode(mode)).map_err(|error| Error::io("set the mode of", path, error))
+}
+
+/// Gives a file or directory to another group. Needs to be root, or its owner and in that group.
+///
+/// # Errors
+/// Any failure to set it.
+pub fn set_group(path: &Path, group: u32) -> Result<()> {
+    rustix::fs::chown(path, None, Some(Gid::from_raw(group)))
+        .map_err(|error| Error::io("set the group of", path, error))
 }
 
 /// Creates a file that must not exist yet, for directories that no reader looks at before they are complete.
@@ -138,11 +147,29 @@ pub fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// Any failure to write, sync or rename; the old content is then untouched.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> Result<()> {
-    let directory = parent(path);
-    let staged = stage(directory, path, bytes, mode, durability)?;
+    let staged = stage(parent(path), path, bytes, mode, durability)?;
+    put(staged, path, durability)
+}
+
+/// Replaces a file as [`replace`] does, durably, by one with the owner, group and mode that it had.
+///
+/// # Errors
+/// Any failure to write, sync or rename, or to give the new file to the owner of the old; the old one is then untouched.
+pub fn replace_in_kind(path: &Path, bytes: &[u8], old: &Metadata) -> Result<()> {
+    let wrap = |error: rustix::io::Errno| Error::io("keep the owner of", path, error);
+    let staged = stage(parent(path), path, bytes, old.mode() & 0o7777, Durability::Synced)?;
+    let new = staged.as_file().metadata().map_err(|error| Error::io("look at", path, error))?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        let owner = (Uid::from_raw(old.uid()), Gid::from_raw(old.gid()));
+        rustix::fs::fchown(staged.as_file(), Some(owner.0), Some(owner.1)).map_err(wrap)?;
+    }
+    put(staged, path, Durability::Synced)
+}
+
+fn put(staged: tempfile::NamedTempFile, path: &Path, durability: Durability) -> Result<()> {
     fault::point().map_err(|error| Error::io("rename into place", path, error))?;
     staged.persist(path).map_err(|error| Error::io("rename into place", path, error.error))?;
-    if durability == Durability::Synced { sync_directory(directory) } else { Ok(()) }
+    if durability == Durability::Synced { sync_directory(parent(path)) } else { Ok(()) }
 }
 
 /// Publishes a new file durably: written and synced in `staging`, renamed to `path` without replacing anything,

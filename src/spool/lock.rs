@@ -60,6 +60,28 @@ pub fn is_at(path: &Path, file: &File) -> Result<bool> {
     Ok(there.is_some_and(|there| (there.dev(), there.ino()) == (open.dev(), open.ino())))
 }
 
+/// How long a change of a file that is replaced waits for those before it.
+const REPLACEMENT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Opens and locks the file at a path, creating it empty with this mode if it is not there: whoever holds the lock may
+/// replace the file by another.
+///
+/// # Errors
+/// It cannot be opened or created, or somebody holds the lock for longer than a change takes.
+pub fn replaceable(path: &Path, mode: u32) -> Result<File> {
+    loop {
+        let file = atomic::open_lock(path, mode)?;
+        if !exclusive_within(&file, path, REPLACEMENT_PATIENCE)? {
+            let holder = "another process changes it; `fuser` on the file names it".to_owned();
+            return Err(Error::Locked { path: path.to_owned(), holder });
+        }
+        // Who held the lock may have replaced the file.
+        if is_at(path, &file)? {
+            return Ok(file);
+        }
+    }
+}
+
 /// `runner.lock`: this process is the runner of the spool.
 #[derive(Debug)]
 pub struct RunnerLock {

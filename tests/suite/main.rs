@@ -34,3 +34,4 @@ mod submitting;
 mod support;
 mod tokens;
 mod torture;
+mod users;

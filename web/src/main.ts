@@ -6,6 +6,7 @@ import { createApp } from 'vue'
 
 import App from './App.vue'
 import { makeRouter } from './router.ts'
+import { keepGate } from './signin/gate.ts'
 import { Live, provideLive } from './state/live.ts'
 import { provideSession, Session } from './state/session.ts'
 import { applyTheme } from './state/theme.ts'
@@ -17,7 +18,8 @@ const live = new Live()
 const session = new Session()
 provideLive(app, live)
 provideSession(app, session)
-app.use(makeRouter())
+const router = makeRouter()
+keepGate(router, session)
+app.use(router)
+void session.refresh()
 app.mount('#app')
-
-live.start()

@@ -8,7 +8,6 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,9 +15,6 @@ use serde::de::DeserializeOwned;
 use crate::spool::atomic::{self, Durability};
 use crate::spool::layout::SECRET_FILE;
 use crate::spool::{Error, Result, lock, open};
-
-/// How long a change waits for those before it.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A file of the state directory, and what was in it when it was read last.
 #[derive(Debug)]
@@ -35,7 +31,7 @@ struct Memory<T> {
 
 /// Which file it was: each change makes another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Version {
+pub(super) struct Version {
     device: u64,
     inode: u64,
     size: u64,
@@ -95,7 +91,7 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
     where
         T: Clone + PartialEq,
     {
-        let file = self.lock()?;
+        let file = lock::replaceable(&self.path, SECRET_FILE)?;
         let before = self.read(&file)?;
         let mut content = before.clone();
         let result = change(&mut content);
@@ -111,20 +107,6 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
         };
         self.remember(content, Some(version));
         Ok(result)
-    }
-
-    /// The file that is at the path once it is locked.
-    fn lock(&self) -> Result<File> {
-        loop {
-            let file = atomic::open_lock(&self.path, SECRET_FILE)?;
-            if !lock::exclusive_within(&file, &self.path, PATIENCE)? {
-                let holder = "another process changes it; `fuser` on the file names it".to_owned();
-                return Err(Error::Locked { path: self.path.clone(), holder });
-            }
-            if lock::is_at(&self.path, &file)? {
-                return Ok(file);
-            }
-        }
     }
 
     fn read(&self, mut file: &File) -> Result<T> {
@@ -200,7 +182,9 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     let document = Document::open(path.clone()).unwrap();
-                    (0..10).for_each(|_| drop(add(&document, "a")));
+                    for _ in 0..10 {
+                        add(&document, "a");
+                    }
                 });
             }
         });
@@ -215,7 +199,7 @@ mod tests {
         add(&document, "a");
         std::fs::write(&path, "{\"a\":").unwrap();
         assert!(document.refresh().is_err() && document.get()["a"] == 1);
-        assert!(document.change(|counts| counts.clear()).is_err());
+        assert!(document.change(BTreeMap::clear).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"{\"a\":");
         assert!(Document::<Counts>::open(path).unwrap_err().to_string().contains("it is damaged"));
     }

@@ -3,4 +3,6 @@
 pub mod audit;
 pub mod cas;
 pub mod document;
+pub mod password;
 pub mod tokens;
+pub mod users;

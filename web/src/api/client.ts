@@ -1,6 +1,6 @@
 import { jsonLines } from './lines.ts'
 import type {
-  AuditEntry,
+  AuditPage,
   BrowserSession,
   DryRun,
   Enrolment,
@@ -71,6 +71,16 @@ export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'AbortError'
 }
 
+/** How the API says that it does not let somebody in (any more), whatever they ask for. */
+const CLOSED_DOORS: ReadonlySet<unknown> = new Set(['needauth', 'need2fa', 'unauthorized'])
+
+let tellNotLetIn: (refusal: ApiError) => void = () => undefined
+
+/** Calls whenever a request was refused because of who sent it. One listener, for as long as the page lives. */
+export function onNotLetIn(listener: (refusal: ApiError) => void): void {
+  tellNotLetIn = listener
+}
+
 interface Asked {
   method?: 'GET' | 'POST'
   query?: Record<string, string | number | boolean | string[] | null | undefined>
@@ -104,7 +114,11 @@ async function ask<T>(path: string, asked: Asked, read: (response: Response) => 
       signal: signal ? AbortSignal.any([signal, patience.signal]) : patience.signal,
     })
     if (!response.ok) {
-      throw await refusal(response)
+      const refused = await refusal(response)
+      if (CLOSED_DOORS.has(refused.code)) {
+        tellNotLetIn(refused)
+      }
+      throw refused
     }
     return await read(response)
   } catch (error) {
@@ -336,9 +350,12 @@ export const api = {
 
   endSessionsOf: (user: string) => post<{ message: string }>(`/api/users/${encodeURIComponent(user)}/end-sessions`),
 
-  /** The newest first; `before` is the number of the last line that is known. */
+  /**
+   * The newest first. If there may be more, `next` is the `before` to ask for them with: a page may have fewer than asked
+   * for, or none, as only so much is looked through at once.
+   */
   audit: (filter: AuditFilter, { limit, before, signal }: { limit: number; before?: number; signal?: AbortSignal }) =>
-    get<{ entries: AuditEntry[]; more: boolean }>('/api/audit', { query: { ...filter, limit, before }, signal }),
+    get<AuditPage>('/api/audit', { query: { ...filter, limit, before }, signal }),
 
   /** The HTML of this page, as the API would send it now. */
   page: () => ask('/', { headers: { Accept: 'text/html' } }, (response) => response.text()),

@@ -20,6 +20,8 @@ export type Connection =
   | { state: 'live' }
   /** `retryAt` is null while it is being tried. */
   | { state: 'broken'; reason: string; retryAt: number | null }
+  /** This person is not let in (any more). It is not tried again before somebody has reason to. */
+  | { state: 'refused'; reason: string }
 
 /** The API gives a sign of life every 15 s; a stream that gave none for so long is dead, whatever the network says. */
 const SILENCE = 35_000
@@ -56,8 +58,9 @@ export class EventStream {
   #last: string | null = null
   #attempt = new AbortController()
   #heardAt = 0
-  #isStopped = false
-  /** Ends the pause before the next attempt. */
+  /** Which run of it goes on; no other does. */
+  #run = 0
+  /** Ends the pause before the next attempt, or the wait for a reason to try again. */
   #wake: () => void = () => undefined
   readonly #listener: Listener
 
@@ -68,11 +71,14 @@ export class EventStream {
   start(): void {
     document.addEventListener('visibilitychange', this.#lookAgain)
     window.addEventListener('online', this.retryNow)
-    void this.#run()
+    this.#run += 1
+    void this.#go(this.#run)
   }
 
+  /** Ends it, and forgets where it was. */
   stop(): void {
-    this.#isStopped = true
+    this.#run += 1
+    this.#last = null
     document.removeEventListener('visibilitychange', this.#lookAgain)
     window.removeEventListener('online', this.retryNow)
     this.#renew()
@@ -100,10 +106,10 @@ export class EventStream {
     }
   }
 
-  async #run(): Promise<void> {
+  async #go(run: number): Promise<void> {
     let failures = 0
     let isBroken = false
-    while (!this.#isStopped) {
+    while (run === this.#run) {
       if (!isBroken) {
         this.#listener.connection({ state: 'connecting' })
       }
@@ -127,6 +133,11 @@ export class EventStream {
         if (log !== null && !signal.aborted && isMissing(error)) {
           // The job is gone, and its log with it. Everything else is still told.
           this.#log = null
+        } else if (!signal.aborted && isRefused(error)) {
+          failures = 0
+          isBroken = true
+          this.#listener.connection({ state: 'refused', reason: reasonOf(error) })
+          await new Promise<void>((resolve) => (this.#wake = resolve))
         } else if (!signal.aborted || signal.reason === SILENT) {
           failures = Date.now() - liveAt < WELL ? failures + 1 : 1
           isBroken = true
@@ -185,6 +196,10 @@ export class EventStream {
 
 function isMissing(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 401 || error.status === 403)
 }
 
 /** Why an attempt was given up that nobody wanted to end. */

@@ -249,6 +249,13 @@ export interface AuditEntry {
   details: Record<string, unknown>
 }
 
+export interface AuditPage {
+  entries: AuditEntry[]
+  /** Whether there may be older ones. */
+  more: boolean
+  next: number | null
+}
+
 export interface JobList {
   jobs: Job[]
   /** How many pass the filter. */

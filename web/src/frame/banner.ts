@@ -52,12 +52,12 @@ export interface Outage {
 
 /** Times are milliseconds since the epoch; `heardAt` is when there was the last sign of life. */
 export function describeOutage(connection: Connection, heardAt: number | null, now: number): Outage {
-  const isBroken = connection.state === 'broken'
+  const isBroken = connection.state === 'broken' || connection.state === 'refused'
   return {
     headline: isBroken ? 'Not connected' : heardAt === null ? 'Connecting' : 'Connecting again',
     age: heardAt === null ? (isBroken ? 'there is nothing to show yet' : null) : describeAge(heardAt, now),
     reason: isBroken ? connection.reason : null,
-    retry: isBroken ? describeRetry(connection.retryAt, now) : null,
+    retry: connection.state === 'broken' ? describeRetry(connection.retryAt, now) : null,
   }
 }
 

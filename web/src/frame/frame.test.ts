@@ -8,7 +8,7 @@ import type { Connection, Listener } from '@/api/events.ts'
 import type { Job, Monitoring, Runner } from '@/api/types.ts'
 import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aPrompt, aRunner } from '@/state/testing.ts'
+import { aJob, aPerson, aPrompt, aRunner } from '@/state/testing.ts'
 import { concerns } from '@/state/watched.ts'
 
 import AppHeader from './AppHeader.vue'
@@ -77,7 +77,7 @@ function show(component: Parameters<typeof mount>[0], props: Record<string, unkn
 beforeEach(async () => {
   vi.useFakeTimers({ now: Date.parse('2026-11-24T11:00:00Z') })
   stream.retryNow.mockClear()
-  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes').mockResolvedValue(
     ['backport', 'train'].map((name) => ({
       name,

@@ -7,7 +7,7 @@ import type { Job, JobType } from '@/api/types.ts'
 import { aFinding, preflight } from '@/changes/testing.ts'
 import { param } from '@/overview/testing.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob } from '@/state/testing.ts'
+import { aJob, aPerson } from '@/state/testing.ts'
 
 import JobActions from './JobActions.vue'
 
@@ -58,7 +58,7 @@ async function press(label: string): Promise<void> {
 }
 
 beforeEach(() => {
-  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'signal').mockResolvedValue({})
   vi.spyOn(api, 'retry').mockResolvedValue({ id: 8 })
 })

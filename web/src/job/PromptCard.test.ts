@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { api, ApiError } from '@/api/client.ts'
 import type { Interaction, Job } from '@/api/types.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aPrompt } from '@/state/testing.ts'
+import { aJob, aPerson, aPrompt } from '@/state/testing.ts'
 
 import { GUARD, LINGER } from './prompt.ts'
 import PromptCard from './PromptCard.vue'
@@ -48,7 +48,7 @@ const afterGuard = () => vi.advanceTimersByTimeAsync(GUARD)
 
 beforeEach(() => {
   vi.useFakeTimers()
-  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes').mockResolvedValue([])
   vi.spyOn(api, 'answer').mockResolvedValue({})
   // The page, which has the focus when the question is gone.

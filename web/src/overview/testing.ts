@@ -8,7 +8,7 @@ import type { Connection } from '@/api/events.ts'
 import type { Job, JobType, Lane, Param, Runner } from '@/api/types.ts'
 import { provideLive, type Live } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aRunner } from '@/state/testing.ts'
+import { aJob, aPerson, aRunner } from '@/state/testing.ts'
 
 /** For tests: a job that was queued, but for what is different. */
 export function job(id: number, different: Partial<Job> = {}): Job {
@@ -96,7 +96,7 @@ export async function show(
     at?: string
   },
 ): Promise<{ page: VueWrapper; router: Router }> {
-  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes').mockResolvedValue(types)
   const session = new Session()
   await session.refresh()

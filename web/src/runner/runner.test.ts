@@ -7,7 +7,7 @@ import type { Listener } from '@/api/events.ts'
 import type { Job, Runner } from '@/api/types.ts'
 import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aRunner } from '@/state/testing.ts'
+import { aJob, aPerson, aRunner } from '@/state/testing.ts'
 
 import RunnerPage from './RunnerPage.vue'
 
@@ -33,7 +33,7 @@ async function tell(runner: Runner, jobs: Job[] = []): Promise<void> {
 }
 
 async function open(isAdmin = true): Promise<void> {
-  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice', isAdmin })
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson({ isAdmin }))
   vi.spyOn(api, 'jobTypes').mockResolvedValue([])
   const session = new Session()
   await session.refresh()

@@ -12,7 +12,7 @@ import { Live, provideLive } from './live.ts'
 import { wantNotifications } from './notifications.ts'
 import { provideSession, Session } from './session.ts'
 import { play, wantsSound } from './sound.ts'
-import { aJob, aPrompt, aRunner } from './testing.ts'
+import { aJob, aPerson, aPrompt, aRunner } from './testing.ts'
 import { setConcern } from './watched.ts'
 
 const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined }))
@@ -79,7 +79,7 @@ async function tell(job: Job): Promise<void> {
 
 /** Opens the page of a person. */
 async function open(path = '/'): Promise<void> {
-  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes').mockResolvedValue([])
   const component = { template: '<div />' }
   router = createRouter({

@@ -33,6 +33,7 @@ export class Live {
   readonly #jobListeners = new Set<JobListener>()
   readonly #removedListeners = new Set<(job: number) => void>()
   readonly #snapshotListeners = new Set<() => void>()
+  #isStarted = false
   readonly #stream = new EventStream({
     event: (event) => this.#take(event),
     connection: (connection) => (this.#connection.value = connection),
@@ -53,12 +54,29 @@ export class Live {
   /** Whether there was a first snapshot. */
   readonly isReady = readonly(this.#isReady)
 
+  /** Listens, and if it does that already tries again at once. */
   start(): void {
-    this.#stream.start()
+    if (this.#isStarted) {
+      this.#stream.retryNow()
+    } else {
+      this.#isStarted = true
+      this.#stream.start()
+    }
   }
 
+  /** Listens no longer, and forgets what it was told: the next one who looks may be somebody else. */
   stop(): void {
-    this.#stream.stop()
+    if (this.#isStarted) {
+      this.#isStarted = false
+      this.#stream.stop()
+    }
+    this.#jobs.clear()
+    this.#runner.value = null
+    this.#log.value = null
+    this.#monitoring.value = null
+    this.#heardAt.value = null
+    this.#isReady.value = false
+    this.#connection.value = { state: 'connecting' }
   }
 
   retryNow(): void {

@@ -4,6 +4,7 @@ import { api } from '@/api/client.ts'
 import type { JobType } from '@/api/types.ts'
 
 import { Session } from './session.ts'
+import { aPerson } from './testing.ts'
 
 const BACKPORT: JobType = {
   name: 'backport',
@@ -16,7 +17,7 @@ const BACKPORT: JobType = {
 }
 
 test('who this is and what may be started is known together', async () => {
-  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes').mockResolvedValue([BACKPORT])
   const session = new Session()
   expect([session.who.value, session.jobTypes.value]).toEqual([null, null])
@@ -27,7 +28,7 @@ test('who this is and what may be started is known together', async () => {
 })
 
 test('a failure is told, keeps what was known, and is over with the next answer', async () => {
-  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   const jobTypes = vi.spyOn(api, 'jobTypes').mockResolvedValue([BACKPORT])
   const session = new Session()
   await session.refresh()
@@ -41,7 +42,7 @@ test('a failure is told, keeps what was known, and is over with the next answer'
 
 test('what failed is asked for again until it is known', async () => {
   vi.useFakeTimers()
-  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   const jobTypes = vi
     .spyOn(api, 'jobTypes')
     .mockRejectedValueOnce(new Error('no'))
@@ -60,12 +61,13 @@ test('what failed is asked for again until it is known', async () => {
 
 test('the answer to an earlier question does not count after that to a later one', async () => {
   let answerLate: (types: JobType[]) => void = () => undefined
-  vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes')
     .mockReturnValueOnce(new Promise((resolve) => (answerLate = resolve)))
     .mockResolvedValueOnce([BACKPORT])
   const session = new Session()
   const first = session.refresh()
+  await vi.waitFor(() => expect(api.jobTypes).toHaveBeenCalledOnce())
   await session.refresh()
   answerLate([])
   await first

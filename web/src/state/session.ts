@@ -1,44 +1,139 @@
-import { inject, readonly, shallowRef, type App, type InjectionKey } from 'vue'
+import { computed, inject, readonly, shallowRef, type App, type InjectionKey, type ShallowRef } from 'vue'
 
-import { api, reasonOf } from '@/api/client.ts'
+import { api, reasonOf, type ApiError } from '@/api/client.ts'
 import type { JobType, WhoAmI } from '@/api/types.ts'
 
 /** What failed is asked for again after so long, in milliseconds. */
 const RETRY = 5000
 
-/** Who uses this page, and what they may start. It is asked for when the page is loaded, and when that may have changed. */
+/** A refusal so soon after the API said that this person is let in is believed, in milliseconds. */
+const DOUBT = 10_000
+
+/** How far somebody is let in: not at all, up to their second factor, as one who may not use SpiderPig, or in. */
+export type Standing = 'unknown' | 'nobody' | 'code' | 'enrol' | 'stranger' | 'in'
+
+export function standingOf(who: WhoAmI | null): Standing {
+  if (who === null) {
+    return 'unknown'
+  }
+  if (who.user === null) {
+    return 'nobody'
+  }
+  if (who.secondFactor === 'code' || who.secondFactor === 'enrol') {
+    return who.secondFactor
+  }
+  return who.isAuthorized === true ? 'in' : 'stranger'
+}
+
+/** What to say to a viewer where others can start, answer or stop something. */
+export const LOOK_ONLY =
+  'You may look, but not start or answer: you are in none of the groups that may. ' +
+  'Whoever looks after SpiderPig can say which ones these are.'
+
+/** Why somebody is not let in any more, if nobody has said it. */
+const LAPSES: Record<Exclude<Standing, 'in' | 'unknown'>, string> = {
+  nobody: 'Your session has ended',
+  code: 'A code of your second factor is wanted',
+  enrol: 'You have to set up a second factor',
+  stranger: 'You are in no group that may use SpiderPig any more',
+}
+
+/**
+ * Who uses this page, how far they are let in, and what they may start. It is asked for when the page is loaded, and when
+ * that may have changed.
+ *
+ * Who was in and is not any more keeps what they see, and what they have typed, until they go elsewhere by themselves:
+ * that is a lapse.
+ */
 export class Session {
   readonly #who = shallowRef<WhoAmI | null>(null)
+  readonly #latest = shallowRef<WhoAmI | null>(null)
+  readonly #lapse = shallowRef<string | null>(null)
   readonly #jobTypes = shallowRef<JobType[] | null>(null)
   readonly #problem = shallowRef<string | null>(null)
   #attempts = 0
   #retry: ReturnType<typeof setTimeout> | undefined
+  /** What the API said when it refused something, until it is known what that means. */
+  #refusal: string | null = null
+  #confirmedAt = -Infinity
+  #tellKnown: () => void = () => undefined
 
-  /** Null until it is known. */
-  readonly who = readonly(this.#who)
+  /** Null until it is known. In a lapse it is who this was. */
+  readonly who: Readonly<ShallowRef<WhoAmI | null>> = this.#who
+  /** How far this person is let in now, as was heard last. */
+  readonly standing = computed(() => standingOf(this.#latest.value))
+  /** Why this person is not let in any more, although the page still shows what they saw. */
+  readonly lapse = readonly(this.#lapse)
+  readonly isIn = computed(() => this.standing.value === 'in' && this.lapse.value === null)
+  /** Sees what is inside: is let in, or was until a moment ago. */
+  readonly isInside = computed(() => standingOf(this.#who.value) === 'in')
+  /** May start, answer and stop. */
+  readonly mayStart = computed(() => this.#who.value?.mayStart === true)
+  /** May also pause, and look after the others. */
+  readonly isAdmin = computed(() => this.#who.value?.isAdmin === true)
   /** Null until they are known; in the order of the configuration. */
   readonly jobTypes = readonly(this.#jobTypes)
-  /** Why the two could not be asked for, the last time. */
+  /** Why all this could not be asked for, the last time. */
   readonly problem = readonly(this.#problem)
+  /** As soon as it is known how far this person is let in. */
+  readonly known = new Promise<void>((resolve) => (this.#tellKnown = resolve))
 
   /** Asks again, until there is an answer. What an attempt finds out counts only if there is no later one. */
   async refresh(): Promise<void> {
     clearTimeout(this.#retry)
     this.#attempts += 1
     const attempt = this.#attempts
+    const isLast = () => attempt === this.#attempts
     try {
-      const [who, jobTypes] = await Promise.all([api.whoami(), api.jobTypes()])
-      if (attempt === this.#attempts) {
-        this.#who.value = who
-        this.#jobTypes.value = jobTypes
+      const who = await api.whoami()
+      if (isLast()) {
+        this.#learn(who)
+      }
+      const jobTypes = standingOf(who) === 'in' && isLast() ? await api.jobTypes() : null
+      if (isLast()) {
+        this.#jobTypes.value = jobTypes ?? this.#jobTypes.value
         this.#problem.value = null
       }
     } catch (error) {
-      if (attempt === this.#attempts) {
+      if (isLast()) {
         this.#problem.value = reasonOf(error)
         this.#retry = setTimeout(() => void this.refresh(), RETRY)
       }
     }
+  }
+
+  /** The API did not let this person in: finds out what that means. */
+  async refused({ message }: ApiError): Promise<void> {
+    if (!this.isIn.value) {
+      return
+    }
+    this.#refusal = message
+    if (Date.now() - this.#confirmedAt < DOUBT) {
+      this.#lapse.value = message
+      return
+    }
+    await this.refresh()
+    if (this.isIn.value) {
+      this.#confirmedAt = Date.now()
+    }
+  }
+
+  /** This person leaves what they saw, to sign in again or not. */
+  leave(): void {
+    this.#lapse.value = null
+    if (!this.isIn.value) {
+      this.#who.value = this.#latest.value
+      this.#jobTypes.value = null
+    }
+  }
+
+  /** This person has signed out. */
+  end(): void {
+    this.#attempts += 1
+    clearTimeout(this.#retry)
+    const { mode, loginUrl } = this.#latest.value ?? {}
+    this.#latest.value = { user: null, ...(mode && { mode }), ...(loginUrl && { loginUrl }) }
+    this.leave()
   }
 
   /** What people call a job type; one that is not declared any more has only its name. */
@@ -48,6 +143,19 @@ export class Session {
 
   jobType(name: string): JobType | undefined {
     return this.#jobTypes.value?.find((type) => type.name === name)
+  }
+
+  #learn(who: WhoAmI): void {
+    const standing = standingOf(who)
+    this.#latest.value = who
+    if (standing === 'in' || standing === 'unknown' || !this.isInside.value) {
+      this.#who.value = who
+      this.#lapse.value = null
+    } else {
+      this.#lapse.value = this.#refusal ?? LAPSES[standing]
+    }
+    this.#refusal = null
+    this.#tellKnown()
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Interaction, Job, Runner } from '@/api/types.ts'
+import type { Interaction, Job, Runner, WhoAmI } from '@/api/types.ts'
 
 /** A job for a test: one that runs, but for what is named. */
 export function aJob(given: Partial<Job> = {}): Job {
@@ -58,6 +58,20 @@ export function aRunner(given: Partial<Runner> = {}): Runner {
     watching: true,
     lanes: { default: { concurrency: 1, holders: [], waiting: [] } },
     problems: [],
+    ...given,
+  }
+}
+
+/** Somebody who may start jobs, but for what is named. */
+export function aPerson(given: Partial<WhoAmI> = {}): WhoAmI {
+  return {
+    user: 'alice',
+    mode: 'local',
+    secondFactor: 'on',
+    isAuthorized: true,
+    mayStart: true,
+    isAdmin: false,
+    groups: ['deployers'],
     ...given,
   }
 }

@@ -4,7 +4,7 @@ import { isFinal, type Job, type TrainStatus } from '@/api/types.ts'
 import { useFreshness } from '@/frame/banner.ts'
 import { TRAIN } from '@/frame/pages.ts'
 import { useLive, type Live } from '@/state/live.ts'
-import { useSession } from '@/state/session.ts'
+import { LOOK_ONLY, useSession } from '@/state/session.ts'
 
 import { isReached } from './plan.ts'
 import { isSame, statusIn } from './status.ts'
@@ -59,6 +59,9 @@ export function useObstacle(moving: () => Job | undefined): ComputedRef<Obstacle
     const type = session.jobType(TRAIN)
     if (freshness.value === 'stale') {
       return because('This page is not connected to SpiderPig.')
+    }
+    if (!session.mayStart.value) {
+      return because(LOOK_ONLY)
     }
     if (session.jobTypes.value === null) {
       return because('It is not known yet what may be started.')

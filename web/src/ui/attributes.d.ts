@@ -8,7 +8,9 @@ declare module 'vue' {
    * of the same name with a narrower one.
    */
   interface AllowedComponentProps
-    extends AriaAttributes, Pick<InputHTMLAttributes, 'disabled' | 'inputmode' | 'list' | 'readonly' | 'spellcheck'> {
+    extends
+      AriaAttributes,
+      Pick<InputHTMLAttributes, 'disabled' | 'inputmode' | 'list' | 'readonly' | 'required' | 'spellcheck'> {
     autocapitalize?: string
     autocomplete?: string
     id?: string

@@ -1,0 +1,65 @@
+import { computed, readonly, shallowRef, type ComputedRef, type Ref } from 'vue'
+
+import { ApiError, reasonOf } from '@/api/client.ts'
+import { useNow } from '@/ui/clock.ts'
+import { formatDuration, formatTime } from '@/ui/time.ts'
+
+export interface Attempt {
+  isBusy: Readonly<Ref<boolean>>
+  /** Why the last one failed, and when to try again if the API said so. It is read out once. */
+  failure: Readonly<Ref<string | null>>
+  /** How long that is from now: changes every second. */
+  wait: ComputedRef<string | null>
+  /** Does something unless something is being done. Says whether it went well. */
+  perform: (action: () => Promise<void>) => Promise<boolean>
+  forget: () => void
+}
+
+/** Tries something that the API may refuse, as often as it takes. */
+export function useAttempt(): Attempt {
+  const now = useNow()
+  const isBusy = shallowRef(false)
+  const failure = shallowRef<string | null>(null)
+  /** In milliseconds since the epoch. */
+  const again = shallowRef<number | null>(null)
+
+  async function perform(action: () => Promise<void>): Promise<boolean> {
+    if (isBusy.value) {
+      return false
+    }
+    isBusy.value = true
+    forget()
+    try {
+      await action()
+      return true
+    } catch (error) {
+      tell(error)
+      return false
+    } finally {
+      isBusy.value = false
+    }
+  }
+
+  function tell(error: unknown): void {
+    const seconds = error instanceof ApiError ? error.retryAfter : null
+    const reason = reasonOf(error).replace(/[.\s]+$/u, '')
+    again.value = seconds === null ? null : Date.now() + seconds * 1000
+    failure.value =
+      again.value === null ? `${reason}.` : `${reason}. Try again at ${formatTime(again.value / 1000)} UTC.`
+  }
+
+  function forget(): void {
+    failure.value = null
+    again.value = null
+  }
+
+  const wait = computed(() => {
+    if (again.value === null) {
+      return null
+    }
+    const left = Math.ceil((again.value - now.value) / 1000)
+    return left > 0 ? `That is in ${formatDuration(left)}.` : 'You can try again now.'
+  })
+
+  return { isBusy: readonly(isBusy), failure: readonly(failure), wait, perform, forget }
+}
