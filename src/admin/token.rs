@@ -1,15 +1,15 @@
 //! `spiderpig-api token`: by what scripts sign in.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
+use serde_json::json;
 
-use super::{Error, Operator};
-use crate::api::auth::tokens::{NewToken, Scope, Token, Tokens};
-use crate::api::state_directory::StateDirectory;
-use crate::check::Account;
+use super::{Error, Operator, own_state_directory};
+use crate::api::auth::audit::Event;
+use crate::api::auth::tokens::{Created, NewToken, Scope, Token, Tokens};
+use crate::api::auth::users::Users;
 use crate::config::{AuthMode, Config};
 use crate::spool::Time;
 use crate::spool::submitter::check_name;
@@ -59,76 +59,68 @@ pub struct Create {
 }
 
 pub(super) fn run(command: Command, config: &Config, operator: &mut Operator) -> Result<(), Error> {
-    let tokens = open(config)?;
+    let tokens = Tokens::open(&own_state_directory(config)?)?;
     let now = Time::now();
     match command {
         Command::Create(wanted) => create(wanted, &tokens, config, now, operator),
         Command::List { user } => list(&user.map_or_else(|| tokens.all(), |user| tokens.of_user(&user)), now, operator),
-        Command::Revoke { id } => revoke(&id, &tokens, operator),
+        Command::Revoke { id } => revoke(&id, &tokens, config, operator),
     }
-}
-
-/// What one account makes in the directory of another, that one could not use.
-fn open(config: &Config) -> Result<Tokens, Error> {
-    let path = &config.api.state_directory;
-    let owner = path.metadata().map(|metadata| metadata.uid());
-    if let Ok(owner) = owner
-        && owner != rustix::process::geteuid().as_raw()
-    {
-        let (path, owner) = (path.display(), Account::of(owner).name());
-        return Err(Error::Refused(format!(
-            "{path} belongs to the account {owner}; run this as {owner}: sudo --user={owner} spiderpig-api token …"
-        )));
-    }
-    Ok(Tokens::open(&StateDirectory::new(path))?)
 }
 
 fn create(wanted: Create, tokens: &Tokens, config: &Config, now: Time, operator: &mut Operator) -> Result<(), Error> {
-    let groups = groups(&wanted, config).map_err(Error::Refused)?;
+    let groups = groups(&wanted, config)?;
     let Create { user, mut scopes, expires, name, .. } = wanted;
     scopes.sort();
     scopes.dedup();
-    check_scopes(&scopes, config).map_err(Error::Refused)?;
+    check_scopes(&scopes, config)?;
     let expires = now.as_milliseconds().saturating_add(i64::try_from(expires.as_millis()).unwrap_or(i64::MAX));
     let expires = Time::from_milliseconds(expires);
     let new = NewToken { name, user: user.clone(), groups, scopes: scopes.clone(), expires };
-    let created = tokens.create(new, now)?;
-    writeln!(operator.output, "{}", created.secret)?;
-    writeln!(
-        operator.output,
-        "This is not shown again. Token {} of {user}, until {expires}: {}",
-        created.id,
-        list_of(&scopes)
-    )?;
+    let Created { id, secret } = tokens.create(new, now)?;
+    let details = json!({ "what": "created", "token": id, "of": user, "scopes": scopes, "expires": expires });
+    operator.record(config, Event::TokenChanged, &details)?;
+    writeln!(operator.output, "{secret}")?;
+    writeln!(operator.output, "This is not shown again. Token {id} of {user}, until {expires}: {}", list_of(&scopes))?;
     Ok(())
 }
 
 /// The groups that the token has of its own, if its user is one for whom there can be a token.
-fn groups(wanted: &Create, config: &Config) -> Result<Option<Vec<String>>, String> {
-    check_name(&wanted.user)?;
+fn groups(wanted: &Create, config: &Config) -> Result<Option<Vec<String>>, Error> {
+    let (user, groups) = (&wanted.user, &wanted.groups);
+    let refused = |words: &str| Err(Error::Refused(words.to_owned()));
     match &config.auth.mode {
-        AuthMode::None => {
-            Err("with authentication mode \"none\" nobody signs in, and no token is looked at".to_owned())
+        AuthMode::None => refused("with authentication mode \"none\" nobody signs in, and no token is looked at"),
+        AuthMode::Local if !groups.is_empty() => {
+            refused("with authentication mode \"local\" a token has the groups of its user; leave out --group")
         }
-        AuthMode::Local if !wanted.groups.is_empty() => {
-            Err("with authentication mode \"local\" a token has the groups of its user; leave out --group".to_owned())
+        AuthMode::Local => check_account(user, config).map(|()| None),
+        AuthMode::Cas { .. } if groups.is_empty() => refused(
+            "only the single sign-on knows the groups of a user; name those that the token is to have with --group",
+        ),
+        AuthMode::Cas { .. } => {
+            check_name(user).map_err(Error::Refused)?;
+            Ok(Some(groups.clone()))
         }
-        AuthMode::Local => Ok(None),
-        AuthMode::Cas { .. } if wanted.groups.is_empty() => {
-            Err("only single sign-on knows the groups of this user; name those that the token is to have with --group"
-                .to_owned())
-        }
-        AuthMode::Cas { .. } => Ok(Some(wanted.groups.clone())),
     }
 }
 
-fn check_scopes(scopes: &[Scope], config: &Config) -> Result<(), String> {
+fn check_account(user: &str, config: &Config) -> Result<(), Error> {
+    match Users::open(config.auth.users_file.clone())?.get(user) {
+        Some(account) if !account.disabled => Ok(()),
+        Some(_) => Err(Error::Refused(format!("the user {user:?} is disabled, and so would be the token"))),
+        None => Err(Error::Refused(format!("there is no user {user:?}; who there is: spiderpig-api user list"))),
+    }
+}
+
+fn check_scopes(scopes: &[Scope], config: &Config) -> Result<(), Error> {
     for scope in scopes {
         if let Scope::Start(job_type) = scope
             && config.job_type(job_type).is_none()
         {
             let known: Vec<&str> = config.job_types.keys().map(String::as_str).collect();
-            return Err(format!("there is no job type {job_type:?}; there are {}", known.join(", ")));
+            let words = format!("there is no job type {job_type:?}; there are: {}", known.join(", "));
+            return Err(Error::Refused(words));
         }
     }
     Ok(())
@@ -147,13 +139,13 @@ fn list(tokens: &[Token], now: Time, operator: &mut Operator) -> Result<(), Erro
     Ok(())
 }
 
-fn revoke(id: &str, tokens: &Tokens, operator: &mut Operator) -> Result<(), Error> {
+fn revoke(id: &str, tokens: &Tokens, config: &Config, operator: &mut Operator) -> Result<(), Error> {
     let Some(token) = tokens.revoke(id, None)? else {
-        return Err(Error::Refused(format!(
-            "there is no token {id:?}; `spiderpig-api token list` shows those there are"
-        )));
+        return Err(Error::Refused(format!("there is no token {id:?}; which there are: spiderpig-api token list")));
     };
-    writeln!(operator.output, "Token {id} of {}, {}, is revoked", token.user, token.name)?;
+    let details = json!({ "what": "revoked", "token": id, "of": token.user });
+    operator.record(config, Event::TokenChanged, &details)?;
+    writeln!(operator.output, "Token {id} of {}, {:?}, is revoked", token.user, token.name)?;
     Ok(())
 }
 
@@ -173,4 +165,26 @@ fn name(text: &str) -> Result<String, String> {
         return Err(format!("this must be 1 to {MAX_NAME} characters, all on one line"));
     }
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_at_most_a_year() {
+        let hours = |text: &str| lifetime(text).unwrap().as_secs() / 3600;
+        assert_eq!((hours("12h"), hours("30d"), hours("1w 1d"), hours("365d")), (12, 720, 192, 8760));
+        for bad in ["", "30", "d", "0s", "-1d", "30d ago", "366d", "1y", "1mo", "8760h1s", "99999999999999999999d"] {
+            assert!(lifetime(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_short_and_on_one_line() {
+        assert_eq!(name("nightly – zürich").unwrap(), "nightly – zürich");
+        for bad in ["", "  ", "a\nb", "\u{1b}[2J", &"x".repeat(65)] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+    }
 }
