@@ -11,11 +11,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
 
 use clap::Subcommand;
+use serde_json::Value;
 
+use crate::api::auth::audit::{Audit, Entry, Event};
 use crate::api::state_directory::StateDirectory;
 use crate::check::Account;
 use crate::config::Config;
 use crate::spool;
+use crate::spool::atomic::Durability;
 
 /// A subcommand.
 #[derive(Debug, Subcommand)]
@@ -57,6 +60,31 @@ pub enum Error {
     /// Nothing can be read or written.
     #[error("standard input or output: {0}")]
     Io(#[from] io::Error),
+}
+
+impl Operator<'_> {
+    /// Records in the audit trail what this operator did, durably.
+    fn record(&self, config: &Config, event: Event, details: &Value) -> Result<(), Error> {
+        let directory = StateDirectory::new(&config.api.state_directory);
+        let (user, address) = (Some(self.name.to_owned()), "host".to_owned());
+        let details = details.as_object().cloned().unwrap_or_default();
+        let entry = Entry { event, user, address, request: None, details };
+        Ok(Audit::new(directory).append(&entry, Durability::Synced)?)
+    }
+}
+
+/// The state directory, if this is the account that it belongs to: what another account makes in it, the API could not use.
+fn own_state_directory(config: &Config) -> Result<StateDirectory, Error> {
+    let path = &config.api.state_directory;
+    let owner = path.metadata().map(|metadata| metadata.uid());
+    if let Ok(owner) = owner
+        && owner != rustix::process::geteuid().as_raw()
+    {
+        let (path, owner) = (path.display(), Account::of(owner).name());
+        let instead = format!("sudo --user={owner} spiderpig-api …");
+        return Err(Error::Refused(format!("{path} belongs to the account {owner}; as that account: {instead}")));
+    }
+    Ok(StateDirectory::new(path))
 }
 
 /// Does what a command says.

@@ -19,6 +19,7 @@ mod shell;
 mod state_directory;
 mod submitters;
 mod tree;
+mod users;
 
 #[cfg(test)]
 mod testing;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::config::Config;
+use crate::config::{AuthMode, Config};
 use crate::spool::job::LockedJob;
 use crate::spool::lock::RunnerLock;
 use crate::spool::plan::Plan;
@@ -40,18 +40,20 @@ impl Scene {
         let spool = Spool::lay_out(&directory.join("spool")).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
         sequence::raise(&spool, &runner, 7, 0).unwrap();
-        let state_directory = state.join("api");
+        let [state_directory, users_file] = ["api", "users.toml"].map(|name| state.join(name));
         let owner = Owner::of(&spool.root().metadata().unwrap()).to_string();
         let mut scene = Self { _directories: directories, spool, config: parse(CONFIG), owner };
         scene.config.spool = scene.spool.root().to_owned();
         scene.config.api.state_directory = state_directory;
+        scene.config.auth.users_file = users_file;
         scene
     }
 
     /// Another configuration for the same spool.
     pub(super) fn with_config(mut self, text: &str) -> Self {
-        let Config { spool, api, .. } = self.config;
+        let Config { spool, api, auth, .. } = self.config;
         self.config = Config { spool, api, ..parse(text) };
+        self.config.auth.users_file = auth.users_file;
         self
     }
 
@@ -84,14 +86,16 @@ impl Scene {
         self.show(&check(&self.config, options))
     }
 
-    /// What `check_access` says to an account whose state directory is in order.
+    /// What `check_access` says to an account whose state directory is in order. Who signs in is checked elsewhere.
     pub(super) fn access(&self, account: &Account) -> String {
         let state = &self.config.api.state_directory;
         if !state.exists() {
             atomic::create_directory(state, 0o700).unwrap();
             std::os::unix::fs::chown(state, Some(account.uid()), None).unwrap();
         }
-        self.show(&check_access(&self.config, account))
+        let mut config = self.config.clone();
+        config.auth.mode = AuthMode::None;
+        self.show(&check_access(&config, account))
     }
 
     fn show(&self, findings: &[Finding]) -> String {

@@ -2,14 +2,11 @@
 //! is stored with a job, and what becomes of both when Gerrit is slow, down or wrong.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::client::{self, Api};
-use crate::support::{Daemon, TestSpool, wait_for, wait_until};
+use crate::support::{Daemon, StandIn, TestSpool, wait_for, wait_until};
 
 const JOB_TYPES: &str = r#"
 [phorge]
@@ -26,31 +23,19 @@ params = [{ name = "change", kind = "gerrit-change" }]
 
 /// A Gerrit that ends with the test.
 struct Gerrit {
-    process: Child,
+    service: StandIn,
     url: String,
 }
 
 impl Gerrit {
     fn start(arguments: &[&str]) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/gerrit/gerrit.py");
-        let mut command = Command::new("python3");
-        command.arg(script).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().unwrap();
-        let mut port = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        let service = StandIn::start("examples/gerrit/gerrit.py", arguments);
         let scheme = if arguments.contains(&"--certificate") { "https" } else { "http" };
-        Self { process, url: format!("{scheme}://127.0.0.1:{}/r/", port.trim()) }
+        Self { url: format!("{scheme}://127.0.0.1:{}/r/", service.port), service }
     }
 
     fn stop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Drop for Gerrit {
-    fn drop(&mut self) {
-        self.stop();
+        self.service.stop();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -106,6 +107,13 @@ impl TestSpool {
         );
         fs::write(spool.configuration(), text).unwrap();
         spool
+    }
+
+    /// Replaces what the configuration says of signing in, which is that nobody does.
+    pub fn set_auth(&self, keys: &str) {
+        let text = fs::read_to_string(self.configuration()).unwrap();
+        let (before, after) = text.split_once("mode = \"none\"\ndev_user = \"tester\"\n").unwrap();
+        fs::write(self.configuration(), format!("{before}{keys}{after}")).unwrap();
     }
 
     /// The directory around the spool, for files of a test's own.
@@ -338,6 +346,37 @@ impl Daemon {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         wait_for("the daemon leaves", || self.child.try_wait().unwrap())
+    }
+}
+
+/// Another service, which a Python program of this repository stands in for. It ends with the test.
+pub struct StandIn {
+    process: Child,
+    pub port: u16,
+}
+
+impl StandIn {
+    /// Starts one, which says its port first.
+    pub fn start(script: &str, arguments: &[&str]) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+        let mut command = Command::new("python3");
+        command.arg(script).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        Self { process, port: port.trim().parse().unwrap() }
+    }
+
+    /// Nobody answers any more.
+    pub fn stop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -3,7 +3,10 @@
 //! New hashes take 19 MiB, two passes and one lane: what the OWASP Password Storage Cheat Sheet recommends at least. More
 //! would be safer against who has stolen the hashes, but each sign-in takes that memory, also of a stranger who guesses,
 //! and so 19 MiB times the turns to check one is what strangers can make the API use. Twelve characters and the limits on
-//! failures do the rest. Hashes with other parameters, made elsewhere or by another version, are verified with their own.
+//! failures do the rest.
+//!
+//! Hashes with other parameters, made elsewhere or by another version, are verified with their own. They take another
+//! time than a user who does not exist: until such a user has a new password, who measures can tell that they do.
 
 use std::fmt;
 

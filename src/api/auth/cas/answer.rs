@@ -4,6 +4,9 @@
 //! as XML says, and only at the places where the protocol has something: a name in a comment, in another namespace or at
 //! another depth is none. There are no entities but the five that XML has, so nothing can grow.
 
+#[cfg(test)]
+mod tests;
+
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::name::{Namespace, ResolveResult};
