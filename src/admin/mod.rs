@@ -73,20 +73,6 @@ impl Operator<'_> {
     }
 }
 
-/// The state directory, if this is the account that it belongs to: what another account makes in it, the API could not use.
-fn own_state_directory(config: &Config) -> Result<StateDirectory, Error> {
-    let path = &config.api.state_directory;
-    let owner = path.metadata().map(|metadata| metadata.uid());
-    if let Ok(owner) = owner
-        && owner != rustix::process::geteuid().as_raw()
-    {
-        let (path, owner) = (path.display(), Account::of(owner).name());
-        let instead = format!("sudo --user={owner} spiderpig-api …");
-        return Err(Error::Refused(format!("{path} belongs to the account {owner}; as that account: {instead}")));
-    }
-    Ok(StateDirectory::new(path))
-}
-
 /// Does what a command says.
 ///
 /// # Errors

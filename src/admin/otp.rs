@@ -4,10 +4,11 @@
 use std::io::{self, Write};
 
 use clap::Args;
+use serde_json::json;
 
 use super::{Error, Operator};
+use crate::api::auth::audit::Event;
 use crate::api::auth::second_factor::{AllUsed, Code, Enrolment, SecondFactors, qr};
-use crate::api::state_directory::StateDirectory;
 use crate::config::Config;
 use crate::spool::Time;
 
@@ -29,7 +30,7 @@ pub(super) fn run(command: &Command, config: &Config, operator: &mut Operator) -
     let directory = super::state_directory(config)?;
     let host = SecondFactors::open(&directory)?.code_now(operator.name, Time::now())?;
     if host.made {
-        record_made(&directory, operator.name);
+        operator.record(config, Event::SecondFactorChanged, &json!({ "what": "enrolled", "of": operator.name }))?;
     }
     let output = &mut operator.output;
     if command.qr {
@@ -49,9 +50,6 @@ pub(super) fn run(command: &Command, config: &Config, operator: &mut Operator) -
     writeln!(output, "{digits} (accepted once, for another {seconds} seconds)")?;
     Ok(())
 }
-
-/// Where the audit trail learns of a factor that was made here.
-fn record_made(_directory: &StateDirectory, _operator: &str) {}
 
 fn show_enrolment(output: &mut dyn Write, user: &str, enrolment: &Enrolment) -> io::Result<()> {
     writeln!(output, "Scan this with an authenticator app, or type the account and the key into it:")?;

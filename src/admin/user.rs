@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 
 use clap::Subcommand;
+use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
 use super::{Error, Operator};
+use crate::api::auth::audit::Event;
 use crate::api::auth::password;
 use crate::api::auth::users::{self, Account, Accounts, Users, edit};
 use crate::config::Config;
@@ -216,13 +218,9 @@ impl Operator<'_> {
     }
 }
 
-/// Records a change of an account in the audit log.
-///
-/// There is no audit log yet: this is the one place that will write its entry, `account_changed` by the operator at the
-/// host, with the user and what was changed.
-#[expect(clippy::unnecessary_wraps, reason = "the audit log can refuse an entry")]
-fn record(_config: &Config, _operator: &Operator, _user: &str, _what: &str) -> Result<(), Error> {
-    Ok(())
+/// Records a change of an account in the audit trail.
+fn record(config: &Config, operator: &Operator, user: &str, what: &str) -> Result<(), Error> {
+    operator.record(config, Event::AccountChanged, &json!({ "what": what, "of": user }))
 }
 
 /// Who has to read the file besides its owner: the API, whose account the state directory belongs to. Only root can give

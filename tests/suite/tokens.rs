@@ -184,9 +184,6 @@ fn nothing_is_made_in_the_directory_of_another_account() {
     fs::create_dir(spool.state_directory()).unwrap();
     chown(spool.state_directory(), Some(nobody), None).unwrap();
     let told = refused(&spool, &["list"]);
-    assert!(
-        told.contains("belongs to the account nobody; as that account: sudo --user=nobody spiderpig-api"),
-        "{told}"
-    );
+    assert!(told.contains("belongs to nobody: run this as that account, with `sudo -u nobody …`"), "{told}");
     assert_eq!(fs::read_dir(spool.state_directory()).unwrap().count(), 0);
 }
