@@ -4,6 +4,7 @@
 //! a command ends, and known to the APIs within moments.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 
 use clap::Subcommand;
@@ -258,10 +259,12 @@ fn in_groups(groups: &[String]) -> String {
 }
 
 fn explain(error: spool::Error) -> Error {
-    if error.kind() == Some(std::io::ErrorKind::PermissionDenied) {
-        return Error::Refused(format!("{error}; do this as root, or as the account that the file belongs to"));
-    }
-    error.into()
+    let advice = match error.kind() {
+        Some(ErrorKind::PermissionDenied) => "do this as root, or as the account that the file belongs to",
+        Some(ErrorKind::NotFound) => "make the directory first, or name another file as `auth.users_file`",
+        _ => return error.into(),
+    };
+    Error::Refused(format!("{error}; {advice}"))
 }
 
 #[cfg(test)]
@@ -401,6 +404,14 @@ mod tests {
         let note = "note: nothing in /etc/spiderpig/spiderpig.toml names the group `deployer`\n";
         assert_eq!(said, format!("`alice` is added, in deployer, greeters\n{note}"));
         assert_eq!(bench.say("groups alice deployer"), format!("`alice` is now in deployer\n{note}"));
+    }
+
+    #[test]
+    fn a_file_in_no_directory_is_refused_with_advice() {
+        let mut bench = Bench::new();
+        bench.config.auth.users_file = "/nowhere/at/all/users.toml".into();
+        let said = bench.run("add alice", &[PASSWORD], false).unwrap_err();
+        assert!(said.contains("/nowhere/at/all/users.toml") && said.contains("make the directory first"), "{said}");
     }
 
     #[test]
