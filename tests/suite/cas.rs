@@ -9,7 +9,7 @@ use ureq::Body;
 use ureq::http::Response;
 
 use crate::client::{self, Api};
-use crate::support::{DEADLINE, StandIn, TestSpool};
+use crate::support::{DEADLINE, Daemon, StandIn, TestSpool};
 
 /// Where people come back to, encoded as an argument.
 const SERVICE: &str = "http%3A%2F%2Flocalhost%3A8000%2Fapi%2Flogin";
@@ -284,6 +284,7 @@ mod signing_in {
     struct Stage {
         api: Api,
         sso: Sso,
+        _runner: Daemon,
         _spool: TestSpool,
     }
 
@@ -291,7 +292,8 @@ mod signing_in {
         let sso = Sso::start(arguments);
         let spool = TestSpool::new();
         spool.set_auth(&format!("mode = \"cas\"\ntwo_factor = false\ncas = {{ server_url = \"{}\" }}\n", sso.url));
-        Stage { api: client::start(&spool), sso, _spool: spool }
+        let runner = spool.runner();
+        Stage { api: client::start(&spool), sso, _runner: runner, _spool: spool }
     }
 
     impl Stage {
