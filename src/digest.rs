@@ -8,16 +8,38 @@ pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// Some bytes in hexadecimal.
+/// Bytes in hexadecimal.
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
+/// The bytes that [`hexadecimal`] has written; nothing else is read.
+#[must_use]
+pub fn bytes(hexadecimal: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = hexadecimal.as_bytes().as_chunks::<2>();
+    let decoded = pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
+    if rest.is_empty() { decoded } else { None }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hexadecimal_survives_a_round_trip_and_has_one_form() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(bytes(&hexadecimal(&all)), Some(all));
+        for bad in ["0", "0G", "AB", "é", "0x", "+1"] {
+            assert_eq!(bytes(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn the_digest_is_that_of_every_other_program() {

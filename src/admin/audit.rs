@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::{Error, Operator};
-use crate::api::auth::audit::{self, Audit, Fragments, Verdict};
+use crate::api::auth::audit::{self, Audit, Fragments, Head, Verdict};
 use crate::api::state_directory::StateDirectory;
 use crate::config::Config;
 
@@ -25,7 +25,7 @@ pub(super) fn run(command: Command, config: &Config, operator: &mut Operator) ->
     let (path, verdict) = match file {
         Some(path) => {
             let verdict = audit::verify(&path)?;
-            let verdict = verdict.ok_or_else(|| Error::Refused(format!("there is no {}", path.display())))?;
+            let verdict = verdict.ok_or_else(|| Error::Refused(format!("{} is not there", path.display())))?;
             (path, verdict)
         }
         None => {
@@ -52,5 +52,6 @@ fn tell(path: &Path, verdict: &Verdict, output: &mut dyn Write) -> io::Result<()
              was none, somebody changed them before the next entry was written"
         )?;
     }
-    writeln!(output, "head {lines} {head}")
+    let Head { line, digest } = head;
+    writeln!(output, "head {line} {digest}")
 }

@@ -73,20 +73,6 @@ impl Operator<'_> {
     }
 }
 
-/// The state directory, if this is the account that it belongs to: what another account makes in it, the API could not use.
-fn own_state_directory(config: &Config) -> Result<StateDirectory, Error> {
-    let path = &config.api.state_directory;
-    let owner = path.metadata().map(|metadata| metadata.uid());
-    if let Ok(owner) = owner
-        && owner != rustix::process::geteuid().as_raw()
-    {
-        let (path, owner) = (path.display(), Account::of(owner).name());
-        let instead = format!("sudo --user={owner} spiderpig-api …");
-        return Err(Error::Refused(format!("{path} belongs to the account {owner}; as that account: {instead}")));
-    }
-    Ok(StateDirectory::new(path))
-}
-
 /// Does what a command says.
 ///
 /// # Errors
@@ -95,7 +81,26 @@ pub fn run(command: Command, config: &Config, operator: &mut Operator) -> Result
     match command {
         Command::User(command) => user::run(command, config, operator),
         Command::Token(command) => token::run(command, config, operator),
-        Command::Otp(command) => otp::run(command, config, operator),
+        Command::Otp(command) => otp::run(&command, config, operator),
         Command::Audit(command) => audit::run(command, config, operator),
+    }
+}
+
+/// The state directory, for a command that changes what is in it.
+///
+/// # Errors
+/// It belongs to another account. What root writes there, the API's account could not read any more.
+fn state_directory(config: &Config) -> Result<StateDirectory, Error> {
+    let path = &config.api.state_directory;
+    match path.metadata() {
+        Ok(metadata) if metadata.uid() != rustix::process::geteuid().as_raw() => {
+            let owner = Account::of(metadata.uid()).name();
+            let path = path.display();
+            Err(Error::Refused(format!(
+                "{path} belongs to {owner}: run this as that account, with `sudo -u {owner} …`"
+            )))
+        }
+        // What else may be wrong is told when it is used.
+        _ => Ok(StateDirectory::new(path)),
     }
 }

@@ -1,14 +1,69 @@
-//! `spiderpig-api otp`.
+//! `spiderpig-api otp`: the second factor of who is signed in on the host, for those who would rather not scan it in a
+//! browser.
+
+use std::io::{self, Write};
 
 use clap::Args;
+use serde_json::json;
 
 use super::{Error, Operator};
+use crate::api::auth::audit::Event;
+use crate::api::auth::second_factor::{AllUsed, Code, Enrolment, SecondFactors, qr};
 use crate::config::Config;
+use crate::spool::Time;
+
+/// The longest that one waits for the next code while the clock goes forward, in seconds.
+const LONGEST_WAIT: u64 = 60;
 
 /// What to do.
 #[derive(Debug, Args)]
-pub struct Command {}
+pub struct Command {
+    /// Print the code and nothing else
+    #[arg(long)]
+    quiet: bool,
+    /// Print what an authenticator app has to be told: a QR code to scan, and the key to type
+    #[arg(long, conflicts_with = "quiet")]
+    qr: bool,
+}
 
-pub(super) fn run(_: Command, _: &Config, _: &mut Operator) -> Result<(), Error> {
-    Err(Error::Refused("there are no second factors yet".to_owned()))
+pub(super) fn run(command: &Command, config: &Config, operator: &mut Operator) -> Result<(), Error> {
+    let directory = super::state_directory(config)?;
+    let host = SecondFactors::open(&directory)?.code_now(operator.name, Time::now())?;
+    if host.made {
+        operator.record(config, Event::SecondFactorChanged, &json!({ "what": "enrolled", "of": operator.name }))?;
+    }
+    let output = &mut operator.output;
+    if command.qr {
+        return Ok(show_enrolment(output, operator.name, &host.enrolment)?);
+    }
+    let Code { digits, seconds } = host.code.map_err(|used| Error::Refused(why_none(used)))?;
+    if command.quiet {
+        return Ok(writeln!(output, "{digits}")?);
+    }
+    if host.made {
+        writeln!(
+            output,
+            "{} had no second factor: now there is one. --qr shows it to an authenticator app.",
+            operator.name
+        )?;
+    }
+    writeln!(output, "{digits} (accepted once, for another {seconds} seconds)")?;
+    Ok(())
+}
+
+fn show_enrolment(output: &mut dyn Write, user: &str, enrolment: &Enrolment) -> io::Result<()> {
+    writeln!(output, "Scan this with an authenticator app, or type the account and the key into it:")?;
+    writeln!(output, "  account  SpiderPig:{user}\n  key      {}", enrolment.secret)?;
+    // At the end: a small terminal has room for this, and for no line more.
+    write!(output, "{}", qr::terminal(&enrolment.qr))
+}
+
+fn why_none(AllUsed { seconds }: AllUsed) -> String {
+    if seconds <= LONGEST_WAIT {
+        return format!("the codes of this moment have been used; the next one works in {seconds} seconds");
+    }
+    format!(
+        "the clock of this machine went back: the next code works in {seconds} seconds. Until then sign in with a \
+         recovery code, or have an admin reset your second factor"
+    )
 }

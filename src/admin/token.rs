@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::json;
 
-use super::{Error, Operator, own_state_directory};
+use super::{Error, Operator, state_directory};
 use crate::api::auth::audit::Event;
 use crate::api::auth::tokens::{Created, NewToken, Scope, Token, Tokens};
 use crate::api::auth::users::Users;
@@ -59,7 +59,7 @@ pub struct Create {
 }
 
 pub(super) fn run(command: Command, config: &Config, operator: &mut Operator) -> Result<(), Error> {
-    let tokens = Tokens::open(&own_state_directory(config)?)?;
+    let tokens = Tokens::open(&state_directory(config)?)?;
     let now = Time::now();
     match command {
         Command::Create(wanted) => create(wanted, &tokens, config, now, operator),

@@ -4,12 +4,15 @@
 //! a command ends, and known to the APIs within moments.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 
 use clap::Subcommand;
+use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
 use super::{Error, Operator};
+use crate::api::auth::audit::Event;
 use crate::api::auth::password;
 use crate::api::auth::users::{self, Account, Accounts, Users, edit};
 use crate::config::Config;
@@ -216,13 +219,9 @@ impl Operator<'_> {
     }
 }
 
-/// Records a change of an account in the audit log.
-///
-/// There is no audit log yet: this is the one place that will write its entry, `account_changed` by the operator at the
-/// host, with the user and what was changed.
-#[expect(clippy::unnecessary_wraps, reason = "the audit log can refuse an entry")]
-fn record(_config: &Config, _operator: &Operator, _user: &str, _what: &str) -> Result<(), Error> {
-    Ok(())
+/// Records a change of an account in the audit trail.
+fn record(config: &Config, operator: &Operator, user: &str, what: &str) -> Result<(), Error> {
+    operator.record(config, Event::AccountChanged, &json!({ "what": what, "of": user }))
 }
 
 /// Who has to read the file besides its owner: the API, whose account the state directory belongs to. Only root can give
@@ -260,10 +259,12 @@ fn in_groups(groups: &[String]) -> String {
 }
 
 fn explain(error: spool::Error) -> Error {
-    if error.kind() == Some(std::io::ErrorKind::PermissionDenied) {
-        return Error::Refused(format!("{error}; do this as root, or as the account that the file belongs to"));
-    }
-    error.into()
+    let advice = match error.kind() {
+        Some(ErrorKind::PermissionDenied) => "do this as root, or as the account that the file belongs to",
+        Some(ErrorKind::NotFound) => "make the directory first, or name another file as `auth.users_file`",
+        _ => return error.into(),
+    };
+    Error::Refused(format!("{error}; {advice}"))
 }
 
 #[cfg(test)]
@@ -403,6 +404,14 @@ mod tests {
         let note = "note: nothing in /etc/spiderpig/spiderpig.toml names the group `deployer`\n";
         assert_eq!(said, format!("`alice` is added, in deployer, greeters\n{note}"));
         assert_eq!(bench.say("groups alice deployer"), format!("`alice` is now in deployer\n{note}"));
+    }
+
+    #[test]
+    fn a_file_in_no_directory_is_refused_with_advice() {
+        let mut bench = Bench::new();
+        bench.config.auth.users_file = "/nowhere/at/all/users.toml".into();
+        let said = bench.run("add alice", &[PASSWORD], false).unwrap_err();
+        assert!(said.contains("/nowhere/at/all/users.toml") && said.contains("make the directory first"), "{said}");
     }
 
     #[test]

@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::spool::Spool;
 
-use super::access::PublicUrl;
+use super::auth::Auth;
 use super::auth::audit::Audit;
+use super::auth::identity::Identity;
 use super::blocking::Writes;
 use super::body::End;
 use super::gerrit::Gerrit;
 use super::health::{Disk, SharedLook};
+use super::host::PublicUrl;
 use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
 use super::metrics::Metrics;
@@ -31,8 +33,8 @@ pub struct App {
     pub mirror: Mirror,
     /// Where people reach this service; its host is the one that requests must name.
     pub public_url: PublicUrl,
-    /// Everybody is signed in as this user.
-    pub user: Arc<str>,
+    /// Who asks, and what they may do.
+    pub auth: Auth,
     /// What browsers get.
     pub page: Page,
     /// What is counted.
@@ -58,10 +60,10 @@ pub struct App {
 }
 
 impl App {
-    /// When a stream that begins now ends at the latest.
+    /// When a stream ends at the latest that begins now for somebody.
     #[must_use]
-    pub fn end_of_stream(&self) -> End {
-        End { token: self.shutdown.clone(), lifetime: self.limits.stream }
+    pub fn end_of_stream(&self, identity: &Identity) -> End {
+        End { token: self.shutdown.clone(), lifetime: self.limits.stream, standing: self.auth.standing(identity) }
     }
 }
 
@@ -86,6 +88,8 @@ pub struct Limits {
     pub outbound: Duration,
     /// For a client to take a response whose length is known.
     pub response: Duration,
+    /// For somebody who could not sign in to be told so: it takes as long whatever was wrong.
+    pub failed_sign_in: Duration,
     /// For open requests and connections after a shutdown began.
     pub drain: Duration,
     /// For a stream, however much is still to come: its client comes back, and is let in again or not.
@@ -123,6 +127,7 @@ impl Default for Limits {
             search: Duration::from_secs(10),
             disk: Duration::from_secs(1),
             outbound: Duration::from_secs(5),
+            failed_sign_in: Duration::from_secs(1),
             drain: Duration::from_millis(750),
             connections: MAX_CONNECTIONS,
         }

@@ -14,6 +14,7 @@ use hyper::body::{Body as HttpBody, Bytes, Frame};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::auth::guard::Standing;
 use super::error::ApiError;
 
 /// The largest request body that is accepted, in bytes.
@@ -38,6 +39,24 @@ pub struct End {
     pub token: CancellationToken,
     /// So does the passing of this time.
     pub lifetime: Duration,
+    /// So does the end of the session by which its client was let in.
+    pub standing: Option<Standing>,
+}
+
+impl End {
+    async fn come(self) {
+        let lost = async {
+            match self.standing {
+                Some(standing) => standing.lost().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.token.cancelled() => {}
+            () = tokio::time::sleep(self.lifetime) => {}
+            () = lost => {}
+        }
+    }
 }
 
 /// A body that is made piece by piece, as fast as the client takes it, until the producer returns or `end` comes.
@@ -53,8 +72,10 @@ where
     let next = Arc::clone(&pieces.next);
     let made = producer(pieces).in_current_span();
     let ended = async move {
-        // Which of the three it was makes no difference here.
-        let _ = tokio::time::timeout(end.lifetime, end.token.run_until_cancelled_owned(made)).await;
+        tokio::select! {
+            () = made => {}
+            () = end.come() => {}
+        }
     };
     Produced { producer: Some(Box::pin(ended)), next }.boxed_unsync()
 }
@@ -158,7 +179,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(10);
 
     fn end_with(token: CancellationToken) -> End {
-        End { token, lifetime: LONG }
+        End { token, lifetime: LONG, standing: None }
     }
 
     /// A body that another task feeds, until the sender is dropped or its end comes.
@@ -236,12 +257,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_ends_with_its_time() {
-        let end = End { token: CancellationToken::new(), lifetime: Duration::from_millis(1) };
+        let end = End { token: CancellationToken::new(), lifetime: Duration::from_millis(1), standing: None };
         let (sender, mut body) = stream(end);
         assert!(body.frame().await.is_none());
         sender.closed().await;
 
-        let end = End { token: CancellationToken::new(), lifetime: Duration::from_millis(1) };
+        let end = End { token: CancellationToken::new(), lifetime: Duration::from_millis(1), standing: None };
         let mut endless = produce(end, |mut pieces| async move {
             loop {
                 pieces.send(Bytes::from_static(b"piece")).await;

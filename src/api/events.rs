@@ -66,10 +66,11 @@ pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let open = app.metrics.stream("events");
     let log = log.map(|id| Follower::new(&app, id));
     let stream = Stream { app: Arc::clone(&app), seen: resume, known: HashSet::new(), log };
-    let mut response = response::produce("text/event-stream", app.end_of_stream(), |pieces| async move {
-        let _open = open;
-        stream.send(pieces).await;
-    });
+    let mut response =
+        response::produce("text/event-stream", app.end_of_stream(&request.identity), |pieces| async move {
+            let _open = open;
+            stream.send(pieces).await;
+        });
     // nginx would otherwise keep events until it has a buffer full of them.
     response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     Ok(response)

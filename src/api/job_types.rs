@@ -1,5 +1,6 @@
 //! What may be started: the source of the page's forms.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -13,15 +14,17 @@ use super::request::Request;
 use super::response::{self, Response};
 use crate::config::{Config, GerritUrl, JobType, Param, ParamKind, Pattern};
 
-/// `GET /api/job-types`: the declared job types, in the order of the configuration.
+/// `GET /api/job-types`: the declared job types that this user may start, in the order of the configuration.
 ///
 /// # Errors
 /// None.
-pub async fn job_types(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
+pub async fn job_types(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let view = app.mirror.view();
-    let job_types = app.config.job_types.values().map(|job_type| Shown::new(job_type, &app.config, &view)).collect();
+    let own = app.config.job_types.values().filter(|job_type| request.may_start(job_type).is_ok());
+    let job_types = own.map(|job_type| Shown::new(job_type, &app.config, &view)).collect();
     let gerrit_url = app.config.gerrit.url.as_ref().map(GerritUrl::as_str);
-    response::json(StatusCode::OK, &List { job_types, gerrit_url })
+    let titles = app.config.job_types.values().map(|job_type| (&*job_type.name, &*job_type.title)).collect();
+    response::json(StatusCode::OK, &List { job_types, titles, gerrit_url })
 }
 
 /// Why no job of this type can be started now: the runner was started with another configuration, and would reject the
@@ -41,6 +44,8 @@ pub fn disabled_reason(job_type: &str, config: &Config, view: &View) -> Option<&
 #[derive(Serialize)]
 struct List<'a> {
     job_types: Vec<Shown<'a>>,
+    /// What people call the job types, also those that this user may not start.
+    titles: BTreeMap<&'a str, &'a str>,
     /// Whose addresses a parameter of kind `gerrit-change` takes; null if there is no Gerrit, then those of any host.
     gerrit_url: Option<&'a str>,
 }

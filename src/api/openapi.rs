@@ -200,6 +200,7 @@ fn content(content: Content) -> Value {
             "application/json": { "schema": { "type": "string" } },
         }),
         Content::Metrics => json!({ "application/openmetrics-text": { "schema": { "type": "string" } } }),
+        Content::Empty => json!({}),
         Content::Page => json!({ "text/html": { "schema": { "type": "string" } } }),
         Content::Image => json!({ "image/svg+xml": { "schema": { "type": "string" } } }),
     }

@@ -9,16 +9,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, StatusCode};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use self::negotiation::Encoding;
 use super::app::App;
+use super::auth::access::Access;
 use super::body;
 use super::error::ApiError;
 use super::request::Request;
@@ -64,7 +62,6 @@ impl Page {
         let fields = response.headers_mut();
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        fields.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         Some(response)
     }
 
@@ -90,7 +87,6 @@ impl Page {
         let mut response = Response::new(body::full(bytes(file)));
         let fields = response.headers_mut();
         fields.insert(CONTENT_TYPE, content_type);
-        fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         fields.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         if let Some(encoding) = encoding {
             fields.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
@@ -145,8 +141,13 @@ pub async fn asset(app: Arc<App>, request: Request) -> Result<Response, ApiError
 }
 
 /// For people who follow a link that leads nowhere. It is not in the table, as it has no path.
-static NOWHERE: Route =
-    Route::new(Method::GET, "*", |app, request| Box::pin(async move { nowhere(&app, &request) }), "No such page");
+static NOWHERE: Route = Route::new(
+    Method::GET,
+    "*",
+    Access::Open,
+    |app, request| Box::pin(async move { nowhere(&app, &request) }),
+    "No such page",
+);
 
 /// The page if it is built, but not as a success.
 fn nowhere(app: &App, request: &Request) -> Result<Response, ApiError> {

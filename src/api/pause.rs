@@ -8,6 +8,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::app::App;
+use super::auth::audit::Event;
+use super::auth::record::Deed;
 use super::error::{ApiError, Invalid};
 use super::request::Request;
 use super::response::{self, Response};
@@ -39,7 +41,11 @@ pub async fn pause(app: Arc<App>, mut request: Request) -> Result<Response, ApiE
     }
     let letter = RunnerRequest { user: request.user.as_ref().into(), reason: reason.trim().into() };
     tracing::info!(reason = letter.reason, "pause asked for");
-    ask(app, letter, inbox::pause, "Pause").await
+    let details = json!({ "reason": letter.reason });
+    let response = ask(&app, letter, inbox::pause, "Pause").await?;
+    let (event, user) = (Event::Pause, Some(&*request.user));
+    Deed { event, user, client: &request.client, details }.note(&app).await;
+    Ok(response)
 }
 
 /// `POST /api/runner/resume`: asks the runner, durably, to start jobs again.
@@ -49,17 +55,20 @@ pub async fn pause(app: Arc<App>, mut request: Request) -> Result<Response, ApiE
 pub async fn resume(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let letter = RunnerRequest { user: request.user.as_ref().into(), reason: String::new() };
     tracing::info!("resumption asked for");
-    ask(app, letter, inbox::resume, "Resumption").await
+    let response = ask(&app, letter, inbox::resume, "Resumption").await?;
+    let (event, user) = (Event::Resume, Some(&*request.user));
+    Deed { event, user, client: &request.client, details: json!({}) }.note(&app).await;
+    Ok(response)
 }
 
 async fn ask(
-    app: Arc<App>,
+    app: &Arc<App>,
     letter: RunnerRequest,
     send: fn(&Spool, &str, &RunnerRequest) -> spool::Result<()>,
     what: &str,
 ) -> Result<Response, ApiError> {
     let word = Uuid::new_v4().simple().to_string();
-    let sending = Arc::clone(&app);
+    let sending = Arc::clone(app);
     app.letters.run(move || send(&sending.spool, &word, &letter)).await??;
     let message = if app.mirror.view().runner.up {
         format!("{what} asked for: the job runner does it at once")

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
-use hyper::{HeaderMap, Uri};
+use hyper::{HeaderMap, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
+use super::auth::identity::Identity;
 use super::body;
 use super::client::Client;
 use super::error::{ApiError, Invalid};
 use super::query::Query;
 use super::routes::PathParams;
+use crate::config::JobType;
 use crate::spool::strict;
 
 /// A request that may be answered: it passed the access rules and found its route.
@@ -20,8 +22,12 @@ use crate::spool::strict;
 pub struct Request {
     /// Where it comes from, and what names it in its response, in the log, and in errors.
     pub client: Client,
-    /// Who asks.
+    /// Who asks, as far as they have shown it.
+    pub identity: Identity,
+    /// Their name; empty where a route is open and nobody has signed in.
     pub user: Arc<str>,
+    /// The status for who may use this route, but not for what they ask.
+    pub(super) denial: StatusCode,
     /// What the path said.
     pub path: PathParams,
     /// The header fields.
@@ -32,6 +38,17 @@ pub struct Request {
 }
 
 impl Request {
+    /// Refuses who may not start jobs of a type.
+    ///
+    /// # Errors
+    /// 403, or what the route has instead.
+    pub fn may_start(&self, job_type: &JobType) -> Result<(), ApiError> {
+        match &self.identity {
+            Identity::Whole(caller) => caller.may_start(&job_type.name, &job_type.groups, self.denial),
+            Identity::Half(_) | Identity::Nobody(_) => Err(ApiError::internal("a route for users let nobody in")),
+        }
+    }
+
     /// The query arguments; none if there is no query.
     ///
     /// # Errors

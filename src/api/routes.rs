@@ -3,23 +3,26 @@
 mod path;
 mod route;
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
 
 pub use self::path::{PathParams, Segment};
 pub use self::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
+use super::auth::audit::show;
+use super::auth::{enrolment, own, people, second_step, sign_in, sign_out};
 use super::error::ApiError;
 use super::{
-    auth, changes, events, favicon, health, idempotency, job_types, jobs, logout, metrics, monitoring, openapi, page,
-    pause, preflight, runner, train, whoami,
+    changes, events, favicon, health, idempotency, job_types, jobs, metrics, monitoring, openapi, page, pause,
+    preflight, runner, train, whoami,
 };
 use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
 
 macro_rules! routes {
-    ($($method:ident $path:literal => $handler:path, $summary:literal $(, $clause:ident($said:expr))*;)*) => {
+    ($($method:ident $path:literal, $access:ident => $handler:path, $summary:literal $(, $clause:ident($said:expr))*;)*) => {
         &[$(
             $crate::api::routes::Route::new(
                 hyper::Method::$method,
                 $path,
+                $crate::api::auth::access::Access::$access,
                 |app, request| Box::pin($handler(app, request)),
                 $summary,
             )$(.$clause($said))*
@@ -31,70 +34,105 @@ pub(super) use routes;
 
 /// Everything that clients can ask for. Of two lines that fit a request the upper one answers: literal paths come first.
 pub static ROUTES: &[Route] = routes! {
-    GET "/healthz" => health::healthz, "Is the service alive?", gives(&[(200, Json("Health"))]);
-    GET "/favicon.ico" => favicon::favicon, "The picture beside the title", gives(&[(200, Content::Image)]);
-    GET "/metrics" => metrics::metrics, "Figures for Prometheus", gives(&[(200, Content::Metrics)]);
-    GET "/api/openapi.json" => openapi::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
-    GET "/api/whoami" => whoami::whoami, "Who is signed in, and what may they do?", gives(&[(200, Json("WhoAmI"))]);
-    POST "/api/logout" => logout::logout, "Sign out", gives(&[(200, Json("LoggedOut"))]);
-    POST "/api/logoutAll" => logout::logout, "Sign everybody out", gives(&[(200, Json("LoggedOut"))]);
-    GET "/api/job-types" => job_types::job_types, "What may be started?", gives(&[(200, Json("JobTypes"))]);
-    GET "/api/searchPatch" => changes::search_patch, "Look up a change, as Gerrit tells of it",
+    GET "/healthz", Open => health::healthz, "Is the service alive?", gives(&[(200, Json("Health"))]);
+    GET "/favicon.ico", Open => favicon::favicon, "The picture beside the title", gives(&[(200, Content::Image)]);
+    GET "/metrics", AdminLook => metrics::metrics, "Figures for Prometheus", gives(&[(200, Content::Metrics)]);
+    GET "/api/openapi.json", Viewer => openapi::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
+    GET "/api/whoami", Open => whoami::whoami, "Who is signed in, and what may they do?", gives(&[(200, Json("WhoAmI"))]);
+    GET "/api/login", Open => sign_in::with_ticket, "Sign in at the single sign-on, or be sent to where people sign in",
+        takes(sign_in::ARGUMENTS), gives(&[(303, Content::Empty)]), refuses(&[503]);
+    POST "/api/login", Open => sign_in::with_password, "Sign in with a password",
+        reads(Json("Credentials")), gives(&[(200, Json("SignedIn"))]), refuses(&[401, 404, 429, 503]);
+    POST "/api/2fa", Session => second_step::second_step, "Show the second factor",
+        reads(TextOrJsonString), gives(&[(200, Json("SecondStep"))]), refuses(&[404, 429, 503]);
+    GET "/api/2fa", Session => enrolment::state, "How do I stand with the second factor?",
+        gives(&[(200, Json("SecondFactor"))]), refuses(&[404]);
+    POST "/api/2fa/enrol", Session => enrolment::enrol, "Begin to set up a second factor",
+        reads(Json("Enrol")), gives(&[(200, Json("Enrolment"))]), refuses(&[404, 429, 503]);
+    POST "/api/2fa/confirm", Session => enrolment::confirm, "Set up the second factor that was begun",
+        reads(TextOrJsonString), gives(&[(200, Json("RecoveryCodes"))]), refuses(&[404, 429, 503]);
+    POST "/api/2fa/recovery-codes", Own => enrolment::renew_recovery_codes, "Get new recovery codes",
+        reads(TextOrJsonString), gives(&[(200, Json("RecoveryCodes"))]), refuses(&[404, 429, 503]);
+    POST "/api/2fa/remove", Own => enrolment::remove, "Go on without a second factor",
+        reads(TextOrJsonString), gives(&[(200, Json("Done"))]), refuses(&[404, 429, 503]);
+    GET "/api/sessions", Own => own::sessions, "Where am I signed in?",
+        gives(&[(200, Json("Sessions"))]), refuses(&[404]);
+    POST "/api/sessions/end-others", Own => own::end_others, "Sign out everywhere else",
+        gives(&[(200, Json("Ended"))]), refuses(&[404, 503]);
+    POST "/api/sessions/{id:text}/end", Own => own::end_session, "Sign out somewhere",
+        gives(&[(200, Json("Ended"))]), refuses(&[404, 503]);
+    GET "/api/tokens", Own => own::tokens, "Which scripts may sign in as me?",
+        gives(&[(200, Json("Tokens"))]), refuses(&[404]);
+    POST "/api/tokens/{id:text}/revoke", Own => own::revoke_token, "Let a script no longer sign in as me",
+        gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
+    GET "/api/users", Admin => people::users, "Who signs in, and how?",
+        gives(&[(200, Json("Users"))]), refuses(&[404]);
+    POST "/api/users/{user:text}/reset-second-factor", Admin => people::reset_second_factor,
+        "Take somebody's second factor away", gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
+    POST "/api/users/{user:text}/end-sessions", Admin => people::end_sessions, "Sign somebody out everywhere",
+        gives(&[(200, Json("Ended"))]), refuses(&[404, 503]);
+    POST "/api/logout", Open => sign_out::sign_out, "Sign out", gives(&[(200, Json("LoggedOut"))]);
+    POST "/api/logoutAll", Admin => sign_out::sign_everybody_out, "Sign everybody out", gives(&[(200, Json("LoggedOut"))]), denies_with(StatusCode::BAD_REQUEST);
+    GET "/api/job-types", Viewer => job_types::job_types, "What may be started?", gives(&[(200, Json("JobTypes"))]);
+    GET "/api/searchPatch", Viewer => changes::search_patch, "Look up a change, as Gerrit tells of it",
         takes(changes::SEARCH_ARGUMENTS), gives(&[(200, Json("FoundPatches"))]);
-    GET "/api/changes" => changes::changes, "Look up changes",
+    GET "/api/changes", Viewer => changes::changes, "Look up changes",
         takes(changes::ARGUMENTS), gives(&[(200, Json("FoundChanges"))]);
-    GET "/api/preflight" => preflight::preflight, "Does anything speak against deploying these changes?",
+    GET "/api/preflight", Viewer => preflight::preflight, "Does anything speak against deploying these changes?",
         takes(changes::ARGUMENTS), gives(&[(200, Json("Preflight"))]);
-    POST "/api/runner/pause" => pause::pause, "Let no new job start",
+    POST "/api/runner/pause", Admin => pause::pause, "Let no new job start",
         reads(Json("Pause")), gives(&[(200, Json("Done"))]);
-    POST "/api/runner/resume" => pause::resume, "Let jobs start again", gives(&[(200, Json("Done"))]);
-    GET "/api/jobrunner/status" => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
-    GET "/api/runner" => runner::runner, "What does the runner do, lane by lane?", gives(&[(200, Json("Runner"))]);
-    GET "/api/events" => events::events, "Follow everything that changes",
-        takes(events::ARGUMENTS), heeds(events::HEADERS), gives(&[(200, Content::Events)]), refuses(&[404]);
-    GET "/api/jobs" => jobs::list::list, "List jobs, the newest first",
+    POST "/api/runner/resume", Admin => pause::resume, "Let jobs start again", gives(&[(200, Json("Done"))]);
+    GET "/api/jobrunner/status", Viewer => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
+    GET "/api/runner", Viewer => runner::runner, "What does the runner do, lane by lane?", gives(&[(200, Json("Runner"))]);
+    GET "/api/events", Viewer => events::events, "Follow everything that changes",
+        takes(events::ARGUMENTS), heeds(events::HEADERS), gives(&[(200, Content::Events)]), refuses(&[404]), unattended(true);
+    GET "/api/jobs", Viewer => jobs::list::list, "List jobs, the newest first",
         takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
-    POST "/api/jobs" => jobs::create::create, "Start a job",
+    POST "/api/jobs", Start => jobs::create::create, "Start a job",
         takes(jobs::create::ARGUMENTS), heeds(idempotency::HEADERS), reads(Json("NewJob")),
         gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409, 502]);
-    POST "/api/jobs/backport" => jobs::backport::backport, "Start a backport",
+    POST "/api/jobs/backport", Start => jobs::backport::backport, "Start a backport",
         takes(jobs::backport::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
-        refuses(&[409, 413, 502]);
-    POST "/api/jobs/train" => jobs::train::start, "Promote the train, or roll it back",
-        heeds(idempotency::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]);
-    GET "/api/jobs/{id:number}" => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
-    GET "/api/jobs/{id:number}/log" => jobs::log::log, "Follow the log of a job",
+        refuses(&[409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
+    POST "/api/jobs/train", Start => jobs::train::start, "Promote the train, or roll it back",
+        heeds(idempotency::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]), denies_with(StatusCode::BAD_REQUEST);
+    GET "/api/jobs/{id:number}", Viewer => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log", Viewer => jobs::log::log, "Follow the log of a job",
         takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404]);
-    GET "/api/jobs/{id:number}/log/records" => jobs::log::records::records, "A window of the log of a job",
+    GET "/api/jobs/{id:number}/log/records", Viewer => jobs::log::records::records, "A window of the log of a job",
         takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
-    GET "/api/jobs/{id:number}/log/search" => jobs::log::search::search, "Search the log of a job",
+    GET "/api/jobs/{id:number}/log/search", Viewer => jobs::log::search::search, "Search the log of a job",
         takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404]);
-    GET "/api/jobs/{id:number}/log/marks" => jobs::log::marks::marks, "What the log of a job says of how it went",
+    GET "/api/jobs/{id:number}/log/marks", Viewer => jobs::log::marks::marks, "What the log of a job says of how it went",
         takes(jobs::log::marks::ARGUMENTS), gives(&[(200, JsonLines("LogMark"))]), refuses(&[404]);
-    POST "/api/jobs/{id:number}/retry" => jobs::retry::retry, "Start a finished job again",
+    POST "/api/jobs/{id:number}/retry", Start => jobs::retry::retry, "Start a finished job again",
         takes(jobs::retry::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
-        refuses(&[404, 409, 413, 502]);
-    POST "/api/jobs/{id:number}/interact/{iid:number}" => jobs::interact::interact, "Answer a prompt of a job",
-        reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]);
-    POST "/api/jobs/{id:number}/signal/{signal:text}" => jobs::signal::signal, "Stop a job",
-        gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]);
-    GET "/api/audit" => auth::audit::show::audit, "Who did what?",
-        takes(auth::audit::show::ARGUMENTS), gives(&[(200, Json("AuditPage"))]);
-    GET "/api/train/status" => train::status, "Where is the train?", gives(&[(200, Json("Train"))]);
-    GET "/api/monitoring/logs/mediawiki" => monitoring::mediawiki, "Which errors does MediaWiki log?",
+        refuses(&[404, 409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
+    POST "/api/jobs/{id:number}/interact/{iid:number}", Answer => jobs::interact::interact, "Answer a prompt of a job",
+        reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
+    POST "/api/jobs/{id:number}/signal/{signal:text}", Answer => jobs::signal::signal, "Stop a job",
+        gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
+    GET "/api/audit", Admin => show::audit, "Who did what?",
+        takes(show::ARGUMENTS), gives(&[(200, Json("AuditPage"))]);
+    GET "/api/train/status", Viewer => train::status, "Where is the train?", gives(&[(200, Json("Train"))]);
+    GET "/api/monitoring/logs/mediawiki", Viewer => monitoring::mediawiki, "Which errors does MediaWiki log?",
         gives(&[(200, Json("MediaWikiErrors"))]);
-    GET "/api/monitoring/logs/mediawiki/total" => monitoring::total, "How many errors does MediaWiki log?",
+    GET "/api/monitoring/logs/mediawiki/total", Viewer => monitoring::total, "How many errors does MediaWiki log?",
         gives(&[(200, Json("MediaWikiTotal"))]);
-    GET "/" => page::document, "What is going on", gives(&[(200, Page)]);
-    GET "/jobs/{id:text}" => page::document, "One job", gives(&[(200, Page)]);
-    GET "/start/{type:text}" => page::document, "Start a job", gives(&[(200, Page)]);
-    GET "/runner" => page::document, "What the runner does, and its pause", gives(&[(200, Page)]);
-    GET "/admin" => page::document, "What only administrators may do", gives(&[(200, Page)]);
-    GET "/login" => page::document, "Sign in", gives(&[(200, Page)]);
-    GET "/logout" => page::document, "Sign out", gives(&[(200, Page)]);
-    GET "/notauthorized" => page::document, "Who may use SpiderPig", gives(&[(200, Page)]);
-    GET "/mediawiki/{page:text}" => page::document, "Deploy MediaWiki", gives(&[(200, Page)]);
-    GET "/assets/{name:text}" => page::asset, "A file that the page loads", gives(&[(200, Page)]), refuses(&[404]);
+    GET "/", Open => page::document, "What is going on", gives(&[(200, Page)]);
+    GET "/jobs/{id:text}", Open => page::document, "One job", gives(&[(200, Page)]);
+    GET "/start/{type:text}", Open => page::document, "Start a job", gives(&[(200, Page)]);
+    GET "/runner", Open => page::document, "What the runner does, and its pause", gives(&[(200, Page)]);
+    GET "/admin", Open => page::document, "What only administrators may do", gives(&[(200, Page)]);
+    GET "/login", Open => page::document, "Sign in", gives(&[(200, Page)]);
+    GET "/second-factor", Open => page::document, "Show the second factor", gives(&[(200, Page)]);
+    GET "/enrol", Open => page::document, "Set up a second factor", gives(&[(200, Page)]);
+    GET "/account", Open => page::document, "Sessions, second factor and tokens", gives(&[(200, Page)]);
+    GET "/logout", Open => page::document, "Sign out", gives(&[(200, Page)]);
+    GET "/notauthorized", Open => page::document, "Who may use SpiderPig", gives(&[(200, Page)]);
+    GET "/mediawiki/{page:text}", Open => page::document, "Deploy MediaWiki", gives(&[(200, Page)]);
+    GET "/assets/{name:text}", Open => page::asset, "A file that the page loads", gives(&[(200, Page)]), refuses(&[404]);
 };
 
 /// Finds the route for a request.
@@ -134,11 +172,11 @@ mod tests {
     use crate::api::request_id::RequestId;
 
     static JOBS: &[Route] = routes! {
-        POST "/api/jobs/backport" => whoami::whoami, "";
-        GET "/api/jobs/{id:number}" => whoami::whoami, "";
-        POST "/api/jobs/{id:number}/signal/{signal:text}" => whoami::whoami, "";
-        GET "/api/jobs" => whoami::whoami, "";
-        POST "/api/jobs" => whoami::whoami, "";
+        POST "/api/jobs/backport", Open => whoami::whoami, "";
+        GET "/api/jobs/{id:number}", Open => whoami::whoami, "";
+        POST "/api/jobs/{id:number}/signal/{signal:text}", Open => whoami::whoami, "";
+        GET "/api/jobs", Open => whoami::whoami, "";
+        POST "/api/jobs", Open => whoami::whoami, "";
     };
 
     fn found(method: &Method, path: &str) -> (&'static str, PathParams) {

@@ -14,6 +14,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::HeaderMap;
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -23,16 +24,20 @@ use self::access_log::{AccessLine, LoggedBody};
 use self::connection::Origin;
 use self::overflow::{Overflow, Throttle};
 use self::progress::Progress;
-use super::access::{self, Names};
 use super::app::App;
+use super::auth::Auth;
+use super::auth::identity::Identity;
 use super::client::Client;
+use super::defences;
 use super::error::ApiError;
+use super::host::{self, Names};
 use super::listener::{Listener, Stream};
 use super::page;
 use super::request::Request;
 use super::request_id::X_REQUEST_ID;
 use super::response::Response;
 use super::routes::{self, ROUTES, Route};
+use crate::spool::Time;
 
 /// The pause after a failure to accept that only time can cure, such as no free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -134,34 +139,39 @@ impl Server {
         let client = Client::of(origin.peer, request.headers(), &self.app.config.api.trusted_proxies);
         let id = client.request_id.clone();
         let mut line = AccessLine::begin(&self.app, &client, request.method(), request.uri());
-        let answer = match self.admit(origin, client, request) {
-            Ok((route, request)) => {
-                line.routed(route.path);
-                self.handle(route, request, &line).await
-            }
+        let answer = match self.admit(origin, client, request, &mut line) {
+            Ok((route, request)) => self.handle(route, request, &line).await,
             Err(refused) => Err(refused),
         };
         let mut response = answer.unwrap_or_else(|error| line.span.in_scope(|| error.into_response(&id)));
+        defences::add(response.headers_mut(), &self.app.public_url);
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
         line.answered(response.status());
         response.map(|body| LoggedBody::new(body, line, progress))
     }
 
-    /// Checks that a request is meant for us, and finds its route.
+    /// Checks that a request is meant for us, finds its route, and whether whoever asks may use it.
     fn admit(
         &self,
         origin: Origin,
         client: Client,
         request: hyper::Request<Incoming>,
+        line: &mut AccessLine,
     ) -> Result<(&'static Route, Request), ApiError> {
         let (head, body) = request.into_parts();
         let names = Names { public_url: &self.app.public_url, is_local: origin.is_local };
-        access::check(names, &head.method, &head.uri, &head.headers)?;
+        host::check(names, &head.method, &head.uri, &head.headers)?;
         let found = routes::find(self.routes, &head.method, head.uri.path());
         let (route, path) = found.or_else(|error| page::instead_of(error, &head))?;
+        line.routed(route.path);
+        let identity = self.identify(route, &head.headers);
+        line.identified(identity.user().map_or("", |user| user));
+        route.access.check(&identity, route.denial)?;
         let request = Request {
             client,
-            user: Arc::clone(&self.app.user),
+            user: identity.user().map_or_else(Arc::default, Arc::clone),
+            identity,
+            denial: route.denial,
             path,
             headers: head.headers,
             uri: head.uri,
@@ -169,6 +179,20 @@ impl Server {
             body_limit: self.app.limits.body_read,
         };
         Ok((route, request))
+    }
+
+    /// Finds out who asks. That their session was used is noted meanwhile, unless this is no use.
+    fn identify(&self, route: &Route, headers: &HeaderMap) -> Identity {
+        let now = Time::now();
+        let identity = self.app.auth.identify(headers, now);
+        if let Auth::Guarded(guard) = &self.app.auth
+            && !route.is_unattended
+            && let Some(key) = guard.to_be_noted(&identity, now)
+        {
+            let guard = Arc::clone(guard);
+            self.handlers.spawn_blocking(move || guard.note_use(&key, now));
+        }
+        identity
     }
 
     async fn handle(&self, route: &Route, request: Request, line: &AccessLine) -> Result<Response, ApiError> {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::access::InvalidPublicUrl;
 use super::app::{App, Limits};
 use super::auth::audit::Audit;
+use super::auth::guard::Guard;
+use super::auth::{Auth, follow};
 use super::blocking::{self, Writes};
 use super::gerrit::Gerrit;
 use super::health::SharedLook;
+use super::host::InvalidPublicUrl;
 use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
 use super::listener::{ListenFailure, Listener, PassedSocket};
@@ -27,9 +29,9 @@ pub enum StartError {
     /// Strangers could reach a service that signs in everybody.
     #[error(transparent)]
     OpenToAll(#[from] OpenToAll),
-    /// The configured way to sign in does not exist yet.
-    #[error("this version knows only the authentication mode \"none\": set `mode = \"none\"` in [auth]")]
-    NoSuchAuth,
+    /// What is known of those who sign in cannot be used.
+    #[error("nobody could sign in: {0}")]
+    Auth(spool::Error),
     /// The public URL cannot be used.
     #[error(transparent)]
     PublicUrl(#[from] InvalidPublicUrl),
@@ -51,7 +53,7 @@ impl StartError {
     /// Whether it is the configuration that must be changed.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        !matches!(self, Self::Spool(_) | Self::Listen(_) | Self::Panicked)
+        !matches!(self, Self::Auth(_) | Self::Spool(_) | Self::Listen(_) | Self::Panicked)
     }
 }
 
@@ -76,10 +78,6 @@ impl Service {
         let listens = passed.iter().map(PassedSocket::listen);
         let configured = passed.is_empty().then(|| config.api.listen.clone());
         listens.chain(configured).try_for_each(|listen| config.auth.check_listener(&listen))?;
-        if config.auth.mode != AuthMode::None {
-            return Err(StartError::NoSuchAuth);
-        }
-        let user = user(&config).ok_or(StartError::NoUser)?;
         let public_url = config.api.public_url.parse()?;
         let listeners = if passed.is_empty() {
             vec![Listener::bind(&config.api.listen).await?]
@@ -88,6 +86,7 @@ impl Service {
         };
         let (spool, mirror, idempotency) = open(&config).await?;
         let limits = limits();
+        let auth = open_auth(&config, limits, &shutdown).await?;
         let audit = Audit::new(StateDirectory::new(&config.api.state_directory));
         let app = App {
             gerrit: Gerrit::of(&config.gerrit, limits.outbound),
@@ -95,7 +94,7 @@ impl Service {
             spool,
             mirror,
             public_url,
-            user: user.into(),
+            auth,
             page: Page::built(),
             metrics: Metrics::default(),
             disk: SharedLook::default(),
@@ -125,6 +124,17 @@ impl Service {
 fn limits() -> Limits {
     let open_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     open_files.map_or_else(Limits::default, Limits::for_open_files)
+}
+
+async fn open_auth(config: &Config, limits: Limits, shutdown: &CancellationToken) -> Result<Auth, StartError> {
+    if config.auth.mode == AuthMode::None {
+        return Ok(Auth::open(&user(config).ok_or(StartError::NoUser)?));
+    }
+    let opening = config.clone();
+    let guard = blocking::run(move || Guard::open(&opening, limits.outbound)).await;
+    let guard = Arc::new(guard.map_err(|_| StartError::Panicked)?.map_err(StartError::Auth)?);
+    tokio::spawn(follow::follow(Arc::clone(&guard), config.clone(), shutdown.clone()));
+    Ok(Auth::Guarded(guard))
 }
 
 /// Everybody who connects is this user.

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
+use super::auth::Auth;
 use super::auth::audit::Audit;
 use super::blocking::Writes;
 use super::gerrit::{Change, Status as ChangeStatus};
@@ -178,7 +179,7 @@ impl Bench {
             spool: self.spool.clone(),
             mirror: Mirror::start(self.spool.clone(), true).unwrap(),
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
-            user: "tester".into(),
+            auth: Auth::open("tester"),
             page: Page::of::<TestPage>(),
             metrics: Metrics::default(),
             disk: SharedLook::default(),

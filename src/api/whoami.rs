@@ -6,41 +6,50 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use super::app::App;
+use super::auth::access::{Role, SIGN_IN};
+use super::auth::identity::{Identity, Unknown};
 use super::error::ApiError;
 use super::request::Request;
 use super::response::{self, Response};
+use crate::config::AuthMode;
 
-/// `GET /api/whoami`: without log-ins everybody is the same user and may do everything.
+/// `GET /api/whoami`: also without a session, which it then says, and where to get one.
 ///
 /// # Errors
 /// None.
-pub async fn whoami(_: Arc<App>, request: Request) -> Result<Response, ApiError> {
+pub async fn whoami(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let mode = match app.config.auth.mode {
+        AuthMode::Local => "local",
+        AuthMode::Cas { .. } => "cas",
+        AuthMode::None => "none",
+    };
+    let (user, groups, role, is_whole) = match &request.identity {
+        Identity::Nobody(unknown) => {
+            // Where there was no session, nothing has to be explained.
+            let reason = (*unknown != Unknown::NotSignedIn).then(|| unknown.message());
+            let nobody = json!({ "user": null, "loginUrl": SIGN_IN, "mode": mode, "reason": reason });
+            return response::json(StatusCode::OK, &nobody);
+        }
+        Identity::Half(half) => (&half.user, &half.groups, Role::of(&half.groups, &app.config.auth), false),
+        Identity::Whole(caller) => (&caller.user, &caller.groups, caller.role, true),
+    };
+    let second_factor = app.auth.second_factor(&request.identity);
+    // The first SpiderPig tells people to get their codes there, by its `otp` command.
+    let otp_host = (second_factor != "off").then(host_name);
     let answer = json!({
-        "user": &*request.user,
-        "fully_authenticated": true,
-        "groups": [],
-        "isAuthorized": true,
-        "isAdmin": true,
-        "otpHost": null,
+        "user": &**user,
+        "fully_authenticated": is_whole,
+        "groups": &**groups,
+        "isAuthorized": role > Role::Stranger,
+        "isAdmin": role == Role::Admin,
+        "otpHost": otp_host,
+        "mode": mode,
+        "mayStart": role >= Role::User,
+        "secondFactor": second_factor,
     });
     response::json(StatusCode::OK, &answer)
 }
 
-#[cfg(test)]
-mod tests {
-    use crate::api::testing::{Bench, Client, app};
-
-    #[tokio::test]
-    async fn everybody_is_the_same_user_and_may_do_everything() {
-        let mut client = Client::connect(Bench::serve(app()).await).await;
-        let expected = serde_json::json!({
-            "user": "tester",
-            "fully_authenticated": true,
-            "groups": [],
-            "isAuthorized": true,
-            "isAdmin": true,
-            "otpHost": null,
-        });
-        assert_eq!(client.ask("GET /api/whoami").await.json(), expected);
-    }
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

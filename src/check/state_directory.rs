@@ -1,6 +1,8 @@
-//! The API's state directory: its account must be able to use it, and nobody else.
+//! The API's state directory: its account must be able to use it and what is in it, and nobody else. There are seeds of
+//! second factors in it, with which anybody could be somebody else.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use crate::config::Config;
 
@@ -42,13 +44,40 @@ pub(super) fn check(config: &Config, account: &Account, findings: &mut Findings)
         let problem = format!("is open to other accounts (mode {:04o})", metadata.mode() & 0o7777);
         add(problem, format!("chmod 0700 {}", quote(path)));
     }
+    check_content(path, account, findings);
+}
+
+/// What other accounts could once read may have been read, whatever the mode of the directory is now.
+fn check_content(directory: &Path, account: &Account, findings: &mut Findings) {
+    // One that cannot be listed has its finding already.
+    let entries = directory.read_dir().into_iter().flatten().filter_map(Result::ok);
+    for (path, metadata) in entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?))) {
+        let mut add = |problem: String, fix: String| findings.add(Finding::new(quote(&path), problem, fix));
+        if metadata.is_symlink() {
+            add(
+                "is a symbolic link, which the API does not follow".to_owned(),
+                "put the file itself in its place".to_owned(),
+            );
+            continue;
+        }
+        let (mode, wanted) = if metadata.is_dir() { ("0700", READ | WRITE | EXECUTE) } else { ("0600", READ | WRITE) };
+        if metadata.mode() & 0o077 != 0 {
+            let problem = format!("is open to other accounts (mode {:04o})", metadata.mode() & 0o7777);
+            add(problem, format!("chmod {mode} {}", quote(&path)));
+        }
+        if !account.may(&metadata, wanted) {
+            let name = account.name();
+            let fix = format!("chown {0} {1} && chmod {mode} {1}", quote(&name), quote(&path));
+            add(format!("cannot be used by the account {name}"), fix);
+        }
+    }
 }
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests damage files by hand")]
 mod tests {
     use crate::check::testing::{Scene, is_root};
-    use crate::spool::atomic::{create_directory, set_mode};
+    use crate::spool::atomic::{create_directory, create_file, set_mode};
 
     use super::*;
 
@@ -75,6 +104,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_it_is_private_too() {
+        let scene = Scene::new();
+        let own = Account::current();
+        let state = &scene.config.api.state_directory;
+        create_directory(state, 0o700).unwrap();
+        for (name, mode) in [("second_factors.json", 0o600), ("sessions.json", 0o640), ("cookie.key", 0o604)] {
+            create_file(&state.join(name), b"{}", mode).unwrap();
+        }
+        create_directory(&state.join("idempotency"), 0o750).unwrap();
+        let listed = |findings: String| {
+            let mut lines: Vec<String> = findings.replace("\n  fix:", " fix:").lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        let expected = [
+            "STATE/cookie.key: is open to other accounts (mode 0604) fix: chmod 0600 STATE/cookie.key",
+            "STATE/idempotency: is open to other accounts (mode 0750) fix: chmod 0700 STATE/idempotency",
+            "STATE/sessions.json: is open to other accounts (mode 0640) fix: chmod 0600 STATE/sessions.json",
+        ];
+        assert_eq!(listed(findings(&scene.config, &own)), expected);
+        set_mode(&state.join("second_factors.json"), 0o644).unwrap();
+        let problem = "STATE/second_factors.json: is open to other accounts (mode 0644)\n  fix: chmod 0600 ";
+        assert!(findings(&scene.config, &own).contains(problem));
+        std::fs::remove_dir_all(state).unwrap();
+        create_directory(state, 0o700).unwrap();
+        std::os::unix::fs::symlink("elsewhere", state.join("tokens.json")).unwrap();
+        let problem = "STATE/tokens.json: is a symbolic link, which the API does not follow\n  fix: put the file itself in its place";
+        assert_eq!(findings(&scene.config, &own), problem);
+    }
+
+    #[test]
     fn another_account_cannot_use_it() {
         if !is_root() {
             return;
@@ -88,6 +148,12 @@ mod tests {
         create_directory(state, 0o700).unwrap();
         let expected = format!("STATE: cannot be used by the account nobody\n  {make}");
         assert_eq!(findings(&scene.config, &nobody), expected);
+        std::os::unix::fs::chown(state, Some(nobody.uid()), None).unwrap();
+        create_file(&state.join("second_factors.json"), b"{}", 0o600).unwrap();
+        let file = "STATE/second_factors.json";
+        let expected =
+            format!("{file}: cannot be used by the account nobody\n  fix: chown nobody {file} && chmod 0600 {file}");
+        assert_eq!(findings(&scene.config, &nobody), expected, "as root left it");
         let parent = state.parent().unwrap();
         set_mode(parent, 0o700).unwrap();
         assert!(findings(&scene.config, &nobody).contains(&format!("chmod o+x {}", parent.display())));

@@ -10,7 +10,7 @@ use super::node::{Node, Section};
 use super::units;
 
 pub(super) const KEYS: &[&str] =
-    &["mode", "dev_user", "users_file", "user_groups", "admin_groups", "two_factor", "cas"];
+    &["mode", "dev_user", "users_file", "user_groups", "admin_groups", "viewer_groups", "two_factor", "cas"];
 
 /// Who may sign in, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct AuthConfig {
     pub user_groups: Vec<String>,
     /// The groups whose members may also pause the runner and sign everyone out.
     pub admin_groups: Vec<String>,
+    /// The groups whose members may look, and neither start nor answer anything.
+    pub viewer_groups: Vec<String>,
     /// Whether a password or ticket alone is not enough.
     pub two_factor: bool,
 }
@@ -64,6 +66,7 @@ impl AuthConfig {
                 .unwrap_or_else(|| "/etc/spiderpig/users.toml".into()),
             user_groups: section.read("user_groups", units::names)?.unwrap_or_else(|| vec!["deployers".to_owned()]),
             admin_groups: section.read("admin_groups", units::names)?.unwrap_or_else(|| vec!["admins".to_owned()]),
+            viewer_groups: section.read("viewer_groups", units::names)?.unwrap_or_default(),
             two_factor: section.read("two_factor", Node::boolean)?.unwrap_or(true),
         };
         if let Some(node) = section.get("mode") {

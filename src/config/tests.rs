@@ -26,6 +26,7 @@ dev_user = ""
 users_file = "/srv/users.toml"
 user_groups = ["deployers", "train"]
 admin_groups = ["root"]
+viewer_groups = ["readers"]
 two_factor = false
 [auth.cas]
 server_url = "https://idp.example.org/"
@@ -105,6 +106,7 @@ fn a_complete_file_is_read_as_it_says() {
             users_file: "/srv/users.toml".into(),
             user_groups: vec!["deployers".to_owned(), "train".to_owned()],
             admin_groups: vec!["root".to_owned()],
+            viewer_groups: vec!["readers".to_owned()],
             two_factor: false,
         }
     );

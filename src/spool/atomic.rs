@@ -60,6 +60,20 @@ pub fn set_group(path: &Path, group: u32) -> Result<()> {
         .map_err(|error| Error::io("set the group of", path, error))
 }
 
+/// Gives a file to the owner of its directory: a file that root makes is for the account that uses it.
+///
+/// # Errors
+/// Any failure to look at the two, or to give it away, which only root may.
+pub fn give_to_owner_of_directory(file: &File, path: &Path) -> Result<()> {
+    let directory = parent(path).metadata().map_err(|error| Error::io("look at", parent(path), error))?;
+    let own = file.metadata().map_err(|error| Error::io("look at", path, error))?;
+    if own.uid() == directory.uid() {
+        return Ok(());
+    }
+    let (owner, group) = (Uid::from_raw(directory.uid()), Gid::from_raw(directory.gid()));
+    rustix::fs::fchown(file, Some(owner), Some(group)).map_err(|error| Error::io("change the owner of", path, error))
+}
+
 /// Creates a file that must not exist yet, for directories that no reader looks at before they are complete.
 /// It is neither synced nor published.
 ///
@@ -127,7 +141,7 @@ pub fn rewrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     fault::point().and_then(|()| file.sync_all()).map_err(|error| Error::io("sync", path, error))
 }
 
-/// Adds to the end of an open file that nobody else writes to. It is not waited for. On a full disk nothing is added.
+/// Adds to the end of an open file that nobody else writes to. It is not waited for.
 ///
 /// # Errors
 /// Any failure to write.
@@ -135,11 +149,7 @@ pub fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     let wrap = |error| Error::io("write", path, error);
     fault::point().map_err(wrap)?;
     let end = file.metadata().map_err(wrap)?.len();
-    file.write_all_at(bytes, end).map_err(|error| {
-        // What there was room for is taken back, as far as the disk lets it.
-        let _ = file.set_len(end);
-        wrap(error)
-    })
+    file.write_all_at(bytes, end).map_err(wrap)
 }
 
 /// Replaces a file, or creates it, so that a reader sees the old content or the new, never a mixture.
@@ -343,6 +353,20 @@ mod tests {
         assert_eq!(publish(directory.path(), &path, b"second", 0o640).unwrap(), Published::Exists);
         assert_eq!(std::fs::read(&path).unwrap(), b"first");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "the loser's temporary file is gone");
+    }
+
+    #[test]
+    fn what_root_makes_belongs_to_the_owner_of_the_directory() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(directory.path(), Some(65_534), Some(65_533)).unwrap();
+        let path = directory.path().join("audit.jsonl");
+        let file = open_append(&path, 0o600).unwrap();
+        give_to_owner_of_directory(&file, &path).unwrap();
+        let metadata = path.metadata().unwrap();
+        assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o777), (65_534, 65_533, 0o600));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Single sign-on, which is a process of its own here, `examples/cas/cas.py`: how it keeps to the protocol, what we make of
-//! its answers, and how people sign in and out by it.
+//! Single sign-on, which is a process of its own here, `examples/cas/cas.py`: how it keeps to the protocol, what we make
+//! of its answers, and how people sign in and out by it.
 
 use std::time::Duration;
 
@@ -328,7 +328,6 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn somebody_signs_in_and_gets_to_the_page_that_they_wanted() {
         let stage = stage(&[]);
         let way = stage.way_back("/jobs/7", "alice");
@@ -343,7 +342,6 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn groups_say_what_somebody_may_do() {
         let stage = stage(&[]);
         for (user, is_authorized, is_admin) in [
@@ -362,7 +360,6 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn a_ticket_that_is_not_for_us_signs_nobody_in() {
         let stage = stage(&[]);
         let foreign = stage.sso.ticket("http%3A%2F%2Flocalhost%3A9000%2F", "ada");
@@ -374,13 +371,11 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn an_expired_ticket_signs_nobody_in() {
         refused(&stage(&["--ticket-seconds", "0"]).sign_in("alice"), "ticket");
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn a_single_sign_on_that_is_not_itself_signs_nobody_in() {
         let mut stage = stage(&[]);
         for user in ["no-uid", "two-uids", "two-users", "hidden", "bomb", "external", "deep", "broken", "empty", "page"]
@@ -395,7 +390,6 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn a_link_with_a_ticket_makes_nobody_somebody_else() {
         let stage = stage(&[]);
         let alice = stage.sign_in("alice").cookie;
@@ -407,7 +401,6 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn signing_out_is_signing_out_of_everything() {
         let stage = stage(&[]);
         let away = stage.get("/api/login", "").location;

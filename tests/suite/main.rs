@@ -6,6 +6,7 @@
 mod accounts;
 mod answers;
 mod api;
+mod audit;
 mod cas;
 mod client;
 mod compatibility;
@@ -21,6 +22,7 @@ mod hostile;
 mod jobs;
 mod monitoring;
 mod openapi;
+mod otp;
 mod outcomes;
 mod output;
 mod own_jobs;

@@ -201,7 +201,6 @@ fn ask(api: &Api, request: &str, token: &str) -> u16 {
 }
 
 #[test]
-#[ignore = "tokens are not looked at yet"]
 fn a_token_is_good_for_what_it_says_until_it_is_revoked() {
     let spool = local();
     let _runner = spool.runner();

@@ -13,6 +13,7 @@ mod tests;
 mod verify;
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,8 +23,8 @@ use serde_json::{Map, Value};
 pub use self::event::Event;
 pub use self::line::Line;
 pub use self::page::{Filter, Page};
-use self::reader::{Backwards, Content, digest_of};
-pub use self::verify::{Break, Fragments, Reason, Verdict, verify};
+use self::reader::{Backwards, digest_of};
+pub use self::verify::{Break, Fragments, Head, Reason, Verdict, verify};
 use crate::api::state_directory::StateDirectory;
 use crate::spool::atomic::{self, Durability};
 use crate::spool::error::Missing as _;
@@ -84,10 +85,13 @@ impl Audit {
         self.directory.make()?;
         let file = self.lock()?;
         let end = self.size(&file)?;
+        if end == 0 {
+            atomic::give_to_owner_of_directory(&file, &self.path)?;
+        }
         let tail = self.tail(&file, end)?;
         let mut bytes = if tail.is_ended { Vec::new() } else { vec![b'\n'] };
         // The clock is read under the lock, so that the times are in order.
-        bytes.extend(Line::new(tail.n + 1, Time::now(), entry, tail.digest).into_bytes());
+        bytes.extend(Line::new(tail.n.saturating_add(1), Time::now(), entry, tail.digest).into_bytes());
         bytes.push(b'\n');
         atomic::append(&file, &self.path, &bytes)?;
         if durability == Durability::Synced {
@@ -135,20 +139,20 @@ impl Audit {
     /// What the next entry has to know of those before.
     fn tail(&self, file: &File, end: u64) -> Result<Tail> {
         let mut lines = Backwards::new(file, &self.path, end)?;
-        let (mut fragments, mut hashed) = (0, None);
+        // From the beginning of the last entry to the end of the last line.
+        let (mut last, mut n) = (None::<Range<u64>>, 0_u64);
         while let Some(place) = lines.next_place()? {
-            let (begin, last) = (place.start, hashed.map_or(place.end, |(_, last)| last));
-            hashed = Some((begin, last));
-            if let Content::Whole(line) = lines.content(&place)? {
-                let digest = digest_of(file, &self.path, begin..last)?;
-                return Ok(Tail { n: line.n.saturating_add(fragments), digest, is_ended: last < end });
+            last = Some(place.start..last.map_or(place.end, |last| last.end));
+            let entry = lines.entry(&place)?;
+            n = n.saturating_add(entry.as_ref().map_or(1, |line| line.n));
+            if entry.is_some() {
+                break;
             }
-            fragments += 1;
         }
-        let Some((begin, last)) = hashed else {
+        let Some(last) = last else {
             return Ok(Tail { n: 0, digest: NOTHING_BEFORE.to_owned(), is_ended: true });
         };
-        Ok(Tail { n: fragments, digest: digest_of(file, &self.path, begin..last)?, is_ended: last < end })
+        Ok(Tail { n, is_ended: last.end < end, digest: digest_of(file, &self.path, last)? })
     }
 }
 

@@ -115,8 +115,11 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
         if bytes.is_empty() {
             return Ok(T::default());
         }
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Error::invalid(&self.path, format!("it is damaged ({error}). Mend it, or move it away")))
+        serde_json::from_slice(&bytes).map_err(|error| {
+            // The error's own text may quote what is there, and that may be a secret.
+            let place = format!("line {}, column {}", error.line(), error.column());
+            Error::invalid(&self.path, format!("it is damaged ({place}). Mend it, or move it away"))
+        })
     }
 
     fn remember(&self, content: T, version: Option<Version>) {
@@ -182,9 +185,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     let document = Document::open(path.clone()).unwrap();
-                    for _ in 0..10 {
-                        add(&document, "a");
-                    }
+                    (0..10).for_each(|_| _ = add(&document, "a"));
                 });
             }
         });

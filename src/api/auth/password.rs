@@ -137,7 +137,7 @@ pub fn hash(password: &str) -> Result<String, Unfit> {
 }
 
 /// Whether this is the password. Without a hash, as for a user who does not exist, the same work is done in vain.
-/// Blocks for some 50 ms.
+/// Blocks for tens of milliseconds.
 #[must_use]
 pub fn verify(password: &str, hash: Option<&PasswordHash>) -> bool {
     let matches = match hash {

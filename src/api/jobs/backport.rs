@@ -47,7 +47,7 @@ pub async fn backport(app: Arc<App>, request: Request) -> Result<Response, ApiEr
     let asked = format!("/api/jobs/backport?{}", request.uri.query().unwrap_or_default());
     let key = Key::of(&request.headers, &request.user, &asked, b"")?;
     let wanted = wanted(&app, changes)?;
-    let submitted = start(app, wanted, key, Starter { user: &request.user, anyway }).await?;
+    let submitted = start(app, wanted, key, Starter { request: &request, anyway }).await?;
     let mut response = response::json(StatusCode::OK, &json!({ "message": "Job created", "id": submitted.id }))?;
     submitted.mark(&mut response);
     Ok(response)

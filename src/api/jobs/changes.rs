@@ -9,6 +9,7 @@ use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::gerrit::{Gerrit, Lookup, MOST_CHANGES, Missing, change_infos, look_up};
 use crate::api::preflight;
+use crate::api::request::Request;
 use crate::config::JobType;
 
 /// The member of a job's data that has its changes.
@@ -20,8 +21,8 @@ const STARTED_ANYWAY: &str = "started_anyway";
 /// Who starts a job with changes, and how sure they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Starter<'a> {
-    /// Who it is.
-    pub user: &'a str,
+    /// Their request.
+    pub request: &'a Request,
     /// Whether to start it also if Gerrit cannot be asked, or does not know a change.
     pub anyway: bool,
 }
@@ -67,7 +68,7 @@ async fn look_up_all(
         let problems = preflight::examine(app, gerrit, &lookups).await.problems();
         if !problems.is_empty() {
             tracing::info!(?problems, "started anyway");
-            data.insert(STARTED_ANYWAY.to_owned(), json!({ "by": starter.user, "problems": problems }));
+            data.insert(STARTED_ANYWAY.to_owned(), json!({ "by": &*starter.request.user, "problems": problems }));
         }
     } else {
         refuse_missing(&lookups)?;

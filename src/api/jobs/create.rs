@@ -44,9 +44,9 @@ pub async fn create(app: Arc<App>, mut request: Request) -> Result<Response, Api
     let key = Key::of(&request.headers, &request.user, "/api/jobs", &body)?;
     let wanted = Wanted::parse(&body)?;
     if is_dry {
-        return dry_run(&app, &wanted);
+        return dry_run(&app, &wanted, &request);
     }
-    let starter = Starter { user: &request.user, anyway: wanted.anyway };
+    let starter = Starter { request: &request, anyway: wanted.anyway };
     created(start(app, wanted, key, starter).await?)
 }
 
@@ -61,17 +61,17 @@ pub(super) async fn start(
     starter: Starter<'_>,
 ) -> Result<Submitted, ApiError> {
     let new = async {
-        let job_type = check(&app, &wanted)?;
+        let job_type = check(&app, &wanted, starter.request)?;
         let data = changes::data(&app, job_type, &wanted.params, None, starter).await?;
         Ok(NewJob {
             job_type: wanted.job_type,
             params: wanted.params,
-            user: starter.user.to_owned(),
+            user: starter.request.user.to_string(),
             data,
             ..NewJob::default()
         })
     };
-    submit::submit(&app, key, new).await
+    submit::submit(&app, starter.request, key, new).await
 }
 
 fn created(submitted: Submitted) -> Result<Response, ApiError> {
@@ -83,8 +83,8 @@ fn created(submitted: Submitted) -> Result<Response, ApiError> {
     Ok(response)
 }
 
-fn dry_run(app: &App, wanted: &Wanted) -> Result<Response, ApiError> {
-    let job_type = check(app, wanted)?;
+fn dry_run(app: &App, wanted: &Wanted, request: &Request) -> Result<Response, ApiError> {
+    let job_type = check(app, wanted, request)?;
     let command = job_type.render(&wanted.params).map_err(|problem| ApiError::invalid(problem.into()))?;
     let plan = json!({
         "message": "Nothing was started: this is what would be executed",
@@ -98,8 +98,9 @@ fn dry_run(app: &App, wanted: &Wanted) -> Result<Response, ApiError> {
 }
 
 /// The runner checks the same again, from its own configuration: this is so that people hear of it at once.
-fn check<'a>(app: &'a App, wanted: &Wanted) -> Result<&'a JobType, ApiError> {
+fn check<'a>(app: &'a App, wanted: &Wanted, request: &Request) -> Result<&'a JobType, ApiError> {
     let job_type = declared(&app.config, &wanted.job_type)?;
+    request.may_start(job_type)?;
     let problems = job_type.problems(&wanted.params);
     if !problems.is_empty() {
         return Err(ApiError::all_invalid(problems.into_iter().map(Invalid::from).collect()));

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::{id_in_path, no_such_job};
 use crate::api::app::App;
+use crate::api::auth::audit::Event;
+use crate::api::auth::record::Deed;
 use crate::api::error::ApiError;
 use crate::api::job::PROMPTS_PER_JOB;
 use crate::api::mirror::Entry;
@@ -32,6 +34,7 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
         return Err(not_pending(id, interaction));
     }
     let answer = Answer { user: request.user.as_ref().into(), response };
+    let given = answer.response.clone();
     let is_open = is_open(&app, id, prompt, &answer.response)?;
     let spool = app.spool.clone();
     let first = app.letters.run(move || {
@@ -44,6 +47,9 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
     });
     match first.await?? {
         None => {
+            let details = json!({ "job": id, "interaction": interaction, "response": given });
+            let (event, user) = (Event::Answer, Some(&*request.user));
+            Deed { event, user, client: &request.client, details }.note(&app).await;
             tracing::info!(job = %id, interaction, "answer accepted");
             let stored = json!({ "message": "Response stored", "job_id": id, "interaction_id": interaction });
             response::json(StatusCode::OK, &stored)

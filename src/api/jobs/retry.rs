@@ -49,8 +49,8 @@ pub async fn retry(app: Arc<App>, request: Request) -> Result<Response, ApiError
     if app.mirror.view().ending(id) == Ending::NoSuchJob {
         return Err(no_such_job(id));
     }
-    let new = again(&app, id, Starter { user: &request.user, anyway });
-    let submitted = submit::submit(&app, key, new).await?;
+    let new = again(&app, id, Starter { request: &request, anyway });
+    let submitted = submit::submit(&app, &request, key, new).await?;
     let mut response = response::json(StatusCode::OK, &json!({ "message": "Job created", "id": submitted.id }))?;
     submitted.mark(&mut response);
     Ok(response)
@@ -61,12 +61,13 @@ async fn again(app: &Arc<App>, id: JobId, starter: Starter<'_>) -> Result<NewJob
     let reading = Arc::clone(app);
     let original = app.submissions.run(move || original(&reading, id)).await??;
     let job_type = check(app, id, &original)?;
+    starter.request.may_start(job_type)?;
     let data = train::with_status_of_now(app, &job_type.name, original.data)?;
     Ok(NewJob {
         data: changes::data(app, job_type, &original.params, data, starter).await?,
         job_type: original.job_type,
         params: original.params,
-        user: starter.user.to_owned(),
+        user: starter.request.user.to_string(),
         retry_of: Some(id),
         request: None,
     })

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use super::{id_in_path, no_such_job};
 use crate::api::app::App;
+use crate::api::auth::audit::Event;
+use crate::api::auth::record::Deed;
 use crate::api::error::ApiError;
 use crate::api::mirror::Ending;
 use crate::api::request::Request;
@@ -39,6 +41,9 @@ pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let word = Uuid::new_v4().simple().to_string();
     let spool = app.spool.clone();
     app.letters.run(move || inbox::signal(&spool, id, &word, &letter)).await??;
+    let details = json!({ "job": id, "signal": signal.word() });
+    let (event, user) = (Event::Signal, Some(&*request.user));
+    Deed { event, user, client: &request.client, details }.note(&app).await;
     tracing::info!(job = %id, signal = signal.word(), "signal accepted");
     response::json(StatusCode::OK, &json!({ "message": "Interrupted", "job_id": id }))
 }

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
+use serde_json::{Value, json};
 
 use crate::api::app::App;
+use crate::api::auth::audit::Event;
+use crate::api::auth::record::Deed;
 use crate::api::error::ApiError;
 use crate::api::idempotency::Key;
 use crate::api::job_types;
+use crate::api::request::Request;
 use crate::api::response::Response;
 use crate::spool::JobId;
 use crate::spool::queue::{self, NewJob};
@@ -45,6 +49,7 @@ impl Submitted {
 /// [`Idempotency::take`](crate::api::idempotency::Idempotency::take); 503 or 500 if the spool does not take it.
 pub async fn submit(
     app: &Arc<App>,
+    request: &Request,
     key: Option<Key>,
     new: impl Future<Output = Result<NewJob, ApiError>>,
 ) -> Result<Submitted, ApiError> {
@@ -52,12 +57,23 @@ pub async fn submit(
         return Ok(submitted);
     }
     let new = new.await?;
+    let details = json!({ "type": new.job_type, "retry_of": new.retry_of });
     let submitting = Arc::clone(app);
     let work = move || match key {
         Some(key) => submit_once(&submitting, &key, new),
         None => Ok(Submitted { id: queue(&submitting, checked(new)?)?, replayed: false }),
     };
-    app.submissions.run(work).await?
+    let submitted = app.submissions.run(work).await??;
+    if !submitted.replayed {
+        record(app, request, submitted.id, details).await;
+    }
+    Ok(submitted)
+}
+
+async fn record(app: &App, request: &Request, id: JobId, mut details: Value) {
+    details["job"] = u64::from(id).into();
+    let (event, user, client) = (Event::Start, Some(&*request.user), &request.client);
+    Deed { event, user, client, details }.note(app).await;
 }
 
 /// The job that was submitted with a key before.

@@ -38,7 +38,7 @@ pub async fn start(app: Arc<App>, mut request: Request) -> Result<Response, ApiE
     let body = request.bytes().await?;
     let key = Key::of(&request.headers, &request.user, "/api/jobs/train", &body)?;
     let promotion = Promotion::parse(&body)?;
-    let submitted = submit::submit(&app, key, async { promotion.job(&app, &request.user) }).await?;
+    let submitted = submit::submit(&app, &request, key, async { promotion.job(&app, &request) }).await?;
     let mut response = response::json(StatusCode::OK, &json!({ "message": "Job created", "id": submitted.id }))?;
     submitted.mark(&mut response);
     Ok(response)
@@ -72,13 +72,14 @@ impl Promotion {
     }
 
     /// The job: its parameters are those of the members that the job type declares.
-    fn job(self, app: &App, user: &str) -> Result<NewJob, ApiError> {
+    fn job(self, app: &App, request: &Request) -> Result<NewJob, ApiError> {
         let Some(job_type) = app.config.job_type(JOB_TYPE) else {
             return Err(refused(
                 "There is no job type `train` in the configuration, so no train can be promoted. Declare \
                  [job_types.train]; examples/spiderpig.toml has one",
             ));
         };
+        request.may_start(job_type)?;
         let params = self.params(job_type)?;
         submit::refuse_what_the_runner_lacks(app, JOB_TYPE)?;
         let mut data = self.members;
@@ -88,7 +89,7 @@ impl Promotion {
         Ok(NewJob {
             job_type: JOB_TYPE.to_owned(),
             params,
-            user: user.to_owned(),
+            user: request.user.to_string(),
             data: Some(data),
             ..NewJob::default()
         })

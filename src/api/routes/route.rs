@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
 
 use crate::api::app::App;
+use crate::api::auth::access::Access;
 use crate::api::error::ApiError;
 use crate::api::request::Request;
 use crate::api::response::Response;
@@ -20,6 +21,13 @@ pub struct Route {
     pub method: Method,
     /// Segments are literal, `{name:number}` (a positive whole number), or `{name:text}` (anything but nothing).
     pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// The status for who may use SpiderPig, but not this. Programs that know the first SpiderPig take each 403 for "may
+    /// not use SpiderPig".
+    pub denial: StatusCode,
+    /// Pages ask for it also if nobody sits in front of them, so it does not keep a session alive.
+    pub is_unattended: bool,
     /// What it does, in one line.
     pub summary: &'static str,
     /// What does it.
@@ -39,8 +47,41 @@ pub struct Route {
 impl Route {
     /// A route of which nothing more is said yet.
     #[must_use]
-    pub const fn new(method: Method, path: &'static str, handler: Handler, summary: &'static str) -> Self {
-        Self { method, path, summary, handler, arguments: &[], headers: &[], body: None, answers: &[], refusals: &[] }
+    pub const fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: Handler,
+        summary: &'static str,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            access,
+            denial: StatusCode::FORBIDDEN,
+            is_unattended: false,
+            summary,
+            handler,
+            arguments: &[],
+            headers: &[],
+            body: None,
+            answers: &[],
+            refusals: &[],
+        }
+    }
+
+    /// Who may use SpiderPig, but not this, gets another status than 403.
+    #[must_use]
+    pub const fn denies_with(mut self, denial: StatusCode) -> Self {
+        self.denial = denial;
+        self
+    }
+
+    /// It does not keep a session alive.
+    #[must_use]
+    pub const fn unattended(mut self, is_unattended: bool) -> Self {
+        self.is_unattended = is_unattended;
+        self
     }
 
     /// It understands these arguments.
@@ -102,6 +143,8 @@ pub enum Content {
     Metrics,
     /// A picture.
     Image,
+    /// Nothing.
+    Empty,
     /// The web page or a file of it, of which `openapi.json` says nothing.
     Page,
 }

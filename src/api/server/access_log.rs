@@ -9,6 +9,7 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use hyper::{Method, StatusCode, Uri};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tracing::Span;
+use tracing::field::Empty;
 
 use super::progress::Progress;
 use crate::api::app::App;
@@ -60,7 +61,7 @@ impl AccessLine {
     pub fn begin(app: &Arc<App>, client: &Client, method: &Method, uri: &Uri) -> Self {
         Self {
             // Of the highest level, because errors need the id however little is logged.
-            span: tracing::error_span!("request", request_id = client.request_id.as_str(), user = &*app.user),
+            span: tracing::error_span!("request", request_id = client.request_id.as_str(), user = Empty),
             app: Arc::clone(app),
             address: client.address,
             method: method.clone(),
@@ -72,6 +73,11 @@ impl AccessLine {
             bytes: 0,
             ending: None,
         }
+    }
+
+    /// Who asks.
+    pub fn identified(&self, user: &str) {
+        self.span.record("user", user);
     }
 
     /// The line of the route table that answers.

@@ -15,14 +15,14 @@ use crate::api::testing::{self, Client, Log, soon};
 
 /// The real table's routes are too well-behaved for what is tested here.
 static TEST_ROUTES: &[Route] = routes::routes! {
-    GET "/healthz" => crate::api::health::healthz, "";
-    GET "/api/whoami" => crate::api::whoami::whoami, "";
-    GET "/jobs/{id:number}" => number, "";
-    POST "/text" => text, "";
-    GET "/panic" => panics, "";
-    GET "/stream" => stream, "";
-    POST "/mutation" => mutation, "";
-    GET "/big" => big, "";
+    GET "/healthz", Open => crate::api::health::healthz, "";
+    GET "/api/whoami", Open => crate::api::whoami::whoami, "";
+    GET "/jobs/{id:number}", Open => number, "";
+    POST "/text", Open => text, "";
+    GET "/panic", Open => panics, "";
+    GET "/stream", Open => stream, "";
+    POST "/mutation", Open => mutation, "";
+    GET "/big", Open => big, "";
 };
 
 async fn number(_: Arc<App>, request: Request) -> Result<Response, ApiError> {
@@ -38,8 +38,8 @@ async fn panics(_: Arc<App>, _: Request) -> Result<Response, ApiError> {
 }
 
 /// A stream that says one line and then nothing, for ever.
-async fn stream(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
-    Ok(response::produce("application/octet-stream", app.end_of_stream(), |mut pieces| async move {
+async fn stream(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    Ok(response::produce("application/octet-stream", app.end_of_stream(&request.identity), |mut pieces| async move {
         let _closed = Closed;
         pieces.send(Bytes::from_static(b"hello\n")).await;
         std::future::pending::<()>().await;

@@ -41,8 +41,8 @@ pub struct Line {
     pub request: Option<String>,
     /// What exactly it was.
     pub details: Map<String, Value>,
-    /// The SHA-256, in hexadecimal, of the line before, without its newline; 64 zeros for the first line. What a crash
-    /// left behind the line before, see [`Content::Fragment`](super::reader::Content), counts as a part of it.
+    /// The SHA-256, in hexadecimal, of the line before, without its newline; 64 zeros for the first line. Fragments
+    /// that a crash left behind the line before count as a part of it, with the newlines between.
     pub previous: String,
 }
 

@@ -1,4 +1,8 @@
-//! Reading the audit trail, from its beginning or from its end, with as little memory as a few lines need, whatever is in the file.
+//! Reading the audit trail, from its beginning or from its end, with as little memory as a few lines need, whatever is in
+//! the file.
+//!
+//! A line that is no entry is a *fragment*: a crash or a full disk can leave the beginning of a line. Whatever else it is,
+//! the next entry counts it as a part of the line before.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Take};
@@ -15,23 +19,7 @@ use crate::spool::error::Missing as _;
 use crate::spool::{Error, Result, lock, open};
 
 /// How much is read at once, in bytes: room for at least one line, and mostly for many.
-const BLOCK: usize = 1 << 16;
-
-/// What a line has.
-#[derive(Debug)]
-pub(super) enum Content {
-    /// An entry.
-    Whole(Line),
-    /// Anything else. A crash or a full disk can leave the beginning of a line; whatever else it is, the next entry
-    /// counts it as a part of the line before.
-    Fragment,
-}
-
-impl Content {
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        Line::parse(bytes).map_or(Self::Fragment, Self::Whole)
-    }
-}
+pub(super) const BLOCK: usize = 1 << 16;
 
 /// The lines of a part of a file, from its end to its beginning.
 #[derive(Debug)]
@@ -79,20 +67,20 @@ impl<'a> Backwards<'a> {
         }
     }
 
-    /// What is at a place that was given last.
-    pub(super) fn content(&mut self, place: &Range<u64>) -> Result<Content> {
+    /// What is at the place that was given last; `None` if it is a fragment.
+    pub(super) fn entry(&self, place: &Range<u64>) -> Result<Option<Line>> {
         let length = place.end - place.start;
         if length > MAX_LINE as u64 {
-            return Ok(Content::Fragment);
+            return Ok(None);
         }
         let within = place.start.checked_sub(self.block_at).map(index);
         if let Some(bytes) = within.and_then(|begin| self.block.get(begin..begin + index(length))) {
-            return Ok(Content::of(bytes));
+            return Ok(Line::parse(bytes));
         }
         let mut bytes = vec![0; index(length)];
         let read = self.file.read_exact_at(&mut bytes, place.start);
         read.map_err(|error| Error::io("read", self.path, error))?;
-        Ok(Content::of(&bytes))
+        Ok(Line::parse(&bytes))
     }
 
     /// Makes the block one that ends at an offset.
@@ -109,7 +97,8 @@ impl<'a> Backwards<'a> {
 pub(super) struct Physical {
     /// Which one it is, from 1.
     pub(super) number: u64,
-    pub(super) content: Content,
+    /// `None` for a fragment.
+    pub(super) entry: Option<Line>,
     /// The SHA-256 of it; of a fragment, that of everything from the beginning of the last entry to its end.
     pub(super) digest: String,
     /// Whether it has its newline.
@@ -166,15 +155,15 @@ impl<'a> Forwards<'a> {
         if !is_begun {
             return Ok(None);
         }
-        let content = if is_long { Content::Fragment } else { Content::of(&self.line) };
-        if matches!(content, Content::Whole(_)) {
+        let entry = if is_long { None } else { Line::parse(&self.line) };
+        if entry.is_some() {
             self.since_entry = Sha256::new_with_prefix(&self.line);
         } else if !is_long {
             hash_fragment(&mut self.since_entry, self.number, &self.line);
         }
         self.number += 1;
         let digest = digest::hexadecimal(&self.since_entry.clone().finalize());
-        Ok(Some(Physical { number: self.number, content, digest, is_ended }))
+        Ok(Some(Physical { number: self.number, entry, digest, is_ended }))
     }
 }
 
@@ -200,22 +189,50 @@ pub(super) fn open_settled(path: &Path) -> Result<Option<(File, u64)>> {
     }
 }
 
+/// The first entry that begins behind an offset, and where; `None` if there is none within a block.
+pub(super) fn first_entry_behind(file: &File, path: &Path, offset: u64) -> Result<Option<(u64, Line)>> {
+    let mut block = vec![0; BLOCK];
+    let read = fill(file, path, &mut block, offset)?;
+    let mut begin = None;
+    for newline in memchr::memchr_iter(b'\n', &block[..read]) {
+        if let Some(begin) = begin
+            && let Some(line) = Line::parse(&block[begin..newline])
+        {
+            return Ok(Some((offset + begin as u64, line)));
+        }
+        begin = Some(newline + 1);
+    }
+    Ok(None)
+}
+
 /// The SHA-256 of a part of a file, in hexadecimal.
 pub(super) fn digest_of(file: &File, path: &Path, mut place: Range<u64>) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; BLOCK];
     while place.start < place.end {
         let wanted = block.len().min(index(place.end - place.start));
-        let read = match file.read_at(&mut block[..wanted], place.start) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
-            read => read,
-        };
-        let read = read.map_err(|error| Error::io("read", path, error))?;
+        let read = fill(file, path, &mut block[..wanted], place.start)?;
+        if read == 0 {
+            return Err(Error::io("read", path, ErrorKind::UnexpectedEof));
+        }
         hasher.update(&block[..read]);
         place.start += read as u64;
     }
     Ok(digest::hexadecimal(&hasher.finalize()))
+}
+
+/// Reads what is at an offset, less than asked for only at the end of the file.
+fn fill(file: &File, path: &Path, buffer: &mut [u8], offset: u64) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("read", path, error)),
+        }
+    }
+    Ok(filled)
 }
 
 /// A difference that is no more than a block, or is cut to what memory can have.

@@ -17,7 +17,7 @@ use crate::spool;
 
 /// What [`audit`] understands. What is empty does not matter.
 pub const ARGUMENTS: &[Argument] = &[
-    Argument { name: "limit", kind: ArgumentKind::Number, help: "How many at most: 50 if not given, 500 if more" },
+    Argument { name: "limit", kind: ArgumentKind::Number, help: "How many at most: 50 if not given, 1 to 500" },
     Argument { name: "before", kind: ArgumentKind::Number, help: "Only entries with a lower number than this" },
     Argument { name: "user", kind: ArgumentKind::Texts, help: "Only what one of these users did" },
     Argument { name: "event", kind: ArgumentKind::Choices(Event::WORDS), help: "Only one of these events" },
@@ -39,7 +39,7 @@ const MAX_LIMIT: usize = 500;
 /// 422 for arguments that are no numbers or no events; 503 if the file cannot be read.
 pub async fn audit(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let query = request.query()?;
-    let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+    let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let before = query.number("before")?;
     let filter = filter(&query)?;
     let audit = Arc::clone(&app.audit);

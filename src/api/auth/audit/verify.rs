@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::reader::{Content, Forwards, Physical, open_settled};
+use super::reader::{Forwards, Physical, open_settled};
 use super::{Line, NOTHING_BEFORE};
 use crate::spool::{Result, Time};
 
@@ -14,13 +14,22 @@ pub struct Verdict {
     pub lines: u64,
     /// When the first and the last entry were written.
     pub span: Option<(Time, Time)>,
-    /// What the next entry will have as `previous`: the hash of the last line, in hexadecimal; 64 zeros if there is none.
-    pub head: String,
+    /// The last entry.
+    pub head: Head,
     /// Lines that are no entries, as a crash leaves them, and that were there when the next entry was written or are
     /// the last: how many, and the first.
     pub fragments: Option<Fragments>,
     /// The first place that is not as it was written.
     pub broken: Option<Break>,
+}
+
+/// What vouches for a whole chain, if it is kept where nobody can change it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Which line it is; 0 if there is none.
+    pub line: u64,
+    /// The SHA-256 of that line without its newline, in hexadecimal; 64 zeros if there is none.
+    pub digest: String,
 }
 
 /// Lines that are no entries.
@@ -98,7 +107,8 @@ impl fmt::Display for Break {
 impl Default for Verdict {
     /// That of an empty file.
     fn default() -> Self {
-        Self { lines: 0, span: None, head: NOTHING_BEFORE.to_owned(), fragments: None, broken: None }
+        let head = Head { line: 0, digest: NOTHING_BEFORE.to_owned() };
+        Self { lines: 0, span: None, head, fragments: None, broken: None }
     }
 }
 
@@ -110,11 +120,11 @@ pub fn verify(path: &Path) -> Result<Option<Verdict>> {
     let Some((file, length)) = open_settled(path)? else { return Ok(None) };
     let mut verdict = Verdict::default();
     let mut lines = Forwards::new(file, path, length);
-    // Where the fragments begin that are behind the last entry, and the hash of that entry alone.
-    let (mut gap, mut entry_digest) = (None, verdict.head.clone());
-    while let Some(Physical { number, content, digest, is_ended }) = lines.next_line()? {
-        match content {
-            Content::Fragment => {
+    // Where the fragments begin that are behind the head, and what the next entry should have as `previous`.
+    let (mut gap, mut expected) = (None, verdict.head.digest.clone());
+    while let Some(Physical { number, entry, digest, is_ended }) = lines.next_line()? {
+        match entry {
+            None => {
                 let fragments = verdict.fragments.get_or_insert(Fragments { count: 0, first: number });
                 fragments.count += 1;
                 // Only the end may be torn: a newline is written by the next entry, which has it in its hash.
@@ -122,23 +132,23 @@ pub fn verify(path: &Path) -> Result<Option<Verdict>> {
                     gap.get_or_insert(number);
                 }
             }
-            Content::Whole(line) => {
-                if line.n != number || line.previous != verdict.head {
-                    let suspect = Suspect { line, number, digest, expected: verdict.head.clone() };
+            Some(line) => {
+                if line.n != number || line.previous != expected {
+                    let suspect = Suspect { line, number, digest, expected };
                     verdict.broken = Some(match gap {
-                        Some(first) => suspect.explain_gap(first, &entry_digest),
+                        Some(first) => suspect.explain_gap(first, &verdict.head),
                         None => suspect.explain(&mut lines)?,
                     });
                     return Ok(Some(verdict));
                 }
                 gap = None;
-                entry_digest.clone_from(&digest);
+                verdict.head = Head { line: number, digest: digest.clone() };
                 let first = verdict.span.map_or(line.time, |(first, _)| first);
                 verdict.span = Some((first, line.time));
             }
         }
         verdict.lines = number;
-        verdict.head = digest;
+        expected = digest;
     }
     verdict.broken = gap.map(|line| Break { line, reason: Reason::NoEntry });
     Ok(Some(verdict))
@@ -156,8 +166,8 @@ struct Suspect {
 
 impl Suspect {
     /// There are lines before it, from `first`, that are no entries.
-    fn explain_gap(&self, first: u64, entry_digest: &str) -> Break {
-        let is_next = self.line.n == first && self.line.previous == entry_digest;
+    fn explain_gap(&self, first: u64, head: &Head) -> Break {
+        let is_next = self.line.n == first && self.line.previous == head.digest;
         let reason = if is_next { Reason::Inserted { lines: self.number - first } } else { Reason::NoEntry };
         Break { line: first, reason }
     }
@@ -166,8 +176,8 @@ impl Suspect {
     fn explain(&self, lines: &mut Forwards) -> Result<Break> {
         let (here, n) = (self.number, self.line.n);
         let (mut next, mut found, mut behind_found) = (None, None, None);
-        while let Some(Physical { number, content, .. }) = lines.next_line()? {
-            let Content::Whole(line) = content else { continue };
+        while let Some(Physical { number, entry, .. }) = lines.next_line()? {
+            let Some(line) = entry else { continue };
             if found.is_some() {
                 behind_found = Some(line.n);
                 break;
@@ -186,7 +196,9 @@ impl Suspect {
         }
         // Whether it is what it was when the next line was written, and whether that one is in its place.
         let is_confirmed = next.as_ref().is_none_or(|next| next.previous == self.digest);
-        let is_in_place = next.is_some_and(|next| next.n == here + 1);
+        let is_in_place = next.as_ref().is_some_and(|next| next.n == here + 1);
+        // Then it and those behind it belong together, and what stands before it does not.
+        let is_continued = is_confirmed && next.is_some_and(|next| next.n == n.saturating_add(1));
         let (line, reason) = if n == here {
             match (here, is_confirmed) {
                 (1, true) => (1, Reason::Beginning),
@@ -199,7 +211,7 @@ impl Suspect {
             (here, Reason::Number { n })
         } else if n > here {
             (here, Reason::Removed { lines: n - here })
-        } else if is_confirmed && n > 0 {
+        } else if is_continued && n > 0 {
             (n, Reason::Inserted { lines: here - n })
         } else {
             (here, Reason::Inserted { lines: 1 })

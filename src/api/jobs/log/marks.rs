@@ -43,7 +43,7 @@ pub async fn marks(app: Arc<App>, request: Request) -> Result<Response, ApiError
     let id = id_in_path(&request)?;
     let from = from(&request.query()?)?;
     must_exist(&app, id)?;
-    Ok(response::produce("application/octet-stream", app.end_of_stream(), |mut pieces| async move {
+    Ok(response::produce("application/octet-stream", app.end_of_stream(&request.identity), |mut pieces| async move {
         let (beginning, scan) = (Arc::clone(&app), Scan::new(from, MAX_FOUND));
         let begin = move || begin(&beginning.logs.indexes, &beginning.spool.job(id), id, scan);
         if let Err(error) = survey::run(&app, begin, &mut pieces).await {

@@ -8,6 +8,7 @@ pub(in crate::api) mod length;
 pub mod marks;
 pub mod records;
 mod rendering;
+mod reveals;
 pub mod search;
 mod stored;
 mod survey;
@@ -21,15 +22,19 @@ mod viewer;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
+use serde_json::json;
 use tokio::sync::Semaphore;
 
 use self::indexes::Indexes;
 use self::length::Lengths;
 use self::rendering::{Form, Rendering};
+use self::reveals::Reveals;
 use self::tail::Tails;
 use self::viewer::Viewer;
 use super::{id_in_path, no_such_job};
 use crate::api::app::App;
+use crate::api::auth::audit::Event;
+use crate::api::auth::record::Deed;
 use crate::api::blocking;
 use crate::api::error::{ApiError, Invalid};
 use crate::api::mirror::Ending;
@@ -71,6 +76,7 @@ pub struct Logs {
     indexes: Indexes,
     lengths: Lengths,
     turns: Arc<Semaphore>,
+    reveals: Reveals,
 }
 
 impl Default for Logs {
@@ -80,6 +86,7 @@ impl Default for Logs {
             indexes: Indexes::default(),
             lengths: Lengths::default(),
             turns: Arc::new(Semaphore::new(TURNS)),
+            reveals: Reveals::default(),
         }
     }
 }
@@ -121,11 +128,11 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
     let form = form(&query)?;
     must_exist(&app, id)?;
     if let Form::Lines { include_sensitive } = form {
-        note_use(&request, id, include_sensitive);
+        record_use(&app, &request, id, include_sensitive).await?;
     }
     let viewer = Viewer::new(Arc::clone(&app), id, form, resume.unwrap_or(0));
     let open = app.metrics.stream("log");
-    Ok(response::produce(form.content_type(), app.end_of_stream(), |mut pieces| async move {
+    Ok(response::produce(form.content_type(), app.end_of_stream(&request.identity), |mut pieces| async move {
         let _open = open;
         if let Err(error) = viewer.watch(&mut pieces).await {
             tracing::error!(job = %id, ?error, "a log stream broke off");
@@ -165,10 +172,15 @@ pub(in crate::api) fn must_exist(app: &App, id: JobId) -> Result<(), ApiError> {
     if app.mirror.view().ending(id) == Ending::NoSuchJob { Err(no_such_job(id)) } else { Ok(()) }
 }
 
-/// Notes who wants to see sensitive lines, and where.
-fn note_use(request: &Request, id: JobId, include_sensitive: bool) {
-    if include_sensitive {
-        let user = &*request.user;
-        tracing::info!(user, job = %id, route = request.uri.path(), "sensitive lines of a log are shown");
+/// Records who wants to see sensitive lines, before they do: once an hour for each job, as a page asks for many windows.
+///
+/// # Errors
+/// 503 if it cannot be recorded: then they are not shown.
+async fn record_use(app: &App, request: &Request, id: JobId, include_sensitive: bool) -> Result<(), ApiError> {
+    if include_sensitive && app.logs.reveals.is_new(&request.user, id) {
+        let (event, user) = (Event::Reveal, Some(&*request.user));
+        let deed = Deed { event, user, client: &request.client, details: json!({ "job": id }) };
+        deed.record(app).await.inspect_err(|_| app.logs.reveals.forget(&request.user, id))?;
     }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 
 use super::super::id_in_path;
 use super::stored::{self, Stored};
-use super::{INCLUDE_SENSITIVE, invalid, must_exist, note_use};
+use super::{INCLUDE_SENSITIVE, invalid, must_exist, record_use};
 use crate::api::app::App;
 use crate::api::body;
 use crate::api::error::ApiError;
@@ -54,7 +54,7 @@ pub async fn records(app: Arc<App>, request: Request) -> Result<Response, ApiErr
     let count = query.number("count")?.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT);
     let include_sensitive = query.flag("include_sensitive")?;
     must_exist(&app, id)?;
-    note_use(&request, id, include_sensitive);
+    record_use(&app, &request, id, include_sensitive).await?;
     let wanted = Wanted { from, count, include_sensitive };
     let reading = Arc::clone(&app);
     let window = app.logs.run(move || wanted.read(&reading, id)).await?.map_err(ApiError::internal)?;

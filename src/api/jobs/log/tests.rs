@@ -119,7 +119,10 @@ fn write_everything(log: &mut LogWriter) {
 
 fn body_of(app: &Arc<App>, form: Form, told: u64) -> Body {
     let viewer = Viewer::new(Arc::clone(app), job_id(1), form, told);
-    body::produce(app.end_of_stream(), |mut pieces| async move { viewer.watch(&mut pieces).await.unwrap() })
+    body::produce(
+        app.end_of_stream(&app.auth.identify(&hyper::HeaderMap::new(), crate::spool::Time::now())),
+        |mut pieces| async move { viewer.watch(&mut pieces).await.unwrap() },
+    )
 }
 
 async fn frame(body: &mut Body) -> String {

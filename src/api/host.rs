@@ -5,10 +5,12 @@
 
 use std::str::FromStr;
 
-use hyper::header::{HOST, HeaderMap, ORIGIN};
+use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use hyper::{Method, StatusCode, Uri};
 
 use super::error::ApiError;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Where people reach the service: `https://deploy.example.org`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,12 @@ impl FromStr for PublicUrl {
 }
 
 impl PublicUrl {
+    /// Whether people reach it by TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.scheme == Scheme::Https
+    }
+
     /// The host is ours; a proxy may have left out the port.
     fn names(&self, other: &Authority) -> bool {
         let port = self.authority.port.unwrap_or(self.scheme.default_port());
@@ -137,7 +145,9 @@ fn check_origin(names: Names, headers: &HeaderMap) -> Result<(), ApiError> {
     let is_ours =
         |origin: &str| parse_origin(origin).is_some_and(|(scheme, authority)| names.have_origin(scheme, &authority));
     let mut origins = headers.get_all(ORIGIN).iter();
-    if origins.all(|origin| origin.to_str().is_ok_and(is_ours)) {
+    // Browsers add this one by themselves, also where they leave out the Origin.
+    let is_cross_site = headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site");
+    if !is_cross_site && origins.all(|origin| origin.to_str().is_ok_and(is_ours)) {
         return Ok(());
     }
     Err(ApiError::refused(
@@ -262,6 +272,20 @@ mod tests {
         ] {
             assert_eq!(status(&by, &host, Some(bad), "/"), 403, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_page_elsewhere_cannot_post_without_its_origin_either() {
+        let by = reached("http://spiderpig.test", true);
+        let checked = |site: &'static str| {
+            let headers = HeaderMap::from_iter([
+                (HOST, HeaderValue::from_static("localhost")),
+                (SEC_FETCH_SITE, HeaderValue::from_static(site)),
+            ]);
+            check(by.names(), &Method::POST, &Uri::from_static("/"), &headers)
+        };
+        assert_eq!(checked("cross-site").unwrap_err().status(), 403);
+        assert!(checked("same-origin").is_ok() && checked("none").is_ok());
     }
 
     #[test]

@@ -1,0 +1,168 @@
+//! Who may do what: the one place where that is decided, from what the route table says.
+
+use hyper::StatusCode;
+
+use super::identity::{Caller, Identity, Proof, Unknown};
+use super::tokens::Scope;
+use crate::api::error::ApiError;
+use crate::config::AuthConfig;
+
+/// Where people sign in.
+pub const SIGN_IN: &str = "/api/login";
+
+/// Where they give the code of their second factor.
+const SECOND_FACTOR: &str = "/api/2fa";
+
+/// What somebody may do, each more than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Nothing: they are in none of the groups.
+    Stranger,
+    /// Look.
+    Viewer,
+    /// Start, answer and stop jobs.
+    User,
+    /// Also pause the runner, and see to other people's sign-ins.
+    Admin,
+}
+
+impl Role {
+    /// The role of somebody in these groups.
+    #[must_use]
+    pub fn of(groups: &[String], config: &AuthConfig) -> Self {
+        let is_in = |allowed: &[String]| groups.iter().any(|group| allowed.contains(group));
+        if is_in(&config.admin_groups) {
+            Self::Admin
+        } else if is_in(&config.user_groups) {
+            Self::User
+        } else if is_in(&config.viewer_groups) {
+            Self::Viewer
+        } else {
+            Self::Stranger
+        }
+    }
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody: it tells nothing, or is how people sign in.
+    Open,
+    /// Whoever has shown a password or a ticket, but perhaps not the second factor yet. No script.
+    Session,
+    /// Whoever is in one of the groups; a script with the scope `read`.
+    Viewer,
+    /// Whoever is in one of the groups, for what is theirs. No script.
+    Own,
+    /// Users and administrators; a script with a scope `start:TYPE`, which the handler compares with the job's type.
+    Start,
+    /// Users and administrators; a script with the scope `answer`.
+    Answer,
+    /// Administrators; for what only tells something also a script of one, with the scope `read`.
+    AdminLook,
+    /// Administrators. No script.
+    Admin,
+}
+
+impl Access {
+    /// Lets somebody in, or says why not. `too_low` is the status for a role that does not suffice.
+    ///
+    /// # Errors
+    /// 401 for who must sign in or show the second factor first, 403 for who is in no group; `too_low` for others.
+    pub fn check(self, identity: &Identity, too_low: StatusCode) -> Result<(), ApiError> {
+        if self == Self::Open {
+            return Ok(());
+        }
+        let caller = match identity {
+            Identity::Nobody(unknown) => return Err(need_sign_in(*unknown)),
+            Identity::Half(_) if self == Self::Session => return Ok(()),
+            Identity::Half(half) => return Err(need_second_factor(&half.user)),
+            Identity::Whole(caller) => caller,
+        };
+        if self != Self::Session && caller.role == Role::Stranger {
+            return Err(unauthorized());
+        }
+        if caller.role < self.role() {
+            return Err(self.refuse_role(caller.role, too_low));
+        }
+        match &caller.proof {
+            Proof::Token { scopes, .. } if !self.is_in(scopes) => Err(refuse_token(too_low)),
+            _ => Ok(()),
+        }
+    }
+
+    fn role(self) -> Role {
+        match self {
+            Self::Open | Self::Session => Role::Stranger,
+            Self::Viewer | Self::Own => Role::Viewer,
+            Self::Start | Self::Answer => Role::User,
+            Self::AdminLook | Self::Admin => Role::Admin,
+        }
+    }
+
+    fn is_in(self, scopes: &[Scope]) -> bool {
+        match self {
+            Self::Viewer | Self::AdminLook => scopes.contains(&Scope::Read),
+            Self::Start => scopes.iter().any(|scope| matches!(scope, Scope::Start(_))),
+            Self::Answer => scopes.contains(&Scope::Answer),
+            Self::Open | Self::Session | Self::Own | Self::Admin => false,
+        }
+    }
+
+    fn refuse_role(self, role: Role, status: StatusCode) -> ApiError {
+        let message = match (role, self) {
+            (Role::Viewer, Self::Start | Self::Answer) => {
+                "You may look, but neither start, answer nor stop jobs. An administrator can add you to a group that may"
+            }
+            _ => "This is for administrators",
+        };
+        ApiError::refused(status, message).with("code", "forbidden")
+    }
+}
+
+impl Caller {
+    /// Whether they may start jobs of a type that is for these groups; for all users if there are none.
+    ///
+    /// # Errors
+    /// `status` if not.
+    pub fn may_start(&self, job_type: &str, groups: &[String], status: StatusCode) -> Result<(), ApiError> {
+        let forbidden = |message: String| Err(ApiError::refused(status, message).with("code", "forbidden"));
+        if self.role < Role::User {
+            return Err(Access::Start.refuse_role(self.role, status));
+        }
+        let is_in_group = groups.is_empty() || groups.iter().any(|group| self.groups.contains(group));
+        if !is_in_group && self.proof != Proof::Nothing {
+            return forbidden(format!(
+                "You may not start jobs of the type {job_type}: it is for {}",
+                groups.join(", ")
+            ));
+        }
+        match &self.proof {
+            Proof::Token { scopes, .. } if !scopes.iter().any(|scope| scope.starts(job_type)) => {
+                forbidden(format!("This token has no scope start:{job_type}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn need_sign_in(unknown: Unknown) -> ApiError {
+    ApiError::refused(StatusCode::UNAUTHORIZED, unknown.message()).with("code", "needauth").with("url", SIGN_IN)
+}
+
+fn need_second_factor(user: &str) -> ApiError {
+    ApiError::refused(StatusCode::UNAUTHORIZED, "Show your second factor first")
+        .with("code", "need2fa")
+        .with("url", SECOND_FACTOR)
+        .with("user", user)
+}
+
+fn unauthorized() -> ApiError {
+    let message = "You may not use SpiderPig: you are in none of the groups that may. Ask an administrator";
+    ApiError::refused(StatusCode::FORBIDDEN, message).with("code", "unauthorized")
+}
+
+fn refuse_token(status: StatusCode) -> ApiError {
+    ApiError::refused(status, "This token may not do that: it lacks the scope, or a person has to do it")
+        .with("code", "forbidden")
+}

@@ -1,0 +1,278 @@
+//! What is known of those who sign in, and who a request comes from.
+//!
+//! Requests are answered from memory. What another process changes, or a person in a file, is seen as [`follow`] says.
+//!
+//! [`follow`]: super::follow
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use tokio::sync::{Semaphore, watch};
+
+use super::access::Role;
+use super::attempts::Attempts;
+use super::cas::Cas;
+use super::cookie::{self, Cookies, Key};
+use super::identity::{Caller, Half, Identity, Proof, Unknown};
+use super::second_factor::SecondFactors;
+use super::sessions::{self, Session, Sessions};
+use super::tokens::{Token, Tokens};
+use super::users::Users;
+use crate::api::state_directory::StateDirectory;
+use crate::config::{AuthConfig, AuthMode, Config};
+use crate::spool::{Result, Time};
+
+/// So many passwords are looked at at once: each takes 19 MiB and a processor for a while.
+const PASSWORDS_AT_ONCE: usize = 2;
+
+/// Everything that is known of those who sign in.
+#[derive(Debug)]
+pub struct Guard {
+    pub(super) config: AuthConfig,
+    pub(super) source: Source,
+    pub(super) sessions: Sessions,
+    pub(super) second_factors: SecondFactors,
+    pub(super) tokens: Tokens,
+    pub(super) attempts: Attempts,
+    pub(super) key: Key,
+    pub(super) cookies: Cookies,
+    pub(super) passwords: Arc<Semaphore>,
+    /// Told whenever somebody may have lost what they had.
+    changes: watch::Sender<()>,
+}
+
+/// Who says who somebody is, and what groups they are in.
+#[derive(Debug)]
+pub enum Source {
+    /// A file of users and passwords.
+    Local(Users),
+    /// A single sign-on.
+    Cas(Cas),
+}
+
+impl Guard {
+    /// Reads all that is known. The state directory is made if it is not there.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is damaged: then nobody is let in.
+    pub fn open(config: &Config, time_limit: Duration) -> Result<Self> {
+        let state = StateDirectory::new(&config.api.state_directory);
+        state.make()?;
+        let source = match &config.auth.mode {
+            AuthMode::Cas { server_url } => Source::Cas(Cas::of(server_url, &config.api.public_url, time_limit)),
+            AuthMode::Local | AuthMode::None => Source::Local(Users::open(config.auth.users_file.clone())?),
+        };
+        Ok(Self {
+            config: config.auth.clone(),
+            source,
+            sessions: Sessions::open(&state)?,
+            second_factors: SecondFactors::open(&state)?,
+            tokens: Tokens::open(&state)?,
+            attempts: Attempts::open(&state)?,
+            key: Key::open(&state)?,
+            cookies: Cookies { secure: !is_plain_localhost(&config.api.public_url) },
+            passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
+            changes: watch::Sender::new(()),
+        })
+    }
+
+    /// Reads again what others may have changed.
+    pub fn refresh(&self) {
+        let users = match &self.source {
+            Source::Local(users) => users.refresh(),
+            Source::Cas(_) => Ok(false),
+        };
+        let news = [users, self.sessions.refresh(), self.second_factors.refresh(), self.tokens.refresh()];
+        let is_news = news.iter().any(|news| !matches!(news, Ok(false)));
+        for error in news.into_iter().filter_map(Result::err) {
+            tracing::error!(%error, "what is known of those who sign in is not up to date");
+        }
+        if is_news {
+            self.tell();
+        }
+    }
+
+    /// Somebody may have lost what they had: the streams look whether it is theirs.
+    pub fn tell(&self) {
+        self.changes.send_replace(());
+    }
+
+    /// Who a request comes from. A token counts more than a cookie: a script sends it on purpose.
+    #[must_use]
+    pub fn identify(&self, headers: &HeaderMap, now: Time) -> Identity {
+        if let Some(bearer) = bearer(headers) {
+            let token = self.tokens.find(bearer, now);
+            return token.map_or(Identity::Nobody(Unknown::Token), |token| self.with_token(&token));
+        }
+        match self.key.verify(headers) {
+            Some(secret) => self.with_session(&secret.key(), now),
+            None if cookie::is_there(headers) => Identity::Nobody(Unknown::Ended),
+            None => Identity::Nobody(Unknown::NotSignedIn),
+        }
+    }
+
+    /// Who it is that has shown this before.
+    fn look_up(&self, proof: &Proof, now: Time) -> Identity {
+        match proof {
+            Proof::Nothing => Identity::Nobody(Unknown::NotSignedIn),
+            Proof::Session(key) => self.with_session(key, now),
+            Proof::Token { id, .. } => {
+                let token = self.tokens.all().into_iter().find(|token| *token.id == **id && token.expires > now);
+                token.map_or(Identity::Nobody(Unknown::Token), |token| self.with_token(&token))
+            }
+        }
+    }
+
+    fn with_session(&self, key: &str, now: Time) -> Identity {
+        let Some(session) = self.sessions.get(key, now) else { return Identity::Nobody(Unknown::Ended) };
+        let groups = match self.groups(&session, now) {
+            Ok(groups) => groups,
+            Err(unknown) => return Identity::Nobody(unknown),
+        };
+        let user = Arc::from(&*session.user);
+        if session.second_factor || !self.needs_second_factor(&session.user) {
+            return Identity::Whole(self.caller(user, groups, Proof::Session(key.into())));
+        }
+        if session.end(true) <= now {
+            return Identity::Nobody(Unknown::Ended);
+        }
+        Identity::Half(Half { user, groups, session: key.into() })
+    }
+
+    fn with_token(&self, token: &Token) -> Identity {
+        let groups = match &self.source {
+            Source::Local(users) => {
+                users.get(&token.user).filter(|account| !account.disabled).map(|account| account.groups)
+            }
+            Source::Cas(_) => token.groups.clone(),
+        };
+        let Some(groups) = groups else { return Identity::Nobody(Unknown::Token) };
+        let proof = Proof::Token { id: (*token.id).into(), scopes: token.scopes.clone().into() };
+        Identity::Whole(self.caller((*token.user).into(), groups.into(), proof))
+    }
+
+    fn caller(&self, user: Arc<str>, groups: Arc<[String]>, proof: Proof) -> Caller {
+        let role = Role::of(&groups, &self.config);
+        Caller { user, groups, role, proof }
+    }
+
+    /// What groups the user of a session is in now.
+    fn groups(&self, session: &Session, now: Time) -> std::result::Result<Arc<[String]>, Unknown> {
+        match &self.source {
+            Source::Local(users) => {
+                let account = users.get(&session.user).filter(|account| !account.disabled).ok_or(Unknown::Ended)?;
+                // Who changes a password means those who know the old one.
+                let is_same = session.password.as_ref().is_some_and(|stamp| *stamp == account.stamp());
+                if is_same { Ok(account.groups.into()) } else { Err(Unknown::Ended) }
+            }
+            Source::Cas(_) if session.is_stale(now) => Err(Unknown::Stale),
+            Source::Cas(_) => Ok(session.groups.clone().into()),
+        }
+    }
+
+    /// Whether a password or ticket alone is not enough: it is required of all, or this user has one by choice.
+    #[must_use]
+    pub fn needs_second_factor(&self, user: &str) -> bool {
+        self.config.two_factor || self.second_factors.is_enrolled(user)
+    }
+
+    /// What a user has to do whose password or ticket was right: show a `code` of the second factor, `enrol` one, or nothing
+    /// (`off`).
+    #[must_use]
+    pub fn second_factor_state(&self, user: &str) -> &'static str {
+        match self.second_factors.is_enrolled(user) {
+            true => "code",
+            false if self.config.two_factor => "enrol",
+            false => "off",
+        }
+    }
+
+    /// Whether the session of somebody has shown its second factor.
+    #[must_use]
+    pub fn has_shown_second_factor(&self, identity: &Identity, now: Time) -> bool {
+        let session = identity.session().and_then(|key| self.sessions.get(key, now));
+        session.is_some_and(|session| session.second_factor)
+    }
+
+    /// The session, if its last use has to be noted: not every use is.
+    #[must_use]
+    pub fn to_be_noted(&self, identity: &Identity, now: Time) -> Option<Arc<str>> {
+        let key = identity.session()?;
+        let session = self.sessions.get(key, now)?;
+        Sessions::is_to_be_noted(&session, now).then(|| Arc::clone(key))
+    }
+
+    /// Notes that a session is used. If that cannot be written, it ends earlier.
+    pub fn note_use(&self, key: &str, now: Time) {
+        if let Err(error) = self.sessions.note_use(key, now) {
+            tracing::warn!(%error, "cannot note that a session is used");
+        }
+    }
+
+    /// What a stream depends on that is let in now.
+    #[must_use]
+    pub fn standing(self: &Arc<Self>, caller: &Caller, now: Time) -> Standing {
+        let session = match &caller.proof {
+            Proof::Session(key) => self.sessions.get(key, now),
+            Proof::Nothing | Proof::Token { .. } => None,
+        };
+        let end = session.map(|session| match self.source {
+            Source::Local(_) => session.longest_end(),
+            Source::Cas(_) => session.longest_end().min(sessions::after(session.checked, sessions::STALE)),
+        });
+        let changes = self.changes.subscribe();
+        Standing { guard: Arc::clone(self), proof: caller.proof.clone(), role: caller.role, end, changes }
+    }
+}
+
+/// By what a stream was let in. It ends when that does not hold any more.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    guard: Arc<Guard>,
+    proof: Proof,
+    role: Role,
+    /// When that is certain.
+    end: Option<Time>,
+    changes: watch::Receiver<()>,
+}
+
+impl Standing {
+    /// Waits until its client would not be let in as before.
+    pub async fn lost(mut self) {
+        let until = self.end.map_or(sessions::LONGEST, |end| {
+            let left = end.as_milliseconds() - Time::now().as_milliseconds();
+            Duration::from_millis(u64::try_from(left).unwrap_or_default())
+        });
+        // An error is that there will be no more changes: the guard is gone, and so is the service.
+        let change = async { while self.holds() && self.changes.changed().await.is_ok() {} };
+        // Which of the two it was makes no difference.
+        let _ = tokio::time::timeout(until, change).await;
+    }
+
+    fn holds(&self) -> bool {
+        match self.guard.look_up(&self.proof, Time::now()) {
+            Identity::Whole(caller) => caller.role >= self.role,
+            Identity::Half(_) | Identity::Nobody(_) => false,
+        }
+    }
+}
+
+/// What stands after `Authorization: Bearer`. Other schemes are a proxy's business.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    let bearer = fields.find_map(|field| {
+        let (scheme, rest) = field.as_bytes().split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(rest)
+    })?;
+    // What is no text is no token either.
+    Some(std::str::from_utf8(bearer).unwrap_or_default().trim())
+}
+
+/// Whether browsers reach the service without TLS, on this machine only.
+fn is_plain_localhost(public_url: &str) -> bool {
+    let Some(authority) = public_url.strip_prefix("http://") else { return false };
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    ["localhost", "127.0.0.1", "[::1]"].contains(&host)
+}

@@ -1,0 +1,105 @@
+//! Who asks, as far as they have shown it.
+
+use std::sync::Arc;
+
+use super::access::Role;
+use super::tokens::Scope;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// It is not known.
+    Nobody(Unknown),
+    /// Somebody whose second factor is still missing.
+    Half(Half),
+    /// Somebody who has shown all that they must.
+    Whole(Caller),
+}
+
+/// Why it is not known who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// There is no session.
+    NotSignedIn,
+    /// The session has ended: by its time, by its user or an administrator, or with its account.
+    Ended,
+    /// What groups the user is in was asked too long ago, and only the single sign-on knows.
+    Stale,
+    /// The token is not known.
+    Token,
+}
+
+/// Somebody whose second factor is missing.
+#[derive(Clone, Debug)]
+pub struct Half {
+    /// Who they say they are, and have shown by password or ticket.
+    pub user: Arc<str>,
+    /// What groups they are in.
+    pub groups: Arc<[String]>,
+    /// The key of their session.
+    pub session: Arc<str>,
+}
+
+/// Somebody who is let in.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who it is.
+    pub user: Arc<str>,
+    /// What groups they are in.
+    pub groups: Arc<[String]>,
+    /// What they may do.
+    pub role: Role,
+    /// By what they have shown it.
+    pub proof: Proof,
+}
+
+/// By what somebody has shown who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// By nothing: nobody has to.
+    Nothing,
+    /// By the session of this key.
+    Session(Arc<str>),
+    /// By a token.
+    Token {
+        /// Its name in lists.
+        id: Arc<str>,
+        /// What it is for.
+        scopes: Arc<[Scope]>,
+    },
+}
+
+impl Unknown {
+    /// What to tell them.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::NotSignedIn => "Sign in first",
+            Self::Ended => "Your session has ended. Sign in again",
+            Self::Stale => "The single sign-on has to be asked again which groups you are in. Sign in again",
+            Self::Token => "This token is not known, or has expired, or its user may no longer sign in",
+        }
+    }
+}
+
+impl Identity {
+    /// Who it is, with the second factor or without.
+    #[must_use]
+    pub fn user(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Nobody(_) => None,
+            Self::Half(half) => Some(&half.user),
+            Self::Whole(caller) => Some(&caller.user),
+        }
+    }
+
+    /// The key of the session, if it is one that has shown who it is.
+    #[must_use]
+    pub fn session(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Half(half) => Some(&half.session),
+            Self::Whole(Caller { proof: Proof::Session(key), .. }) => Some(key),
+            _ => None,
+        }
+    }
+}

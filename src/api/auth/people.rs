@@ -1,0 +1,96 @@
+//! What administrators see to: the sign-ins of others.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use super::audit::Event;
+use super::guard::{Guard, Source};
+use super::own;
+use super::record::Deed;
+use super::sessions::Session;
+use crate::api::app::App;
+use crate::api::blocking;
+use crate::api::error::ApiError;
+use crate::api::request::Request;
+use crate::api::response::{self, Response};
+use crate::spool::Time;
+
+/// `GET /api/users`: who has an account, a second factor or a session.
+///
+/// # Errors
+/// 404 where nobody signs in.
+pub async fn users(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
+    let guard = app.auth.guard()?;
+    let sessions = guard.sessions.list(None, Time::now());
+    let users: Vec<Value> = names(guard, &sessions).iter().map(|name| show(guard, name, &sessions)).collect();
+    response::json(StatusCode::OK, &json!({ "users": users }))
+}
+
+fn names(guard: &Guard, sessions: &[(String, Session)]) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = sessions.iter().map(|(_, session)| session.user.clone()).collect();
+    names.extend(guard.second_factors.users());
+    if let Source::Local(users) = &guard.source {
+        names.extend(users.all().keys().cloned());
+    }
+    names
+}
+
+fn show(guard: &Guard, name: &str, sessions: &[(String, Session)]) -> Value {
+    let own = || sessions.iter().map(|(_, session)| session).filter(|session| session.user == name);
+    let account = match &guard.source {
+        Source::Local(users) => users.get(name),
+        Source::Cas(_) => None,
+    };
+    let latest = own().max_by_key(|session| session.last_seen);
+    let groups = account.as_ref().map(|account| account.groups.clone());
+    let groups = groups.or_else(|| latest.map(|session| session.groups.clone()));
+    json!({
+        "user": name,
+        "groups": groups.unwrap_or_default(),
+        "disabled": account.map(|account| account.disabled),
+        "enrolled": guard.second_factors.is_enrolled(name),
+        "recovery_codes_left": guard.second_factors.recovery_codes_left(name),
+        "sessions": own().count(),
+        "last_seen": latest.map(|session| session.last_seen.as_seconds_f64()),
+    })
+}
+
+/// `POST /api/users/{user}/reset-second-factor`: takes somebody's second factor away, and ends their sessions. They set up
+/// another one when they sign in.
+///
+/// # Errors
+/// 404 if they have none, 503 if the files cannot be written.
+pub async fn reset_second_factor(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let user = request.path.text("user")?.to_owned();
+    let guard = Arc::clone(app.auth.guard()?);
+    if !guard.second_factors.is_enrolled(&user) {
+        let message = "This user has no second factor";
+        return Err(ApiError::refused(StatusCode::NOT_FOUND, message).with("user", user));
+    }
+    let (event, admin) = (Event::SecondFactorChanged, Some(&*request.user));
+    let details = json!({ "what": "reset", "of": user });
+    Deed { event, user: admin, client: &request.client, details }.record(&app).await?;
+    let resetting = Arc::clone(&guard);
+    blocking::run(move || {
+        // Sessions first: what is left of a failure in between is somebody who signs in again.
+        resetting.sessions.end(|_, session| session.user == user)?;
+        resetting.second_factors.remove(&user)
+    })
+    .await??;
+    guard.tell();
+    let message = "The second factor is reset, and the sessions have ended. Another one is set up at the next sign-in";
+    response::json(StatusCode::OK, &json!({ "message": message }))
+}
+
+/// `POST /api/users/{user}/end-sessions`: signs somebody out everywhere.
+///
+/// # Errors
+/// 503 if the files cannot be written.
+pub async fn end_sessions(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let user = request.path.text("user")?.to_owned();
+    let guard = Arc::clone(app.auth.guard()?);
+    own::end(&app, &guard, &request, &user.clone(), move |_, session| session.user == user).await
+}

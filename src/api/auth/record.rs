@@ -1,0 +1,70 @@
+//! Recording what somebody did, off the event loop.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use serde_json::{Map, Value};
+
+use super::audit::{Entry, Event};
+use crate::api::app::App;
+use crate::api::blocking;
+use crate::api::client::Client;
+use crate::api::error::ApiError;
+use crate::spool;
+use crate::spool::atomic::Durability;
+
+/// What somebody did, or tried.
+#[derive(Clone, Debug)]
+pub struct Deed<'a> {
+    /// What it was.
+    pub event: Event,
+    /// Who it was, if that is known.
+    pub user: Option<&'a str>,
+    /// Where it came from.
+    pub client: &'a Client,
+    /// An object with what else there is to say.
+    pub details: Value,
+}
+
+impl Deed<'_> {
+    fn entry(self) -> Entry {
+        let Self { event, user, client, details } = self;
+        let details = if let Value::Object(details) = details { details } else { Map::new() };
+        Entry {
+            event,
+            user: user.map(str::to_owned),
+            address: client.address.to_string(),
+            request: Some(client.request_id.as_str().to_owned()),
+            details,
+        }
+    }
+
+    /// Records it, durably, before it counts: for who may come in, and what is changed of that.
+    ///
+    /// # Errors
+    /// 503 if it cannot be recorded: then it must not be done.
+    pub async fn record(self, app: &App) -> Result<(), ApiError> {
+        append(app, self.entry(), Durability::Synced).await?.map_err(|error| {
+            let message = "Nothing was done, because it could not be recorded: the audit trail in the API's state \
+                           directory cannot be written. What to do about it says: spiderpig-api check";
+            ApiError::failed(StatusCode::SERVICE_UNAVAILABLE, message, error)
+        })
+    }
+
+    /// Records it after it was done: for what stands in the files of a job too. Nobody is kept from stopping a deployment
+    /// because a disk is full.
+    pub async fn note(self, app: &App) {
+        let entry = self.entry();
+        let (event, user) = (entry.event, entry.user.clone());
+        match append(app, entry, Durability::Ordered).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(?event, user, %error, "this is missing in the audit trail"),
+            Err(error) => tracing::error!(?event, user, ?error, "this is missing in the audit trail"),
+        }
+    }
+}
+
+async fn append(app: &App, entry: Entry, durability: Durability) -> Result<spool::Result<()>, ApiError> {
+    let audit = Arc::clone(&app.audit);
+    blocking::run(move || audit.append(&entry, durability)).await
+}
