@@ -90,9 +90,9 @@ describe('signing in with a password', () => {
     await show()
     vi.spyOn(api, 'signIn').mockRejectedValue(new ApiError('Too many attempts', 429, {}, [], 90))
     await signIn('alice', 'secret')
-    expect(alert().text()).toBe('Too many attempts. Try again at 11:01:30 UTC.')
+    expect(alert().text()).toBe('Too many attempts.')
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(page.text()).toContain('That is in 30 s.')
+    expect(page.text()).toContain('You can try again at 11:01:30 UTC, in 30 s.')
     await vi.advanceTimersByTimeAsync(31_000)
     expect(page.text()).toContain('You can try again now.')
     expect(alert().text()).not.toContain('now')
@@ -116,6 +116,11 @@ describe('signing in with a password', () => {
   })
 })
 
+test('who was signed in is told why they are not any more', async () => {
+  ;({ page } = await open(LoginPage, { who: { ...NOBODY, reason: 'Your session has ended' } }))
+  expect(page.text()).toContain('Your session has ended.')
+})
+
 describe('signing in at the single sign-on', () => {
   test.each([
     ['/login', '/api/login'],
@@ -125,6 +130,13 @@ describe('signing in at the single sign-on', () => {
     await show(at, 'cas')
     expect(page.find('form').exists()).toBe(false)
     expect(page.get('a').attributes('href')).toBe(address)
+  })
+
+  test('that is somebody else than who is signed in changes nothing, and says so', async () => {
+    ;({ page } = await open(LoginPage, { who: aPerson({ mode: 'cas' }), at: '/login?problem=other_user&next=/jobs/7' }))
+    expect(alert().text()).toContain('somebody else')
+    expect(page.text()).toContain('You are signed in as alice.')
+    expect(page.findAll('a').map((link) => link.attributes('href'))).toEqual(['/jobs/7', '/logout'])
   })
 
   test.each([

@@ -153,7 +153,7 @@ export class Session {
       this.#who.value = who
       this.#lapse.value = null
     } else {
-      this.#lapse.value = refusal ?? LAPSES[standing]
+      this.#lapse.value = refusal ?? who.reason ?? LAPSES[standing]
     }
     if (standing === 'in' && refusal !== null) {
       this.#confirmedAt = Date.now()
