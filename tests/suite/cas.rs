@@ -33,8 +33,9 @@ struct Reply {
 }
 
 impl Sso {
+    /// Its tickets do not expire while a test runs, unless the arguments say so: the last of an option counts.
     fn start(arguments: &[&str]) -> Self {
-        let service = StandIn::start("examples/cas/cas.py", arguments);
+        let service = StandIn::start("examples/cas/cas.py", &[&["--ticket-seconds", "600"], arguments].concat());
         Self { url: format!("http://127.0.0.1:{}/cas", service.port), service }
     }
 
