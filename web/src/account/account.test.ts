@@ -226,7 +226,7 @@ describe('tokens', () => {
     const now = Date.now() / 1000
     tokens = [
       aToken({ name: 'soon', scopes: ['read', 'start:backport'], expires: now + 3 * 86_400 + 60 }),
-      aToken({ id: 'x', name: 'over', expires: now - 1 }),
+      aToken({ id: 'x', name: 'over', expires: now - 100 }),
     ]
     await open()
     expect(text()).toContain('see jobs and logs')

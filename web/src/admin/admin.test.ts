@@ -96,10 +96,10 @@ test('who is no admin is told so, and nothing is asked for', async () => {
   expect([vi.mocked(api.users).mock.calls, vi.mocked(api.audit).mock.calls]).toEqual([[], []])
 })
 
-test('where nobody signs in there is only the audit log', async () => {
+test('where nobody signs in there is only the audit trail', async () => {
   await open({ mode: 'none' })
   expect(text()).toContain('Nobody signs in here.')
-  expect(page.findAll('h2').map((heading) => heading.text())).toEqual(['Audit log'])
+  expect(page.findAll('h2').map((heading) => heading.text())).toEqual(['Audit trail'])
   expect(api.users).not.toHaveBeenCalled()
 })
 
@@ -125,7 +125,7 @@ describe('users', () => {
       return Promise.resolve({ message: '' })
     })
     await open()
-    await press('Reset the second factor of bob')
+    await press('Reset second factor of bob')
     expect(dialogText()).toContain('Make sure first that it is really bob who asks for it.')
     expect(dialogText()).not.toContain('This is you')
     expect(api.resetSecondFactor).not.toHaveBeenCalled()
@@ -138,7 +138,7 @@ describe('users', () => {
   test('have their sessions ended, or are told why not', async () => {
     vi.spyOn(api, 'endSessionsOf').mockRejectedValueOnce(new ApiError('The sessions cannot be written', 503))
     await open()
-    await press('End the sessions of alice')
+    await press('End sessions of alice')
     expect(dialogText()).toContain('This is you: you are signed out here, too.')
     await press('End the session')
     expect(dialogText()).toContain('The sessions cannot be written.')
@@ -171,7 +171,7 @@ test('everyone is logged out when that is confirmed, and so is this one', async 
   expect(router.currentRoute.value.name).toBe('logout')
 })
 
-describe('the audit log', () => {
+describe('the audit trail', () => {
   const log = () => page.get('.audit-panel')
   const items = () =>
     log()
@@ -225,7 +225,7 @@ describe('the audit log', () => {
     expect(log().text()).toContain('None of the newest entries matches.')
     await press('Look further back')
     expect(log().text()).toContain('No entry matches. Clear the filters to see all.')
-    expect(document.activeElement?.textContent).toBe('Audit log')
+    expect(document.activeElement?.textContent).toBe('Audit trail')
   })
 
   test('has its filter in the address, and is asked for anew when that changes', async () => {
@@ -245,7 +245,7 @@ describe('the audit log', () => {
     page.unmount()
     vi.mocked(api.audit).mockRejectedValueOnce(new ApiError('The audit trail cannot be read', 503))
     await open()
-    expect(log().text()).toContain('The audit log could not be loaded: The audit trail cannot be read.')
+    expect(log().text()).toContain('The audit trail could not be loaded: The audit trail cannot be read.')
     await press('Try again')
     expect(log().text()).toContain('Nothing has been recorded yet.')
   })
