@@ -47,7 +47,7 @@ fn seed(spool: &TestSpool, user: &str) -> String {
 }
 
 /// The code of a seed so many seconds from now.
-fn code(seed: &str, seconds: i64) -> String {
+pub fn code(seed: &str, seconds: i64) -> String {
     let time = Time::now().as_milliseconds() / 1000 + seconds;
     let output = Command::new("python3").args(["-c", CODE, seed, &time.to_string()]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));

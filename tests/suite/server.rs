@@ -26,14 +26,14 @@ fn address(api: &Api) -> SocketAddr {
     api.base.strip_prefix("http://").unwrap().parse().unwrap()
 }
 
-fn connect(api: &Api) -> TcpStream {
+pub fn connect(api: &Api) -> TcpStream {
     let stream = TcpStream::connect(address(api)).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream
 }
 
 /// Reads until the server closes the connection, in order or by a reset.
-fn read_to_close(stream: &mut impl Read) -> String {
+pub fn read_to_close(stream: &mut impl Read) -> String {
     let (mut all, mut piece) = (Vec::new(), [0; 4096]);
     loop {
         match stream.read(&mut piece) {
@@ -48,12 +48,12 @@ fn read_to_close(stream: &mut impl Read) -> String {
 }
 
 /// The statuses of the responses in a text.
-fn statuses(text: &str) -> Vec<u16> {
+pub fn statuses(text: &str) -> Vec<u16> {
     text.split("HTTP/1.").skip(1).map(|response| response[2..5].parse().unwrap()).collect()
 }
 
 /// Sends bytes and a last request after which the server closes, unless it has done so before. Returns all statuses.
-fn exchange(api: &Api, bytes: &[u8]) -> Vec<u16> {
+pub fn exchange(api: &Api, bytes: &[u8]) -> Vec<u16> {
     let mut stream = connect(api);
     stream.write_all(bytes).unwrap();
     // It may be closed already.

@@ -101,8 +101,9 @@ impl Attempts {
 
 fn forget(content: &mut Content, now: Time) {
     for tried in content.values_mut() {
-        // An attempt of the future was noted before the clock was set back.
-        tried.at.retain(|at| *at <= now && after(*at, WINDOW) > now);
+        // What lies ahead counts as just now: who waited for the file may be later than `now`, or the clock was set back.
+        tried.at.iter_mut().for_each(|at| *at = now.min(*at));
+        tried.at.retain(|at| after(*at, WINDOW) > now);
     }
     content.retain(|_, tried| !tried.at.is_empty());
     if content.len() + 2 > MOST {
@@ -176,6 +177,15 @@ mod tests {
         assert_eq!((1..50).map(from).filter(|turn| *turn == Turn::Allowed).count(), 49, "one network, many addresses");
         assert_eq!((from(50), from(51)), (Turn::Last, Turn::Locked(900)));
         assert_eq!(turn(52, "2001:db8:0:1::1"), Turn::Allowed);
+    }
+
+    #[test]
+    fn of_many_at_once_none_is_forgotten_though_they_do_not_come_in_order() {
+        let (_directory, attempts) = attempts();
+        let turn = |seconds| attempts.begin("alice", address("192.0.2.1"), at(seconds)).unwrap();
+        assert!((1..10).rev().all(|seconds| turn(seconds) == Turn::Allowed));
+        assert_eq!((turn(0), turn(0)), (Turn::Last, Turn::Locked(900)));
+        assert_eq!(turn(-100_000), Turn::Locked(900), "a clock that is set back neither forgives nor locks for long");
     }
 
     #[test]
