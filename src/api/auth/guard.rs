@@ -32,9 +32,9 @@ const PASSWORDS_AT_ONCE: usize = 2;
 pub struct Guard {
     pub(super) config: AuthConfig,
     pub(super) source: Source,
-    pub(super) sessions: Sessions,
-    pub(super) second_factors: SecondFactors,
-    pub(super) tokens: Tokens,
+    pub(in crate::api) sessions: Sessions,
+    pub(in crate::api) second_factors: SecondFactors,
+    pub(in crate::api) tokens: Tokens,
     pub(super) attempts: Attempts,
     pub(super) key: Key,
     pub(super) cookies: Cookies,
