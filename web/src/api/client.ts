@@ -313,7 +313,9 @@ export const api = {
   signIn: (user: string, password: string) => post<SignedIn>('/api/login', { json: { user, password } }),
 
   /** The code of the second factor, or a recovery code. Each works once. */
-  giveCode: (code: string) => post<{ message: string; user: string }>('/api/2fa', { text: code }),
+  giveCode: (code: string) =>
+    // How many recovery codes are left is said if it was one.
+    post<{ message: string; user: string; recovery_codes_left: number | null }>('/api/2fa', { text: code }),
 
   signOut: () => post<{ message: string; SSOLogoutUrl: string }>('/api/logout'),
 

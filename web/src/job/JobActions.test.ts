@@ -65,6 +65,21 @@ beforeEach(() => {
 
 afterEach(() => actions.unmount())
 
+test.each(['running', 'queued', 'failed'] as const)(
+  'who may only look sees what others can do, and why not they: %s',
+  async (state) => {
+    vi.mocked(api.whoami).mockResolvedValue(aPerson({ mayStart: false }))
+    await show({ state })
+    const buttons = actions.findAll('button')
+    expect(buttons.length).toBeGreaterThan(0)
+    const reason = actions.get('.job-actions__reason')
+    expect(reason.text()).toBe('You may look, but not start or answer.')
+    for (const button of buttons) {
+      expect(button.attributes()).toMatchObject({ disabled: '', 'aria-describedby': reason.attributes('id') })
+    }
+  },
+)
+
 describe('stopping', () => {
   test('is sent, until the state shows it', async () => {
     await show({ id: 7, state: 'running' })

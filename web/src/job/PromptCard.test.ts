@@ -91,6 +91,18 @@ describe('a question', () => {
   })
 })
 
+test.each([first, line])(
+  'who may only look sees the question, and that they cannot answer it: %#',
+  async (question) => {
+    vi.mocked(api.whoami).mockResolvedValue(aPerson({ mayStart: false }))
+    await show(question)
+    await afterGuard()
+    expect(card.text()).toContain('You may look, but not start or answer.')
+    expect(card.findAll('button').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
+    expect(card.findAll('input').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
+  },
+)
+
 describe('an answer', () => {
   test('is sent, taken, delivered, and then the card goes', async () => {
     let respond: (value: unknown) => void = () => undefined

@@ -5,7 +5,7 @@ import { vi } from 'vitest'
 
 import { api } from '@/api/client.ts'
 import type { Connection } from '@/api/events.ts'
-import type { Job, JobType, Lane, Param, Runner } from '@/api/types.ts'
+import type { Job, JobType, Lane, Param, Runner, WhoAmI } from '@/api/types.ts'
 import { provideLive, type Live } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
 import { aJob, aPerson, aRunner } from '@/state/testing.ts'
@@ -89,14 +89,16 @@ export async function show(
     types = [],
     live = fakeLive(),
     at = '/',
+    who = aPerson(),
   }: {
     props?: Record<string, unknown>
     types?: JobType[]
     live?: ReturnType<typeof fakeLive>
     at?: string
+    who?: WhoAmI
   },
 ): Promise<{ page: VueWrapper; router: Router }> {
-  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
+  vi.spyOn(api, 'whoami').mockResolvedValue(who)
   vi.spyOn(api, 'jobTypes').mockResolvedValue(types)
   const session = new Session()
   await session.refresh()

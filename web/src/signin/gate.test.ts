@@ -65,6 +65,7 @@ describe('at first', () => {
     ['signed in', aPerson(), '/login?next=/jobs/7', '/jobs/7'],
     ['signed in', aPerson(), '/login?redirect=/account', '/account'],
     ['signed in', aPerson(), '/login?next=https://host.test', '/'],
+    ['signed in', aPerson(), '/login?problem=other_user', '/login?problem=other_user'],
     ['signed in', aPerson(), '/notauthorized', '/'],
     ['signed in', aPerson(), '/enrol?next=/account', '/enrol?next=/account'],
   ])('who is %s is led to where they may be: %#', async (_, who, wanted, got) => {
