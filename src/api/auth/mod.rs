@@ -28,6 +28,8 @@ pub mod sign_in;
 pub mod sign_out;
 #[cfg(test)]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 pub mod users;
 #[cfg(test)]

@@ -95,6 +95,10 @@ const REQUESTS: &[(&str, &str)] = &[
     ("free", "GET /api/whoami"),
 ];
 
+/// What changes the cookie of a browser, and nothing else does.
+const COOKIES: [&str; 5] =
+    ["POST /api/login", "POST /api/2fa ", "POST /api/2fa/confirm", "POST /api/logout", "POST /api/logoutAll"];
+
 /// The name of somebody's account. `free` asks an API where nobody needs a second factor.
 fn account(who: &str) -> &str {
     match who {
@@ -109,8 +113,8 @@ pub(super) async fn conversation() -> Conversation {
     let bench = Bench::new();
     let _waiting = prepare(&bench);
     let people = People::of(&bench);
-    let free = People::with(&bench, |config| config.auth.two_factor = false);
-    let [address, free] = [people.app(&bench), free.app(&bench)].map(|app| async {
+    let free_people = People::with(&bench, |config| config.auth.two_factor = false);
+    let [address, free] = [people.app(&bench), free_people.app(&bench)].map(|app| async {
         until(|| (1..=4).all(|number| app.mirror.view().get(job_id(number)).is_some())).await;
         Bench::serve(app).await
     });
@@ -123,8 +127,12 @@ pub(super) async fn conversation() -> Conversation {
     for (who, asked) in REQUESTS {
         let sent = fill_in(asked, account(who), &secret, &people);
         let address = if *who == "free" { free } else { address };
+        // Another process has changed what it knows.
+        free_people.guard.refresh();
         let shown = fields.get(who).cloned().unwrap_or_default();
         let answer = conversation.ask(address, who, &shown, asked, &sent).await;
+        let has_cookie = COOKIES.iter().any(|asking| asked.starts_with(asking));
+        assert!(has_cookie || !answer.contains("set-cookie"), "{asked} changes the cookie");
         if let Some(cookie) = found(r"set-cookie: ([^;]*)", &answer) {
             fields.insert(who, format!("Cookie: {cookie}\r\n"));
         }
