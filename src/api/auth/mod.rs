@@ -27,7 +27,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 #[cfg(test)]
-pub mod testing;
+pub(super) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tokens;

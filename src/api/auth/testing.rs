@@ -91,13 +91,11 @@ impl People {
     /// A code of somebody's second factor that was not used yet. If the next one is too far away they get another
     /// second factor.
     pub fn code(&self, user: &str) -> String {
-        match self.guard.second_factors.code_now(user, Time::now()).unwrap().code {
-            Ok(code) => code.digits,
-            Err(_) => {
-                self.enrol(user);
-                self.code(user)
-            }
+        if let Ok(code) = self.guard.second_factors.code_now(user, Time::now()).unwrap().code {
+            return code.digits;
         }
+        self.enrol(user);
+        self.code(user)
     }
 
     /// An API that they sign in to. It does not follow what others change.

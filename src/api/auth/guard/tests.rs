@@ -35,7 +35,7 @@ fn a_cookie_shows_who_it_is() {
         assert_eq!(who(&people, &people.signed_in(user), now()), expected);
     }
     let cookie = people.signed_in("user");
-    let forged = cookie.replace("=0", "=1").replace("=f", "=e").replace(".", "0.");
+    let forged = cookie.replace("=0", "=1").replace("=f", "=e").replace('.', "0.");
     assert_eq!(who(&people, "", now()), "NotSignedIn");
     assert_eq!(who(&people, "Cookie: theme=dark\r\n", now()), "NotSignedIn");
     assert_eq!(who(&people, &forged, now()), "Ended");
