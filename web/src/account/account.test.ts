@@ -5,7 +5,7 @@ import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 import { api, ApiError } from '@/api/client.ts'
 import type { BrowserSession, SecondFactor, Token, WhoAmI } from '@/api/types.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aPerson } from '@/state/testing.ts'
+import { declared, aPerson } from '@/state/testing.ts'
 
 import AccountPage from './AccountPage.vue'
 
@@ -90,7 +90,7 @@ beforeEach(() => {
   ]
   tokens = [aToken()]
   factor = { enrolled: true, required: true, recovery_codes_left: 7 }
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   vi.spyOn(api, 'sessions').mockImplementation(() => Promise.resolve(sessions))
   vi.spyOn(api, 'tokens').mockImplementation(() => Promise.resolve(tokens))
   vi.spyOn(api, 'secondFactor').mockImplementation(() => Promise.resolve(factor))

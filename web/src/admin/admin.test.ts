@@ -5,7 +5,7 @@ import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 import { api, ApiError } from '@/api/client.ts'
 import type { AuditEntry, AuditPage, User, WhoAmI } from '@/api/types.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aPerson } from '@/state/testing.ts'
+import { declared, aPerson } from '@/state/testing.ts'
 
 import AdminPage from './AdminPage.vue'
 
@@ -81,7 +81,7 @@ async function press(label: string): Promise<void> {
 beforeEach(() => {
   users = [aUser({ user: 'alice' }), aUser()]
   pages = [{ entries: [anEntry()], more: false, next: null }]
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   vi.spyOn(api, 'users').mockImplementation(() => Promise.resolve(users))
   vi.spyOn(api, 'audit').mockImplementation(() =>
     Promise.resolve(pages.shift() ?? { entries: [], more: false, next: null }),

@@ -201,6 +201,8 @@ function bodyOf(response: Response): ReadableStream<Uint8Array> {
 
 interface JobTypes {
   job_types: (Omit<JobType, 'params'> & { params: Omit<Param, 'gerritUrl'>[] })[]
+  /** Also of those that this person may not start. */
+  titles: Record<string, string>
   gerrit_url: string | null
 }
 
@@ -226,9 +228,10 @@ export const api = {
   whoami: () => get<WhoAmI>('/api/whoami'),
 
   jobTypes: async () => {
-    const { job_types, gerrit_url } = await get<JobTypes>('/api/job-types')
+    const { job_types, titles, gerrit_url } = await get<JobTypes>('/api/job-types')
     const complete = (param: Omit<Param, 'gerritUrl'>) => ({ ...param, gerritUrl: gerrit_url })
-    return job_types.map((type): JobType => ({ ...type, params: type.params.map(complete) }))
+    const jobTypes = job_types.map((type): JobType => ({ ...type, params: type.params.map(complete) }))
+    return { jobTypes, titles }
   },
 
   jobs: (filter: JobFilter, { limit, before, signal }: { limit: number; before?: number; signal?: AbortSignal }) =>

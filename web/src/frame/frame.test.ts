@@ -8,7 +8,7 @@ import type { Connection, Listener } from '@/api/events.ts'
 import type { Job, Monitoring, Runner, WhoAmI } from '@/api/types.ts'
 import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aPerson, aPrompt, aRunner } from '@/state/testing.ts'
+import { declared, aJob, aPerson, aPrompt, aRunner } from '@/state/testing.ts'
 import { concerns } from '@/state/watched.ts'
 
 import AppHeader from './AppHeader.vue'
@@ -79,15 +79,17 @@ beforeEach(async () => {
   stream.retryNow.mockClear()
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes').mockResolvedValue(
-    ['backport', 'train'].map((name) => ({
-      name,
-      title: `The ${name}`,
-      help: null,
-      lane: 'default',
-      retry: true,
-      disabled_reason: null,
-      params: [],
-    })),
+    declared(
+      ['backport', 'train'].map((name) => ({
+        name,
+        title: `The ${name}`,
+        help: null,
+        lane: 'default',
+        retry: true,
+        disabled_reason: null,
+        params: [],
+      })),
+    ),
   )
   const component = { template: '<div />' }
   router = createRouter({
@@ -138,7 +140,7 @@ describe('the header', () => {
   })
 
   test('has nothing of MediaWiki where nobody tells anything and no train is declared', async () => {
-    vi.mocked(api.jobTypes).mockResolvedValue([])
+    vi.mocked(api.jobTypes).mockResolvedValue(declared([]))
     await session.refresh()
     show(AppHeader)
     begin(aRunner(), [], { train: null, mediawiki: null })

@@ -7,7 +7,7 @@ import type { Job, JobType } from '@/api/types.ts'
 import { aFinding, preflight } from '@/changes/testing.ts'
 import { param } from '@/overview/testing.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aPerson } from '@/state/testing.ts'
+import { declared, aJob, aPerson } from '@/state/testing.ts'
 
 import JobActions from './JobActions.vue'
 
@@ -31,7 +31,7 @@ const router = createRouter({
 })
 
 async function show(job: Partial<Job>, jobTypes: JobType[] = [backport]): Promise<void> {
-  vi.spyOn(api, 'jobTypes').mockResolvedValue(jobTypes)
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared(jobTypes))
   const session = new Session()
   await session.refresh()
   actions = mount(JobActions, {

@@ -4,7 +4,7 @@ import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 import { api } from '@/api/client.ts'
 import type { WhoAmI } from '@/api/types.ts'
 import { Session } from '@/state/session.ts'
-import { aPerson } from '@/state/testing.ts'
+import { declared, aPerson } from '@/state/testing.ts'
 
 import { keepGate } from './gate.ts'
 
@@ -22,7 +22,7 @@ async function go(to: string): Promise<string> {
 
 beforeEach(() => {
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   session = new Session()
   const component = { template: '<p />' }
   const pages = ['login', 'logout', 'second-factor', 'enrol', 'account']

@@ -7,6 +7,7 @@ import { api } from '@/api/client.ts'
 import type { WhoAmI } from '@/api/types.ts'
 import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
+import { declared } from '@/state/testing.ts'
 
 /** For tests: nobody, where people sign in here. */
 export const NOBODY: WhoAmI = { user: null, mode: 'local', loginUrl: '/api/login' }
@@ -22,7 +23,7 @@ export async function open(
   { who = NOBODY, at = '/here' }: { who?: WhoAmI; at?: string } = {},
 ): Promise<{ page: VueWrapper; router: Router; session: Session; live: Live }> {
   vi.spyOn(api, 'whoami').mockResolvedValue(who)
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   const session = new Session()
   const live = new Live()
   await session.refresh()

@@ -4,7 +4,7 @@ import { api, ApiError } from '@/api/client.ts'
 import type { JobType, WhoAmI } from '@/api/types.ts'
 
 import { Session, standingOf } from './session.ts'
-import { aPerson } from './testing.ts'
+import { declared, aPerson } from './testing.ts'
 
 const BACKPORT: JobType = {
   name: 'backport',
@@ -18,7 +18,7 @@ const BACKPORT: JobType = {
 
 test('who this is and what may be started is known together', async () => {
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([BACKPORT])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([BACKPORT]))
   const session = new Session()
   expect([session.who.value, session.jobTypes.value]).toEqual([null, null])
   await session.refresh()
@@ -29,7 +29,7 @@ test('who this is and what may be started is known together', async () => {
 
 test('a failure is told, keeps what was known, and is over with the next answer', async () => {
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
-  const jobTypes = vi.spyOn(api, 'jobTypes').mockResolvedValue([BACKPORT])
+  const jobTypes = vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([BACKPORT]))
   const session = new Session()
   await session.refresh()
   jobTypes.mockRejectedValueOnce(new Error('SpiderPig cannot be reached'))
@@ -47,7 +47,7 @@ test('what failed is asked for again until it is known', async () => {
     .spyOn(api, 'jobTypes')
     .mockRejectedValueOnce(new Error('no'))
     .mockRejectedValueOnce(new Error('no'))
-  jobTypes.mockResolvedValue([BACKPORT])
+  jobTypes.mockResolvedValue(declared([BACKPORT]))
   const session = new Session()
   await session.refresh()
   await vi.advanceTimersByTimeAsync(5000)
@@ -60,16 +60,16 @@ test('what failed is asked for again until it is known', async () => {
 })
 
 test('the answer to an earlier question does not count after that to a later one', async () => {
-  let answerLate: (types: JobType[]) => void = () => undefined
+  let answerLate: (answer: ReturnType<typeof declared>) => void = () => undefined
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes')
     .mockReturnValueOnce(new Promise((resolve) => (answerLate = resolve)))
-    .mockResolvedValueOnce([BACKPORT])
+    .mockResolvedValueOnce(declared([BACKPORT]))
   const session = new Session()
   const first = session.refresh()
   await vi.waitFor(() => expect(api.jobTypes).toHaveBeenCalledOnce())
   await session.refresh()
-  answerLate([])
+  answerLate(declared([]))
   await first
   expect(session.jobType('backport')).toEqual(BACKPORT)
 })
@@ -89,7 +89,7 @@ test.each<[WhoAmI | null, string]>([
 
 test('who is not let in is not asked what they may start', async () => {
   vi.spyOn(api, 'whoami').mockResolvedValue(NOBODY)
-  const jobTypes = vi.spyOn(api, 'jobTypes').mockResolvedValue([])
+  const jobTypes = vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   const session = new Session()
   await session.refresh()
   await session.known
@@ -106,7 +106,7 @@ describe('who is not let in any more', () => {
   beforeEach(async () => {
     vi.useFakeTimers()
     vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
-    vi.spyOn(api, 'jobTypes').mockResolvedValue([BACKPORT])
+    vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([BACKPORT]))
     session = new Session()
     await session.refresh()
   })

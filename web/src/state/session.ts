@@ -48,6 +48,7 @@ export class Session {
   readonly #latest = shallowRef<WhoAmI | null>(null)
   readonly #lapse = shallowRef<string | null>(null)
   readonly #jobTypes = shallowRef<JobType[] | null>(null)
+  readonly #titles = shallowRef<Record<string, string>>({})
   readonly #problem = shallowRef<string | null>(null)
   #attempts = 0
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -90,9 +91,10 @@ export class Session {
       if (isLast()) {
         this.#learn(who)
       }
-      const jobTypes = standingOf(who) === 'in' && isLast() ? await api.jobTypes() : null
+      const answer = standingOf(who) === 'in' && isLast() ? await api.jobTypes() : null
       if (isLast()) {
-        this.#jobTypes.value = jobTypes ?? this.#jobTypes.value
+        this.#jobTypes.value = answer?.jobTypes ?? this.#jobTypes.value
+        this.#titles.value = answer?.titles ?? this.#titles.value
         this.#problem.value = null
       }
     } catch (error) {
@@ -137,7 +139,7 @@ export class Session {
 
   /** What people call a job type; one that is not declared any more has only its name. */
   titleOf(type: string): string {
-    return this.jobType(type)?.title ?? type
+    return this.#titles.value[type] ?? type
   }
 
   jobType(name: string): JobType | undefined {
