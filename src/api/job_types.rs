@@ -218,7 +218,7 @@ mod tests {
                 "name": "ant", "title": "ant", "help": null, "lane": "small", "retry": true,
                 "disabled_reason": null, "params": [],
             },
-        ], "gerrit_url": "https://gerrit.wikimedia.org/r/" });
+        ], "titles": { "ant": "ant", "zebra": "Zebra" }, "gerrit_url": "https://gerrit.wikimedia.org/r/" });
         assert_eq!(reply.json(), expected);
     }
 }

@@ -7,6 +7,7 @@ use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::app::App;
+use super::auth::access::Access;
 use super::error::ApiError;
 use super::request::Request;
 use super::response::{self, Response};
@@ -125,10 +126,7 @@ fn responses(route: &Route) -> Value {
     let refusals = refusals(route).into_iter().map(|status| (status, refusal(route, status)));
     let mut responses = Map::new();
     for (status, mut response) in answers.chain(refusals) {
-        response["headers"] = json!({ "X-Request-ID": {
-            "description": "Names this request, here and in the service's log",
-            "schema": { "type": "string" },
-        }});
+        response["headers"] = headers(status);
         // A status with several contents is one response.
         let earlier = responses.get_mut(&status.to_string()).map(|earlier| earlier["content"].take());
         if let (Some(Value::Object(earlier)), Value::Object(content)) = (earlier, &mut response["content"]) {
@@ -139,12 +137,27 @@ fn responses(route: &Route) -> Value {
     responses.into()
 }
 
+fn headers(status: u16) -> Value {
+    let header = |description: &str| json!({ "description": description, "schema": { "type": "string" } });
+    let mut headers = json!({ "X-Request-ID": header("Names this request, here and in the service's log") });
+    match status {
+        303 => headers["Location"] = header("Where to go"),
+        429 => headers["Retry-After"] = header("After how many seconds to try again"),
+        _ => {}
+    }
+    headers
+}
+
 /// The refusals that a client of a route has to expect.
 fn refusals(route: &Route) -> BTreeSet<u16> {
     // A request without a host or with a broken line; one for another host; a bug; a service that is full or stops.
     let mut refusals: BTreeSet<u16> = [400, 421, 500, 503].into();
-    if route.method == Method::POST {
-        refusals.insert(403); // a page of another site
+    if route.access != Access::Open {
+        refusals.insert(401);
+    }
+    // A page of another site; or who is in no group, or in none that suffices.
+    if route.method == Method::POST || !matches!(route.access, Access::Open | Access::Session) {
+        refusals.insert(403);
     }
     if route.body.is_some() {
         refusals.extend([408, 413]);
@@ -160,13 +173,15 @@ fn refusals(route: &Route) -> BTreeSet<u16> {
 fn refusal(route: &Route, status: u16) -> Value {
     let (description, schema) = match status {
         400 => ("The request cannot be understood, or does not fit the state of what it names", "Refusal"),
-        403 => ("A page of another site made this request", "Refusal"),
+        401 => ("Who asks has not shown who they are; `code` says what is missing or wrong", "Refusal"),
+        403 => ("Whoever asks may not do this, or a page of another site made them ask", "Refusal"),
         404 => ("There is no such thing", "Refusal"),
         408 => ("The request's body did not arrive in time", "Refusal"),
         409 => ("Somebody or something was first", "Refusal"),
         413 => ("The request's body is too large", "Refusal"),
         421 => ("The request is for another host", "Refusal"),
         422 => ("An argument breaks its rule", "Invalid"),
+        429 => ("Tried too often, and even what is right is refused for a while", "Refusal"),
         502 => (
             "Gerrit cannot be asked; the message says why, and `anyway` is true if the job can be started all the same",
             "Refusal",

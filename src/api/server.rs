@@ -14,7 +14,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::HeaderMap;
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -161,11 +160,14 @@ impl Server {
         let (head, body) = request.into_parts();
         let names = Names { public_url: &self.app.public_url, is_local: origin.is_local };
         host::check(names, &head.method, &head.uri, &head.headers)?;
+        let identity = self.app.auth.identify(&head.headers, Time::now());
+        line.identified(identity.user().map_or("", |user| user));
         let found = routes::find(self.routes, &head.method, head.uri.path());
         let (route, path) = found.or_else(|error| page::instead_of(error, &head))?;
         line.routed(route.path);
-        let identity = self.identify(route, &head.headers);
-        line.identified(identity.user().map_or("", |user| user));
+        if !route.is_unattended {
+            self.note_use(&identity);
+        }
         route.access.check(&identity, route.denial)?;
         let request = Request {
             client,
@@ -181,18 +183,15 @@ impl Server {
         Ok((route, request))
     }
 
-    /// Finds out who asks. That their session was used is noted meanwhile, unless this is no use.
-    fn identify(&self, route: &Route, headers: &HeaderMap) -> Identity {
+    /// Notes meanwhile that a session is used, if it is one and was not noted for a while.
+    fn note_use(&self, identity: &Identity) {
         let now = Time::now();
-        let identity = self.app.auth.identify(headers, now);
         if let Auth::Guarded(guard) = &self.app.auth
-            && !route.is_unattended
-            && let Some(key) = guard.to_be_noted(&identity, now)
+            && let Some(key) = guard.to_be_noted(identity, now)
         {
             let guard = Arc::clone(guard);
             self.handlers.spawn_blocking(move || guard.note_use(&key, now));
         }
-        identity
     }
 
     async fn handle(&self, route: &Route, request: Request, line: &AccessLine) -> Result<Response, ApiError> {

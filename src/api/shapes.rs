@@ -1,12 +1,17 @@
 //! What each route answers, and how each refusal looks: other programs rely on it.
 
-use std::collections::BTreeSet;
+mod schema;
+mod signing_in;
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use hyper::Method;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::auth::audit::{Audit, Entry, Event};
-use super::routes::{ROUTES, find};
+use super::auth::audit::{Entry, Event};
+use super::routes::{ROUTES, Route, find};
 use super::testing::{Bench, Client, ERRORS, TRAIN, job_id, prompt, request, runner_state, status, until};
 use crate::protocol::Piece;
 use crate::spool::atomic::Durability;
@@ -26,6 +31,9 @@ const REQUESTS: &[&str] = &[
     "GET /runner",
     "GET /admin",
     "GET /login",
+    "GET /second-factor",
+    "GET /enrol",
+    "GET /account",
     "GET /logout",
     "GET /notauthorized",
     "GET /mediawiki/backport",
@@ -33,6 +41,10 @@ const REQUESTS: &[&str] = &[
     "GET /assets/index-old.js",
     "GET /nothing",
     "GET /api/whoami",
+    "GET /api/login?next=/jobs/1",
+    "POST /api/login {\"user\":\"alice\",\"password\":\"correct horse battery\"}",
+    "GET /api/2fa",
+    "GET /api/users",
     "GET /api/jobrunner/status",
     "GET /api/runner",
     "GET /api/jobs",
@@ -147,7 +159,7 @@ fn prepare(bench: &Bench) -> crate::spool::job::LockedJob {
 
 /// Two entries of the audit trail.
 fn record(bench: &Bench) {
-    let audit = Audit::new(bench.state_directory());
+    let audit = bench.audit();
     let entry = |event, user: Option<&str>, details: Value| Entry {
         event,
         user: user.map(str::to_owned),
@@ -172,6 +184,14 @@ fn redact(text: &str) -> String {
         (r#""previous":"[0-9a-f]{64}""#, "\"previous\":SHA-256"),
         (r#""finished_at":\d{10,}\.\d+"#, "\"finished_at\":TIME"),
         (r#""started_at":\d{10,}\.\d+"#, "\"started_at\":TIME"),
+        (r"session=[^;]+\.[^;]+;", "session=SECRET;"),
+        (r"Max-Age=1[0-9]{6}", "Max-Age=SECONDS"),
+        (r"retry-after: [0-9]{3}", "retry-after: SECONDS"),
+        (r#""(secret|uri)":"[^"]+""#, "\"$1\":SECRET"),
+        (r#""(qr|recovery_codes)":\[[^]]+\]"#, "\"$1\":SECRET"),
+        (r#""id":"[0-9a-f]+""#, "\"id\":ID"),
+        (r#""(created|last_seen|expires)":\d+\.\d+"#, "\"$1\":TIME"),
+        (r#""otpHost":"[^"]+""#, "\"otpHost\":HOST"),
         (r"(?m)^(date|content-length): .*\n", ""),
     ];
     patterns.iter().fold(text.to_owned(), |text, (pattern, with)| {
@@ -179,17 +199,39 @@ fn redact(text: &str) -> String {
     })
 }
 
+/// What was asked and answered.
+#[derive(Default)]
+struct Conversation {
+    text: String,
+    /// Of which routes a success is in it.
+    succeeded: BTreeSet<(Method, &'static str)>,
+}
+
+impl Conversation {
+    /// Adds what somebody asks and is answered, and returns that as it is.
+    async fn ask(&mut self, address: SocketAddr, who: &str, fields: &str, asked: &str, sent: &str) -> String {
+        let answer = plain(&answer(address, fields, sent).await);
+        let (method, _) = asked.split_once(' ').unwrap();
+        let method: Method = method.parse().unwrap();
+        let status: u16 = answer[9..12].parse().unwrap();
+        if let Ok((route, _)) = find(ROUTES, &method, sent.split([' ', '?']).nth(1).unwrap()) {
+            schema::check(route, status, &answer);
+            if status < 400 {
+                self.succeeded.insert((method, route.path));
+            }
+        }
+        self.text.extend([who, "> ", asked, "\n", redact(&answer).trim_end(), "\n\n"]);
+        answer
+    }
+}
+
 /// The answer as it comes over the wire, or what of it comes if it does not end.
-async fn answer(address: std::net::SocketAddr, asked: &str) -> String {
+async fn answer(address: SocketAddr, fields: &str, asked: &str) -> String {
     let mut words = asked.splitn(3, ' ');
     let (method, path, body) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
     let mut client = Client::connect(address).await;
-    let length = body.len();
-    client
-        .write(format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-        ))
-        .await;
+    let fields = format!("Host: localhost\r\nConnection: close\r\n{fields}Content-Length: {}\r\n", body.len());
+    client.write(format!("{method} {path} HTTP/1.1\r\n{fields}\r\n{body}")).await;
     match path {
         // They do not end.
         "/api/events" => client.read_until("}\n\n").await,
@@ -222,22 +264,17 @@ async fn every_route_answers_as_other_programs_expect() {
     let app = bench.app();
     until(|| (1..=4).all(|number| app.mirror.view().get(job_id(number)).is_some())).await;
     let address = Bench::serve(app).await;
-    let mut succeeded = BTreeSet::new();
-    let mut all = String::new();
+    let mut open = Conversation::default();
     for asked in REQUESTS {
-        let answer = redact(&plain(&answer(address, asked).await));
-        let (method, path) = asked.split_once(' ').unwrap();
-        let path = path.split([' ', '?']).next().unwrap();
-        if answer.starts_with("HTTP/1.1 2")
-            && let Ok((route, _)) = find(ROUTES, &method.parse().unwrap(), path)
-        {
-            succeeded.insert((route.method.to_string(), route.path));
-        }
-        all.extend(["> ", asked, "\n", answer.trim_end(), "\n\n"]);
+        open.ask(address, "", "", asked, asked).await;
     }
-    insta::assert_snapshot!(all);
+    insta::assert_snapshot!(open.text);
+    let guarded = signing_in::conversation().await;
+    insta::assert_snapshot!("signing_in", guarded.text);
+    let shown = |route: &&Route| {
+        [&open, &guarded].iter().any(|all| all.succeeded.contains(&(route.method.clone(), route.path)))
+    };
     let missing: Vec<_> =
-        ROUTES.iter().filter(|route| !succeeded.contains(&(route.method.to_string(), route.path))).collect();
-    let missing: Vec<_> = missing.iter().map(|route| (&route.method, route.path)).collect();
+        ROUTES.iter().filter(|route| !shown(route)).map(|route| (&route.method, route.path)).collect();
     assert!(missing.is_empty(), "no success is shown of {missing:?}");
 }

@@ -158,11 +158,14 @@ async fn open(config: &Config) -> Result<(Spool, Mirror, Idempotency), StartErro
 mod tests {
     use super::*;
     use crate::api::testing::{Bench, soon};
+    use crate::spool::atomic::{self, Durability};
 
     fn config(auth: &str, listen: &str, bench: &Bench) -> Config {
         let text = format!("[auth]\nmode = \"{auth}\"");
         let mut config = Config::parse("test.toml".as_ref(), &text).unwrap();
         config.spool = bench.spool.root().to_owned();
+        config.api.state_directory = bench.state_directory().path().to_owned();
+        config.auth.users_file = bench.state_directory().join("users.toml");
         config.api.listen = listen.parse().unwrap();
         config
     }
@@ -172,14 +175,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_this_version_cannot_do_is_refused_by_name() {
+    async fn strangers_do_not_reach_a_service_that_signs_in_everybody() {
         let bench = Bench::new();
-        for (auth, listen, expected) in
-            [("none", "0.0.0.0:0", "open to other machines"), ("local", "127.0.0.1:0", "mode = \"none\"")]
-        {
-            let error = refusal(config(auth, listen, &bench)).await;
-            assert!(error.is_configuration() && error.to_string().contains(expected), "{error}");
-        }
+        let error = refusal(config("none", "0.0.0.0:0", &bench)).await;
+        assert!(error.is_configuration() && error.to_string().contains("open to other machines"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn where_people_sign_in_their_files_must_be_fit_for_it() {
+        let bench = Bench::new();
+        let open = || Service::open(config("local", "127.0.0.1:0", &bench), Vec::new(), CancellationToken::new());
+        let service = soon(open()).await.unwrap();
+        assert!(matches!(service.app.auth, Auth::Guarded(_)));
+        let users = bench.state_directory().join("users.toml");
+        atomic::replace(&users, b"[users", 0o600, Durability::Ordered).unwrap();
+        let error = soon(open()).await.unwrap_err();
+        assert!(!error.is_configuration() && error.to_string().contains("users.toml"), "{error}");
     }
 
     #[tokio::test]

@@ -111,6 +111,11 @@ impl Bench {
         StateDirectory::new(&self.directory.path().join("api"))
     }
 
+    /// What its APIs record.
+    pub fn audit(&self) -> Audit {
+        Audit::new(self.state_directory())
+    }
+
     /// Puts `queue/N.json` there, as an operator would.
     pub fn queue(&self, request: &JobRequest) {
         let path = self.spool.queued(request.id);
@@ -186,7 +191,7 @@ impl Bench {
             submissions: Writes::default(),
             letters: Writes::default(),
             idempotency: Idempotency::new(self.state_directory()),
-            audit: Arc::new(Audit::new(self.state_directory())),
+            audit: Arc::new(self.audit()),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
             logs: Logs::default(),
@@ -394,6 +399,11 @@ impl Client {
         self.ask_with(request_line, "Host: localhost\r\n", "").await
     }
 
+    /// The same of somebody, whom header fields show.
+    pub async fn ask_as(&mut self, who: &str, request_line: &str, body: &str) -> Reply {
+        self.ask_with(request_line, &format!("Host: localhost\r\n{who}"), body).await
+    }
+
     /// Sends one request and reads its response. `headers` end with CRLF each; `Content-Length` is added.
     pub async fn ask_with(&mut self, request_line: &str, headers: &str, body: &str) -> Reply {
         let length = body.len();
@@ -404,12 +414,20 @@ impl Client {
 
     /// Reads one response whose length is known.
     pub async fn reply(&mut self, has_body: bool) -> Reply {
-        let head = self.read_until("\r\n\r\n").await;
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let mut reply = Reply { status: status.unwrap(), head, body: String::new() };
+        let mut reply = Reply::of(self.read_until("\r\n\r\n").await);
         if has_body {
             let length = reply.header("content-length").unwrap().parse().unwrap();
             reply.body = self.read_exactly(length).await;
+        }
+        reply
+    }
+
+    /// Reads one response, and of one whose length is not known only the head.
+    pub async fn reply_or_stream(&mut self) -> Reply {
+        let head = self.read_until("\r\n\r\n").await;
+        let mut reply = Reply::of(head);
+        if let Some(length) = reply.header("content-length") {
+            reply.body = self.read_exactly(length.parse().unwrap()).await;
         }
         reply
     }
@@ -446,6 +464,11 @@ impl Client {
 }
 
 impl Reply {
+    fn of(head: String) -> Self {
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        Self { status: status.unwrap(), head, body: String::new() }
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)

@@ -268,7 +268,7 @@ fn many_changes_at_once_lose_none() {
     }
     assert!(password::verify("another long one", Some(&users.get("alice").unwrap().password)));
     let names = fs::read_dir(host.directory.path()).unwrap().count();
-    assert_eq!(names, 2, "the configuration and the users file: no draft is left");
+    assert_eq!(names, 3, "the configuration, the users file and the state directory: no draft is left");
 }
 
 #[test]

@@ -166,3 +166,88 @@ fn refuse_token(status: StatusCode) -> ApiError {
     ApiError::refused(status, "This token may not do that: it lacks the scope, or a person has to do it")
         .with("code", "forbidden")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing;
+
+    const STATUS: StatusCode = StatusCode::BAD_REQUEST;
+
+    fn caller(groups: &[&str], proof: Proof) -> Caller {
+        let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+        let mut config = testing::config().auth;
+        config.viewer_groups = vec!["readers".into()];
+        Caller { user: "alice".into(), role: Role::of(&groups, &config), groups: groups.into(), proof }
+    }
+
+    fn person(groups: &[&str]) -> Caller {
+        caller(groups, Proof::Session("key".into()))
+    }
+
+    fn script(groups: &[&str], scopes: &[&str]) -> Caller {
+        let scopes: Vec<Scope> = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
+        caller(groups, Proof::Token { id: "id".into(), scopes: scopes.into() })
+    }
+
+    #[test]
+    fn a_role_is_the_highest_that_a_group_gives() {
+        for (groups, role) in [
+            (&[][..], Role::Stranger),
+            (&["visitors", "Deployers", "deployers "], Role::Stranger),
+            (&["readers"], Role::Viewer),
+            (&["readers", "deployers"], Role::User),
+            (&["deployers", "admins", "readers"], Role::Admin),
+        ] {
+            assert_eq!(person(groups).role, role, "{groups:?}");
+        }
+    }
+
+    /// Whether somebody may start jobs of a type that is for these groups; the status of a refusal is the given one.
+    fn may_start(caller: &Caller, groups: &[&str]) -> bool {
+        let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+        let refused = caller.may_start("greet", &groups, STATUS).err();
+        assert!(refused.as_ref().is_none_or(|error| error.status() == STATUS), "{refused:?}");
+        refused.is_none()
+    }
+
+    #[test]
+    fn a_job_type_may_be_for_some_groups_only() {
+        let user = person(&["deployers", "train"]);
+        assert!(may_start(&user, &[]) && may_start(&user, &["train"]) && may_start(&user, &["other", "train"]));
+        assert!(!may_start(&user, &["other"]));
+        let admin = person(&["admins"]);
+        assert!(may_start(&admin, &[]) && may_start(&admin, &["admins"]) && !may_start(&admin, &["train"]));
+        assert!(!may_start(&person(&["readers", "train"]), &["train"]), "the group of a type makes nobody a user");
+        assert!(!may_start(&person(&["train"]), &[]));
+        let anybody = Caller { role: Role::Admin, ..caller(&[], Proof::Nothing) };
+        assert!(may_start(&anybody, &["train"]), "where nobody signs in, nobody is in a group");
+    }
+
+    #[test]
+    fn a_script_starts_what_its_user_may_and_its_scopes_say() {
+        assert!(may_start(&script(&["deployers"], &["read", "start:greet"]), &[]));
+        assert!(may_start(&script(&["deployers", "train"], &["start:greet"]), &["train"]));
+        for (groups, scopes, of_type) in [
+            (["deployers"], &["start:other"][..], &[][..]),
+            (["deployers"], &["start:greet2", "start:gree", "read", "answer"], &[]),
+            (["deployers"], &["start:greet"], &["train"]),
+            (["readers"], &["start:greet"], &[]),
+            (["visitors"], &["start:greet"], &[]),
+        ] {
+            assert!(!may_start(&script(&groups, scopes), of_type), "{groups:?} {scopes:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_missing() {
+        let message = |error: ApiError| format!("{error:?}");
+        let groups = ["train".to_owned(), "ops".to_owned()];
+        let of_group = message(person(&["deployers"]).may_start("greet", &groups, STATUS).unwrap_err());
+        assert!(of_group.contains("jobs of the type greet: it is for train, ops"), "{of_group}");
+        let of_scope = message(script(&["deployers"], &["read"]).may_start("greet", &[], STATUS).unwrap_err());
+        assert!(of_scope.contains("no scope start:greet"), "{of_scope}");
+        let of_role = message(person(&["readers"]).may_start("greet", &[], STATUS).unwrap_err());
+        assert!(of_role.contains("You may look"), "{of_role}");
+    }
+}

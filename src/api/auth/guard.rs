@@ -7,8 +7,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
+use hyper::http::uri::Scheme;
+use hyper::{HeaderMap, Uri};
 use tokio::sync::{Semaphore, watch};
 
 use super::access::Role;
@@ -32,9 +33,9 @@ const PASSWORDS_AT_ONCE: usize = 2;
 pub struct Guard {
     pub(super) config: AuthConfig,
     pub(super) source: Source,
-    pub(super) sessions: Sessions,
-    pub(super) second_factors: SecondFactors,
-    pub(super) tokens: Tokens,
+    pub(in crate::api) sessions: Sessions,
+    pub(in crate::api) second_factors: SecondFactors,
+    pub(in crate::api) tokens: Tokens,
     pub(super) attempts: Attempts,
     pub(super) key: Key,
     pub(super) cookies: Cookies,
@@ -133,7 +134,7 @@ impl Guard {
             Proof::Nothing => Identity::Nobody(Unknown::NotSignedIn),
             Proof::Session(key) => self.with_session(key, now),
             Proof::Token { id, .. } => {
-                let token = self.tokens.all().into_iter().find(|token| *token.id == **id && token.expires > now);
+                let token = self.tokens.get(id).filter(|token| token.expires > now);
                 token.map_or(Identity::Nobody(Unknown::Token), |token| self.with_token(&token))
             }
         }
@@ -203,11 +204,11 @@ impl Guard {
         }
     }
 
-    /// Whether the session of somebody has shown its second factor.
+    /// Whether the session of somebody has shown the second factor that they have.
     #[must_use]
     pub fn has_shown_second_factor(&self, identity: &Identity, now: Time) -> bool {
         let session = identity.session().and_then(|key| self.sessions.get(key, now));
-        session.is_some_and(|session| session.second_factor)
+        session.is_some_and(|session| session.second_factor && self.second_factors.is_enrolled(&session.user))
     }
 
     /// The session, if its last use has to be noted: not every use is.
@@ -228,14 +229,14 @@ impl Guard {
     /// What a stream depends on that is let in now.
     #[must_use]
     pub fn standing(self: &Arc<Self>, caller: &Caller, now: Time) -> Standing {
-        let session = match &caller.proof {
-            Proof::Session(key) => self.sessions.get(key, now),
-            Proof::Nothing | Proof::Token { .. } => None,
+        let end = match &caller.proof {
+            Proof::Nothing => None,
+            Proof::Session(key) => self.sessions.get(key, now).map(|session| match self.source {
+                Source::Local(_) => session.longest_end(),
+                Source::Cas(_) => session.longest_end().min(sessions::after(session.checked, sessions::STALE)),
+            }),
+            Proof::Token { id, .. } => self.tokens.get(id).map(|token| token.expires),
         };
-        let end = session.map(|session| match self.source {
-            Source::Local(_) => session.longest_end(),
-            Source::Cas(_) => session.longest_end().min(sessions::after(session.checked, sessions::STALE)),
-        });
         let changes = self.changes.subscribe();
         Standing { guard: Arc::clone(self), proof: caller.proof.clone(), role: caller.role, end, changes }
     }
@@ -286,7 +287,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether browsers reach the service without TLS, on this machine only.
 fn is_plain_localhost(public_url: &str) -> bool {
-    let Some(authority) = public_url.strip_prefix("http://") else { return false };
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    ["localhost", "127.0.0.1", "[::1]"].contains(&host)
+    let Ok(url) = public_url.parse::<Uri>() else { return false };
+    url.scheme() == Some(&Scheme::HTTP)
+        && url.host().is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host))
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,8 +26,14 @@ pub mod second_step;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 pub mod users;
+#[cfg(test)]
+mod walk;
 
 use std::sync::Arc;
 

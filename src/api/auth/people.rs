@@ -31,7 +31,7 @@ pub async fn users(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
 
 fn names(guard: &Guard, sessions: &[(String, Session)]) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = sessions.iter().map(|(_, session)| session.user.clone()).collect();
-    names.extend(guard.second_factors.users());
+    names.extend(guard.second_factors.enrolled());
     if let Source::Local(users) = &guard.source {
         names.extend(users.all().keys().cloned());
     }

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use self::failures::Failures;
 use self::recovery::RecoveryCodes;
-use self::totp::Seed;
+pub(super) use self::totp::Seed;
+#[cfg(test)]
+pub(super) use self::totp::step_at;
 use super::document::Document;
 use crate::api::state_directory::StateDirectory;
 use crate::spool::{Error, Result, Time};
@@ -152,13 +154,6 @@ impl SecondFactors {
 
     /// Who has a second factor, as far as this process knows.
     pub fn enrolled(&self) -> Vec<String> {
-        let records = self.document.get();
-        records.iter().filter(|(_, record)| record.factor.is_some()).map(|(user, _)| user.clone()).collect()
-    }
-
-    /// Who has one.
-    #[must_use]
-    pub fn users(&self) -> Vec<String> {
         let records = self.document.get();
         records.iter().filter(|(_, record)| record.factor.is_some()).map(|(user, _)| user.clone()).collect()
     }

@@ -149,6 +149,11 @@ impl Tokens {
         self.all().into_iter().filter(|token| token.user == user).collect()
     }
 
+    /// The one of this id, also if it has expired.
+    pub fn get(&self, id: &str) -> Option<Token> {
+        self.document.get().iter().find(|stored| stored.token.id == id).map(|stored| stored.token.clone())
+    }
+
     /// All tokens, as [`Self::of_user`].
     pub fn all(&self) -> Vec<Token> {
         self.document.get().iter().map(|stored| stored.token.clone()).collect()

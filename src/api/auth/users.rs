@@ -136,8 +136,8 @@ pub fn check_group(name: &str) -> Result<(), &'static str> {
 mod tests {
     use crate::spool::atomic::{self, Durability};
 
-    use super::file::tests::HASH;
     use super::*;
+    use crate::api::auth::testing::HASH;
 
     fn write(path: &Path, text: &str) {
         atomic::replace(path, text.as_bytes(), 0o640, Durability::Ordered).unwrap();

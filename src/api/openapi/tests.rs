@@ -54,3 +54,21 @@ fn every_route_but_those_of_the_page_is_described_once() {
         assert!(document["paths"].get(path(route)).is_none(), "{} is described", route.path);
     }
 }
+
+#[test]
+fn who_may_use_a_route_shows_in_its_refusals() {
+    let document = document().unwrap();
+    let refusals = |method: &str, path: &str| -> Vec<String> {
+        let responses = document["paths"][path][method]["responses"].as_object().unwrap();
+        responses.keys().filter(|status| ["401", "403", "429"].contains(&status.as_str())).cloned().collect()
+    };
+    assert!(refusals("get", "/api/whoami").is_empty() && refusals("get", "/healthz").is_empty());
+    assert_eq!(refusals("post", "/api/login"), ["401", "403", "429"]);
+    assert_eq!(refusals("post", "/api/2fa"), ["401", "403", "429"]);
+    assert_eq!(refusals("get", "/api/2fa"), ["401"]);
+    assert_eq!(refusals("get", "/api/jobs"), ["401", "403"]);
+    let sign_in = &document["paths"]["/api/login"]["get"]["responses"]["303"];
+    assert!(sign_in["content"] == json!({}) && sign_in["headers"]["Location"].is_object(), "{sign_in}");
+    let locked = &document["paths"]["/api/2fa"]["post"]["responses"]["429"];
+    assert!(locked["headers"]["Retry-After"].is_object(), "{locked}");
+}

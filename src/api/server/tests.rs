@@ -104,7 +104,7 @@ async fn the_two_first_routes_answer() {
 
     let expected = json!({
         "user": "tester", "fully_authenticated": true, "groups": [],
-        "isAuthorized": true, "isAdmin": true, "otpHost": null,
+        "isAuthorized": true, "isAdmin": true, "otpHost": null, "mode": "none", "mayStart": true, "secondFactor": "off",
     });
     assert_eq!(client.ask("GET /api/whoami").await.json(), expected);
 }

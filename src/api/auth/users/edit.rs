@@ -163,8 +163,8 @@ mod tests {
     use crate::spool::layout::SECRET_FILE;
 
     use super::super::Users;
-    use super::super::file::tests::HASH;
     use super::*;
+    use crate::api::auth::testing::HASH;
 
     struct Bench {
         directory: tempfile::TempDir,

@@ -147,13 +147,11 @@ fn line_of(text: &[u8], offset: usize) -> usize {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use crate::spool::atomic::{self, Durability};
 
     use super::*;
-
-    /// Of "correct horse battery", and quickly verified.
-    pub(in super::super) const HASH: &str = "$argon2id$v=19$m=64,t=3,p=2$c29tZXNhbHQ$FBb/p4qXE/ESXaMMYj3l+C3R8QhwViyO";
+    use crate::api::auth::testing::HASH;
 
     fn problem(text: &str) -> String {
         let text = text.replace("HASH", HASH);

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::auth::audit::Filter;
 use crate::api::body::{self, Body};
-use crate::api::testing::{Bench, Client, Log, job_id, request, soon, status, until};
+use crate::api::testing::{Bench, Client, job_id, request, soon, status, until};
 use crate::protocol::Piece;
 use crate::spool::job::LockedJob;
 use crate::spool::log::{LogWriter, RecordKind};
@@ -329,9 +330,15 @@ async fn plain_text_cannot_have_everything() {
     assert_eq!(reply.json()["detail"][0]["loc"], json!(["query", "include_sensitive"]));
 }
 
+/// Who has seen the sensitive lines of which job, the first first.
+fn reveals(bench: &Bench) -> Vec<(String, Value)> {
+    let page = bench.audit().page(&Filter::default(), None, 100).unwrap();
+    let reveals = page.entries.into_iter().rev().filter(|line| line.event == "reveal");
+    reveals.map(|line| (line.user.unwrap(), line.details["job"].clone())).collect()
+}
+
 #[tokio::test]
-async fn sensitive_lines_are_shown_to_who_asks_and_that_is_noted() {
-    let noted = Log::of_all_tests();
+async fn sensitive_lines_are_shown_to_who_asks_and_that_is_recorded() {
     let bench = Bench::new();
     let (job, mut log) = running(&bench);
     write_everything(&mut log);
@@ -339,12 +346,39 @@ async fn sensitive_lines_are_shown_to_who_asks_and_that_is_noted() {
     let hidden = rest(&mut follow(&bench, "").await).await.concat();
     assert!(!hidden.contains("hunter"));
     assert_eq!(hidden.matches("\"line\":\"<sensitive information hidden>\",\"sensitive\":true").count(), 2);
+    assert!(reveals(&bench).is_empty());
     let shown = rest(&mut follow(&bench, "?include_sensitive=1").await).await.concat();
     assert!(shown.contains("\"line\":\"hunter2\",\"sensitive\":true") && shown.contains("Password: hunter4"));
-    noted.line_with(&["sensitive lines of a log are shown", "user=\"tester\"", "job=1", "route=\"/api/jobs/1/log\""]);
+    assert_eq!(reveals(&bench), [("tester".to_owned(), json!(1))]);
+}
+
+#[tokio::test]
+async fn of_many_looks_at_sensitive_lines_the_first_is_recorded() {
+    let bench = Bench::new();
+    let _jobs = [1, 2].map(|number| bench.claim(&status(number, State::Running)));
+    let app = known(bench.app()).await;
+    until(|| app.mirror.view().ending(job_id(2)) != Ending::NoSuchJob).await;
+    let mut client = Client::connect(Bench::serve(app).await).await;
+    for path in ["1/log/records?", "1/log/records?from=-1&", "2/log/records?", "3/log/records?"] {
+        client.ask(&format!("GET /api/jobs/{path}include_sensitive=1")).await;
+    }
+    assert_eq!(reveals(&bench), [1, 2].map(|job| ("tester".to_owned(), json!(job))), "there is no job 3");
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_revealed() {
+    let bench = Bench::new();
+    let (_job, mut log) = running(&bench);
+    write_everything(&mut log);
+    log.flush().unwrap();
+    atomic::replace(bench.state_directory().path(), b"", 0o600, atomic::Durability::Ordered).unwrap();
     let mut client = Client::connect(Bench::serve(known(bench.app()).await).await).await;
-    client.ask("GET /api/jobs/1/log/records?include_sensitive=1").await;
-    noted.line_with(&["sensitive lines of a log are shown", "job=1", "route=\"/api/jobs/1/log/records\""]);
+    let mut ask = async || client.ask("GET /api/jobs/1/log/records?include_sensitive=1").await;
+    let reply = ask().await;
+    assert!(reply.status == 503 && reply.body.contains("spiderpig-api check"), "{}", reply.body);
+    atomic::remove(bench.state_directory().path()).unwrap();
+    assert!(ask().await.body.contains("hunter2"));
+    assert_eq!(reveals(&bench).len(), 1, "it was not taken for done");
 }
 
 #[tokio::test]

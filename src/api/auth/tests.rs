@@ -1,0 +1,440 @@
+//! Signing in, going on and signing out, as browsers see it.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use super::testing::{PASSWORD, People, code_of, cookie_from};
+use crate::api::app::App;
+use crate::api::testing::{Bench, Client, Reply, until};
+use crate::spool::Time;
+use crate::spool::atomic;
+
+/// An API that people sign in to, and a connection to it.
+struct Scene {
+    people: People,
+    address: SocketAddr,
+    client: Client,
+    bench: Bench,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let bench = Bench::new();
+        let people = People::of(&bench);
+        Self::of(bench, people).await
+    }
+
+    async fn of(bench: Bench, people: People) -> Self {
+        let address = Bench::serve(people.app(&bench)).await;
+        Self { people, address, client: Client::connect(address).await, bench }
+    }
+
+    async fn get(&mut self, who: &str, path: &str) -> Reply {
+        self.client.ask_as(who, &format!("GET {path}"), "").await
+    }
+
+    async fn post(&mut self, who: &str, path: &str, body: &str) -> Reply {
+        self.client.ask_as(who, &format!("POST {path}"), body).await
+    }
+
+    async fn try_password(&mut self, who: &str, user: &str, password: &str) -> Reply {
+        let credentials = json!({ "user": user, "password": password }).to_string();
+        self.post(who, "/api/login", &credentials).await
+    }
+
+    /// Shows a password, and what the browser has then.
+    async fn sign_in(&mut self, who: &str, user: &str) -> String {
+        let reply = self.try_password(who, user, PASSWORD).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        cookie_from(&reply).unwrap()
+    }
+
+    /// Shows the second factor, and what the browser has then.
+    async fn show_second_factor(&mut self, who: &str, user: &str) -> String {
+        let code = self.people.code(user);
+        let reply = self.post(who, "/api/2fa", &code).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        cookie_from(&reply).unwrap()
+    }
+
+    /// Whether somebody is let in; else why not.
+    async fn standing(&mut self, who: &str) -> String {
+        let reply = self.get(who, "/api/jobs").await;
+        if reply.status == 200 { "in".to_owned() } else { code(&reply) }
+    }
+
+    /// Opens a stream of events.
+    async fn listen(&self, who: &str) -> Client {
+        let mut client = Client::connect(self.address).await;
+        client.write(format!("GET /api/events HTTP/1.1\r\nHost: localhost\r\n{who}\r\n")).await;
+        let head = client.read_until("\r\n\r\n").await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        client
+    }
+
+    /// What was recorded, the newest first: the event, who, and the details.
+    fn recorded(&self) -> Vec<(String, Option<String>, Value)> {
+        let page = self.bench.audit().page(&super::audit::Filter::default(), None, 100).unwrap();
+        page.entries.into_iter().map(|line| (line.event, line.user, line.details.into())).collect()
+    }
+}
+
+fn code(reply: &Reply) -> String {
+    reply.json()["detail"]["code"].as_str().unwrap_or_default().to_owned()
+}
+
+/// What ends a stream that is ended, and not cut off.
+const END: &str = "0\r\n\r\n";
+
+#[tokio::test]
+async fn every_change_of_what_somebody_may_do_gives_the_browser_another_cookie() {
+    let mut scene = Scene::new().await;
+    let half = scene.sign_in("", "user").await;
+    assert_eq!(scene.standing(&half).await, "need2fa");
+    let whole = scene.show_second_factor(&half, "user").await;
+    assert_eq!((scene.standing(&half).await, scene.standing(&whole).await), ("needauth".into(), "in".into()));
+    let again = scene.sign_in(&whole, "user").await;
+    assert_eq!((scene.standing(&whole).await, scene.standing(&again).await), ("needauth".into(), "need2fa".into()));
+    let whole = scene.show_second_factor(&again, "user").await;
+    let renewed = scene.show_second_factor(&whole, "user").await;
+    assert_eq!((scene.standing(&whole).await, scene.standing(&renewed).await), ("needauth".into(), "in".into()));
+    assert_eq!(scene.people.guard.sessions.list(None, Time::now()).len(), 1, "nothing is left behind");
+}
+
+#[tokio::test]
+async fn a_cookie_that_somebody_planted_is_worth_nothing_after_the_sign_in() {
+    let mut scene = Scene::new().await;
+    let planted = scene.sign_in("", "viewer").await;
+    let own = scene.sign_in(&planted, "user").await;
+    let own = scene.show_second_factor(&own, "user").await;
+    assert_eq!((scene.standing(&planted).await, scene.standing(&own).await), ("needauth".into(), "in".into()));
+}
+
+#[tokio::test]
+async fn the_cookie_is_kept_from_scripts_and_from_other_sites() {
+    let bench = Bench::new();
+    People::of(&bench);
+    for (public_url, is_secure) in [("https://spiderpig.test", true), ("http://localhost:8000", false)] {
+        let people = People::with(&bench, |config| config.api.public_url = public_url.to_owned());
+        let mut client = Client::connect(Bench::serve(people.app(&bench)).await).await;
+        let credentials = json!({ "user": "user", "password": PASSWORD }).to_string();
+        let reply = client.ask_as("", "POST /api/login", &credentials).await;
+        let (name, attributes) = reply.header("set-cookie").unwrap().split_once("; ").unwrap();
+        assert!(name.starts_with("session=") && name.len() > 100, "{name}");
+        let secure = if is_secure { "; Secure" } else { "" };
+        assert_eq!(attributes, format!("Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax{secure}"));
+        let removed = client.ask_as("", "POST /api/logout", "").await;
+        let expected = format!("session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
+        assert_eq!(removed.header("set-cookie"), Some(&*expected));
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_not_told() {
+    let mut scene = Scene::new().await;
+    scene.people.write(|user, account| Some(if user == "viewer" { account + "disabled = true\n" } else { account }));
+    scene.people.guard.refresh();
+    let mut answers = Vec::new();
+    for (user, password) in [
+        ("user", "wrong horse battery"),
+        ("user", ""),
+        ("unknown", PASSWORD),
+        ("", ""),
+        ("../user", PASSWORD),
+        ("User", PASSWORD),
+        ("viewer", PASSWORD),
+    ] {
+        let reply = scene.try_password("", user, password).await;
+        assert_eq!((reply.status.as_u16(), reply.header("set-cookie")), (401, None), "{user}");
+        answers.push(reply.body);
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let names: Vec<Option<String>> = scene.recorded().into_iter().rev().map(|(_, user, _)| user).collect();
+    let known = |user: &str| Some(user.to_owned());
+    assert_eq!(names, [known("user"), known("user"), None, None, None, None, known("viewer")]);
+}
+
+#[tokio::test]
+async fn ten_wrong_passwords_lock_whoever_it_is() {
+    let mut scene = Scene::new().await;
+    for user in ["user", "unknown"] {
+        for _ in 0..10 {
+            assert_eq!(scene.try_password("", user, "wrong horse battery").await.status, 401);
+        }
+        let reply = scene.try_password("", user, PASSWORD).await;
+        assert_eq!((reply.status.as_u16(), code(&reply)), (429, "rate_limited".to_owned()));
+        let seconds: u32 = reply.header("retry-after").unwrap().parse().unwrap();
+        assert!((800..=900).contains(&seconds) && reply.header("set-cookie").is_none(), "{seconds}");
+    }
+    let locked = scene.recorded().into_iter().filter(|(event, ..)| event == "locked").collect::<Vec<_>>();
+    let what = json!({ "what": "password" });
+    let expected = [("locked".to_owned(), None, what.clone()), ("locked".to_owned(), Some("user".to_owned()), what)];
+    assert_eq!(locked, expected, "once each, and no name that may be a password");
+    scene.sign_in("", "viewer").await;
+}
+
+#[tokio::test]
+async fn five_wrong_codes_lock_also_the_right_one() {
+    let mut scene = Scene::new().await;
+    let half = scene.sign_in("", "user").await;
+    for _ in 0..4 {
+        let reply = scene.post(&half, "/api/2fa", "000").await;
+        assert_eq!((reply.status.as_u16(), code(&reply)), (400, "invalid".to_owned()));
+    }
+    let right = scene.people.code("user");
+    for code_given in ["000", &right] {
+        let reply = scene.post(&half, "/api/2fa", code_given).await;
+        assert_eq!((reply.status.as_u16(), code(&reply)), (429, "rate_limited".to_owned()));
+        let seconds: u32 = reply.header("retry-after").unwrap().parse().unwrap();
+        assert!((800..=900).contains(&seconds) && reply.header("set-cookie").is_none(), "{seconds}");
+    }
+    assert_eq!(scene.standing(&half).await, "need2fa");
+}
+
+#[tokio::test]
+async fn a_code_is_for_who_has_shown_the_password() {
+    let mut scene = Scene::new().await;
+    let half = scene.sign_in("", "viewer").await;
+    let of_another = scene.people.code("user");
+    assert_eq!(scene.post(&half, "/api/2fa", &of_another).await.status, 400);
+    let json_string = format!("\"{}\"", scene.people.code("viewer"));
+    let fields = format!("{half}Content-Type: application/json\r\n");
+    assert_eq!(scene.post(&fields, "/api/2fa", &json_string).await.status, 200);
+    assert_eq!(scene.post("", "/api/2fa", &of_another).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_recovery_code_works_once() {
+    let mut scene = Scene::new().await;
+    let user = scene.people.signed_in("user");
+    let code_given = scene.people.code("user");
+    let reply = scene.post(&user, "/api/2fa/recovery-codes", &code_given).await;
+    let recovery = reply.json()["recovery_codes"][0].as_str().unwrap().to_owned();
+    let half = scene.sign_in("", "user").await;
+    let reply = scene.post(&half, "/api/2fa", &recovery).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["recovery_codes_left"]), (200, &json!(9)));
+    let (event, _, details) = scene.recorded().swap_remove(0);
+    assert_eq!((&*event, &details["by"]), ("second_factor", &json!("recovery code")));
+    let half = scene.sign_in("", "user").await;
+    assert_eq!(scene.post(&half, "/api/2fa", &recovery).await.status, 400);
+}
+
+#[tokio::test]
+async fn who_sets_up_a_second_factor_is_in_and_nobody_else_stays() {
+    let mut scene = Scene::new().await;
+    let [first, other] = [scene.sign_in("", "half").await, scene.sign_in("", "half").await];
+    let somebody = scene.people.signed_in("user");
+    let secret = scene.post(&first, "/api/2fa/enrol", "{}").await.json()["secret"].as_str().unwrap().to_owned();
+    assert_eq!(scene.post(&first, "/api/2fa/confirm", "000").await.status, 400);
+    let reply = scene.post(&first, "/api/2fa/confirm", &code_of(&secret, Time::now())).await;
+    assert_eq!((reply.status.as_u16(), reply.json()["recovery_codes"].as_array().unwrap().len()), (200, 10));
+    let whole = cookie_from(&reply).unwrap();
+    assert_eq!(scene.standing(&whole).await, "in");
+    assert_eq!((scene.standing(&first).await, scene.standing(&other).await), ("needauth".into(), "needauth".into()));
+    assert_eq!(scene.standing(&somebody).await, "in");
+}
+
+#[tokio::test]
+async fn another_second_factor_needs_the_one_before_and_ends_other_sessions() {
+    let mut scene = Scene::new().await;
+    let [own, other] = ["user", "user"].map(|user| scene.people.signed_in(user));
+    let mut stream = scene.listen(&other).await;
+    let half = scene.sign_in("", "user").await;
+    for who in [&half, &own] {
+        for body in ["", "{}", "{\"code\":\"000\"}"] {
+            let reply = scene.post(who, "/api/2fa/enrol", body).await;
+            assert!(reply.status == 400 || reply.status == 429, "{}", reply.body);
+        }
+    }
+    let body = json!({ "code": scene.people.code("user") }).to_string();
+    assert_eq!(scene.post(&own, "/api/2fa/enrol", &body).await.status, 429, "guessing is no way around the lock");
+    // An administrator helps, and the user begins again.
+    let admin = scene.people.signed_in("admin");
+    assert_eq!(scene.post(&admin, "/api/users/user/reset-second-factor", "").await.status, 200);
+    stream.read_until(END).await;
+
+    let [own, other] = ["viewer", "viewer"].map(|user| scene.people.signed_in(user));
+    let mut stream = scene.listen(&other).await;
+    let body = json!({ "code": scene.people.code("viewer") }).to_string();
+    let secret = scene.post(&own, "/api/2fa/enrol", &body).await.json()["secret"].as_str().unwrap().to_owned();
+    assert_eq!(scene.standing(&other).await, "in", "the old one counts until the new one is confirmed");
+    let reply = scene.post(&own, "/api/2fa/confirm", &code_of(&secret, Time::now())).await;
+    let own_after = cookie_from(&reply).unwrap();
+    stream.read_until(END).await;
+    let standings = [scene.standing(&own).await, scene.standing(&other).await, scene.standing(&own_after).await];
+    assert_eq!(standings, ["needauth", "needauth", "in"]);
+}
+
+#[tokio::test]
+async fn a_reset_ends_sessions_and_the_next_sign_in_sets_up_another() {
+    let mut scene = Scene::new().await;
+    let [user, admin] = ["user", "admin"].map(|user| scene.people.signed_in(user));
+    let mut stream = scene.listen(&user).await;
+    assert_eq!(scene.post(&admin, "/api/users/user/reset-second-factor", "").await.status, 200);
+    stream.read_until(END).await;
+    assert_eq!((scene.standing(&user).await, scene.standing(&admin).await), ("needauth".into(), "in".into()));
+    let reply = scene.try_password("", "user", PASSWORD).await;
+    assert_eq!(reply.json()["secondFactor"], "enrol");
+    let reset = json!({ "what": "reset", "of": "user" });
+    assert!(scene.recorded().contains(&("second_factor_changed".into(), Some("admin".into()), reset)));
+}
+
+#[tokio::test]
+async fn where_nobody_needs_a_second_factor_one_can_go_without_again() {
+    let bench = Bench::new();
+    People::of(&bench);
+    let people = People::with(&bench, |config| config.auth.two_factor = false);
+    let mut scene = Scene::of(bench, people).await;
+    let half = scene.sign_in("", "user").await;
+    assert_eq!(scene.standing(&half).await, "need2fa", "who has one shows it");
+    let whole = scene.show_second_factor(&half, "user").await;
+    assert_eq!(scene.get(&whole, "/api/whoami").await.json()["secondFactor"], "on");
+    assert_eq!(scene.post(&whole, "/api/2fa/remove", "000").await.status, 400);
+    let code_given = scene.people.code("user");
+    assert_eq!(scene.post(&whole, "/api/2fa/remove", &code_given).await.status, 200);
+    assert_eq!(scene.get(&whole, "/api/whoami").await.json()["secondFactor"], "off");
+    let reply = scene.try_password("", "user", PASSWORD).await;
+    assert_eq!(reply.json()["secondFactor"], "off");
+    assert_eq!(scene.standing(&cookie_from(&reply).unwrap()).await, "in");
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended_one_by_one_or_all_others() {
+    let mut scene = Scene::new().await;
+    let [one, two, three, of_another] = ["user", "user", "user", "viewer"].map(|user| scene.people.signed_in(user));
+    let list = scene.get(&one, "/api/sessions").await.json();
+    let sessions = list["sessions"].as_array().unwrap();
+    let current: Vec<&Value> = sessions.iter().filter(|session| session["current"] == true).collect();
+    assert_eq!((sessions.len(), current.len()), (3, 1));
+    let foreign = scene.get(&of_another, "/api/sessions").await.json()["sessions"][0]["id"].clone();
+    let reply = scene.post(&one, &format!("/api/sessions/{}/end", foreign.as_str().unwrap()), "").await;
+    assert_eq!(reply.status, 404, "it is somebody else's");
+    let own = scene.get(&two, "/api/sessions").await.json();
+    let own = own["sessions"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap().clone();
+    let reply = scene.post(&one, &format!("/api/sessions/{}/end", own["id"].as_str().unwrap()), "").await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["ended"], reply.header("set-cookie")), (200, &json!(1), None));
+    let mut stream = scene.listen(&three).await;
+    assert_eq!(scene.post(&one, "/api/sessions/end-others", "").await.json()["ended"], 1);
+    stream.read_until(END).await;
+    let mut standings = Vec::new();
+    for who in [&one, &two, &three, &of_another] {
+        standings.push(scene.standing(who).await);
+    }
+    assert_eq!(standings, ["in", "needauth", "needauth", "in"]);
+}
+
+#[tokio::test]
+async fn who_signs_out_is_out_everywhere_that_the_cookie_is_known() {
+    let mut scene = Scene::new().await;
+    let [user, other] = ["user", "user"].map(|user| scene.people.signed_in(user));
+    let mut stream = scene.listen(&user).await;
+    let half = scene.sign_in("", "viewer").await;
+    for who in ["", "Cookie: session=forged.00\r\n", &user, &user, &half] {
+        let reply = scene.post(who, "/api/logout", "").await;
+        assert_eq!((reply.status.as_u16(), reply.json()["SSOLogoutUrl"].as_str()), (200, Some("/")));
+        assert!(reply.header("set-cookie").unwrap().starts_with("session=; "));
+    }
+    stream.read_until(END).await;
+    assert_eq!((scene.standing(&user).await, scene.standing(&other).await), ("needauth".into(), "in".into()));
+    assert_eq!(scene.standing(&half).await, "needauth");
+    let signed_out = scene.recorded().into_iter().filter(|(event, ..)| event == "sign_out");
+    let users: Vec<String> = signed_out.filter_map(|(_, user, _)| user).collect();
+    assert_eq!(users, ["viewer", "user"], "who had no session did nothing");
+}
+
+#[tokio::test]
+async fn an_administrator_signs_everybody_out_but_no_script() {
+    let mut scene = Scene::new().await;
+    let [user, admin] = ["user", "admin"].map(|user| scene.people.signed_in(user));
+    let script = scene.people.token("user", &["read"], Time::now());
+    let mut stream = scene.listen(&user).await;
+    assert_eq!(scene.post(&admin, "/api/logoutAll", "").await.status, 200);
+    stream.read_until(END).await;
+    let standings = [scene.standing(&user).await, scene.standing(&admin).await, scene.standing(&script).await];
+    assert_eq!(standings, ["needauth", "needauth", "in"]);
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_ends_its_streams_and_only_its_user_revokes_it() {
+    let mut scene = Scene::new().await;
+    let [user, viewer] = ["user", "viewer"].map(|user| scene.people.signed_in(user));
+    let script = scene.people.token("user", &["read"], Time::now());
+    let id = scene.get(&user, "/api/tokens").await.json()["tokens"][0]["id"].as_str().unwrap().to_owned();
+    let mut stream = scene.listen(&script).await;
+    assert_eq!(scene.post(&viewer, &format!("/api/tokens/{id}/revoke"), "").await.status, 404);
+    assert_eq!(scene.standing(&script).await, "in");
+    assert_eq!(scene.post(&user, &format!("/api/tokens/{id}/revoke"), "").await.status, 200);
+    stream.read_until(END).await;
+    assert_eq!(scene.standing(&script).await, "needauth");
+}
+
+#[tokio::test]
+async fn nobody_comes_in_unrecorded() {
+    let mut scene = Scene::new().await;
+    let half = scene.sign_in("", "user").await;
+    let code_given = scene.people.code("user");
+    let trail = scene.bench.audit().path().to_owned();
+    atomic::remove(&trail).unwrap();
+    atomic::create_directory(&trail, 0o700).unwrap();
+    for (who, path, body) in [
+        ("", "/api/login", json!({ "user": "user", "password": PASSWORD }).to_string()),
+        (&*half, "/api/2fa", code_given),
+    ] {
+        let reply = scene.post(who, path, &body).await;
+        assert_eq!((reply.status.as_u16(), reply.header("set-cookie")), (503, None), "{}", reply.body);
+        assert!(reply.body.contains("spiderpig-api check"), "{}", reply.body);
+    }
+    assert_eq!(scene.standing(&half).await, "need2fa");
+    assert_eq!(scene.people.guard.sessions.list(None, Time::now()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_that_only_listens_does_not_use_its_session() {
+    let mut scene = Scene::new().await;
+    let before = Time::from_milliseconds(Time::now().as_milliseconds() - 600_000);
+    let begin = |user| scene.people.begin(scene.people.session(user, before));
+    let [listening, asking] = ["user", "viewer"].map(begin);
+    let cookies = [&listening, &asking].map(|secret| scene.people.cookie(secret));
+    let _stream = scene.listen(&cookies[0]).await;
+    assert_eq!(scene.standing(&cookies[1]).await, "in");
+    let guard = scene.people.guard.clone();
+    let last_seen = |user: &str| guard.sessions.list(Some(user), Time::now())[0].1.last_seen;
+    until(|| last_seen("viewer") > before).await;
+    assert_eq!(last_seen("user"), before);
+}
+
+#[tokio::test]
+async fn with_the_single_sign_on_nobody_has_a_password_here() {
+    let bench = Bench::new();
+    let people = People::elsewhere(&bench);
+    let mut scene = Scene::of(bench, people).await;
+    assert_eq!(scene.try_password("", "user", PASSWORD).await.status, 400);
+    let reply = scene.get("", "/api/login?next=/jobs/1").await;
+    let location = reply.header("location").unwrap();
+    assert!(reply.status == 303 && location.starts_with("https://sso.test/login?service="), "{location}");
+    let reply = scene.get("", "/api/login?ticket=ST-1&next=/jobs/1").await;
+    assert_eq!(reply.header("location"), Some("/login?problem=unreachable&next=/jobs/1"));
+    assert_eq!((reply.status.as_u16(), reply.header("set-cookie")), (303, None));
+    let (event, user, details) = scene.recorded().swap_remove(0);
+    assert_eq!((&*event, user, &details["reason"]), ("sign_in_refused", None, &json!("unreachable")));
+    let elsewhere = scene.post("", "/api/logout", "").await.json()["SSOLogoutUrl"].clone();
+    assert!(elsewhere.as_str().unwrap().starts_with("https://sso.test/logout"), "{elsewhere}");
+}
+
+#[tokio::test]
+async fn where_nobody_signs_in_there_is_nothing_of_that() {
+    let bench = Bench::new();
+    let app: App = bench.app();
+    let mut client = Client::connect(Bench::serve(app).await).await;
+    for request_line in
+        ["GET /api/2fa", "GET /api/sessions", "GET /api/tokens", "GET /api/users", "POST /api/2fa/confirm"]
+    {
+        let reply = client.ask_as("Cookie: session=x\r\n", request_line, "").await;
+        assert!(reply.status == 404 && reply.body.contains("mode is \\\"none\\\""), "{request_line}: {}", reply.body);
+    }
+    let reply = client.ask("POST /api/logout").await;
+    assert_eq!((reply.status.as_u16(), reply.header("set-cookie")), (200, None));
+    assert_eq!(client.ask("GET /api/login?next=/jobs/1").await.header("location"), Some("/jobs/1"));
+}
