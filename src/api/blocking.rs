@@ -37,6 +37,12 @@ impl Default for Writes {
 }
 
 impl Writes {
+    /// At most so many at once.
+    #[must_use]
+    pub fn at_most(at_once: usize) -> Self {
+        Self::new(at_once, PATIENCE)
+    }
+
     fn new(at_once: usize, patience: Duration) -> Self {
         Self { permits: Arc::new(Semaphore::new(at_once)), patience }
     }

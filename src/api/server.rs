@@ -188,9 +188,14 @@ impl Server {
         let now = Time::now();
         if let Auth::Guarded(guard) = &self.app.auth
             && let Some(key) = guard.to_be_noted(identity, now)
+            // If the file is slow, a later request will do.
+            && let Ok(turn) = Arc::clone(&guard.noting).try_acquire_owned()
         {
             let guard = Arc::clone(guard);
-            self.handlers.spawn_blocking(move || guard.note_use(&key, now));
+            self.handlers.spawn_blocking(move || {
+                let _turn = turn;
+                guard.note_use(&key, now);
+            });
         }
     }
 

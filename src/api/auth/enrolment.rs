@@ -47,11 +47,14 @@ pub async fn enrol(app: Arc<App>, mut request: Request) -> Result<Response, ApiE
     let body = request.bytes().await?;
     let Wanted { code } = if body.is_empty() { Wanted::default() } else { request::parse_object(&body)? };
     let guard = Arc::clone(app.auth.guard()?);
-    if guard.second_factors.is_enrolled(&request.user) {
-        checked(&app, &guard, &request.user, &request.client, code.unwrap_or_default()).await?;
-    }
-    let (beginning, user) = (Arc::clone(&guard), Arc::clone(&request.user));
-    let enrolment = blocking::run(move || beginning.second_factors.begin(&user, Time::now())).await??;
+    changed(&request, "begun").record(&app).await?;
+    let user = Arc::clone(&request.user);
+    let code = code.unwrap_or_default();
+    let begun = blocking::run(move || guard.second_factors.begin(&user, code.trim(), Time::now())).await??;
+    let enrolment = match begun {
+        Ok(enrolment) => enrolment,
+        Err(refusal) => return Err(refused(&app, &request.user, &request.client, refusal).await?),
+    };
     let shown = json!({ "secret": enrolment.secret, "uri": enrolment.uri, "qr": enrolment.qr });
     response::json(StatusCode::OK, &shown)
 }
@@ -70,7 +73,8 @@ pub async fn confirm(app: Arc<App>, mut request: Request) -> Result<Response, Ap
         Ok(codes) => codes,
         Err(refusal) => return Err(refused(&app, &request.user, &request.client, refusal).await?),
     };
-    record(&app, &request, "enrolled").await?;
+    // That it was begun is recorded; what is done now cannot be undone.
+    changed(&request, "enrolled").note(&app).await;
     end_others(&guard, &request).await?;
     let answer = json!({ "message": "Your second factor is set up", "recovery_codes": codes });
     complete(&guard, &request, response::json(StatusCode::OK, &answer)?).await
@@ -82,7 +86,7 @@ pub async fn confirm(app: Arc<App>, mut request: Request) -> Result<Response, Ap
 /// 400 if the code is wrong; 429 after too many of those; 503 if the files cannot be written.
 pub async fn renew_recovery_codes(app: Arc<App>, mut request: Request) -> Result<Response, ApiError> {
     let guard = shown_again(&app, &mut request).await?;
-    record(&app, &request, "recovery_codes").await?;
+    changed(&request, "recovery_codes").record(&app).await?;
     let user = Arc::clone(&request.user);
     let codes = blocking::run(move || guard.second_factors.renew_recovery_codes(&user)).await??;
     let answer = json!({ "message": "The old recovery codes are worth nothing now", "recovery_codes": codes });
@@ -99,7 +103,7 @@ pub async fn remove(app: Arc<App>, mut request: Request) -> Result<Response, Api
         return Err(ApiError::refused(StatusCode::BAD_REQUEST, message));
     }
     let guard = shown_again(&app, &mut request).await?;
-    record(&app, &request, "removed").await?;
+    changed(&request, "removed").record(&app).await?;
     let (removing, user) = (Arc::clone(&guard), Arc::clone(&request.user));
     blocking::run(move || removing.second_factors.remove(&user)).await??;
     guard.tell();
@@ -114,9 +118,9 @@ async fn shown_again(app: &App, request: &mut Request) -> Result<Arc<Guard>, Api
     Ok(guard)
 }
 
-async fn record(app: &App, request: &Request, what: &str) -> Result<(), ApiError> {
+fn changed<'a>(request: &'a Request, what: &str) -> Deed<'a> {
     let (event, user) = (Event::SecondFactorChanged, Some(&*request.user));
-    Deed { event, user, client: &request.client, details: json!({ "what": what }) }.record(app).await
+    Deed { event, user, client: &request.client, details: json!({ "what": what }) }
 }
 
 async fn end_others(guard: &Arc<Guard>, request: &Request) -> Result<(), ApiError> {

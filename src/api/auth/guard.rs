@@ -13,7 +13,7 @@ use hyper::{HeaderMap, Uri};
 use tokio::sync::{Semaphore, watch};
 
 use super::access::Role;
-use super::attempts::Attempts;
+use super::attempts::{Attempts, Tried};
 use super::cas::Cas;
 use super::cookie::{self, Cookies, Key};
 use super::identity::{Caller, Half, Identity, Proof, Unknown};
@@ -21,12 +21,16 @@ use super::second_factor::SecondFactors;
 use super::sessions::{self, Session, Sessions};
 use super::tokens::{Token, Tokens};
 use super::users::Users;
+use crate::api::blocking::Writes;
 use crate::api::state_directory::StateDirectory;
-use crate::config::{AuthConfig, AuthMode, Config};
+use crate::config::{AuthConfig, AuthMode, ClientAddress, Config};
 use crate::spool::{Result, Time};
 
 /// So many passwords are looked at at once: each takes 19 MiB and a processor for a while.
 const PASSWORDS_AT_ONCE: usize = 2;
+
+/// So many tries are counted at once.
+const TRIES_AT_ONCE: usize = 4;
 
 /// Everything that is known of those who sign in.
 #[derive(Debug)]
@@ -40,6 +44,10 @@ pub struct Guard {
     pub(super) key: Key,
     pub(super) cookies: Cookies,
     pub(super) passwords: Arc<Semaphore>,
+    /// The turns of those who try to sign in: the other threads are for those who are in.
+    pub(super) tries: Writes,
+    /// Whose turn it is to note that a session is used: one at a time.
+    pub(in crate::api) noting: Arc<Semaphore>,
     /// Told whenever somebody may have lost what they had.
     changes: watch::Sender<()>,
     problems: Mutex<Vec<String>>,
@@ -66,7 +74,7 @@ impl Guard {
             AuthMode::Cas { server_url } => Source::Cas(Cas::of(server_url, &config.api.public_url, time_limit)),
             AuthMode::Local | AuthMode::None => Source::Local(Users::open(config.auth.users_file.clone())?),
         };
-        Ok(Self {
+        let guard = Self {
             config: config.auth.clone(),
             source,
             sessions: Sessions::open(&state)?,
@@ -76,9 +84,13 @@ impl Guard {
             key: Key::open(&state)?,
             cookies: Cookies { secure: !is_plain_localhost(&config.api.public_url) },
             passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
+            tries: Writes::at_most(TRIES_AT_ONCE),
+            noting: Arc::new(Semaphore::new(1)),
             changes: watch::Sender::new(()),
             problems: Mutex::default(),
-        })
+        };
+        guard.end_sessions_of_others();
+        Ok(guard)
     }
 
     /// Reads again what others may have changed.
@@ -88,6 +100,9 @@ impl Guard {
             Source::Cas(_) => Ok(false),
         };
         let news = [users, self.sessions.refresh(), self.second_factors.refresh(), self.tokens.refresh()];
+        if matches!(news[0], Ok(true)) {
+            self.end_sessions_of_others();
+        }
         let is_news = news.iter().any(|news| !matches!(news, Ok(false)));
         let problems: Vec<String> = news.into_iter().filter_map(|news| Some(news.err()?.to_string())).collect();
         let before = std::mem::replace(&mut *self.lock_problems(), problems.clone());
@@ -96,6 +111,19 @@ impl Guard {
         }
         if is_news {
             self.tell();
+        }
+    }
+
+    /// Ends the sessions of users who are gone or disabled, or have another password: enabling them again is no way back
+    /// in for who had one.
+    fn end_sessions_of_others(&self) {
+        let Source::Local(users) = &self.source else { return };
+        let is_of_other = |session: &Session| {
+            let account = users.get(&session.user).filter(|account| !account.disabled);
+            account.is_none_or(|account| session.password != Some(account.stamp()))
+        };
+        if let Err(error) = self.sessions.end(|_, session| is_of_other(session)) {
+            tracing::error!(%error, "cannot end the sessions of users who may no longer sign in");
         }
     }
 
@@ -147,7 +175,7 @@ impl Guard {
             Err(unknown) => return Identity::Nobody(unknown),
         };
         let user = Arc::from(&*session.user);
-        if session.second_factor || !self.needs_second_factor(&session.user) {
+        if self.is_whole(&session) {
             return Identity::Whole(self.caller(user, groups, Proof::Session(key.into())));
         }
         if session.end(true) <= now {
@@ -185,6 +213,35 @@ impl Guard {
             Source::Cas(_) if session.is_stale(now) => Err(Unknown::Stale),
             Source::Cas(_) => Ok(session.groups.clone().into()),
         }
+    }
+
+    /// Whom somebody tries to sign in as, from an address: by a ticket, or as a user.
+    #[must_use]
+    pub fn tried<'a>(&self, user: Option<&'a str>, address: ClientAddress) -> Tried<'a> {
+        let (Some(user), Source::Local(users)) = (user, &self.source) else { return Tried::Ticket };
+        if users.get(user).is_none() {
+            return Tried::Stranger(user);
+        }
+        let address = address.to_string();
+        let is_known = |session: &Session| session.address == address && self.is_whole(session);
+        let sessions = self.sessions.list(Some(user), Time::now());
+        if sessions.iter().any(|(_, session)| is_known(session)) {
+            Tried::AccountFromKnownAddress(user)
+        } else {
+            Tried::Account(user)
+        }
+    }
+
+    fn is_whole(&self, session: &Session) -> bool {
+        session.second_factor || !self.needs_second_factor(&session.user)
+    }
+
+    /// The sessions of a user, or of all, with their keys. Those that wait for a second factor do so for a short time.
+    #[must_use]
+    pub fn sessions_of(&self, user: Option<&str>, now: Time) -> Vec<(String, Session)> {
+        let mut sessions = self.sessions.list(user, now);
+        sessions.retain(|(_, session)| self.is_whole(session) || session.end(true) > now);
+        sessions
     }
 
     /// Whether a password or ticket alone is not enough: it is required of all, or this user has one by choice.

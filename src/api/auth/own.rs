@@ -24,7 +24,7 @@ use crate::spool::Time;
 pub async fn sessions(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let guard = app.auth.guard()?;
     let current = request.identity.session().map(|key| &**key);
-    let mut own = guard.sessions.list(Some(&request.user), Time::now());
+    let mut own = guard.sessions_of(Some(&request.user), Time::now());
     own.sort_by_key(|(_, session)| std::cmp::Reverse(session.last_seen));
     let shown: Vec<Value> =
         own.iter().map(|(key, session)| show(key, session, current == Some(key.as_str()))).collect();
@@ -51,7 +51,7 @@ fn show(key: &str, session: &Session, is_current: bool) -> Value {
 pub async fn end_session(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let id = request.path.text("id")?.to_owned();
     let guard = Arc::clone(app.auth.guard()?);
-    let is_own = guard.sessions.list(Some(&request.user), Time::now()).iter().any(|(key, _)| sessions::id(key) == id);
+    let is_own = guard.sessions_of(Some(&request.user), Time::now()).iter().any(|(key, _)| sessions::id(key) == id);
     if !is_own {
         return Err(ApiError::refused(StatusCode::NOT_FOUND, "You have no such session. It may have ended"));
     }
@@ -84,11 +84,11 @@ pub(super) async fn end(
     of: &str,
     which: impl Fn(&str, &Session) -> bool + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let (event, user) = (Event::SessionsEnded, Some(&*request.user));
-    Deed { event, user, client: &request.client, details: json!({ "of": of }) }.record(app).await?;
     let ending = Arc::clone(guard);
     let ended = blocking::run(move || ending.sessions.end(which)).await??;
     guard.tell();
+    let (event, user) = (Event::SessionsEnded, Some(&*request.user));
+    Deed { event, user, client: &request.client, details: json!({ "of": of }) }.note(app).await;
     let message = if ended == 1 { "1 session has ended".to_owned() } else { format!("{ended} sessions have ended") };
     response::json(StatusCode::OK, &json!({ "message": message, "ended": ended }))
 }
@@ -125,11 +125,9 @@ pub async fn revoke_token(app: Arc<App>, request: Request) -> Result<Response, A
         return Err(ApiError::refused(StatusCode::NOT_FOUND, "You have no such token. It may have been revoked"));
     }
     let details = json!({ "what": "revoked", "token": id, "of": &*request.user });
-    Deed { event: Event::TokenChanged, user: Some(&request.user), client: &request.client, details }
-        .record(&app)
-        .await?;
     let (revoking, user) = (Arc::clone(&guard), Arc::clone(&request.user));
     blocking::run(move || revoking.tokens.revoke(&id, Some(&user))).await??;
     guard.tell();
+    Deed { event: Event::TokenChanged, user: Some(&request.user), client: &request.client, details }.note(&app).await;
     response::json(StatusCode::OK, &json!({ "message": "The token is worth nothing now" }))
 }

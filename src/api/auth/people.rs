@@ -24,7 +24,7 @@ use crate::spool::Time;
 /// 404 where nobody signs in.
 pub async fn users(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
     let guard = app.auth.guard()?;
-    let sessions = guard.sessions.list(None, Time::now());
+    let sessions = guard.sessions_of(None, Time::now());
     let users: Vec<Value> = names(guard, &sessions).iter().map(|name| show(guard, name, &sessions)).collect();
     response::json(StatusCode::OK, &json!({ "users": users }))
 }

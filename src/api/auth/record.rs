@@ -51,8 +51,8 @@ impl Deed<'_> {
         })
     }
 
-    /// Records it after it was done: for what stands in the files of a job too. Nobody is kept from stopping a deployment
-    /// because a disk is full.
+    /// Records it after it was done: for what stands in the files of a job too, and for what takes something away from
+    /// somebody. Nobody is kept from stopping a deployment, or a thief, because a disk is full.
     pub async fn note(self, app: &App) {
         let entry = self.entry();
         let (event, user) = (entry.event, entry.user.clone());

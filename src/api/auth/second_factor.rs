@@ -22,6 +22,7 @@ pub(super) use self::totp::Seed;
 pub(super) use self::totp::step_at;
 use super::document::Document;
 use crate::api::state_directory::StateDirectory;
+use crate::digest;
 use crate::spool::{Error, Result, Time};
 
 /// Its name in the state directory.
@@ -64,6 +65,9 @@ struct Factor {
 struct Pending {
     seed: Seed,
     begun: Time,
+    /// The factor that its owner has shown to have, by a digest; none if they had none. It takes the place of no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
 }
 
 /// What was accepted.
@@ -164,18 +168,23 @@ impl SecondFactors {
         records.get(user).and_then(|record| record.factor.as_ref()).map_or(0, |factor| factor.recovery_codes.left())
     }
 
-    /// Begins to give a user a new factor, in place of one that was begun earlier. The factor in use stays in use until
-    /// this one is confirmed, for which there are 15 minutes.
+    /// Begins to give a user a new factor, in place of one that was begun earlier. Who has a factor shows it by a code. It
+    /// stays in use until the new one is confirmed, for which there are 15 minutes.
     ///
     /// # Errors
     /// The file cannot be changed.
-    pub fn begin(&self, user: &str, now: Time) -> Result<Enrolment> {
+    pub fn begin(&self, user: &str, code: &str, now: Time) -> Result<Result<Enrolment, Refusal>> {
         let seed = Seed::generate()?;
         let enrolment = Enrolment::of(user, &seed);
         self.change(|records| {
-            records.entry(user.to_owned()).or_default().pending = Some(Pending { seed, begun: now });
-        })?;
-        Ok(enrolment)
+            let record = records.entry(user.to_owned()).or_default();
+            let replaces = record.factor.as_ref().map(Factor::digest);
+            if replaces.is_some() {
+                record.attempt(now, |factor| factor?.take(user, code, now))?;
+            }
+            record.pending = Some(Pending { seed, begun: now, replaces });
+            Ok(enrolment)
+        })
     }
 
     /// Takes the new factor into use, if the code is one of its, and returns fresh recovery codes: they are shown once.
@@ -186,7 +195,11 @@ impl SecondFactors {
         let (codes, recovery_codes) = RecoveryCodes::generate(user)?;
         self.change(|records| {
             let record = records.get_mut(user).ok_or(Refusal::NothingPending)?;
-            let Pending { seed, .. } = record.pending(now).ok_or(Refusal::NothingPending)?;
+            let Pending { seed, replaces, .. } = record.pending(now).ok_or(Refusal::NothingPending)?;
+            // Somebody else was first, who may be the user: whoever began this one has not shown to have their factor.
+            if replaces != record.factor.as_ref().map(Factor::digest) {
+                return Err(Refusal::NothingPending);
+            }
             let step = record.attempt(now, |_| seed.find(&typed(code), None, now))?;
             record.factor = Some(Factor { seed, used: Some(step), recovery_codes });
             record.pending = None;
@@ -275,6 +288,11 @@ impl Record {
 impl Factor {
     fn of(seed: Seed) -> Self {
         Self { seed, used: None, recovery_codes: RecoveryCodes::default() }
+    }
+
+    /// Names it without telling it.
+    fn digest(&self) -> String {
+        digest::sha256(self.seed.key())
     }
 
     fn take(&mut self, user: &str, code: &str, now: Time) -> Option<Passed> {

@@ -28,7 +28,11 @@ pub const STALE: Duration = Duration::from_hours(1);
 /// The last use of a session is noted when the noted one is so old.
 const NOTED: Duration = Duration::from_mins(5);
 
-/// How many sessions one user has. The one that was used longest ago makes room.
+/// The clocks of the hosts that share a state directory differ at most by so much.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(5);
+
+/// How many sessions one user has. The one that was used longest ago makes room, but first
+/// those without a second factor: who knows only the password must not end those of who knows both.
 const MOST: usize = 20;
 
 /// How much is kept of what a browser says it is, in characters.
@@ -140,7 +144,10 @@ impl Sessions {
     #[must_use]
     pub fn get(&self, key: &str, now: Time) -> Option<Session> {
         let session = self.file.get().get(key).cloned()?;
-        (session.longest_end() > now && after(session.last_seen, IDLE) > now).then_some(session)
+        let is_live = session.longest_end() > now && after(session.last_seen, IDLE) > now;
+        // What was begun by a clock that was wrong is begun again, or it would last longer than it may.
+        let is_past = session.created.max(session.checked) <= after(now, CLOCKS_DIFFER);
+        (is_live && is_past).then_some(session)
     }
 
     /// Those of a user, or of all, with their keys.
@@ -217,14 +224,14 @@ impl Sessions {
 fn insert(content: &mut Content, key: String, session: Session) {
     let (user, now) = (session.user.clone(), session.last_seen);
     content.retain(|_, session| session.end(false) > now);
-    let mut own: Vec<(Time, String)> = content
+    let mut own: Vec<(bool, Time, String)> = content
         .iter()
         .filter(|(_, other)| other.user == user)
-        .map(|(key, other)| (other.last_seen, key.clone()))
+        .map(|(key, other)| (other.second_factor, other.last_seen, key.clone()))
         .collect();
     own.sort_unstable();
     let too_many = (own.len() + 1).saturating_sub(MOST);
-    for (_, key) in &own[..too_many] {
+    for (_, _, key) in &own[..too_many] {
         content.remove(key);
     }
     content.insert(key, session);

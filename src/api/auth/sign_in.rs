@@ -28,6 +28,7 @@ use crate::api::error::ApiError;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
 use crate::api::routes::{Argument, ArgumentKind};
+use crate::config::ClientAddress;
 use crate::spool::Time;
 
 /// What `GET /api/login` takes after the question mark.
@@ -48,6 +49,13 @@ const MOST_NEXT: usize = 2000;
 /// How long a password waits until it is looked at.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// No user name and no password is longer, in bytes. What is waits for nothing.
+const MOST_USER: usize = 256;
+const MOST_PASSWORD: usize = 1024;
+
+/// No ticket is longer, in bytes: the protocol asks for 256 at least.
+const MOST_TICKET: usize = 256;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Given {
@@ -67,42 +75,65 @@ pub async fn with_password(app: Arc<App>, mut request: Request) -> Result<Respon
     let Source::Local(_) = guard.source else {
         return Err(ApiError::refused(StatusCode::BAD_REQUEST, "Sign in at the single sign-on: GET /api/login"));
     };
-    let client = &request.client;
-    match attempt(&guard, &user, client).await? {
-        Turn::Allowed => {}
-        Turn::Last => lock(&app, &guard, &user, client).await?,
-        Turn::Locked(seconds) => return Err(too_many(seconds)),
+    if user.len() > MOST_USER || password.len() > MOST_PASSWORD {
+        return Err(refusal());
     }
-    let Some(account) = verified(&guard, user.clone(), password).await? else {
-        refuse(&app, &guard, &user, client).await?;
+    let client = &request.client;
+    let turn = begin_try(&guard, Some(&user), client.address).await?;
+    if let Turn::Locked(seconds) = turn {
+        return Err(too_many(seconds));
+    }
+    let Some(account) = verified(&guard, &user, password, client).await? else {
+        refuse(&app, &guard, &user, client, turn).await?;
         tokio::time::sleep_until(began + app.limits.failed_sign_in).await;
-        return Err(ApiError::refused(StatusCode::UNAUTHORIZED, "User and password do not belong together")
-            .with("code", "invalid"));
+        return Err(refusal());
     };
     let mut session = new_session(&user, &request);
     session.password = Some(account.stamp());
     Deed { event: Event::SignIn, user: Some(&user), client, details: json!({ "by": "password" }) }.record(&app).await?;
-    let forgiving = (Arc::clone(&guard), user.clone(), client.address);
-    blocking::run(move || forgiving.0.attempts.forgive(&forgiving.1, forgiving.2)).await??;
+    forgive(&guard, Some(&user), client.address).await?;
     let state = guard.second_factor_state(&user);
     let secret = begin(&guard, session, &request.headers).await?;
     let answer = json!({ "message": "Signed in", "user": user, "secondFactor": state });
     with_cookie(response::json(StatusCode::OK, &answer)?, &guard, &secret, LONGEST)
 }
 
-async fn attempt(guard: &Arc<Guard>, user: &str, client: &Client) -> Result<Turn, ApiError> {
-    let (guard, user, address) = (Arc::clone(guard), user.to_owned(), client.address);
-    Ok(blocking::run(move || guard.attempts.begin(&user, address, Time::now())).await??)
+fn refusal() -> ApiError {
+    ApiError::refused(StatusCode::UNAUTHORIZED, "User and password do not belong together").with("code", "invalid")
+}
+
+/// Counts a try of a user's password, or of a ticket. Those who have tried too often wait for nothing and cost nothing;
+/// of the others few at once wait for the file.
+async fn begin_try(guard: &Arc<Guard>, user: Option<&str>, address: ClientAddress) -> Result<Turn, ApiError> {
+    if let Some(seconds) = guard.attempts.locked(guard.tried(user, address), address, Time::now()) {
+        return Ok(Turn::Locked(seconds));
+    }
+    let (trying, user) = (Arc::clone(guard), user.map(str::to_owned));
+    let begin = move || trying.attempts.begin(trying.tried(user.as_deref(), address), address, Time::now());
+    Ok(guard.tries.run(begin).await??)
+}
+
+/// It was right, or nobody's fault.
+async fn forgive(guard: &Arc<Guard>, user: Option<&str>, address: ClientAddress) -> Result<(), ApiError> {
+    let (forgiving, user) = (Arc::clone(guard), user.map(str::to_owned));
+    let forgive = move || forgiving.attempts.forgive(forgiving.tried(user.as_deref(), address), address);
+    Ok(guard.tries.run(forgive).await??)
 }
 
 /// The account, if the password is its own. The work is the same if there is none.
-async fn verified(guard: &Arc<Guard>, user: String, password: String) -> Result<Option<Account>, ApiError> {
+async fn verified(
+    guard: &Arc<Guard>,
+    user: &str,
+    password: String,
+    client: &Client,
+) -> Result<Option<Account>, ApiError> {
     let turn = tokio::time::timeout(PATIENCE, Arc::clone(&guard.passwords).acquire_owned()).await;
     let Ok(Ok(turn)) = turn else {
+        forgive(guard, Some(user), client.address).await?;
         let message = "Too many people sign in at this moment. Try again in a few seconds";
         return Err(ApiError::refused(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(5));
     };
-    let guard = Arc::clone(guard);
+    let (guard, user) = (Arc::clone(guard), user.to_owned());
     blocking::run(move || {
         let _turn = turn;
         let Source::Local(users) = &guard.source else { return None };
@@ -114,15 +145,15 @@ async fn verified(guard: &Arc<Guard>, user: String, password: String) -> Result<
 }
 
 /// The name is recorded only if it is one: it may be a password in the wrong field.
-async fn refuse(app: &App, guard: &Guard, user: &str, client: &Client) -> Result<(), ApiError> {
-    let known = known(guard, user);
-    let details = json!({ "by": "password", "known_user": known.is_some() });
-    Deed { event: Event::SignInRefused, user: known, client, details }.record(app).await
-}
-
-async fn lock(app: &App, guard: &Guard, user: &str, client: &Client) -> Result<(), ApiError> {
-    let known = known(guard, user);
-    Deed { event: Event::Locked, user: known, client, details: json!({ "what": "password" }) }.record(app).await
+async fn refuse(app: &App, guard: &Guard, user: &str, client: &Client, turn: Turn) -> Result<(), ApiError> {
+    let user = known(guard, user);
+    let details = json!({ "by": "password", "known_user": user.is_some() });
+    Deed { event: Event::SignInRefused, user, client, details }.record(app).await?;
+    if turn == Turn::Last {
+        let details = json!({ "what": "password" });
+        Deed { event: Event::Locked, user, client, details }.record(app).await?;
+    }
+    Ok(())
 }
 
 fn known<'a>(guard: &Guard, user: &'a str) -> Option<&'a str> {
@@ -153,12 +184,23 @@ pub async fn with_ticket(app: Arc<App>, request: Request) -> Result<Response, Ap
         return redirect(&format!("/login?next={}", utf8_percent_encode(&next, IN_ARGUMENT)));
     };
     let Some(ticket) = query.get("ticket") else { return redirect(&cas.sign_in_url(&next)) };
-    match with_person(&app, guard, cas.validate(ticket, &next).await, &request).await? {
+    let problem =
+        |problem: &str| redirect(&format!("/login?problem={problem}&next={}", utf8_percent_encode(&next, IN_ARGUMENT)));
+    if !ticket.starts_with("ST-") || ticket.len() > MOST_TICKET {
+        return problem("ticket");
+    }
+    // Each costs the single sign-on a question, and the audit trail a line.
+    let address = request.client.address;
+    if let Turn::Locked(_) = begin_try(guard, None, address).await? {
+        return problem("rate_limited");
+    }
+    let person = cas.validate(ticket, &next).await;
+    if matches!(person, Ok(_) | Err(CasError::Unreachable(_))) {
+        forgive(guard, None, address).await?;
+    }
+    match with_person(&app, guard, person, &request).await? {
         Ok((secret, lifetime)) => with_cookie(redirect(&next)?, guard, &secret, lifetime),
-        Err(problem) => {
-            let next = utf8_percent_encode(&next, IN_ARGUMENT);
-            redirect(&format!("/login?problem={problem}&next={next}"))
-        }
+        Err(word) => problem(word),
     }
 }
 

@@ -25,13 +25,13 @@ pub async fn sign_out(app: Arc<App>, request: Request) -> Result<Response, ApiEr
     let Auth::Guarded(guard) = &app.auth else { return signed_out(&app) };
     // Also a session that would not be let in any more: nothing of it is left.
     if let Some(secret) = guard.key.verify(&request.headers) {
-        if let Some(user) = request.identity.user() {
-            let (event, user) = (Event::SignOut, Some(&**user));
-            Deed { event, user, client: &request.client, details: json!({}) }.record(&app).await?;
-        }
         let (ending, key) = (Arc::clone(guard), secret.key());
         blocking::run(move || ending.sessions.end(|other, _| other == key)).await??;
         guard.tell();
+        if let Some(user) = request.identity.user() {
+            let (event, user) = (Event::SignOut, Some(&**user));
+            Deed { event, user, client: &request.client, details: json!({}) }.note(&app).await;
+        }
     }
     signed_out(&app)
 }
@@ -42,11 +42,11 @@ pub async fn sign_out(app: Arc<App>, request: Request) -> Result<Response, ApiEr
 /// 503 if the files cannot be written.
 pub async fn sign_everybody_out(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     if let Auth::Guarded(guard) = &app.auth {
-        let (event, user) = (Event::SessionsEnded, Some(&*request.user));
-        Deed { event, user, client: &request.client, details: json!({ "of": null }) }.record(&app).await?;
         let ending = Arc::clone(guard);
         blocking::run(move || ending.sessions.end(|_, _| true)).await??;
         guard.tell();
+        let (event, user) = (Event::SessionsEnded, Some(&*request.user));
+        Deed { event, user, client: &request.client, details: json!({ "of": null }) }.note(&app).await;
     }
     signed_out(&app)
 }

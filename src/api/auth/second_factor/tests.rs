@@ -22,13 +22,14 @@ impl Scene {
     /// The same with a factor of alice, confirmed at second 0 with the code of then. Her seed and recovery codes.
     fn enrolled() -> (Self, Seed, Vec<String>) {
         let scene = Self::new();
-        let seed = scene.begin(0);
+        let seed = scene.begin("", 0);
         let codes = scene.one.confirm("alice", &code(&seed, 0), at(0)).unwrap().unwrap();
         (scene, seed, codes)
     }
 
-    fn begin(&self, second: i64) -> Seed {
-        let enrolment = self.one.begin("alice", at(second)).unwrap();
+    /// Begins another factor; who has one shows it by this code.
+    fn begin(&self, code: &str, second: i64) -> Seed {
+        let enrolment = self.one.begin("alice", code, at(second)).unwrap().unwrap();
         Seed::try_from(enrolment.secret.replace(' ', "")).unwrap()
     }
 
@@ -112,8 +113,8 @@ fn five_failures_lock_whoever_counts_them() {
 
 #[test]
 fn failures_of_a_confirmation_count_alike() {
-    let (scene, old, _) = Scene::enrolled();
-    let seed = scene.begin(60);
+    let (scene, old, codes) = Scene::enrolled();
+    let seed = scene.begin(&codes[9], 60);
     scene.fail(2, 60);
     let confirm = |code: &str, second| scene.one.confirm("alice", code, at(second)).unwrap();
     assert_eq!([confirm("00000", 61), confirm(&code(&old, 60), 61)], [Err(Refusal::Invalid), Err(Refusal::Invalid)]);
@@ -121,15 +122,15 @@ fn failures_of_a_confirmation_count_alike() {
     assert_eq!(confirm(&code(&seed, 62), 62), Err(Refusal::Locked { seconds: 900 }));
     assert_eq!(scene.check(&code(&old, 62), 62), LOCKED);
     assert!(scene.one.remove("alice").unwrap() && !scene.one.is_enrolled("alice"));
-    let seed = scene.begin(63);
+    let seed = scene.begin("", 63);
     assert!(confirm(&code(&seed, 63), 63).is_ok(), "a reset ends the lock, too");
 }
 
 #[test]
 fn an_enrolment_touches_nothing_until_it_is_confirmed() {
-    let (scene, old, _) = Scene::enrolled();
+    let (scene, old, codes) = Scene::enrolled();
     let confirm = |user: &str, code: &str, second| scene.other.confirm(user, code, at(second)).unwrap().map(drop);
-    let (first, second) = (scene.begin(60), scene.begin(70));
+    let (first, second) = (scene.begin(&codes[8], 60), scene.begin(&codes[9], 70));
     assert_eq!(scene.check(&code(&old, 80), 80), Ok(Passed::Totp));
     assert_eq!(confirm("bob", &code(&second, 80), 80), Err(Refusal::NothingPending), "it is alice's");
     assert_eq!(confirm("alice", &code(&first, 80), 80), Err(Refusal::Invalid), "it was replaced");
@@ -139,6 +140,29 @@ fn an_enrolment_touches_nothing_until_it_is_confirmed() {
     assert_eq!(scene.check(&code(&old, 1020), 1020), Err(Refusal::Invalid));
     assert_eq!(scene.check(&code(&second, 1020), 1020), Ok(Passed::Totp));
     assert!(scene.other.is_enrolled("alice") && scene.one.enrolled() == ["alice"]);
+}
+
+#[test]
+fn who_has_not_shown_a_factor_does_not_replace_it() {
+    let scene = Scene::new();
+    let thief = scene.begin("", 0);
+    let owner = scene.other.begin("alice", "", at(1)).unwrap().unwrap();
+    let seed = Seed::try_from(owner.secret.replace(' ', "")).unwrap();
+    assert!(scene.other.confirm("alice", &code(&seed, 1), at(1)).unwrap().is_ok());
+    let begun = |code: &str| scene.one.begin("alice", code, at(60)).unwrap().map(drop);
+    assert_eq!([begun(""), begun("000000")], [Err(Refusal::Invalid); 2], "this process does not know of it yet");
+    assert_eq!(scene.one.confirm("alice", &code(&thief, 60), at(60)).unwrap(), Err(Refusal::NothingPending));
+
+    // Begun before there was a factor, and confirmed after the host had made one.
+    let scene = Scene::new();
+    let thief = scene.begin("", 0);
+    let text = scene.text();
+    scene.one.code_now("alice", at(10)).unwrap();
+    let pending: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut records: serde_json::Value = serde_json::from_str(&scene.text()).unwrap();
+    records["alice"]["pending"] = pending["alice"]["pending"].clone();
+    std::fs::write(scene.path(), records.to_string()).unwrap();
+    assert_eq!(scene.one.confirm("alice", &code(&thief, 10), at(10)).unwrap(), Err(Refusal::NothingPending));
 }
 
 #[test]
@@ -166,10 +190,10 @@ fn a_clock_that_goes_back_opens_nothing() {
     let wait = scene.one.code_now("alice", at(3600)).unwrap().code.err();
     assert_eq!(wait, Some(AllUsed { seconds: 3600 }), "that of the step after it is the next, a step early");
     assert_eq!(scene.check(&codes[0], 3600), Ok(Passed::Recovery { left: 9 }), "the way in until then");
-    scene.begin(7200);
+    scene.begin(&codes[9], 7200);
     let late = scene.one.confirm("alice", "00000", at(3600)).unwrap();
     assert_eq!(late, Err(Refusal::NothingPending), "an enrolment of another time");
-    scene.begin(3602);
+    scene.begin(&codes[8], 3602);
     assert_eq!(scene.one.confirm("alice", "00000", at(3600)).unwrap(), Err(Refusal::Invalid), "clocks differ a little");
     assert_eq!(scene.check("", -1_800_000_001), Err(Refusal::Invalid), "before the epoch");
 }
@@ -177,7 +201,7 @@ fn a_clock_that_goes_back_opens_nothing() {
 #[test]
 fn the_host_makes_a_factor_and_tells_codes_that_are_accepted() {
     let scene = Scene::new();
-    let began = scene.begin(0);
+    let began = scene.begin("", 0);
     let first = scene.one.code_now("alice", at(10)).unwrap();
     let seed = Seed::try_from(first.enrolment.secret.replace(' ', "")).unwrap();
     let told = |second| {
@@ -198,7 +222,7 @@ fn the_host_makes_a_factor_and_tells_codes_that_are_accepted() {
 #[test]
 fn what_an_app_is_told_is_complete() {
     let scene = Scene::new();
-    let Enrolment { secret, uri, qr } = scene.one.begin("alice", at(0)).unwrap();
+    let Enrolment { secret, uri, qr } = scene.one.begin("alice", "", at(0)).unwrap().unwrap();
     let groups: Vec<&str> = secret.split(' ').collect();
     assert!(groups.len() == 8 && groups.iter().all(|group| group.len() == 4), "{secret}");
     assert_eq!(uri, format!("otpauth://totp/SpiderPig:alice?secret={}&issuer=SpiderPig", groups.concat()));
@@ -208,7 +232,7 @@ fn what_an_app_is_told_is_complete() {
 #[test]
 fn secrets_stay_where_they_are() {
     let (scene, seed, codes) = Scene::enrolled();
-    scene.begin(0);
+    scene.begin(&codes[9], 0);
     assert_eq!(scene.path().metadata().unwrap().mode() & 0o7777, 0o600);
     assert_eq!(scene.path().parent().unwrap().metadata().unwrap().mode() & 0o7777, 0o700);
     let key = seed.key();
