@@ -374,20 +374,21 @@ async fn a_token_that_is_revoked_ends_its_streams_and_only_its_user_revokes_it()
 async fn nobody_comes_in_unrecorded() {
     let mut scene = Scene::new().await;
     let half = scene.sign_in("", "user").await;
-    let code_given = scene.people.code("user");
     let trail = scene.bench.audit().path().to_owned();
     atomic::remove(&trail).unwrap();
     atomic::create_directory(&trail, 0o700).unwrap();
-    for (who, path, body) in [
-        ("", "/api/login", json!({ "user": "user", "password": PASSWORD }).to_string()),
-        (&*half, "/api/2fa", code_given),
-    ] {
-        let reply = scene.post(who, path, &body).await;
-        assert_eq!((reply.status.as_u16(), reply.header("set-cookie")), (503, None), "{}", reply.body);
-        assert!(reply.body.contains("spiderpig-api check"), "{}", reply.body);
-    }
-    assert_eq!(scene.standing(&half).await, "need2fa");
+    let given = json!({ "user": "user", "password": PASSWORD }).to_string();
+    let reply = scene.post("", "/api/login", &given).await;
+    assert_eq!((reply.status.as_u16(), reply.header("set-cookie")), (503, None), "{}", reply.body);
+    assert!(reply.body.contains("spiderpig-api check"), "{}", reply.body);
     assert_eq!(scene.people.guard.sessions.list(None, Time::now()).len(), 1);
+
+    // Who is in goes on, and gets out: their code is used up, and their sign-in was recorded.
+    let code = scene.people.code("user");
+    assert_eq!(scene.post(&half, "/api/2fa", &code).await.status, 200);
+    let user = scene.people.signed_in("user");
+    assert_eq!(scene.post(&user, "/api/logout", "").await.status, 200);
+    assert_eq!(scene.standing(&user).await, "needauth");
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ fn who_is_disabled_or_gone_is_out_also_with_a_token() {
     assert_eq!(seen(), ["Ended", "Token", "admin: Admin"]);
     people.write(|_, account| Some(account));
     people.guard.refresh();
-    assert_eq!(seen(), ["user: User", "token of user: User", "admin: Admin"]);
+    assert_eq!(seen(), ["Ended", "token of user: User", "admin: Admin"], "a session that has ended does not come back");
     people.write(|user, account| (user != "user").then_some(account));
     people.guard.refresh();
     assert_eq!(seen(), ["Ended", "Token", "admin: Admin"]);
