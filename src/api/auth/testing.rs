@@ -66,9 +66,9 @@ impl People {
         Self { guard, config }
     }
 
-    /// At a single sign-on, which is not there.
-    pub fn elsewhere(bench: &Bench) -> Self {
-        let server_url = "https://sso.test".to_owned();
+    /// At a single sign-on of this address.
+    pub fn elsewhere(bench: &Bench, server_url: &str) -> Self {
+        let server_url = server_url.to_owned();
         Self::with(bench, |config| config.auth.mode = AuthMode::Cas { server_url })
     }
 
@@ -82,7 +82,7 @@ impl People {
     }
 
     /// Gives somebody a second factor, long enough ago that all codes of now can be used.
-    fn enrol(&self, user: &str) {
+    pub fn enrol(&self, user: &str) {
         let then = Time::from_milliseconds(Time::now().as_milliseconds() - 3_600_000);
         self.guard.second_factors.remove(user).unwrap();
         let secret = self.guard.second_factors.begin(user, "", then).unwrap().unwrap().secret;

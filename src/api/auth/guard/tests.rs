@@ -111,7 +111,7 @@ fn groups_are_those_of_now() {
 #[test]
 fn the_groups_of_the_single_sign_on_are_asked_for_again_after_an_hour() {
     let bench = Bench::new();
-    let people = People::elsewhere(&bench);
+    let people = People::elsewhere(&bench, "https://sso.test");
     let mut session = people.session("alice", now());
     (session.groups, session.second_factor) = (vec!["admins".into()], true);
     let checked = session.checked;
@@ -261,7 +261,7 @@ async fn a_stream_ends_when_its_token_is_revoked_or_expires() {
 #[tokio::test]
 async fn a_stream_ends_when_the_single_sign_on_has_to_be_asked_again() {
     let bench = Bench::new();
-    let people = People::elsewhere(&bench);
+    let people = People::elsewhere(&bench, "https://sso.test");
     let mut session = people.session("alice", Time::from_milliseconds(now().as_milliseconds() - 3_599_000));
     (session.groups, session.second_factor) = (vec!["admins".into()], true);
     let cookie = people.cookie(&people.begin(session));
