@@ -108,13 +108,15 @@ impl Stage {
         client::start(&self.spool)
     }
 
-    /// Changes the account of a user, or adds one, as a person with an editor would.
+    /// Changes the account of a user, or adds one, as an editor does that never leaves half a file.
     fn set_account(&self, user: &str, text: &str) {
         let path = self.spool.path().join("users.toml");
         let before = fs::read_to_string(&path).unwrap();
         let start = before.find(&format!("[users.{user}]")).unwrap_or(before.len());
         let end = before[start..].find("\n[").map_or(before.len(), |length| start + length + 1);
-        fs::write(path, format!("{}{text}{}", &before[..start], &before[end..])).unwrap();
+        let draft = path.with_extension("draft");
+        fs::write(&draft, format!("{}{text}{}", &before[..start], &before[end..])).unwrap();
+        fs::rename(draft, path).unwrap();
     }
 
     /// A file of the state directory.
