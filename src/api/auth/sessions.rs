@@ -297,6 +297,24 @@ mod tests {
     }
 
     #[test]
+    fn who_knows_only_the_password_ends_no_session_of_who_knows_both() {
+        let (_directory, sessions) = sessions();
+        let half = sessions.begin(session("alice", 0), None).unwrap().key();
+        let whole = sessions.complete(&half, at(0)).unwrap().unwrap().key();
+        for _ in 0..2 * MOST {
+            sessions.begin(session("alice", 1), None).unwrap();
+        }
+        assert!(sessions.get(&whole, at(1)).is_some() && sessions.list(Some("alice"), at(1)).len() == MOST);
+    }
+
+    #[test]
+    fn what_a_wrong_clock_has_begun_is_begun_again() {
+        let (_directory, sessions) = sessions();
+        let key = sessions.begin(session("alice", 24), None).unwrap().key();
+        assert!(sessions.get(&key, at(0)).is_none() && sessions.get(&key, at(24)).is_some());
+    }
+
+    #[test]
     fn a_user_has_so_many_sessions_and_the_oldest_makes_room() {
         let (_directory, sessions) = sessions();
         let other = sessions.begin(session("bob", 0), None).unwrap().key();
