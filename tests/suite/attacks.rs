@@ -169,7 +169,8 @@ impl Reply {
 
     /// What somebody sees who compares answers: all but what is another in each.
     fn compared(&self) -> (u16, Vec<&str>, &str) {
-        let differs = |line: &&str| ["date:", "x-request-id:", "retry-after:"].iter().any(|name| line.starts_with(name));
+        let differs =
+            |line: &&str| ["date:", "x-request-id:", "retry-after:"].iter().any(|name| line.starts_with(name));
         (self.status, self.head.lines().filter(|line| !differs(line)).collect(), &self.body)
     }
 }
@@ -186,9 +187,8 @@ fn send(api: &Api, bytes: &[u8]) -> String {
 fn ask(api: &Api, line: &str, fields: &str, body: impl AsRef<[u8]>) -> Reply {
     let body = body.as_ref();
     let length = body.len();
-    let head = format!(
-        "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{fields}\r\n"
-    );
+    let head =
+        format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{fields}\r\n");
     Reply::parse(&send(api, &[head.as_bytes(), body].concat()))
 }
 

@@ -53,7 +53,9 @@ fn a_link_leads_nobody_away_after_signing_in() {
     let auth = format!("mode = \"cas\"\ncas = {{ server_url = \"{sso_url}\" }}\n");
     let away = format!("{sso_url}/login?service=http%3A%2F%2Flocalhost%3A8000%2Fapi%2Flogin");
     let (open, local, cas) = (Stage::open(), Stage::local(), Stage::cas(&auth));
-    for (stage, first, to) in [(&open, "/", ""), (&local, "/login?next=/", "/login?next="), (&cas, &*away, "%3Fnext%3D")] {
+    for (stage, first, to) in
+        [(&open, "/", ""), (&local, "/login?next=/", "/login?next="), (&cas, &*away, "%3Fnext%3D")]
+    {
         for next in AWAY {
             assert_stays(&get(&stage.api, &format!("/api/login?next={next}"), ""), first, next);
         }
@@ -147,14 +149,20 @@ fn no_other_site_reads_an_answer() {
     assert_eq!(ask(&stage.api, "OPTIONS /api/jobs", preflight, "").status, 405);
     // JSON that a script element loads is no script: it is not sent as one, and browsers must not guess.
     let reply = get(&stage.api, "/api/jobs", &session);
-    assert_eq!((reply.field("content-type"), reply.field("x-content-type-options")), (Some("application/json"), Some("nosniff")));
+    assert_eq!(
+        (reply.field("content-type"), reply.field("x-content-type-options")),
+        (Some("application/json"), Some("nosniff"))
+    );
 }
 
 #[test]
 fn a_name_that_leads_here_and_is_not_ours_reaches_nothing() {
     let stage = Stage::open();
     let ask = |line: &str, host: &str| {
-        Reply::parse(&send(&stage.api, format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()))
+        Reply::parse(&send(
+            &stage.api,
+            format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
+        ))
     };
     let lines: Vec<String> = ROUTES.iter().map(line).chain(["GET /nowhere".into(), "OPTIONS *".into()]).collect();
     for line in &lines {

@@ -13,7 +13,9 @@ const OF_AN_ADDRESS: usize = 50;
 /// Whether somebody is told to come back within a quarter of an hour, and not at once.
 fn is_told_to_wait(reply: &Reply) -> bool {
     let seconds = reply.field("retry-after").and_then(|seconds| seconds.parse().ok());
-    reply.status == 429 && reply.code() == "rate_limited" && seconds.is_some_and(|seconds: u32| (1..=900).contains(&seconds))
+    reply.status == 429
+        && reply.code() == "rate_limited"
+        && seconds.is_some_and(|seconds: u32| (1..=900).contains(&seconds))
 }
 
 #[test]

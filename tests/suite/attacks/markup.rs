@@ -56,7 +56,8 @@ fn markup_comes_back_as_what_it_is_and_never_in_a_page() {
     let ada = signed.cookie();
     let tokens = Tokens::open(&StateDirectory::new(&stage.spool.state_directory())).unwrap();
     let (groups, expires) = (None, after(Time::now(), Duration::from_hours(1)));
-    let new = NewToken { name: text.clone(), user: "ada".into(), groups, scopes: vec!["read".parse().unwrap()], expires };
+    let new =
+        NewToken { name: text.clone(), user: "ada".into(), groups, scopes: vec!["read".parse().unwrap()], expires };
     tokens.create(new, Time::now()).unwrap();
     let script = "printf '{\"type\":\"interaction\",\"subtype\":\"input_line\",\"prompt\":\"<b>why</b>\",\"default\":null,\
                   \"iokey\":\"%s\"}\\n' $SPIDERPIG_IO_KEY; read -r answer; echo \"$answer\"";
@@ -87,7 +88,11 @@ fn markup_comes_back_as_what_it_is_and_never_in_a_page() {
         assert_no_page(&reply, "application/json");
         let value = reply.json();
         let found = value.pointer(pointer).unwrap_or_else(|| panic!("{path} {pointer}: {value}"));
-        let found = if pointer == "/jobs/0/command" { found.as_str().unwrap().replace("\\\"", "\"").into() } else { found.clone() };
+        let found = if pointer == "/jobs/0/command" {
+            found.as_str().unwrap().replace("\\\"", "\"").into()
+        } else {
+            found.clone()
+        };
         assert!(contains(&found), "{path} {pointer}: {found}");
     }
     assert_no_page(&get(&api, &format!("{one}/log"), &ada), "application/octet-stream");
@@ -137,9 +142,13 @@ fn nobody_writes_a_line_of_the_log_or_of_the_trail() {
         let stage = Stage::with(&keys, "two_factor = false\n");
         let line = "x\n2026-01-01T00:00:00.000000Z  INFO forged: x\r\u{1b}[2J\u{9b}2J\u{2028}";
         assert_eq!(try_password(&stage.api, line, line, "").status, 401);
-        let fields = format!("User-Agent: {TRICKS}\r\nReferer: {TRICKS}\r\nX-Request-ID: {TRICKS}\r\nX-Forwarded-For: {TRICKS}\r\n");
+        let fields = format!(
+            "User-Agent: {TRICKS}\r\nReferer: {TRICKS}\r\nX-Request-ID: {TRICKS}\r\nX-Forwarded-For: {TRICKS}\r\n"
+        );
         let ada = try_password(&stage.api, "ada", super::PASSWORD, &fields).cookie();
-        for path in ["/%0a2026-01-01T00:00:00Z%20INFO", "/api/%1b%5b2J", "/api/users/%0d%0aforged/end-sessions", "/%e2%80%ae"] {
+        for path in
+            ["/%0a2026-01-01T00:00:00Z%20INFO", "/api/%1b%5b2J", "/api/users/%0d%0aforged/end-sessions", "/%e2%80%ae"]
+        {
             get(&stage.api, path, &fields);
             post(&stage.api, path, &format!("{fields}{ada}"), "");
         }
@@ -147,12 +156,18 @@ fn nobody_writes_a_line_of_the_log_or_of_the_trail() {
         super::send(&stage.api, raw.as_bytes());
         super::send(&stage.api, b"GET / HTTP/1.1\r\n\x1b[2J\n2026-01-01T00:00:00Z: x\r\n\r\n");
         assert_eq!(post(&stage.api, "/api/runner/pause", &ada, json!({ "reason": line }).to_string()).status, 422);
-        assert_eq!(post(&stage.api, "/api/runner/pause", &ada, json!({ "reason": "a\u{202e}b" }).to_string()).status, 200);
+        assert_eq!(
+            post(&stage.api, "/api/runner/pause", &ada, json!({ "reason": "a\u{202e}b" }).to_string()).status,
+            200
+        );
         get(&stage.api, "/api/the-last-one", "");
         wait_until("all is logged", || stage.api.daemon.log().contains("the-last-one"));
         let log = stage.api.daemon.log();
         if format == "json" {
-            assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object())), "{log}");
+            assert!(
+                log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object())),
+                "{log}"
+            );
         } else {
             assert_tame(&log);
         }

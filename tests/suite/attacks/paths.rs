@@ -90,7 +90,12 @@ fn no_path_leads_out_of_where_it_should() {
                     let found = CONTENT.iter().find(|content| shown.contains(&content.to_ascii_lowercase()));
                     assert!(reply.field("x-evil").is_none(), "{shown}");
                     assert_eq!(found, None, "{} {}: {shown}", route.method, path.join("/"));
-                    assert!(reply.status < 500 || reply.status == 503 && route.is_page(), "{} {}: {shown}", route.method, path.join("/"));
+                    assert!(
+                        reply.status < 500 || reply.status == 503 && route.is_page(),
+                        "{} {}: {shown}",
+                        route.method,
+                        path.join("/")
+                    );
                     assert!(reply.status != 200 || route.path != "/assets/{name:text}", "{}: {shown}", path.join("/"));
                     asked += 1;
                 }

@@ -157,7 +157,8 @@ fn who_has_not_shown_all_that_is_needed_gets_nowhere() {
 #[test]
 fn nobody_may_do_more_than_their_groups() {
     let stage = Stage::local();
-    let (alice, victor, ada) = (sign_in(&stage.api, "alice"), sign_in(&stage.api, "victor"), sign_in(&stage.api, "ada"));
+    let (alice, victor, ada) =
+        (sign_in(&stage.api, "alice"), sign_in(&stage.api, "victor"), sign_in(&stage.api, "ada"));
     let half = sign_in(&stage.api, "bob");
     let bob = post(&stage.api, "/api/2fa", &half, code("bob", 0)).cookie();
     let lower = [("a user", &*alice), ("a user with a code", &*bob), ("a viewer", &*victor)];
@@ -179,7 +180,8 @@ fn a_job_type_for_some_is_for_them_only() {
     let stage = Stage::local();
     let path = stage.spool.configuration();
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, format!("{text}\n[job_types.special]\ncommand = [\"true\"]\ngroups = [\"admins\"]\n")).unwrap();
+    std::fs::write(&path, format!("{text}\n[job_types.special]\ncommand = [\"true\"]\ngroups = [\"admins\"]\n"))
+        .unwrap();
     let _runner = stage.spool.runner();
     let api = stage.another_api();
     let (alice, ada) = (sign_in(&api, "alice"), sign_in(&api, "ada"));
@@ -188,19 +190,28 @@ fn a_job_type_for_some_is_for_them_only() {
     assert_eq!(reply.status, 201, "{reply:?}");
     let id = reply.json()["id"].as_u64().unwrap();
     stage.spool.wait_final(id.try_into().unwrap());
-    wait_until("it is known to have ended", || get(&api, &format!("/api/jobs/{id}"), &ada).json()["job"]["state"] == "succeeded");
+    wait_until("it is known to have ended", || {
+        get(&api, &format!("/api/jobs/{id}"), &ada).json()["job"]["state"] == "succeeded"
+    });
     assert_eq!((start(&alice).status, start(&alice).code().as_str()), (403, "forbidden"));
     assert_eq!(post(&api, "/api/jobs?dry_run=1", &alice, r#"{"type":"special"}"#).code(), "forbidden");
     let retry = format!("/api/jobs/{id}/retry");
     assert_eq!(post(&api, &retry, &alice, "").code(), "forbidden");
     let (bearer, _) = token(&stage.spool, "alice", &["start:special"], DAY);
     wait_until("the token is known", || who(&api, &bearer) == "alice");
-    assert_eq!((start(&bearer).code().as_str(), post(&api, &retry, &bearer, "").code().as_str()), ("forbidden", "forbidden"));
+    assert_eq!(
+        (start(&bearer).code().as_str(), post(&api, &retry, &bearer, "").code().as_str()),
+        ("forbidden", "forbidden")
+    );
     let (bearer, _) = token(&stage.spool, "ada", &["start:noop"], DAY);
     wait_until("the token is known", || who(&api, &bearer) == "ada");
-    assert_eq!((start(&bearer).code().as_str(), post(&api, &retry, &bearer, "").code().as_str()), ("forbidden", "forbidden"));
+    assert_eq!(
+        (start(&bearer).code().as_str(), post(&api, &retry, &bearer, "").code().as_str()),
+        ("forbidden", "forbidden")
+    );
     // Nobody answers with another's key for the job that another has started.
-    let with_key = |fields: &str| post(&api, "/api/jobs", &format!("{fields}Idempotency-Key: one\r\n"), r#"{"type":"special"}"#);
+    let with_key =
+        |fields: &str| post(&api, "/api/jobs", &format!("{fields}Idempotency-Key: one\r\n"), r#"{"type":"special"}"#);
     assert_eq!((with_key(&ada).status, with_key(&alice).status), (201, 403));
 }
 
@@ -217,8 +228,7 @@ fn a_token_is_good_for_its_scopes_and_nothing_else() {
     wait_until("the last one is known", || who(&stage.api, &stranger) == "mallory");
     let forbidden = &["forbidden"][..];
     let whose = [("read", &*read), ("start", &start), ("answer", &answer), ("all", &all), ("viewer", &viewer)];
-    let administrators: Vec<&str> =
-        ADMINISTRATORS.iter().copied().filter(|line| !line.ends_with("/metrics")).collect();
+    let administrators: Vec<&str> = ADMINISTRATORS.iter().copied().filter(|line| !line.ends_with("/metrics")).collect();
     assert_refused(&stage, &whose, &administrators, forbidden);
     assert_refused(&stage, &whose, PEOPLE, forbidden);
     assert_refused(&stage, &[whose[0], whose[4]], USERS, forbidden);
@@ -310,7 +320,9 @@ fn nobody_ends_what_is_another_users() {
     let id = get(&stage.api, "/api/sessions", &victor).json()["sessions"][0]["id"].as_str().unwrap().to_owned();
     let (bearer, token_id) = token(&stage.spool, "victor", &["read"], DAY);
     wait_until("it is known", || who(&stage.api, &bearer) == "victor");
-    for path in [format!("/api/sessions/{id}/end"), format!("/api/tokens/{token_id}/revoke"), "/api/sessions//end".into()] {
+    for path in
+        [format!("/api/sessions/{id}/end"), format!("/api/tokens/{token_id}/revoke"), "/api/sessions//end".into()]
+    {
         assert_eq!(post(&stage.api, &path, &alice, "").status, 404, "{path}");
     }
     let all = stage.state("sessions.json").as_object().unwrap().keys().cloned().collect::<Vec<_>>();
@@ -319,7 +331,10 @@ fn nobody_ends_what_is_another_users() {
     }
     assert_eq!(post(&stage.api, "/api/sessions/end-others", &alice, "").json()["ended"], 0);
     for mine in ["/api/sessions", "/api/tokens"] {
-        assert!(!get(&stage.api, mine, &alice).body.contains(&id) && !get(&stage.api, mine, &alice).body.contains(&token_id));
+        assert!(
+            !get(&stage.api, mine, &alice).body.contains(&id)
+                && !get(&stage.api, mine, &alice).body.contains(&token_id)
+        );
     }
     assert_eq!((who(&stage.api, &victor), who(&stage.api, &bearer)), (json!("victor"), json!("victor")));
 }

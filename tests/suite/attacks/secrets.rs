@@ -86,7 +86,9 @@ impl Story {
         self.post("/api/jobs", &format!("Idempotency-Key: {key}\r\n{alice}"), r#"{"type":"noop"}"#);
         let otp = stage.spool.command("spiderpig-api").args(["otp"]).env("SUDO_USER", "bob").output().unwrap();
         let told = String::from_utf8(otp.stdout).unwrap();
-        told.split_whitespace().filter(|word| word.len() == 6 && word.parse::<u32>().is_ok()).for_each(|code| _ = self.secret(code));
+        told.split_whitespace()
+            .filter(|word| word.len() == 6 && word.parse::<u32>().is_ok())
+            .for_each(|code| _ = self.secret(code));
         self.blunder(&bob);
         self.replies.push(get(&self.api, "/api/login?user=alice&password=correct+horse+battery", &bob));
         self.post("/api/logout", &alice, "");
@@ -109,12 +111,26 @@ impl Story {
             assert_eq!(self.post("/api/login", "", body).status, 422);
         }
         let json = format!("{session}Content-Type: application/json\r\n");
-        for path in ["/api/2fa", "/api/2fa/confirm", "/api/2fa/remove", "/api/2fa/recovery-codes", "/api/jobs/1/interact/1000001"] {
-            for body in [number.clone(), format!("{{\"code\":\"{odd}\"}}"), format!("[\"{odd}\"]"), format!("\"{odd}"), format!("{odd}\"")] {
+        for path in [
+            "/api/2fa",
+            "/api/2fa/confirm",
+            "/api/2fa/remove",
+            "/api/2fa/recovery-codes",
+            "/api/jobs/1/interact/1000001",
+        ] {
+            for body in [
+                number.clone(),
+                format!("{{\"code\":\"{odd}\"}}"),
+                format!("[\"{odd}\"]"),
+                format!("\"{odd}"),
+                format!("{odd}\""),
+            ] {
                 assert_eq!(self.post(path, &json, body).status, 422, "{path}");
             }
         }
-        for body in [format!("{{\"code\":{number}}}"), format!("{{\"{odd}\":\"x\"}}"), format!("{{\"code\":[\"{odd}\"]}}")] {
+        for body in
+            [format!("{{\"code\":{number}}}"), format!("{{\"{odd}\":\"x\"}}"), format!("{{\"code\":[\"{odd}\"]}}")]
+        {
             assert_eq!(self.post("/api/2fa/enrol", session, body).status, 422);
         }
         self.post("/api/2fa", session, odd);

@@ -117,7 +117,13 @@ fn a_forged_cut_or_foreign_cookie_is_nobody_and_harms_nobody() {
         assert_eq!(post(api, "/api/logoutAll", &field(&forged), "").code(), "needauth", "{forged}");
         assert_eq!(post(api, "/api/logout", &field(&forged), "").status, 200, "{forged}");
     }
-    let others = ["Cookie: Session=", "Cookie: session =", "Cookie: __Host-session=", "X-Cookie: session=", "Set-Cookie: session="];
+    let others = [
+        "Cookie: Session=",
+        "Cookie: session =",
+        "Cookie: __Host-session=",
+        "X-Cookie: session=",
+        "Set-Cookie: session=",
+    ];
     for other in others {
         assert_eq!(who(api, &format!("{other}{}\r\n", value(&session))), Value::Null, "{other}");
     }

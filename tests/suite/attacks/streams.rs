@@ -31,7 +31,8 @@ impl Watched {
     fn read_until(&mut self, text: &str) {
         let mut piece = [0; 4096];
         while !self.begin.contains(text) {
-            let length = self.stream.read(&mut piece).unwrap_or_else(|error| panic!("{error}, and no {text} in {}", self.begin));
+            let length =
+                self.stream.read(&mut piece).unwrap_or_else(|error| panic!("{error}, and no {text} in {}", self.begin));
             assert!(length > 0, "it ended before {text}: {}", self.begin);
             self.begin.push_str(&String::from_utf8_lossy(&piece[..length]));
         }
@@ -77,24 +78,48 @@ fn by_an_admin(stage: &Stage, path: &str) {
 
 /// The changes by which the sessions of a user end, or are not worth as much any more.
 const LOSSES: &[Loss] = &[
-    Loss { how: "signed out", user: "alice", cause: &|stage, session| {
-        assert_eq!(post(&stage.api, "/api/logout", session, "").status, 200);
-    } },
+    Loss {
+        how: "signed out",
+        user: "alice",
+        cause: &|stage, session| {
+            assert_eq!(post(&stage.api, "/api/logout", session, "").status, 200);
+        },
+    },
     Loss { how: "ended by its owner", user: "alice", cause: &end_by_id },
-    Loss { how: "ended by an admin", user: "alice", cause: &|stage, _| by_an_admin(stage, "/api/users/alice/end-sessions") },
-    Loss { how: "a lower role", user: "alice", cause: &|stage, _| {
-        stage.set_account("alice", &account("alice", "viewers"));
-    } },
-    Loss { how: "another password", user: "victor", cause: &|stage, _| {
-        let other = HASH.replace("c29tZXNhbHQ", "c29tZXNhbHU");
-        stage.set_account("victor", &account("victor", "viewers").replace(HASH, &other));
-    } },
-    Loss { how: "disabled", user: "alice", cause: &|stage, _| {
-        stage.set_account("alice", &format!("{}disabled = true\n", account("alice", "viewers")));
-    } },
-    Loss { how: "everybody is signed out", user: "ada", cause: &|stage, session| {
-        assert_eq!(post(&stage.api, "/api/logoutAll", session, "").status, 200);
-    } },
+    Loss {
+        how: "ended by an admin",
+        user: "alice",
+        cause: &|stage, _| by_an_admin(stage, "/api/users/alice/end-sessions"),
+    },
+    Loss {
+        how: "a lower role",
+        user: "alice",
+        cause: &|stage, _| {
+            stage.set_account("alice", &account("alice", "viewers"));
+        },
+    },
+    Loss {
+        how: "another password",
+        user: "victor",
+        cause: &|stage, _| {
+            let other = HASH.replace("c29tZXNhbHQ", "c29tZXNhbHU");
+            stage.set_account("victor", &account("victor", "viewers").replace(HASH, &other));
+        },
+    },
+    Loss {
+        how: "disabled",
+        user: "alice",
+        cause: &|stage, _| {
+            stage.set_account("alice", &format!("{}disabled = true\n", account("alice", "viewers")));
+        },
+    },
+    Loss {
+        how: "everybody is signed out",
+        user: "ada",
+        cause: &|stage, session| {
+            assert_eq!(post(&stage.api, "/api/logoutAll", session, "").status, 200);
+        },
+    },
 ];
 
 #[test]

@@ -18,7 +18,9 @@ impl Sso {
     fn start(arguments: &[&str]) -> Self {
         let service = StandIn::start("examples/cas/cas.py", arguments);
         let url = format!("http://127.0.0.1:{}", service.port);
-        let auth = format!("mode = \"cas\"\ntwo_factor = false\nviewer_groups = [\"viewers\"]\ncas = {{ server_url = \"{url}\" }}\n");
+        let auth = format!(
+            "mode = \"cas\"\ntwo_factor = false\nviewer_groups = [\"viewers\"]\ncas = {{ server_url = \"{url}\" }}\n"
+        );
         Self { service, stage: Stage::cas(&auth) }
     }
 
@@ -56,11 +58,27 @@ fn assert_refused(reply: &Reply, problem: &str) {
 fn a_server_that_is_not_itself_signs_nobody_in_and_keeps_nobody_waiting() {
     let sso = Sso::start(&[]);
     let nonsense = [
-        "no-uid", "two-uids", "two-users", "other-user", "control", "namespace", "hidden", "bomb", "external", "deep",
-        "latin1", "broken", "empty", "page",
+        "no-uid",
+        "two-uids",
+        "two-users",
+        "other-user",
+        "control",
+        "namespace",
+        "hidden",
+        "bomb",
+        "external",
+        "deep",
+        "latin1",
+        "broken",
+        "empty",
+        "page",
     ];
     let unreachable = ["endless", "error", "redirect", "reset", "short"];
-    let all: Vec<(&str, &str)> = nonsense.map(|user| (user, "nonsense")).into_iter().chain(unreachable.map(|user| (user, "unreachable"))).collect();
+    let all: Vec<(&str, &str)> = nonsense
+        .map(|user| (user, "nonsense"))
+        .into_iter()
+        .chain(unreachable.map(|user| (user, "unreachable")))
+        .collect();
     let ways: Vec<String> = all.iter().map(|(user, _)| sso.way_back(user, "/jobs/7")).collect();
     let replies = at_once(all.len() + 5, |n| match ways.get(n) {
         Some(way) => sso.come_back(way, ""),
@@ -108,7 +126,9 @@ fn a_ticket_is_good_once_for_one_page_and_for_who_is_not_somebody_else() {
     // What was there before is worth nothing after.
     for planted in ["Cookie: session=planted\r\n".to_owned(), alice] {
         let session = sso.come_back(&sso.way_back("alice", "/"), &planted).cookie();
-        assert!(session != planted && who(&sso.stage.api, &session) == "alice" && who(&sso.stage.api, &planted).is_null());
+        assert!(
+            session != planted && who(&sso.stage.api, &session) == "alice" && who(&sso.stage.api, &planted).is_null()
+        );
     }
 }
 
@@ -117,13 +137,20 @@ fn a_made_up_ticket_is_refused_and_writes_nothing_anywhere_but_its_line() {
     let sso = Sso::start(&[]);
     let long = "x".repeat(10_000);
     for ticket in [
-        "", "x", "ST-1", "TGT-1", "%00", "ST-1%00",
+        "",
+        "x",
+        "ST-1",
+        "TGT-1",
+        "%00",
+        "ST-1%00",
         "ST-1%0a2026-01-01T00:00:00.000000Z%20%20INFO%20forged:%20x",
         "ST-1%0d%0aSet-Cookie:%20session=evil",
         "ST-%1b%5b2J%c2%9b2J%e2%80%ae%e2%80%a8",
         "ST-1&service=https://evil.example",
         "ST-1%26service=https://evil.example",
-        "ST-1%23", "..%2f..%2f", "%3Ccas:user%3Eada%3C/cas:user%3E",
+        "ST-1%23",
+        "..%2f..%2f",
+        "%3Ccas:user%3Eada%3C/cas:user%3E",
         "%5D%5D%3E%3C/cas:authenticationFailure%3E%3Ccas:authenticationSuccess%3E",
         &long,
     ] {
@@ -149,7 +176,8 @@ fn a_made_up_ticket_is_refused_and_writes_nothing_anywhere_but_its_line() {
 fn an_expired_ticket_is_refused_and_there_is_no_password() {
     let sso = Sso::start(&["--ticket-seconds", "0"]);
     assert_refused(&sso.come_back(&sso.way_back("alice", "/"), ""), "ticket");
-    let reply = post(&sso.stage.api, "/api/login", "", json!({ "user": "alice", "password": super::PASSWORD }).to_string());
+    let reply =
+        post(&sso.stage.api, "/api/login", "", json!({ "user": "alice", "password": super::PASSWORD }).to_string());
     assert_eq!((reply.status, reply.field("set-cookie")), (400, None));
 }
 
@@ -158,7 +186,8 @@ fn names_and_groups_of_the_directory_are_what_they_are_everywhere() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("people.json");
     let name = "<img src=x onerror=alert(1)>\u{202e}\"'&/../x";
-    let people = json!({ name: ["<b>deployers</b>", " deployers", "Deployers", "deployers\u{200b}", "admins,deployers"] });
+    let people =
+        json!({ name: ["<b>deployers</b>", " deployers", "Deployers", "deployers\u{200b}", "admins,deployers"] });
     fs::write(&file, people.to_string()).unwrap();
     let sso = Sso::start(&["--people", file.to_str().unwrap()]);
     let session = sso.sign_in(name);
