@@ -23,6 +23,7 @@ CHROMIUM := /usr/bin/chromium
 PAGE := web/dist/index.html
 PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) web/index.html web/vite.config.ts
 
+AUTH ?= none
 KILLS ?= 2000
 FUZZ_SECONDS ?= 300
 
@@ -61,9 +62,9 @@ $(PAGE): $(WEB_MODULES) $(PAGE_SOURCES)
 	cd web && npm run --silent build
 
 # Optimised, but without the link-time optimisation of a release, which takes longer than everything else.
-run: setup web ## Start a demo at http://127.0.0.1:8000
+run: setup web ## Start a demo at http://127.0.0.1:8000; with AUTH=local or AUTH=cas people sign in
 	cargo build --profile quick --bins --locked
-	@scripts/run-demo.sh target/quick
+	@AUTH=$(AUTH) scripts/run-demo.sh target/quick
 
 test: setup $(PYTHON) web $(BROWSER_MODULES) $(CHROMIUM) ## Format, lints and all tests
 	cargo fmt --check

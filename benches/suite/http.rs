@@ -42,6 +42,11 @@ impl Client {
         self.ask("GET", path, "", 200)
     }
 
+    /// Asks for something that is answered with this status. Returns when the whole answer has been received.
+    pub fn post(&mut self, path: &str, body: &str, expected: u16) -> Result<String> {
+        self.ask("POST", path, body, expected)
+    }
+
     fn ask(&mut self, method: &str, path: &str, body: &str, expected: u16) -> Result<String> {
         let (status, answer) = self.request(method, path, body)?;
         let mut text = Vec::new();
@@ -139,11 +144,11 @@ pub struct Repeater {
 }
 
 impl Repeater {
-    /// Connects, asks once, and learns how long an answer is.
-    pub fn connect(port: u16, path: &str) -> Result<Self> {
+    /// Connects, asks once, and learns how long an answer is. `fields` are more of the head, each with its line end.
+    pub fn connect(port: u16, path: &str, fields: &str) -> Result<Self> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n").into_bytes();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{fields}\r\n").into_bytes();
         stream.write_all(&request)?;
         let mut answer = Vec::new();
         let length = loop {

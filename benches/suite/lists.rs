@@ -25,7 +25,8 @@ const MEGABYTES: u32 = 150;
 
 const CONNECTIONS: usize = 8;
 const REQUESTS: u32 = 100_000;
-const REQUESTS_PER_SECOND: u32 = 15_000;
+/// So many pages a second are promised.
+pub const REQUESTS_PER_SECOND: u32 = 15_000;
 
 /// Start, pages, memory; and how many pages a second.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
@@ -69,7 +70,7 @@ fn with_history(root: &Path, count: u32, ready: Duration) -> Result<Vec<Row>> {
             None => row,
         });
     }
-    let rate = rate(port)?;
+    let rate = rate(port, "")?;
     rows.push(
         Row::new(what("GET /api/jobs?limit=10, 8 connections"), format!("{rate:.0}/s"))
             .goal(format!("{REQUESTS_PER_SECOND}/s"), rate >= f64::from(REQUESTS_PER_SECOND)),
@@ -90,10 +91,11 @@ fn thousands(count: u32) -> String {
     }
 }
 
-/// All connections have a request on its way all the time; one thread keeps it so.
-fn rate(port: u16) -> Result<f64> {
+/// Pages a second. All connections have a request on its way all the time; one thread keeps it so. `fields` are more of
+/// each head.
+pub fn rate(port: u16, fields: &str) -> Result<f64> {
     let mut connections: Vec<Repeater> =
-        (0..CONNECTIONS).map(|_| Repeater::connect(port, PAGE)).collect::<Result<_>>()?;
+        (0..CONNECTIONS).map(|_| Repeater::connect(port, PAGE, fields)).collect::<Result<_>>()?;
     let rounds = REQUESTS / u32::try_from(CONNECTIONS)?;
     let begun = Instant::now();
     connections.iter_mut().try_for_each(Repeater::ask)?;

@@ -16,6 +16,7 @@ mod log;
 mod page;
 mod rate;
 mod samples;
+mod sign_in;
 mod stage;
 mod start;
 mod stored;
@@ -34,7 +35,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// One kind of measurement, by the word that selects it.
 type Measurement = (&'static str, fn(&Path) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 11] = [
+const MEASUREMENTS: [Measurement; 12] = [
     ("disk", disk::measure),
     ("start", start::measure),
     ("rate", rate::measure),
@@ -46,6 +47,7 @@ const MEASUREMENTS: [Measurement; 11] = [
     ("page", page::measure),
     ("idle", idle::measure),
     ("syncs", syncs::measure),
+    ("sign-in", sign_in::measure),
 ];
 
 fn main() -> ExitCode {

@@ -6,11 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use spiderpig::api::state_directory::StateDirectory;
 use spiderpig::runner::process;
 use spiderpig::spool::history::HistoryLine;
 use spiderpig::spool::job::{self, Job};
 use spiderpig::spool::status::{State, Status};
-use spiderpig::spool::{JobId, Spool, history};
+use spiderpig::spool::{JobId, Spool, atomic, history};
 
 use super::{Result, disk};
 
@@ -60,6 +61,26 @@ impl Stage {
         );
         fs::write(stage.configuration(), text)?;
         Ok(stage)
+    }
+
+    /// Has people sign in with what is in this users file, and without a second factor.
+    pub fn with_users(self, users: &str) -> Result<Self> {
+        let file = self.users_file();
+        atomic::replace(&file, users.as_bytes(), 0o600, atomic::Durability::Ordered)?;
+        let local = format!("mode = \"local\"\ntwo_factor = false\nusers_file = '{}'", file.display());
+        let text = fs::read_to_string(self.configuration())?.replace("mode = \"none\"", &local);
+        fs::write(self.configuration(), text)?;
+        Ok(self)
+    }
+
+    /// Who may sign in.
+    pub fn users_file(&self) -> PathBuf {
+        self.path("users.toml")
+    }
+
+    /// What all APIs of this spool share.
+    pub fn state_directory(&self) -> StateDirectory {
+        StateDirectory::new(&self.path("state"))
     }
 
     fn path(&self, name: &str) -> PathBuf {

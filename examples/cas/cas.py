@@ -10,9 +10,9 @@ paths of CAS may stand behind any prefix: http://127.0.0.1:PORT/login, .../cas/l
     mode = "cas"
     cas = { server_url = "http://127.0.0.1:PORT" }
 
-    GET  /login?service=URL[&renew=true|&gateway=true]   the form; or, for who has the cookie TGC, back to URL with a ticket
-    POST /login?service=URL    user=NAME                 makes that cookie, and goes back to URL with a ticket
-    GET  /logout[?service=URL]                           ends it all, and goes to URL
+    GET  /login?service=URL[&renew=true|&gateway=true]  the form; for who has the cookie TGC, back to URL with a ticket
+    POST /login?service=URL    user=NAME                makes that cookie, and goes back to URL with a ticket
+    GET  /logout[?service=URL]                          ends it all, and goes to URL
     GET  /p3/serviceValidate?service=URL&ticket=TICKET[&renew=true]    whose ticket it is; also as /serviceValidate
 
 A ticket is good once, for the URL that it was made for, and for --ticket-seconds (10 if left out; with 0 each is too
@@ -426,7 +426,7 @@ class Server(ThreadingHTTPServer):
 def main():
     arguments = argparse.ArgumentParser(description="A stand-in for a CAS server.")
     arguments.add_argument("--port", type=int, default=0, help="where to listen; a free port if left out")
-    arguments.add_argument("--people", metavar="FILE", help="names and their groups, as JSON, instead of the usual ones")
+    arguments.add_argument("--people", metavar="FILE", help="other names and groups, as JSON")
     arguments.add_argument("--ticket-seconds", type=float, default=10, help="how long a ticket is good")
     arguments.add_argument("--service", action="append", default=[], metavar="PREFIX", help="who may be signed in to")
     options = arguments.parse_args()

@@ -22,16 +22,13 @@ pub enum Command {
 
 pub(super) fn run(command: Command, config: &Config, operator: &mut Operator) -> Result<(), Error> {
     let Command::Verify { file } = command;
-    let (path, verdict) = match file {
-        Some(path) => {
-            let verdict = audit::verify(&path)?;
-            let verdict = verdict.ok_or_else(|| Error::Refused(format!("{} is not there", path.display())))?;
-            (path, verdict)
-        }
-        None => {
-            let audit = Audit::new(StateDirectory::new(&config.api.state_directory));
-            (audit.path().to_owned(), audit.verify()?)
-        }
+    let (path, verdict) = if let Some(path) = file {
+        let verdict = audit::verify(&path)?;
+        let verdict = verdict.ok_or_else(|| Error::Refused(format!("{} is not there", path.display())))?;
+        (path, verdict)
+    } else {
+        let audit = Audit::new(StateDirectory::new(&config.api.state_directory));
+        (audit.path().to_owned(), audit.verify()?)
     };
     match verdict.broken {
         Some(broken) => Err(Error::Refused(format!("{}: {broken}", path.display()))),

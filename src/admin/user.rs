@@ -168,7 +168,10 @@ impl Commands<'_, '_> {
             Ok(())
         })?;
         record(self.config, self.operator, name, "removed")?;
-        Ok(writeln!(self.operator.output, "`{name}` is removed")?)
+        writeln!(self.operator.output, "`{name}` is removed")?;
+        let is_left = "note: a later user of this name would have its tokens and its second factor";
+        let instead = "unless somebody revokes and resets them. To keep the name from being used again: disable";
+        Ok(writeln!(self.operator.output, "{is_left}, {instead}")?)
     }
 
     /// A line for each, in columns: a name, a word, and the rest of the line for groups.
@@ -195,7 +198,11 @@ impl Commands<'_, '_> {
     fn warn_of_unknown(&mut self, groups: &[String]) -> Result<(), Error> {
         let auth = &self.config.auth;
         let of_types = self.config.job_types.values().flat_map(|job_type| &job_type.groups);
-        let known: BTreeSet<&String> = auth.user_groups.iter().chain(&auth.admin_groups).chain(of_types).collect();
+        let known: BTreeSet<&String> = [&auth.user_groups, &auth.admin_groups, &auth.viewer_groups]
+            .into_iter()
+            .flatten()
+            .chain(of_types)
+            .collect();
         for group in groups.iter().filter(|group| !known.contains(group)) {
             let file = self.config.path.display();
             writeln!(self.operator.output, "note: nothing in {file} names the group `{group}`")?;

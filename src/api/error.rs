@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use hyper::StatusCode;
-use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Map, Value, json};
 
 use super::body;
@@ -126,6 +126,10 @@ impl ApiError {
         let error = if self.status.is_server_error() { self.with("request_id", request_id.as_str()) } else { self };
         let text = json!({ "detail": error.detail.to_json() }).to_string();
         let mut response = uncached(error.status, "application/json", body::full(text));
+        if error.status == StatusCode::UNAUTHORIZED {
+            // What scripts can do about it. Browsers open no dialog for this scheme (RFC 6750).
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = error.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }

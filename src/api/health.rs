@@ -13,6 +13,7 @@ use serde_json::json;
 pub use self::disk::Disk;
 pub use self::shared_look::SharedLook;
 use super::app::App;
+use super::auth::Auth;
 use super::error::ApiError;
 use super::mirror::View;
 use super::request::Request;
@@ -34,6 +35,7 @@ pub async fn healthz(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
     look_at_view(&view, &mut problems);
     look_at_runner(&view, &app.config.hash, &mut problems);
     look_at_disk(disk.as_ref(), &mut problems);
+    look_at_state(&app, &mut problems);
     let status = if problems.is_empty() { "ok" } else { "degraded" };
     let information: Vec<&str> = view.monitoring.problems().collect();
     let answer = json!({
@@ -79,6 +81,20 @@ fn look_at_runner(view: &View, configuration: &str, problems: &mut Vec<String>) 
             "The API and the job runner have read different configurations. Restart the one that was started first"
                 .to_owned(),
         );
+    }
+}
+
+fn look_at_state(app: &App, problems: &mut Vec<String>) {
+    if let Some(problem) = app.audit.problem() {
+        problems.push(format!(
+            "The audit trail cannot be written: {problem}. Nobody can sign in, and what is done to jobs is not recorded. \
+             `spiderpig-api check`, as the account of the API, names the fix"
+        ));
+    }
+    if let Auth::Guarded(guard) = &app.auth {
+        problems.extend(guard.problems().into_iter().map(|problem| {
+            format!("What changes of those who sign in is not seen, and what was known before holds: {problem}")
+        }));
     }
 }
 

@@ -1,5 +1,5 @@
-//! Single sign-on, which is a process of its own here, `examples/cas/cas.py`: how it keeps to the protocol, what we make of
-//! its answers, and how people sign in and out by it.
+//! Single sign-on, which is a process of its own here, `examples/cas/cas.py`: how it keeps to the protocol, what we make
+//! of its answers, and how people sign in and out by it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use ureq::Body;
 use ureq::http::Response;
 
 use crate::client::{self, Api};
-use crate::support::{DEADLINE, StandIn, TestSpool};
+use crate::support::{DEADLINE, Daemon, StandIn, TestSpool};
 
 /// Where people come back to, encoded as an argument.
 const SERVICE: &str = "http%3A%2F%2Flocalhost%3A8000%2Fapi%2Flogin";
@@ -33,8 +33,9 @@ struct Reply {
 }
 
 impl Sso {
+    /// Its tickets do not expire while a test runs, unless the arguments say so: the last of an option counts.
     fn start(arguments: &[&str]) -> Self {
-        let service = StandIn::start("examples/cas/cas.py", arguments);
+        let service = StandIn::start("examples/cas/cas.py", &[&["--ticket-seconds", "600"], arguments].concat());
         Self { url: format!("http://127.0.0.1:{}/cas", service.port), service }
     }
 
@@ -284,6 +285,7 @@ mod signing_in {
     struct Stage {
         api: Api,
         sso: Sso,
+        _runner: Daemon,
         _spool: TestSpool,
     }
 
@@ -291,7 +293,8 @@ mod signing_in {
         let sso = Sso::start(arguments);
         let spool = TestSpool::new();
         spool.set_auth(&format!("mode = \"cas\"\ntwo_factor = false\ncas = {{ server_url = \"{}\" }}\n", sso.url));
-        Stage { api: client::start(&spool), sso, _spool: spool }
+        let runner = spool.runner();
+        Stage { api: client::start(&spool), sso, _runner: runner, _spool: spool }
     }
 
     impl Stage {
@@ -326,7 +329,6 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn somebody_signs_in_and_gets_to_the_page_that_they_wanted() {
         let stage = stage(&[]);
         let way = stage.way_back("/jobs/7", "alice");
@@ -341,7 +343,6 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn groups_say_what_somebody_may_do() {
         let stage = stage(&[]);
         for (user, is_authorized, is_admin) in [
@@ -360,7 +361,6 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn a_ticket_that_is_not_for_us_signs_nobody_in() {
         let stage = stage(&[]);
         let foreign = stage.sso.ticket("http%3A%2F%2Flocalhost%3A9000%2F", "ada");
@@ -372,13 +372,11 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn an_expired_ticket_signs_nobody_in() {
         refused(&stage(&["--ticket-seconds", "0"]).sign_in("alice"), "ticket");
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn a_single_sign_on_that_is_not_itself_signs_nobody_in() {
         let mut stage = stage(&[]);
         for user in ["no-uid", "two-uids", "two-users", "hidden", "bomb", "external", "deep", "broken", "empty", "page"]
@@ -393,7 +391,6 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn a_link_with_a_ticket_makes_nobody_somebody_else() {
         let stage = stage(&[]);
         let alice = stage.sign_in("alice").cookie;
@@ -405,7 +402,6 @@ mod signing_in {
     }
 
     #[test]
-    #[ignore = "GET /api/login is not there yet"]
     fn signing_out_is_signing_out_of_everything() {
         let stage = stage(&[]);
         let away = stage.get("/api/login", "").location;

@@ -7,7 +7,8 @@ use std::process::Output;
 use serde_json::{Value, json};
 use spiderpig::digest::sha256;
 
-use crate::support::TestSpool;
+use crate::client::{self, Api};
+use crate::support::{TestSpool, wait_until};
 
 const CAS: &str = "mode = \"cas\"\ncas = { server_url = \"https://idp.test\" }\n";
 
@@ -23,7 +24,7 @@ fn local() -> TestSpool {
         let added = shell.output().unwrap();
         assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
     }
-    assert!(spool.command("spiderpig-api").args(["user", "disable", "bob"]).status().unwrap().success());
+    assert!(spool.command("spiderpig-api").args(["user", "disable", "bob"]).output().unwrap().status.success());
     spool
 }
 
@@ -186,4 +187,44 @@ fn nothing_is_made_in_the_directory_of_another_account() {
     let told = refused(&spool, &["list"]);
     assert!(told.contains("belongs to nobody: run this as that account, with `sudo -u nobody …`"), "{told}");
     assert_eq!(fs::read_dir(spool.state_directory()).unwrap().count(), 0);
+}
+
+/// The status with which a request is answered that shows a token.
+fn ask(api: &Api, request: &str, token: &str) -> u16 {
+    let (method, path) = request.split_once(' ').unwrap();
+    let (url, bearer) = (format!("{}{path}", api.base), format!("Bearer {token}"));
+    let answered = match method {
+        "GET" => Api::agent().get(url).header("Authorization", bearer).call(),
+        _ => Api::agent().post(url).header("Authorization", bearer).send(r#"{"type":"noop","params":{}}"#),
+    };
+    answered.unwrap().status().as_u16()
+}
+
+#[test]
+fn a_token_is_good_for_what_it_says_until_it_is_revoked() {
+    let spool = local();
+    let _runner = spool.runner();
+    let (reader, id) = create(&spool, "alice", &[]);
+    let (starter, _) = create(&spool, "alice", &["--scope", "start:noop"]);
+    let (other, _) = create(&spool, "alice", &["--scope", "start:sh", "--scope", "answer"]);
+    let api = client::start(&spool);
+    for (token, request, expected) in [
+        (&reader, "GET /api/jobs", 200),
+        (&reader, "POST /api/jobs", 403),
+        (&reader, "POST /api/sessions/end-others", 403),
+        (&reader, "POST /api/2fa/enrol", 403),
+        (&reader, "GET /api/tokens", 403),
+        (&starter, "POST /api/jobs", 201),
+        (&other, "POST /api/jobs", 403),
+        (&other, "GET /api/sessions", 403),
+        (&reader.to_uppercase(), "GET /api/jobs", 401),
+        (&id, "GET /api/jobs", 401),
+    ] {
+        assert_eq!(ask(&api, request, token), expected, "{request} with {token}");
+    }
+    said(&spool, &["revoke", &id]);
+    wait_until("the API knows that the token is revoked", || ask(&api, "GET /api/jobs", &reader) == 401);
+    assert_eq!(ask(&api, "GET /api/jobs", &starter), 200);
+    assert!(spool.command("spiderpig-api").args(["user", "disable", "alice"]).output().unwrap().status.success());
+    wait_until("the API knows that alice is disabled", || ask(&api, "GET /api/jobs", &starter) == 401);
 }

@@ -16,6 +16,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -45,6 +46,7 @@ const NOTHING_BEFORE: &str = "00000000000000000000000000000000000000000000000000
 pub struct Audit {
     directory: StateDirectory,
     path: PathBuf,
+    problem: Mutex<Option<String>>,
 }
 
 /// What somebody did, or tried to do.
@@ -67,7 +69,7 @@ impl Audit {
     /// The audit trail of a state directory; both need not be there yet.
     #[must_use]
     pub fn new(directory: StateDirectory) -> Self {
-        Self { path: directory.join(NAME), directory }
+        Self { path: directory.join(NAME), directory, problem: Mutex::default() }
     }
 
     /// Where it is.
@@ -76,12 +78,25 @@ impl Audit {
         &self.path
     }
 
+    /// Why the last entry is not there, if that is so.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Adds an entry. It reads only what it needs of the end of the file, and blocks for others who append.
     ///
     /// # Errors
     /// The file cannot be locked, read, written or synced. An entry that could not be written whole is passed over by
     /// the next one.
     pub fn append(&self, entry: &Entry, durability: Durability) -> Result<()> {
+        let added = self.add(entry, durability);
+        let problem = added.as_ref().err().map(ToString::to_string);
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+        added
+    }
+
+    fn add(&self, entry: &Entry, durability: Durability) -> Result<()> {
         self.directory.make()?;
         let file = self.lock()?;
         let end = self.size(&file)?;

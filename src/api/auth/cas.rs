@@ -1,8 +1,9 @@
 //! Single sign-on by CAS: its protocol 3.0, as a service that takes tickets.
 //! <https://apereo.github.io/cas/7.0.x/protocol/CAS-Protocol-Specification.html>
 //!
-//! Who wants in is sent to the server with the address of this service, and comes back to that address with a ticket. The
-//! server is asked whose ticket it is; it takes each one once, and only together with the address that it was made for.
+//! Who wants in is sent to the server with the address of this service, and comes back to that address with a ticket.
+//! The server is asked whose ticket it is; it takes each one once, and only together with the address that it was made
+//! for.
 
 mod answer;
 
@@ -55,8 +56,8 @@ pub enum CasError {
 }
 
 impl Cas {
-    /// The server at an address, for the service that people reach at `public_url`; neither has a final slash. A question
-    /// is waited for so long. This reads the certificates of the system from the disk.
+    /// The server at an address, for the service that people reach at `public_url`; neither has a final slash. An
+    /// answer is waited for so long. This reads the certificates of the system from the disk.
     #[must_use]
     pub fn of(server_url: &str, public_url: &str, time_limit: Duration) -> Self {
         let service = Outbound::new(time_limit, "application/xml, text/xml");
@@ -75,7 +76,7 @@ impl Cas {
         format!("{}/logout?service={}", self.server_url, encode(&format!("{}/", self.public_url)))
     }
 
-    /// Whose ticket this is. `next` must be what it was when they were sent away, as the ticket is for that address only.
+    /// Whose ticket this is. `next` must be what it was when they were sent away: the ticket is for that address only.
     ///
     /// # Errors
     /// [`CasError`].

@@ -4,7 +4,7 @@
 //!
 //! [`follow`]: super::follow
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::HeaderMap;
@@ -41,6 +41,7 @@ pub struct Guard {
     pub(super) passwords: Arc<Semaphore>,
     /// Told whenever somebody may have lost what they had.
     changes: watch::Sender<()>,
+    problems: Mutex<Vec<String>>,
 }
 
 /// Who says who somebody is, and what groups they are in.
@@ -75,6 +76,7 @@ impl Guard {
             cookies: Cookies { secure: !is_plain_localhost(&config.api.public_url) },
             passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
             changes: watch::Sender::new(()),
+            problems: Mutex::default(),
         })
     }
 
@@ -86,12 +88,24 @@ impl Guard {
         };
         let news = [users, self.sessions.refresh(), self.second_factors.refresh(), self.tokens.refresh()];
         let is_news = news.iter().any(|news| !matches!(news, Ok(false)));
-        for error in news.into_iter().filter_map(Result::err) {
-            tracing::error!(%error, "what is known of those who sign in is not up to date");
+        let problems: Vec<String> = news.into_iter().filter_map(|news| Some(news.err()?.to_string())).collect();
+        let before = std::mem::replace(&mut *self.lock_problems(), problems.clone());
+        for problem in problems.iter().filter(|problem| !before.contains(problem)) {
+            tracing::error!(problem, "what is known of those who sign in is not up to date");
         }
         if is_news {
             self.tell();
         }
+    }
+
+    /// Why what others have changed is not seen, if that is so.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.lock_problems().clone()
+    }
+
+    fn lock_problems(&self) -> MutexGuard<'_, Vec<String>> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Somebody may have lost what they had: the streams look whether it is theirs.

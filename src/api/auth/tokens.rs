@@ -1,7 +1,7 @@
 //! API tokens: what scripts show instead of signing in.
 //!
-//! A token acts for a user, for what its scopes say, until it expires. It is shown when it is made and never again: the file
-//! `tokens.json` has the SHA-256 of each, which leads to none, as a token has 256 random bits.
+//! A token acts for a user, for what its scopes say, until it expires. It is shown when it is made and never again: the
+//! file `tokens.json` has the SHA-256 of each, which leads to none, as a token has 256 random bits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -131,7 +131,7 @@ impl Tokens {
         Ok(Created { id, secret })
     }
 
-    /// The token that somebody shows; `None` if it is none, or none any more. Everything that is known is looked through, so
+    /// The token that somebody shows; `None` if it is none, or none any more. All that are known are looked through, so
     /// that the time tells nothing.
     pub fn find(&self, bearer: &str, now: Time) -> Option<Token> {
         let shown = sha256(bearer);

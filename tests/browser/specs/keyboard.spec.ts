@@ -1,18 +1,6 @@
-import type { Page } from '@playwright/test'
-
+import { tabTo } from '../fixtures/keyboard.ts'
 import { choice, field, log, prompt } from '../fixtures/parts.ts'
 import { expect, test } from '../fixtures/test.ts'
-
-/** Presses Tab until the focus is there. */
-async function tabTo(page: Page, target: ReturnType<Page['locator']>): Promise<void> {
-  for (let presses = 0; presses < 60; presses += 1) {
-    await page.keyboard.press('Tab')
-    if (await target.evaluate((element) => element === document.activeElement)) {
-      return
-    }
-  }
-  throw new Error(`no way with the keyboard to ${target}`)
-}
 
 test('a deployment from start to end without a mouse', async ({ page }) => {
   await page.goto('/')

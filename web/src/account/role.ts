@@ -30,7 +30,7 @@ export function roleOf({
 export function modeWords(mode: SignInMode | undefined): string {
   switch (mode) {
     case 'local':
-      return 'with a password of this SpiderPig'
+      return 'by password'
     case 'cas':
       return 'by single sign-on'
     case 'none':

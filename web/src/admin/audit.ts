@@ -2,7 +2,7 @@ import type { LocationQuery, LocationQueryRaw } from 'vue-router'
 
 import type { AuditFilter } from '@/api/client.ts'
 
-/** What the audit log tells of, in the order in which it can be chosen. */
+/** What the audit trail tells of, in the order in which it can be chosen. */
 export const EVENTS: ReadonlyMap<string, string> = new Map([
   ['start', 'Job started'],
   ['answer', 'Question answered'],

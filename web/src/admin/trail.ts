@@ -6,7 +6,7 @@ import type { AuditEntry, AuditPage } from '@/api/types.ts'
 /** How many entries are asked for at once. */
 export const PAGE = 50
 
-/** The entries of the audit log that pass a filter, the newest first: as many as were asked for. */
+/** The entries of the audit trail that pass a filter, the newest first: as many as were asked for. */
 export interface Trail {
   /** Null until they are known. */
   readonly entries: Readonly<Ref<readonly AuditEntry[] | null>>

@@ -1,7 +1,7 @@
 import type { AuditEntry } from '@/api/types.ts'
 import { entriesOf, type Entry } from '@/job/data.ts'
 
-/** An entry of the audit log for people: `alice` `answered a question of` `job 4`, and the rest. */
+/** An entry of the audit trail for people: `alice` `answered a question of` `job 4`, and the rest. */
 export interface Told {
   words: string
   /** The job that the words go on with. */
@@ -184,6 +184,7 @@ export function tell({ event, user, details: all }: Pick<AuditEntry, 'event' | '
 /** What people call the details. */
 const NAMES: ReadonlyMap<string, string> = new Map([
   ['by', 'By'],
+  ['expires', 'Expires'],
   ['groups', 'Groups'],
   ['interaction', 'Question'],
   ['job', 'Job'],

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
-import { api, ApiError, isAbort, reasonOf } from './client.ts'
+import { api, ApiError, isAbort, onNotLetIn, reasonOf } from './client.ts'
 
 const fetched = vi.fn<(url: string, init: RequestInit) => Promise<Response>>()
 
@@ -180,4 +180,34 @@ describe('a request without an answer', () => {
 test('whatever is thrown has a reason', () => {
   expect(reasonOf(new Error('why'))).toBe('why')
   expect(reasonOf('words')).toBe('words')
+})
+
+describe('who listens for it', () => {
+  const heard = vi.fn<(refusal: ApiError) => void>()
+  beforeEach(() => {
+    heard.mockReset()
+    onNotLetIn(heard)
+  })
+  afterEach(() => onNotLetIn(() => undefined))
+
+  test.each([
+    [401, 'needauth'],
+    [401, 'need2fa'],
+    [403, 'unauthorized'],
+  ])('hears that somebody was not let in: %s %s', async (status, code) => {
+    answer(status, JSON.stringify({ detail: { code, message: 'Sign in' } }))
+    const error = await errorOf(api.job(1))
+    expect(heard.mock.calls).toEqual([[error]])
+  })
+
+  test.each([
+    [401, 'invalid'],
+    [403, 'forbidden'],
+    [429, 'rate_limited'],
+    [500, 'needless'],
+  ])('does not hear of other refusals: %s %s', async (status, code) => {
+    answer(status, JSON.stringify({ detail: { code, message: 'No' } }))
+    await errorOf(api.signIn('alice', 'wrong'))
+    expect(heard).not.toHaveBeenCalled()
+  })
 })

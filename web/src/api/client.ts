@@ -201,6 +201,8 @@ function bodyOf(response: Response): ReadableStream<Uint8Array> {
 
 interface JobTypes {
   job_types: (Omit<JobType, 'params'> & { params: Omit<Param, 'gerritUrl'>[] })[]
+  /** Also of those that this person may not start. */
+  titles: Record<string, string>
   gerrit_url: string | null
 }
 
@@ -226,9 +228,10 @@ export const api = {
   whoami: () => get<WhoAmI>('/api/whoami'),
 
   jobTypes: async () => {
-    const { job_types, gerrit_url } = await get<JobTypes>('/api/job-types')
+    const { job_types, titles, gerrit_url } = await get<JobTypes>('/api/job-types')
     const complete = (param: Omit<Param, 'gerritUrl'>) => ({ ...param, gerritUrl: gerrit_url })
-    return job_types.map((type): JobType => ({ ...type, params: type.params.map(complete) }))
+    const jobTypes = job_types.map((type): JobType => ({ ...type, params: type.params.map(complete) }))
+    return { jobTypes, titles }
   },
 
   jobs: (filter: JobFilter, { limit, before, signal }: { limit: number; before?: number; signal?: AbortSignal }) =>
@@ -313,7 +316,9 @@ export const api = {
   signIn: (user: string, password: string) => post<SignedIn>('/api/login', { json: { user, password } }),
 
   /** The code of the second factor, or a recovery code. Each works once. */
-  giveCode: (code: string) => post<{ message: string; user: string }>('/api/2fa', { text: code }),
+  giveCode: (code: string) =>
+    // How many recovery codes are left is said if it was one.
+    post<{ message: string; user: string; recovery_codes_left: number | null }>('/api/2fa', { text: code }),
 
   signOut: () => post<{ message: string; SSOLogoutUrl: string }>('/api/logout'),
 

@@ -51,6 +51,8 @@ const settle = () => vi.advanceTimersByTimeAsync(0)
 const removed = (id: number): ServerEvent => ({ type: 'removed', data: { id } })
 
 let isUp: boolean
+/** With what status each connection is refused. */
+let refusal: number | null
 /** The number of a job that does not exist. */
 let gone: number | null
 let connections: Connected[]
@@ -73,6 +75,7 @@ beforeEach(async () => {
   vi.useFakeTimers()
   vi.spyOn(Math, 'random').mockReturnValue(1)
   isUp = true
+  refusal = null
   gone = null
   connections = []
   told = []
@@ -84,6 +87,10 @@ beforeEach(async () => {
     }
     const connection = new Connected(url, init)
     connections.push(connection)
+    if (refusal !== null) {
+      const detail = { code: 'needauth', message: 'Your session has ended' }
+      return Promise.resolve(Response.json({ detail }, { status: refusal }))
+    }
     return Promise.resolve(
       connection.query === `?log=${gone}`
         ? Response.json({ detail: { message: 'No such job' } }, { status: 404 })
@@ -298,5 +305,43 @@ describe('the stream of events', () => {
     stream.stop()
     await vi.advanceTimersByTimeAsync(60_000)
     expect(connections).toHaveLength(1)
+  })
+})
+
+describe('who is not let in any more', () => {
+  beforeEach(async () => {
+    await last().tell('a-7', 'removed', { id: 3 })
+  })
+
+  test.each([401, 403])('is told why, and nothing is tried again: %s', async (status) => {
+    refusal = status
+    await vi.advanceTimersByTimeAsync(60_000)
+    await last().end()
+    expect(states.at(-1)).toEqual({ state: 'refused', reason: 'Your session has ended' })
+    const { length } = connections
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    expect(connections).toHaveLength(length)
+  })
+
+  test('goes on from where it was when there is a reason to', async () => {
+    refusal = 401
+    await vi.advanceTimersByTimeAsync(60_000)
+    await last().end()
+    refusal = null
+    stream.retryNow()
+    await settle()
+    expect(state()).toBe('live')
+    expect(last().last).toBe('a-7')
+  })
+
+  test('begins anew after it was stopped, with one connection', async () => {
+    stream.stop()
+    const { length } = connections
+    stream.start()
+    await settle()
+    expect(connections).toHaveLength(length + 1)
+    expect(last().last).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(connections).toHaveLength(length + 1)
   })
 })

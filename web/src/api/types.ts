@@ -158,10 +158,14 @@ export type SignInMode = 'local' | 'cas' | 'none'
 export type SecondFactorState = 'off' | 'code' | 'enrol' | 'on'
 
 export interface WhoAmI {
-  /** Null: nobody is signed in, and all that follows is not there but for the next two. */
+  /** Null: nobody is signed in, and of what follows there is only what is said of that. */
   user: string | null
+  /** Also if nobody is signed in. */
   mode?: SignInMode
+  /** Only if nobody is signed in. */
   loginUrl?: string
+  /** Only if nobody is signed in: why not any more. Null if nobody was. */
+  reason?: string | null
   secondFactor?: SecondFactorState
   /** May look at least. */
   isAuthorized?: boolean

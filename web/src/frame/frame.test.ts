@@ -5,10 +5,10 @@ import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 
 import { api } from '@/api/client.ts'
 import type { Connection, Listener } from '@/api/events.ts'
-import type { Job, Monitoring, Runner } from '@/api/types.ts'
+import type { Job, Monitoring, Runner, WhoAmI } from '@/api/types.ts'
 import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aPerson, aPrompt, aRunner } from '@/state/testing.ts'
+import { declared, aJob, aPerson, aPrompt, aRunner } from '@/state/testing.ts'
 import { concerns } from '@/state/watched.ts'
 
 import AppHeader from './AppHeader.vue'
@@ -79,15 +79,17 @@ beforeEach(async () => {
   stream.retryNow.mockClear()
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes').mockResolvedValue(
-    ['backport', 'train'].map((name) => ({
-      name,
-      title: `The ${name}`,
-      help: null,
-      lane: 'default',
-      retry: true,
-      disabled_reason: null,
-      params: [],
-    })),
+    declared(
+      ['backport', 'train'].map((name) => ({
+        name,
+        title: `The ${name}`,
+        help: null,
+        lane: 'default',
+        retry: true,
+        disabled_reason: null,
+        params: [],
+      })),
+    ),
   )
   const component = { template: '<div />' }
   router = createRouter({
@@ -96,6 +98,7 @@ beforeEach(async () => {
       { path: '/', name: 'overview', component },
       { path: '/start/:type', name: 'start', component },
       { path: '/runner', name: 'runner', component },
+      ...['account', 'admin', 'logout'].map((name) => ({ path: `/${name}`, name, component })),
       { path: '/mediawiki/train', name: 'train', component },
       { path: '/mediawiki/logs', name: 'errors', component },
     ],
@@ -137,7 +140,7 @@ describe('the header', () => {
   })
 
   test('has nothing of MediaWiki where nobody tells anything and no train is declared', async () => {
-    vi.mocked(api.jobTypes).mockResolvedValue([])
+    vi.mocked(api.jobTypes).mockResolvedValue(declared([]))
     await session.refresh()
     show(AppHeader)
     begin(aRunner(), [], { train: null, mediawiki: null })
@@ -248,6 +251,43 @@ describe('the banner', () => {
     await page.get('button').trigger('click')
     await flushPromises()
     expect(messages()).toEqual([])
+  })
+})
+
+describe('the menu', () => {
+  const NOBODY: WhoAmI = { user: null, mode: 'local' }
+
+  async function openMenu(who: WhoAmI): Promise<string[]> {
+    vi.mocked(api.whoami).mockResolvedValue(who)
+    session.end()
+    await session.refresh()
+    show(AppHeader)
+    await flushPromises()
+    await page.get('.popover-button:last-of-type').trigger('click')
+    await flushPromises()
+    return [...document.querySelectorAll('.user-menu__links a')].map((link) => link.textContent.trim())
+  }
+
+  // The box is at the end of the document.
+  const said = () => document.querySelector('.user-menu__settings')?.textContent.replaceAll(/\s+/g, ' ') ?? ''
+
+  test.each<[WhoAmI, string[], string]>([
+    [aPerson({ isAdmin: true }), ['My account', 'Administration', 'Sign out'], 'You may do everything, as an admin.'],
+    [aPerson(), ['My account', 'Sign out'], 'You may start jobs and answer them.'],
+    [aPerson({ mayStart: false }), ['My account', 'Sign out'], 'You may look, but not start or answer.'],
+    [aPerson({ mode: 'none' }), ['My account'], 'You are alice.'],
+    [aPerson({ secondFactor: 'code' }), ['Sign out'], 'You are alice.'],
+    [NOBODY, [], 'You are not signed in.'],
+  ])('says who one is and leads to what is theirs: %#', async (who, links, words) => {
+    expect(await openMenu(who)).toEqual(links)
+    expect(said()).toContain(words)
+  })
+
+  test('is all that the header has for who is not let in', async () => {
+    await openMenu(NOBODY)
+    expect([page.find('nav').exists(), page.find('a[href="/runner"]').exists()]).toEqual([false, false])
+    expect(said()).toContain('Colours')
+    expect(said()).not.toContain('Notifications')
   })
 })
 

@@ -7,7 +7,7 @@ import type { Job, JobType } from '@/api/types.ts'
 import { aFinding, preflight } from '@/changes/testing.ts'
 import { param } from '@/overview/testing.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aPerson } from '@/state/testing.ts'
+import { declared, aJob, aPerson } from '@/state/testing.ts'
 
 import JobActions from './JobActions.vue'
 
@@ -31,7 +31,7 @@ const router = createRouter({
 })
 
 async function show(job: Partial<Job>, jobTypes: JobType[] = [backport]): Promise<void> {
-  vi.spyOn(api, 'jobTypes').mockResolvedValue(jobTypes)
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared(jobTypes))
   const session = new Session()
   await session.refresh()
   actions = mount(JobActions, {
@@ -64,6 +64,21 @@ beforeEach(() => {
 })
 
 afterEach(() => actions.unmount())
+
+test.each(['running', 'queued', 'failed'] as const)(
+  'who may only look sees what others can do, and why not they: %s',
+  async (state) => {
+    vi.mocked(api.whoami).mockResolvedValue(aPerson({ mayStart: false }))
+    await show({ state })
+    const buttons = actions.findAll('button')
+    expect(buttons.length).toBeGreaterThan(0)
+    const reason = actions.get('.job-actions__reason')
+    expect(reason.text()).toBe('You may look, but not start or answer.')
+    for (const button of buttons) {
+      expect(button.attributes()).toMatchObject({ disabled: '', 'aria-describedby': reason.attributes('id') })
+    }
+  },
+)
 
 describe('stopping', () => {
   test('is sent, until the state shows it', async () => {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { api, ApiError } from '@/api/client.ts'
 import type { Interaction, Job } from '@/api/types.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aPerson, aPrompt } from '@/state/testing.ts'
+import { declared, aJob, aPerson, aPrompt } from '@/state/testing.ts'
 
 import { GUARD, LINGER } from './prompt.ts'
 import PromptCard from './PromptCard.vue'
@@ -49,7 +49,7 @@ const afterGuard = () => vi.advanceTimersByTimeAsync(GUARD)
 beforeEach(() => {
   vi.useFakeTimers()
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   vi.spyOn(api, 'answer').mockResolvedValue({})
   // The page, which has the focus when the question is gone.
   const page = Object.assign(document.createElement('main'), { id: 'content', tabIndex: -1 })
@@ -90,6 +90,18 @@ describe('a question', () => {
     expect(card.find('section').exists()).toBe(false)
   })
 })
+
+test.each([first, line])(
+  'who may only look sees the question, and that they cannot answer it: %#',
+  async (question) => {
+    vi.mocked(api.whoami).mockResolvedValue(aPerson({ mayStart: false }))
+    await show(question)
+    await afterGuard()
+    expect(card.text()).toContain('You may look, but not start or answer.')
+    expect(card.findAll('button').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
+    expect(card.findAll('input').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
+  },
+)
 
 describe('an answer', () => {
   test('is sent, taken, delivered, and then the card goes', async () => {

@@ -133,6 +133,17 @@ test('a type that cannot be used says why, and so does a lost connection', async
   }, 5000)
 })
 
+test('a connection that is refused says why, and the keyboard stays in the form', async () => {
+  const live = fakeLive()
+  await open(TYPE, live)
+  page.get<HTMLElement>('[type="submit"]').element.focus()
+  live.connection.value = { state: 'refused', reason: 'Your session has ended' }
+  await vi.waitFor(() => {
+    expect(page.text()).toContain('Not connected to SpiderPig: Your session has ended.')
+  }, 5000)
+  await vi.waitFor(() => expect(document.activeElement).toBe(page.get('form').element))
+})
+
 test('without a runner, or with one that is paused, a job can be started', async () => {
   const live = fakeLive()
   live.runner.value = runner({}, { up: false })

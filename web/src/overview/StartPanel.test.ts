@@ -2,6 +2,7 @@ import type { VueWrapper } from '@vue/test-utils'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 import { api } from '@/api/client.ts'
+import { aPerson } from '@/state/testing.ts'
 
 import { lastType } from './lastType.ts'
 import StartPanel from './StartPanel.vue'
@@ -93,4 +94,10 @@ test('such a link does no harm where there is no such type', async () => {
   await open(null, '/?backport=42', [HELLO])
   expect(page.get('[type="submit"]').text()).toBe('Start Greeting')
   expect(values()).toEqual(['', ''])
+})
+
+test('who may only look is told so, and has no form', async () => {
+  page = (await show(StartPanel, { types: [HELLO], who: aPerson({ mayStart: false }) })).page
+  expect(page.find('form').exists()).toBe(false)
+  expect(page.text()).toContain('You may look, but not start or answer.')
 })

@@ -5,10 +5,10 @@ import { vi } from 'vitest'
 
 import { api } from '@/api/client.ts'
 import type { Connection } from '@/api/events.ts'
-import type { Job, JobType, Lane, Param, Runner } from '@/api/types.ts'
+import type { Job, JobType, Lane, Param, Runner, WhoAmI } from '@/api/types.ts'
 import { provideLive, type Live } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aPerson, aRunner } from '@/state/testing.ts'
+import { declared, aJob, aPerson, aRunner } from '@/state/testing.ts'
 
 /** For tests: a job that was queued, but for what is different. */
 export function job(id: number, different: Partial<Job> = {}): Job {
@@ -89,15 +89,17 @@ export async function show(
     types = [],
     live = fakeLive(),
     at = '/',
+    who = aPerson(),
   }: {
     props?: Record<string, unknown>
     types?: JobType[]
     live?: ReturnType<typeof fakeLive>
     at?: string
+    who?: WhoAmI
   },
 ): Promise<{ page: VueWrapper; router: Router }> {
-  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
-  vi.spyOn(api, 'jobTypes').mockResolvedValue(types)
+  vi.spyOn(api, 'whoami').mockResolvedValue(who)
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared(types))
   const session = new Session()
   await session.refresh()
   const router = createRouter({

@@ -7,7 +7,7 @@ import type { Listener } from '@/api/events.ts'
 import type { Job, Runner } from '@/api/types.ts'
 import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aJob, aPerson, aRunner } from '@/state/testing.ts'
+import { declared, aJob, aPerson, aRunner } from '@/state/testing.ts'
 
 import RunnerPage from './RunnerPage.vue'
 
@@ -34,7 +34,7 @@ async function tell(runner: Runner, jobs: Job[] = []): Promise<void> {
 
 async function open(isAdmin = true): Promise<void> {
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson({ isAdmin }))
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   const session = new Session()
   await session.refresh()
   const live = new Live()

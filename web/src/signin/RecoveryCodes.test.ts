@@ -5,12 +5,13 @@ import { api } from '@/api/client.ts'
 import { provideSession, Session } from '@/state/session.ts'
 
 import RecoveryCodes from './RecoveryCodes.vue'
+import { declared } from '@/state/testing.ts'
 
 const CODES = ['k7mq-3xwp-9dha', 'aaaa-bbbb-cccc']
 
 test('they can be read, copied and downloaded, with what they are for', async () => {
   vi.spyOn(api, 'whoami').mockResolvedValue({ user: 'alice' })
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   const session = new Session()
   await session.refresh()
   const page = mount(RecoveryCodes, {

@@ -6,9 +6,9 @@ import { formatDuration, formatTime } from '@/ui/time.ts'
 
 export interface Attempt {
   isBusy: Readonly<Ref<boolean>>
-  /** Why the last one failed, and when to try again if the API said so. It is read out once. */
+  /** Why the last one failed. It is read out once. */
   failure: Readonly<Ref<string | null>>
-  /** How long that is from now: changes every second. */
+  /** When to try again, and how long that is from now, if the API said so: changes every second. */
   wait: ComputedRef<string | null>
   /** Does something unless something is being done. Says whether it went well. */
   perform: (action: () => Promise<void>) => Promise<boolean>
@@ -42,10 +42,8 @@ export function useAttempt(): Attempt {
 
   function tell(error: unknown): void {
     const seconds = error instanceof ApiError ? error.retryAfter : null
-    const reason = reasonOf(error).replace(/[.\s]+$/u, '')
+    failure.value = `${reasonOf(error).replace(/[.\s]+$/u, '')}.`
     again.value = seconds === null ? null : Date.now() + seconds * 1000
-    failure.value =
-      again.value === null ? `${reason}.` : `${reason}. Try again at ${formatTime(again.value / 1000)} UTC.`
   }
 
   function forget(): void {
@@ -58,7 +56,8 @@ export function useAttempt(): Attempt {
       return null
     }
     const left = Math.ceil((again.value - now.value) / 1000)
-    return left > 0 ? `That is in ${formatDuration(left)}.` : 'You can try again now.'
+    const time = formatTime(again.value / 1000, now.value)
+    return left > 0 ? `You can try again at ${time} UTC, in ${formatDuration(left)}.` : 'You can try again now.'
   })
 
   return { isBusy: readonly(isBusy), failure: readonly(failure), wait, perform, forget }

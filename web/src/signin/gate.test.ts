@@ -4,7 +4,7 @@ import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 import { api } from '@/api/client.ts'
 import type { WhoAmI } from '@/api/types.ts'
 import { Session } from '@/state/session.ts'
-import { aPerson } from '@/state/testing.ts'
+import { declared, aPerson } from '@/state/testing.ts'
 
 import { keepGate } from './gate.ts'
 
@@ -22,7 +22,7 @@ async function go(to: string): Promise<string> {
 
 beforeEach(() => {
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   session = new Session()
   const component = { template: '<p />' }
   const pages = ['login', 'logout', 'second-factor', 'enrol', 'account']
@@ -65,6 +65,7 @@ describe('at first', () => {
     ['signed in', aPerson(), '/login?next=/jobs/7', '/jobs/7'],
     ['signed in', aPerson(), '/login?redirect=/account', '/account'],
     ['signed in', aPerson(), '/login?next=https://host.test', '/'],
+    ['signed in', aPerson(), '/login?problem=other_user', '/login?problem=other_user'],
     ['signed in', aPerson(), '/notauthorized', '/'],
     ['signed in', aPerson(), '/enrol?next=/account', '/enrol?next=/account'],
   ])('who is %s is led to where they may be: %#', async (_, who, wanted, got) => {

@@ -18,7 +18,9 @@ type Asked = Pick<RouteLocationNormalized, 'name' | 'query' | 'fullPath'>
 export function detourOf({ name, query, fullPath }: Asked, standing: Standing): RouteLocationRaw | null {
   const isDoor = Object.values(DOORS).includes(String(name))
   const next = isDoor ? nextOf(query) : fullPath
-  if (name === 'logout' || standing === 'unknown') {
+  // What the single sign-on had to say is read also by who is signed in.
+  const isTold = name === 'login' && query.problem !== undefined
+  if (name === 'logout' || isTold || standing === 'unknown') {
     return null
   }
   if (standing === 'in') {

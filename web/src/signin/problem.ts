@@ -10,8 +10,8 @@ const PROBLEMS: Readonly<Record<string, string>> = {
     'SpiderPig did not understand what the single sign-on says about you. ' +
     'Trying again will not help: tell whoever looks after SpiderPig.',
   other_user:
-    'The single sign-on knows you as somebody else than the one who was signed in here. ' +
-    'Sign out there first, or go on as the one whom it knows.',
+    'The single sign-on knows you as somebody else than the one who is signed in here. ' +
+    'If that is whom you want to be, sign out here first.',
 }
 
 /** What to say of a problem. Any text may stand in an address, so none of it is shown. */

@@ -12,7 +12,7 @@ import { Live, provideLive } from './live.ts'
 import { wantNotifications } from './notifications.ts'
 import { provideSession, Session } from './session.ts'
 import { play, wantsSound } from './sound.ts'
-import { aJob, aPerson, aPrompt, aRunner } from './testing.ts'
+import { declared, aJob, aPerson, aPrompt, aRunner } from './testing.ts'
 import { setConcern } from './watched.ts'
 
 const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined }))
@@ -80,7 +80,7 @@ async function tell(job: Job): Promise<void> {
 /** Opens the page of a person. */
 async function open(path = '/'): Promise<void> {
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   const component = { template: '<div />' }
   router = createRouter({
     history: createMemoryHistory(),

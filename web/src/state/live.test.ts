@@ -10,6 +10,9 @@ import { aJob, aRunner } from './testing.ts'
 const stream = vi.hoisted(() => ({
   listener: undefined as Listener | undefined,
   follow: vi.fn(),
+  start: vi.fn(),
+  stop: vi.fn(),
+  retryNow: vi.fn(),
 }))
 
 vi.mock('@/api/events.ts', () => ({
@@ -18,6 +21,9 @@ vi.mock('@/api/events.ts', () => ({
       stream.listener = listener
     }
     follow = stream.follow
+    start = stream.start
+    stop = stream.stop
+    retryNow = stream.retryNow
   },
 }))
 
@@ -36,6 +42,7 @@ const begin = (jobs: Job[], runner: Runner = aRunner()) =>
 const job = (id: number, state: JobState = 'running') => aJob({ id, state })
 
 beforeEach(() => {
+  ;[stream.start, stream.stop, stream.retryNow].forEach((spy) => spy.mockClear())
   live = new Live()
 })
 
@@ -160,5 +167,27 @@ describe('a log that is followed', () => {
     expect(live.log.value).toBeNull()
     live.follow(null)
     expect(stream.follow).toHaveBeenLastCalledWith(null)
+  })
+})
+
+describe('listening', () => {
+  test('begins once, and is tried again at once when it is to begin again', () => {
+    live.start()
+    live.start()
+    expect([stream.start.mock.calls.length, stream.retryNow.mock.calls.length]).toEqual([1, 1])
+  })
+
+  test('ends with nothing left of what was told', () => {
+    live.start()
+    live.follow(1)
+    begin([job(1)])
+    told().event({ type: 'log', data: { id: 1, records: 10, complete: false } })
+    told().heard()
+    live.stop()
+    expect(stream.stop).toHaveBeenCalledOnce()
+    expect([live.jobs.size, live.runner.value, live.log.value, live.monitoring.value]).toEqual([0, null, null, null])
+    expect([live.isReady.value, live.heardAt.value, live.connection.value.state]).toEqual([false, null, 'connecting'])
+    live.start()
+    expect(stream.start).toHaveBeenCalledTimes(2)
   })
 })

@@ -1,10 +1,10 @@
-import { expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
-import { api } from '@/api/client.ts'
-import type { JobType } from '@/api/types.ts'
+import { api, ApiError } from '@/api/client.ts'
+import type { JobType, WhoAmI } from '@/api/types.ts'
 
-import { Session } from './session.ts'
-import { aPerson } from './testing.ts'
+import { Session, standingOf } from './session.ts'
+import { declared, aPerson } from './testing.ts'
 
 const BACKPORT: JobType = {
   name: 'backport',
@@ -18,7 +18,7 @@ const BACKPORT: JobType = {
 
 test('who this is and what may be started is known together', async () => {
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
-  vi.spyOn(api, 'jobTypes').mockResolvedValue([BACKPORT])
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([BACKPORT]))
   const session = new Session()
   expect([session.who.value, session.jobTypes.value]).toEqual([null, null])
   await session.refresh()
@@ -29,7 +29,7 @@ test('who this is and what may be started is known together', async () => {
 
 test('a failure is told, keeps what was known, and is over with the next answer', async () => {
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
-  const jobTypes = vi.spyOn(api, 'jobTypes').mockResolvedValue([BACKPORT])
+  const jobTypes = vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([BACKPORT]))
   const session = new Session()
   await session.refresh()
   jobTypes.mockRejectedValueOnce(new Error('SpiderPig cannot be reached'))
@@ -47,7 +47,7 @@ test('what failed is asked for again until it is known', async () => {
     .spyOn(api, 'jobTypes')
     .mockRejectedValueOnce(new Error('no'))
     .mockRejectedValueOnce(new Error('no'))
-  jobTypes.mockResolvedValue([BACKPORT])
+  jobTypes.mockResolvedValue(declared([BACKPORT]))
   const session = new Session()
   await session.refresh()
   await vi.advanceTimersByTimeAsync(5000)
@@ -60,16 +60,122 @@ test('what failed is asked for again until it is known', async () => {
 })
 
 test('the answer to an earlier question does not count after that to a later one', async () => {
-  let answerLate: (types: JobType[]) => void = () => undefined
+  let answerLate: (answer: ReturnType<typeof declared>) => void = () => undefined
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes')
     .mockReturnValueOnce(new Promise((resolve) => (answerLate = resolve)))
-    .mockResolvedValueOnce([BACKPORT])
+    .mockResolvedValueOnce(declared([BACKPORT]))
   const session = new Session()
   const first = session.refresh()
   await vi.waitFor(() => expect(api.jobTypes).toHaveBeenCalledOnce())
   await session.refresh()
-  answerLate([])
+  answerLate(declared([]))
   await first
   expect(session.jobType('backport')).toEqual(BACKPORT)
+})
+
+const NOBODY: WhoAmI = { user: null, mode: 'local', loginUrl: '/api/login' }
+
+test.each<[WhoAmI | null, string]>([
+  [null, 'unknown'],
+  [NOBODY, 'nobody'],
+  [aPerson({ secondFactor: 'code', isAuthorized: false }), 'code'],
+  [aPerson({ secondFactor: 'enrol' }), 'enrol'],
+  [aPerson({ isAuthorized: false }), 'stranger'],
+  [{ user: 'alice' }, 'stranger'],
+  [aPerson({ mayStart: false }), 'in'],
+  [aPerson({ secondFactor: 'off' }), 'in'],
+])('how far somebody is let in is what the API says: %#', (who, standing) => expect(standingOf(who)).toBe(standing))
+
+test('who is not let in is not asked what they may start', async () => {
+  vi.spyOn(api, 'whoami').mockResolvedValue(NOBODY)
+  const jobTypes = vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
+  const session = new Session()
+  await session.refresh()
+  await session.known
+  expect(jobTypes).not.toHaveBeenCalled()
+  expect([session.isIn.value, session.isInside.value, session.problem.value]).toEqual([false, false, null])
+})
+
+describe('who is not let in any more', () => {
+  const refusal = new ApiError('Your session was ended by an admin', 401, { code: 'needauth' })
+  let session: Session
+
+  const becomes = (who: WhoAmI) => vi.mocked(api.whoami).mockResolvedValue(who)
+
+  beforeEach(async () => {
+    vi.useFakeTimers()
+    vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
+    vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([BACKPORT]))
+    session = new Session()
+    await session.refresh()
+  })
+
+  afterEach(() => vi.useRealTimers())
+
+  test('keeps what they see, and is told why', async () => {
+    becomes(NOBODY)
+    await session.refused(refusal)
+    expect(session.lapse.value).toBe('Your session was ended by an admin')
+    expect([session.standing.value, session.isIn.value, session.isInside.value]).toEqual(['nobody', false, true])
+    expect([session.who.value?.user, session.mayStart.value]).toEqual(['alice', true])
+    expect(session.jobType('backport')).toEqual(BACKPORT)
+  })
+
+  test('is told a reason also if nothing was refused', async () => {
+    becomes(aPerson({ isAuthorized: false }))
+    await session.refresh()
+    expect(session.lapse.value).toBe('You are in no group that may use SpiderPig any more')
+  })
+
+  test('is in again as soon as they have signed in somewhere', async () => {
+    becomes(NOBODY)
+    await session.refused(refusal)
+    becomes(aPerson({ user: 'bob' }))
+    await session.refresh()
+    expect([session.lapse.value, session.isIn.value, session.who.value?.user]).toEqual([null, true, 'bob'])
+  })
+
+  test('is asked about once, however much is refused', async () => {
+    vi.mocked(api.whoami).mockClear()
+    becomes(NOBODY)
+    await Promise.all([session.refused(refusal), session.refused(refusal)])
+    await session.refused(refusal)
+    expect(api.whoami).toHaveBeenCalledOnce()
+  })
+
+  test('is believed to be in once, and then what was refused is', async () => {
+    await session.refused(refusal)
+    expect([session.lapse.value, session.confirmations.value]).toEqual([null, 1])
+    await session.refused(refusal)
+    expect([session.lapse.value, session.confirmations.value]).toEqual(['Your session was ended by an admin', 1])
+    await session.refresh()
+    expect(session.lapse.value).toBeNull()
+    await vi.advanceTimersByTimeAsync(10_000)
+    await session.refused(refusal)
+    expect([session.lapse.value, session.confirmations.value]).toEqual([null, 2])
+  })
+
+  test('is told so when that can be found out', async () => {
+    vi.mocked(api.whoami).mockRejectedValueOnce(new Error('SpiderPig cannot be reached'))
+    await session.refused(refusal)
+    expect([session.lapse.value, session.isIn.value]).toEqual([null, true])
+    becomes(NOBODY)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(session.lapse.value).toBe('Your session was ended by an admin')
+  })
+
+  test('leaves what they saw when they go', async () => {
+    becomes(NOBODY)
+    await session.refused(refusal)
+    session.leave()
+    expect([session.lapse.value, session.isInside.value, session.jobTypes.value]).toEqual([null, false, null])
+    expect(session.who.value).toEqual(NOBODY)
+  })
+
+  test('is nobody after signing out, and it is still known how to sign in', () => {
+    session.end()
+    expect([session.standing.value, session.lapse.value, session.isInside.value]).toEqual(['nobody', null, false])
+    expect(session.who.value).toEqual({ user: null, mode: 'local' })
+  })
 })

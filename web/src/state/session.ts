@@ -26,9 +26,7 @@ export function standingOf(who: WhoAmI | null): Standing {
 }
 
 /** What to say to a viewer where others can start, answer or stop something. */
-export const LOOK_ONLY =
-  'You may look, but not start or answer: you are in none of the groups that may. ' +
-  'Whoever looks after SpiderPig can say which ones these are.'
+export const LOOK_ONLY = 'You may look, but not start or answer.'
 
 /** Why somebody is not let in any more, if nobody has said it. */
 const LAPSES: Record<Exclude<Standing, 'in' | 'unknown'>, string> = {
@@ -50,9 +48,11 @@ export class Session {
   readonly #latest = shallowRef<WhoAmI | null>(null)
   readonly #lapse = shallowRef<string | null>(null)
   readonly #jobTypes = shallowRef<JobType[] | null>(null)
+  readonly #titles = shallowRef<Record<string, string>>({})
   readonly #problem = shallowRef<string | null>(null)
   #attempts = 0
   #retry: ReturnType<typeof setTimeout> | undefined
+  readonly #confirmations = shallowRef(0)
   /** What the API said when it refused something, until it is known what that means. */
   #refusal: string | null = null
   #confirmedAt = -Infinity
@@ -67,6 +67,8 @@ export class Session {
   readonly isIn = computed(() => this.standing.value === 'in' && this.lapse.value === null)
   /** Sees what is inside: is let in, or was until a moment ago. */
   readonly isInside = computed(() => standingOf(this.#who.value) === 'in')
+  /** How often this person was let in after all when something had been refused, as another tab had signed in. */
+  readonly confirmations = readonly(this.#confirmations)
   /** May start, answer and stop. */
   readonly mayStart = computed(() => this.#who.value?.mayStart === true)
   /** May also pause, and look after the others. */
@@ -89,9 +91,10 @@ export class Session {
       if (isLast()) {
         this.#learn(who)
       }
-      const jobTypes = standingOf(who) === 'in' && isLast() ? await api.jobTypes() : null
+      const answer = standingOf(who) === 'in' && isLast() ? await api.jobTypes() : null
       if (isLast()) {
-        this.#jobTypes.value = jobTypes ?? this.#jobTypes.value
+        this.#jobTypes.value = answer?.jobTypes ?? this.#jobTypes.value
+        this.#titles.value = answer?.titles ?? this.#titles.value
         this.#problem.value = null
       }
     } catch (error) {
@@ -104,18 +107,15 @@ export class Session {
 
   /** The API did not let this person in: finds out what that means. */
   async refused({ message }: ApiError): Promise<void> {
-    if (!this.isIn.value) {
+    if (!this.isIn.value || this.#refusal !== null) {
       return
     }
-    this.#refusal = message
     if (Date.now() - this.#confirmedAt < DOUBT) {
       this.#lapse.value = message
       return
     }
+    this.#refusal = message
     await this.refresh()
-    if (this.isIn.value) {
-      this.#confirmedAt = Date.now()
-    }
   }
 
   /** This person leaves what they saw, to sign in again or not. */
@@ -130,6 +130,7 @@ export class Session {
   /** This person has signed out. */
   end(): void {
     this.#attempts += 1
+    this.#refusal = null
     clearTimeout(this.#retry)
     const { mode, loginUrl } = this.#latest.value ?? {}
     this.#latest.value = { user: null, ...(mode && { mode }), ...(loginUrl && { loginUrl }) }
@@ -138,7 +139,7 @@ export class Session {
 
   /** What people call a job type; one that is not declared any more has only its name. */
   titleOf(type: string): string {
-    return this.jobType(type)?.title ?? type
+    return this.#titles.value[type] ?? type
   }
 
   jobType(name: string): JobType | undefined {
@@ -147,14 +148,19 @@ export class Session {
 
   #learn(who: WhoAmI): void {
     const standing = standingOf(who)
+    const refusal = this.#refusal
+    this.#refusal = null
     this.#latest.value = who
     if (standing === 'in' || standing === 'unknown' || !this.isInside.value) {
       this.#who.value = who
       this.#lapse.value = null
     } else {
-      this.#lapse.value = this.#refusal ?? LAPSES[standing]
+      this.#lapse.value = refusal ?? who.reason ?? LAPSES[standing]
     }
-    this.#refusal = null
+    if (standing === 'in' && refusal !== null) {
+      this.#confirmedAt = Date.now()
+      this.#confirmations.value += 1
+    }
     this.#tellKnown()
   }
 }

@@ -1,3 +1,4 @@
+import type { JobType } from '@/api/types.ts'
 import type { Interaction, Job, Runner, WhoAmI } from '@/api/types.ts'
 
 /** A job for a test: one that runs, but for what is named. */
@@ -74,4 +75,9 @@ export function aPerson(given: Partial<WhoAmI> = {}): WhoAmI {
     groups: ['deployers'],
     ...given,
   }
+}
+
+/** What the API says of these job types, all of which this person may start. */
+export function declared(jobTypes: JobType[]): { jobTypes: JobType[]; titles: Record<string, string> } {
+  return { jobTypes, titles: Object.fromEntries(jobTypes.map(({ name, title }) => [name, title])) }
 }

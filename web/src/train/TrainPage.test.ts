@@ -5,7 +5,7 @@ import { shallowRef } from 'vue'
 import { api, ApiError } from '@/api/client.ts'
 import type { Job, Monitoring, TrainStatus } from '@/api/types.ts'
 import { fakeLive, jobType, show } from '@/overview/testing.ts'
-import { aJob } from '@/state/testing.ts'
+import { aJob, aPerson } from '@/state/testing.ts'
 
 import { aStatus, NEW, OLD } from './testing.ts'
 import TrainPage from './TrainPage.vue'
@@ -19,7 +19,12 @@ let page: VueWrapper
 let monitoring = shallowRef<Monitoring | null>(null)
 let live: ReturnType<typeof fakeLive>
 
-async function open({ status = aStatus() as TrainStatus | Error, types = [train], jobs = [] as Job[] } = {}) {
+async function open({
+  status = aStatus() as TrainStatus | Error,
+  types = [train],
+  jobs = [] as Job[],
+  who = aPerson(),
+} = {}) {
   const asked = vi.spyOn(api, 'trainStatus')
   if (status instanceof Error) {
     asked.mockRejectedValue(status)
@@ -28,7 +33,7 @@ async function open({ status = aStatus() as TrainStatus | Error, types = [train]
   }
   monitoring = shallowRef(null)
   live = Object.assign(fakeLive(jobs), { monitoring })
-  page = (await show(TrainPage, { types, live })).page
+  page = (await show(TrainPage, { types, live, who })).page
   await flushPromises()
   return asked
 }
@@ -176,5 +181,11 @@ test.each([
 ])('%s it shows the status, and says why nothing can be started', async (_, given, reason) => {
   await open(given)
   expect(words(page.get('.train-steps__obstacle'))).toContain(reason)
+  expect(page.findAll('.train-steps button').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
+})
+
+test('who may only look cannot move it, and is told why', async () => {
+  await open({ who: aPerson({ mayStart: false }) })
+  expect(words(page.get('#train-obstacle'))).toBe('You may look, but not start or answer.')
   expect(page.findAll('.train-steps button').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
 })

@@ -1,8 +1,8 @@
 //! What a CAS server says of a ticket: an XML document, which is believed only as far as the protocol goes.
 //!
-//! It comes from the one server that is trusted with who people are, but people choose parts of what is in it. So it is read
-//! as XML says, and only at the places where the protocol has something: a name in a comment, in another namespace or at
-//! another depth is none. There are no entities but the five that XML has, so nothing can grow.
+//! It comes from the one server that is trusted with who people are, but people choose parts of what is in it. So it is
+//! read as XML says, and only at the places where the protocol has something: a name in a comment, in another namespace
+//! or at another depth is none. There are no entities but the five that XML has, so nothing can grow.
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,104 @@
+//! What signing in costs, and what its duration tells.
+//!
+//! Whoever times refusals must not learn which users there are. So each takes a second; and below that, where this is
+//! measured without it, a look at the password of somebody who is not there is as much work as any other.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use spiderpig::api::auth::cookie::{Cookies, Key};
+use spiderpig::api::auth::password;
+use spiderpig::api::auth::sessions::{Session, Sessions};
+use spiderpig::api::auth::users::Users;
+use spiderpig::spool::Time;
+
+use super::Result;
+use super::http::Client;
+use super::lists::{REQUESTS_PER_SECOND, rate};
+use super::samples::{Samples, milliseconds};
+use super::stage::Stage;
+use super::table::Row;
+
+/// Refusals of each kind: one less than lock a user.
+const REFUSALS: usize = 9;
+
+/// The medians of refusals differ at most by so much. What is left is the clock of the runtime, which has milliseconds.
+const REFUSALS_DIFFER: Duration = Duration::from_millis(1);
+
+/// Looks at a password of each kind.
+const LOOKS: usize = 40;
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Refusals, looks at passwords, and pages for somebody who is signed in.
+pub fn measure(root: &Path) -> Result<Vec<Row>> {
+    let users = format!("[users.alice]\npassword = \"{}\"\ngroups = [\"deployers\"]\n", password::hash(PASSWORD)?);
+    let mut stage = Stage::new(root)?.with_users(&users)?;
+    let (_, port) = stage.start_api()?;
+    let mut rows = vec![refusals(port)?];
+    rows.push(looks(&stage)?);
+    let rate = rate(port, &cookie(&stage)?)?;
+    rows.push(
+        Row::new("GET /api/jobs?limit=10, 8 connections, signed in", format!("{rate:.0}/s"))
+            .goal(format!("{REQUESTS_PER_SECOND}/s"), rate >= f64::from(REQUESTS_PER_SECOND)),
+    );
+    Ok(rows)
+}
+
+fn refusals(port: u16) -> Result<Row> {
+    let mut client = Client::connect(port)?;
+    let mut refusal = |user: &str| -> Result<Duration> {
+        let body = json!({ "user": user, "password": "not this one either" }).to_string();
+        let begun = Instant::now();
+        client.post("/api/login", &body, 401)?;
+        Ok(begun.elapsed())
+    };
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    // By turns, so that whatever else this machine does meets both alike.
+    for _ in 0..REFUSALS {
+        known.push(refusal("alice")?);
+        unknown.push(refusal("mallory")?);
+    }
+    Ok(difference("refused sign-ins, known and unknown user: medians differ by", known, unknown, REFUSALS_DIFFER))
+}
+
+/// The work below the second, in this process.
+fn looks(stage: &Stage) -> Result<Row> {
+    let users = Users::open(stage.users_file())?;
+    let account = users.get("alice").ok_or("there is no alice")?;
+    let look = |hash| -> Result<Duration> {
+        let begun = Instant::now();
+        if password::verify("not this one either", hash) {
+            return Err("a wrong password is right".into());
+        }
+        Ok(begun.elapsed())
+    };
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for _ in 0..LOOKS {
+        known.push(look(Some(&account.password))?);
+        unknown.push(look(None)?);
+    }
+    let limit = Samples::from(known.clone()).median() / 10;
+    Ok(difference("a look at a password, known and unknown user: medians differ by", known, unknown, limit))
+}
+
+fn difference(what: &str, known: Vec<Duration>, unknown: Vec<Duration>, limit: Duration) -> Row {
+    let (known, unknown) = (Samples::from(known).median(), Samples::from(unknown).median());
+    let difference = known.abs_diff(unknown);
+    let measured = format!("{} ({} and {})", milliseconds(difference), milliseconds(known), milliseconds(unknown));
+    Row::new(what, measured).goal(milliseconds(limit), difference <= limit)
+}
+
+/// The head line of a browser in which alice is signed in.
+fn cookie(stage: &Stage) -> Result<String> {
+    let directory = stage.state_directory();
+    let account = Users::open(stage.users_file())?.get("alice").ok_or("there is no alice")?;
+    let mut session = Session::new("alice", "127.0.0.1".into(), "bench", Time::now());
+    session.password = Some(account.stamp());
+    let secret = Sessions::open(&directory)?.begin(session, None)?;
+    let field =
+        Cookies { secure: false }.set(&Key::open(&directory)?, &secret, 60).map_err(|error| format!("{error:?}"))?;
+    let pair = field.to_str()?.split(';').next().unwrap_or_default().to_owned();
+    Ok(format!("Cookie: {pair}\r\n"))
+}
