@@ -88,7 +88,7 @@ impl Request {
 /// # Errors
 /// 422 if it is not the JSON of a `T`.
 pub fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    strict::from_slice(bytes).map_err(|error| invalid_body("json_invalid", error.to_string()))
+    strict::from_slice(bytes).map_err(|error| invalid_body("json_invalid", words(&error)))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -98,7 +98,16 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse_json_string(bytes: &[u8]) -> Result<String, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| invalid_body("json_invalid", error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| invalid_body("json_invalid", words(&error)))
+}
+
+/// What is wrong with some JSON. serde says first what it has found, which is left out like the input itself.
+fn words(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    match words.rsplit_once(", expected ") {
+        Some((_, expected)) if error.is_data() => format!("expected {expected}"),
+        _ => words,
+    }
 }
 
 fn parse_text(bytes: Bytes) -> Result<String, ApiError> {
@@ -125,6 +134,28 @@ mod tests {
         assert!(!is_json(&with("application/jsonl")));
         assert!(!is_json(&with("text/plain")));
         assert!(!is_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_told_without_what_was_in_it() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Wanted {
+            #[expect(dead_code, reason = "it is never there")]
+            password: String,
+        }
+        let told = |body: &str| format!("{:?}", parse_object::<Wanted>(body.as_bytes()).unwrap_err());
+        for (body, words) in [
+            ("{\"password\":271828}", "expected a string"),
+            ("{\"password\":[\"hunter2, expected x\"]}", "expected a string"),
+            ("{\"hunter2, expected x\":1}", "expected `password`"),
+            ("{}", "missing field `password`"),
+        ] {
+            let told = told(body);
+            assert!(told.contains(words) && !told.contains("271828") && !told.contains("hunter2"), "{told}");
+        }
+        let told = format!("{:?}", parse_json_string(b"271828").unwrap_err());
+        assert!(told.contains("expected a string at line 1 column 6") && !told.contains("271828"), "{told}");
     }
 
     #[test]
