@@ -1,11 +1,13 @@
 //! Errors as clients see them, and as the log has them.
 
+use std::ffi::OsStr;
 use std::fmt::Display;
 
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Map, Value, json};
 
+use super::auth;
 use super::body;
 use super::request_id::RequestId;
 use super::response::{Response, uncached};
@@ -145,6 +147,10 @@ impl ApiError {
 /// What a person can do about a spool that does not take what was put into it.
 impl From<spool::Error> for ApiError {
     fn from(error: spool::Error) -> Self {
+        let name = error.path().file_name().and_then(OsStr::to_str);
+        if name.is_some_and(|name| auth::FILES.contains(&name)) {
+            return Self::of_sign_ins(error);
+        }
         let message = match &error {
             spool::Error::Locked { .. } => {
                 let message = "Nothing was accepted: the spool is busy. Try again in a moment";
@@ -175,6 +181,28 @@ impl From<spool::Error> for ApiError {
             }
         };
         Self::failed(StatusCode::SERVICE_UNAVAILABLE, message, error)
+    }
+}
+
+impl ApiError {
+    /// Of a file in which it stands who signs in. Its name is for the log: whoever asks may be a stranger.
+    fn of_sign_ins(error: spool::Error) -> Self {
+        let message = match &error {
+            spool::Error::Locked { .. } => "Nothing was done: others sign in just now. Try again in a moment",
+            spool::Error::Io { action: "sync", .. } => {
+                "Nobody knows whether this was done: the disk failed when it was made durable. Try again"
+            }
+            _ if error.is_disk_full() => {
+                "Nothing was done: the disk of the API's state directory is full. Make room on it"
+            }
+            _ => {
+                "Nothing was done: what is known of those who sign in cannot be read or changed. The API's log says under \
+                 this request id which file it is, and what to do"
+            }
+        };
+        let is_busy = matches!(error, spool::Error::Locked { .. });
+        let failed = Self::failed(StatusCode::SERVICE_UNAVAILABLE, message, error);
+        if is_busy { failed.retry_after(1) } else { failed }
     }
 }
 
@@ -233,6 +261,23 @@ mod tests {
         };
         assert!(message("write").as_str().unwrap().starts_with("Nothing was accepted"));
         assert!(message("sync").as_str().unwrap().starts_with("Nobody knows"));
+    }
+
+    #[test]
+    fn a_file_of_sign_ins_is_no_file_of_the_spool() {
+        let message = |path: &str| {
+            let error = ApiError::from(spool::Error::invalid(path.as_ref(), "it is damaged"));
+            assert_eq!(error.status(), 503);
+            error.detail.to_json()["message"].to_string()
+        };
+        assert!(message("/spool/jobs/1/job.json").contains("restart of spiderpig-runner"));
+        for name in auth::FILES {
+            let message = message(&format!("/state/{name}"));
+            assert!(
+                message.contains("who sign in") && !message.contains("spool") && !message.contains(name),
+                "{message}"
+            );
+        }
     }
 
     #[tokio::test]

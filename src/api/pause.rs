@@ -43,8 +43,7 @@ pub async fn pause(app: Arc<App>, mut request: Request) -> Result<Response, ApiE
     tracing::info!(reason = letter.reason, "pause asked for");
     let details = json!({ "reason": letter.reason });
     let response = ask(&app, letter, inbox::pause, "Pause").await?;
-    let (event, user) = (Event::Pause, Some(&*request.user));
-    Deed { event, user, client: &request.client, details }.note(&app).await;
+    Deed::of(&request, Event::Pause, details).note(&app).await;
     Ok(response)
 }
 
@@ -56,8 +55,7 @@ pub async fn resume(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let letter = RunnerRequest { user: request.user.as_ref().into(), reason: String::new() };
     tracing::info!("resumption asked for");
     let response = ask(&app, letter, inbox::resume, "Resumption").await?;
-    let (event, user) = (Event::Resume, Some(&*request.user));
-    Deed { event, user, client: &request.client, details: json!({}) }.note(&app).await;
+    Deed::of(&request, Event::Resume, json!({})).note(&app).await;
     Ok(response)
 }
 

@@ -8,7 +8,7 @@ use hyper::header::CONTENT_TYPE;
 use hyper::{HeaderMap, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
-use super::auth::identity::Identity;
+use super::auth::identity::{Caller, Identity};
 use super::body;
 use super::client::Client;
 use super::error::{ApiError, Invalid};
@@ -43,9 +43,24 @@ impl Request {
     /// # Errors
     /// 403, or what the route has instead.
     pub fn may_start(&self, job_type: &JobType) -> Result<(), ApiError> {
+        self.caller()?.may_start(&job_type.name, &job_type.groups, self.denial)
+    }
+
+    /// Refuses who may not see sensitive lines.
+    ///
+    /// # Errors
+    /// 403, or what the route has instead.
+    pub fn may_reveal(&self) -> Result<(), ApiError> {
+        self.caller()?.may_reveal(self.denial)
+    }
+
+    /// Whoever a route let in that is not for everybody.
+    fn caller(&self) -> Result<&Caller, ApiError> {
         match &self.identity {
-            Identity::Whole(caller) => caller.may_start(&job_type.name, &job_type.groups, self.denial),
-            Identity::Half(_) | Identity::Nobody(_) => Err(ApiError::internal("a route for users let nobody in")),
+            Identity::Whole(caller) => Ok(caller),
+            Identity::Half(_) | Identity::Nobody(_) => {
+                Err(ApiError::internal("a route that is not open let nobody in"))
+            }
         }
     }
 

@@ -99,7 +99,8 @@ pub static ROUTES: &[Route] = routes! {
         heeds(idempotency::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]), denies_with(StatusCode::BAD_REQUEST);
     GET "/api/jobs/{id:number}", Viewer => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log", Viewer => jobs::log::log, "Follow the log of a job",
-        takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404]);
+        takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404]),
+        denies_with(StatusCode::BAD_REQUEST);
     GET "/api/jobs/{id:number}/log/records", Viewer => jobs::log::records::records, "A window of the log of a job",
         takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log/search", Viewer => jobs::log::search::search, "Search the log of a job",

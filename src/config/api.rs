@@ -77,7 +77,7 @@ pub enum LogFormat {
 }
 
 /// Who is at the other end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClientAddress {
     /// A host. An IPv4 address is always written as one, though it may have come through an IPv6 socket.
     Ip(IpAddr),

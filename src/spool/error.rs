@@ -48,6 +48,14 @@ impl Error {
         Self::Invalid { path: path.to_owned(), reason: reason.into() }
     }
 
+    /// What it is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Io { path, .. } | Self::Invalid { path, .. } | Self::Locked { path, .. } => path,
+        }
+    }
+
     /// The kind of the underlying I/O error, if there is one.
     #[must_use]
     pub fn kind(&self) -> Option<io::ErrorKind> {

@@ -63,14 +63,14 @@ pub fn is_at(path: &Path, file: &File) -> Result<bool> {
 /// How long a change of a file that is replaced waits for those before it.
 const REPLACEMENT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Opens and locks the file at a path, creating it empty with this mode if it is not there: whoever holds the lock may
-/// replace the file by another.
+/// Opens and locks the file at a path; `open` makes it if it is not there. Whoever holds the lock may replace the file by
+/// another.
 ///
 /// # Errors
-/// It cannot be opened or created, or somebody holds the lock for longer than a change takes.
-pub fn replaceable(path: &Path, mode: u32) -> Result<File> {
+/// That of `open`, or somebody holds the lock for longer than a change takes.
+pub fn replaceable(path: &Path, open: impl Fn() -> Result<File>) -> Result<File> {
     loop {
-        let file = atomic::open_lock(path, mode)?;
+        let file = open()?;
         if !exclusive_within(&file, path, REPLACEMENT_PATIENCE)? {
             let holder = "another process changes it; `fuser` on the file names it".to_owned();
             return Err(Error::Locked { path: path.to_owned(), holder });

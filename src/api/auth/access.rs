@@ -144,6 +144,23 @@ impl Caller {
             _ => Ok(()),
         }
     }
+
+    /// Whether they may see the sensitive lines of a log. Those may be passwords: no script reads them, and nobody who may
+    /// only look.
+    ///
+    /// # Errors
+    /// `status` if not.
+    pub fn may_reveal(&self, status: StatusCode) -> Result<(), ApiError> {
+        let message = match &self.proof {
+            _ if self.role < Role::User => {
+                "You may look, but not at the sensitive lines of a log. An administrator can \
+                                            add you to a group that may"
+            }
+            Proof::Token { .. } => "No token shows the sensitive lines of a log: a person has to look at them",
+            Proof::Session(_) | Proof::Nothing => return Ok(()),
+        };
+        Err(ApiError::refused(status, message).with("code", "forbidden"))
+    }
 }
 
 fn need_sign_in(unknown: Unknown) -> ApiError {
@@ -237,6 +254,17 @@ mod tests {
         ] {
             assert!(!may_start(&script(&groups, scopes), of_type), "{groups:?} {scopes:?}");
         }
+    }
+
+    #[test]
+    fn sensitive_lines_are_for_people_who_may_do_more_than_look() {
+        let may_reveal = |caller: Caller| caller.may_reveal(STATUS).map_err(|error| error.status());
+        for groups in [&["deployers"][..], &["admins"]] {
+            assert_eq!(may_reveal(person(groups)), Ok(()), "{groups:?}");
+            assert_eq!(may_reveal(script(groups, &["read", "answer", "start:greet"])), Err(STATUS), "{groups:?}");
+        }
+        assert_eq!(may_reveal(person(&["readers"])), Err(STATUS));
+        assert_eq!(may_reveal(Caller { role: Role::Admin, ..caller(&[], Proof::Nothing) }), Ok(()));
     }
 
     #[test]

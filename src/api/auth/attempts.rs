@@ -72,12 +72,20 @@ pub enum Turn {
 }
 
 impl Attempts {
-    /// Reads the attempts of a state directory.
+    /// Reads the attempts of a state directory. A damaged file keeps nobody out: it is moved aside.
     ///
     /// # Errors
-    /// The file cannot be read, or is damaged.
+    /// The file cannot be read.
     pub fn open(state: &StateDirectory) -> Result<Self> {
-        Ok(Self { file: Document::open(state.join("attempts.json"))? })
+        Ok(Self { file: Document::open_or_move_aside(state.join("attempts.json"))? })
+    }
+
+    /// Reads them again if somebody changed them, and returns whether that is so.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged; what was known stays.
+    pub fn refresh(&self) -> Result<bool> {
+        self.file.refresh()
     }
 
     /// For how many seconds nobody may try, as far as this process knows. It is never waited for.

@@ -1,7 +1,8 @@
 //! A file that several processes change: the API processes of a spool, and the commands of `spiderpig-api`.
 //!
-//! It is JSON, or empty, which is the same as a default. Who changes it holds its `flock`, reads it anew, and replaces it
-//! as a whole. Requests are answered from memory, which follows when somebody tells that there may be news.
+//! It is JSON, and never empty: a file with nothing in it is one that was cut off. Who changes it holds its `flock`, reads
+//! it anew, and replaces it as a whole. Requests are answered from memory, which follows when somebody tells that there may
+//! be news.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::spool::atomic::{self, Durability};
+use crate::spool::error::Missing as _;
 use crate::spool::layout::SECRET_FILE;
 use crate::spool::{Error, Result, lock, open};
 
@@ -20,6 +22,8 @@ use crate::spool::{Error, Result, lock, open};
 #[derive(Debug)]
 pub struct Document<T> {
     path: PathBuf,
+    /// Nobody removes it on purpose.
+    is_lasting: bool,
     memory: RwLock<Memory<T>>,
 }
 
@@ -39,14 +43,45 @@ pub(super) struct Version {
 }
 
 impl<T: Default + Serialize + DeserializeOwned> Document<T> {
-    /// Reads a file; one that is not there is a default, and is made by the first change.
+    /// Reads a file; one that is not there is a default, and is made by the first change. Who removes it later wants all
+    /// that was in it forgotten.
     ///
     /// # Errors
     /// It cannot be read, or is damaged.
     pub fn open(path: PathBuf) -> Result<Self> {
-        let document = Self { path, memory: RwLock::new(Memory { content: Arc::default(), version: None }) };
+        let document = Self::unread(path);
         document.refresh()?;
         Ok(document)
+    }
+
+    /// As [`open`](Self::open), but nobody removes this file on purpose: if it was there and is not any more, that is an
+    /// error, and what was known stays.
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged.
+    pub fn open_lasting(path: PathBuf) -> Result<Self> {
+        Ok(Self { is_lasting: true, ..Self::open(path)? })
+    }
+
+    /// As [`open`](Self::open), for what one can do without: a damaged file gets `.damaged` behind its name, and what was
+    /// in it is forgotten.
+    ///
+    /// # Errors
+    /// It cannot be read, or not be moved.
+    pub fn open_or_move_aside(path: PathBuf) -> Result<Self> {
+        let document = Self::unread(path);
+        if let Err(Error::Invalid { .. }) = document.refresh() {
+            document.move_aside()?;
+            document.refresh()?;
+        }
+        Ok(document)
+    }
+
+    /// One that was not read yet: as far as this process knows, it is a default.
+    #[must_use]
+    pub fn unread(path: PathBuf) -> Self {
+        let memory = RwLock::new(Memory { content: Arc::default(), version: None });
+        Self { path, is_lasting: false, memory }
     }
 
     /// Where it is.
@@ -73,6 +108,7 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
             return Ok(false);
         }
         let (content, version) = if version.is_none() {
+            self.refuse_if_lost()?;
             (T::default(), None)
         } else {
             let file = open::read_only(&self.path)?;
@@ -91,17 +127,14 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
     where
         T: Clone + PartialEq,
     {
-        let file = lock::replaceable(&self.path, SECRET_FILE)?;
+        let file = self.lock()?;
         let before = self.read(&file)?;
         let mut content = before.clone();
         let result = change(&mut content);
         let version = if content == before {
             version_of(&file, &self.path)?
         } else {
-            let mut bytes =
-                serde_json::to_vec_pretty(&content).map_err(|error| Error::invalid(&self.path, error.to_string()))?;
-            bytes.push(b'\n');
-            atomic::replace(&self.path, &bytes, SECRET_FILE, Durability::Synced)?;
+            atomic::replace(&self.path, &self.bytes(&content)?, SECRET_FILE, Durability::Synced)?;
             // Still locked out: whoever waits has the old file, sees that, and takes this one.
             version_of(&open::read_only(&self.path)?, &self.path)?
         };
@@ -109,12 +142,53 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
         Ok(result)
     }
 
+    fn lock(&self) -> Result<File> {
+        lock::replaceable(&self.path, || {
+            loop {
+                if let Some(file) = atomic::open_update(&self.path).missing_is_none()? {
+                    return Ok(file);
+                }
+                self.refuse_if_lost()?;
+                // Whatever happens from here on, no empty file is left behind, which would be taken for a damaged one.
+                let directory = self.path.parent().unwrap_or(&self.path);
+                atomic::publish(directory, &self.path, &self.bytes(&T::default())?, SECRET_FILE)?;
+            }
+        })
+    }
+
+    fn move_aside(&self) -> Result<()> {
+        let file = self.lock()?;
+        // Another process may have done it meanwhile.
+        if let Err(problem @ Error::Invalid { .. }) = self.read(&file) {
+            let aside = self.path.with_extension("json.damaged");
+            atomic::rename(&self.path, &aside)?;
+            tracing::error!(%problem, aside = %aside.display(), "what was in this file is forgotten; it was moved aside");
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// The file is not there, and was.
+    fn refuse_if_lost(&self) -> Result<()> {
+        let was_there = self.memory.read().unwrap_or_else(PoisonError::into_inner).version.is_some();
+        if self.is_lasting && was_there {
+            let reason = "it is not there any more. Put it back from a backup, or restart the API if all that was in it is \
+                          to be forgotten";
+            return Err(Error::invalid(&self.path, reason));
+        }
+        Ok(())
+    }
+
+    fn bytes(&self, content: &T) -> Result<Vec<u8>> {
+        let mut bytes =
+            serde_json::to_vec_pretty(content).map_err(|error| Error::invalid(&self.path, error.to_string()))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
     fn read(&self, mut file: &File) -> Result<T> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| Error::io("read", &self.path, error))?;
-        if bytes.is_empty() {
-            return Ok(T::default());
-        }
         serde_json::from_slice(&bytes).map_err(|error| {
             // The error's own text may quote what is there, and that may be a secret.
             let place = format!("line {}, column {}", error.line(), error.column());
@@ -203,5 +277,55 @@ mod tests {
         assert!(document.change(BTreeMap::clear).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"{\"a\":");
         assert!(Document::<Counts>::open(path).unwrap_err().to_string().contains("it is damaged"));
+    }
+
+    #[test]
+    fn an_empty_file_is_one_that_was_cut_off() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("counts.json");
+        let document = Document::open(path.clone()).unwrap();
+        add(&document, "a");
+        std::fs::write(&path, "").unwrap();
+        assert!(document.refresh().is_err() && document.get()["a"] == 1);
+        assert!(document.change(BTreeMap::clear).is_err() && Document::<Counts>::open(path).is_err());
+    }
+
+    #[test]
+    fn a_change_that_comes_to_nothing_leaves_no_empty_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("counts.json");
+        // As a crash does: the file is there and locked, and nothing was written yet.
+        Document::<Counts>::open(path.clone()).unwrap().change(|_| ()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"{}\n");
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+        assert_eq!(add(&Document::open(path).unwrap(), "a"), 1);
+    }
+
+    #[test]
+    fn who_removes_a_lasting_file_makes_nothing_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("counts.json");
+        let document = Document::open_lasting(path.clone()).unwrap();
+        assert_eq!((add(&document, "a"), document.refresh().unwrap()), (1, false), "it need not be there at first");
+        let backup = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let error = document.refresh().unwrap_err().to_string();
+        assert!(error.contains("not there any more") && document.get()["a"] == 1, "{error}");
+        assert!(document.change(BTreeMap::clear).is_err() && !path.exists());
+        std::fs::write(&path, backup).unwrap();
+        assert!(document.refresh().unwrap());
+        assert_eq!(add(&document, "a"), 2);
+    }
+
+    #[test]
+    fn a_damaged_file_is_moved_aside_where_one_can_do_without() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("counts.json");
+        for damaged in ["{\"a\":", ""] {
+            std::fs::write(&path, damaged).unwrap();
+            let open = || Document::<Counts>::open_or_move_aside(path.clone()).unwrap();
+            assert_eq!((add(&open(), "a"), add(&open(), "a")), (1, 2), "only what is damaged is moved");
+            assert_eq!(std::fs::read_to_string(directory.path().join("counts.json.damaged")).unwrap(), damaged);
+        }
     }
 }

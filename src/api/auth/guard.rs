@@ -24,7 +24,7 @@ use super::users::Users;
 use crate::api::blocking::Writes;
 use crate::api::state_directory::StateDirectory;
 use crate::config::{AuthConfig, AuthMode, ClientAddress, Config};
-use crate::spool::{Result, Time};
+use crate::spool::{Error, Result, Time};
 
 /// So many passwords are looked at at once: each takes 19 MiB and a processor for a while.
 const PASSWORDS_AT_ONCE: usize = 2;
@@ -65,8 +65,10 @@ pub enum Source {
 impl Guard {
     /// Reads all that is known. The state directory is made if it is not there.
     ///
+    /// Nobody is kept out by a damaged file of tokens or attempts: then no token works, and attempts are counted anew.
+    ///
     /// # Errors
-    /// A file cannot be read, or is damaged: then nobody is let in.
+    /// A file cannot be read, or another one is damaged: then nobody is let in.
     pub fn open(config: &Config, time_limit: Duration) -> Result<Self> {
         let state = StateDirectory::new(&config.api.state_directory);
         state.make()?;
@@ -79,7 +81,10 @@ impl Guard {
             source,
             sessions: Sessions::open(&state)?,
             second_factors: SecondFactors::open(&state)?,
-            tokens: Tokens::open(&state)?,
+            tokens: match Tokens::open(&state) {
+                Err(Error::Invalid { .. }) => Tokens::unread(&state),
+                opened => opened?,
+            },
             attempts: Attempts::open(&state)?,
             key: Key::open(&state)?,
             cookies: Cookies { secure: !is_plain_localhost(&config.api.public_url) },
@@ -104,7 +109,9 @@ impl Guard {
             self.end_sessions_of_others();
         }
         let is_news = news.iter().any(|news| !matches!(news, Ok(false)));
-        let problems: Vec<String> = news.into_iter().filter_map(|news| Some(news.err()?.to_string())).collect();
+        // Nobody loses anything by an attempt, so it is no news.
+        let news = news.into_iter().chain([self.attempts.refresh()]);
+        let problems: Vec<String> = news.filter_map(|news| Some(news.err()?.to_string())).collect();
         let before = std::mem::replace(&mut *self.lock_problems(), problems.clone());
         for problem in problems.iter().filter(|problem| !before.contains(problem)) {
             tracing::error!(problem, "what is known of those who sign in is not up to date");

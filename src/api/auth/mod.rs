@@ -45,6 +45,9 @@ use self::identity::{Caller, Identity, Proof};
 use super::error::ApiError;
 use crate::spool::Time;
 
+/// The files of the state directory in which it stands who signs in, and how. No file of a spool has one of these names.
+pub const FILES: [&str; 4] = ["attempts.json", "second_factors.json", "sessions.json", "tokens.json"];
+
 /// Whether people sign in at all.
 #[derive(Clone, Debug)]
 pub enum Auth {

@@ -6,10 +6,12 @@ use hyper::StatusCode;
 use serde_json::{Map, Value};
 
 use super::audit::{Entry, Event};
+use super::identity::{Caller, Identity, Proof};
 use crate::api::app::App;
 use crate::api::blocking;
 use crate::api::client::Client;
 use crate::api::error::ApiError;
+use crate::api::request::Request;
 use crate::spool;
 use crate::spool::atomic::Durability;
 
@@ -26,7 +28,15 @@ pub struct Deed<'a> {
     pub details: Value,
 }
 
-impl Deed<'_> {
+impl<'a> Deed<'a> {
+    /// What somebody did who was let in. If a script did it, the details name its token.
+    pub fn of(request: &'a Request, event: Event, mut details: Value) -> Self {
+        if let Identity::Whole(Caller { proof: Proof::Token { id, .. }, .. }) = &request.identity {
+            details["token"] = (**id).into();
+        }
+        Self { event, user: Some(&request.user), client: &request.client, details }
+    }
+
     fn entry(self) -> Entry {
         let Self { event, user, client, details } = self;
         let details = if let Value::Object(details) = details { details } else { Map::new() };

@@ -140,7 +140,7 @@ impl SecondFactors {
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn open(directory: &StateDirectory) -> Result<Self> {
-        Ok(Self { directory: directory.clone(), document: Document::open(directory.join(FILE))? })
+        Ok(Self { directory: directory.clone(), document: Document::open_lasting(directory.join(FILE))? })
     }
 
     /// Reads them again if somebody changed them, and returns whether that is so.

@@ -105,6 +105,12 @@ impl Tokens {
         Ok(Self { directory: directory.clone(), document: Document::open(directory.join(FILE))? })
     }
 
+    /// The tokens of a state directory, none of which works before [`refresh`](Self::refresh) has read the file.
+    #[must_use]
+    pub fn unread(directory: &StateDirectory) -> Self {
+        Self { directory: directory.clone(), document: Document::unread(directory.join(FILE)) }
+    }
+
     /// Reads the file again if it is not what it was. Returns whether that is so.
     ///
     /// # Errors

@@ -28,10 +28,11 @@ const WHO: [&str; 10] = [
 ];
 
 /// The routes that people have known for longer than roles. There 403 means that somebody may not use SpiderPig at all.
-const DENIED_WITH_400: [&str; 6] = [
+const DENIED_WITH_400: [&str; 7] = [
     "POST /api/logoutAll",
     "POST /api/jobs/backport",
     "POST /api/jobs/train",
+    "GET /api/jobs/{id:number}/log",
     "POST /api/jobs/{id:number}/retry",
     "POST /api/jobs/{id:number}/interact/{iid:number}",
     "POST /api/jobs/{id:number}/signal/{signal:text}",

@@ -48,8 +48,7 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
     match first.await?? {
         None => {
             let details = json!({ "job": id, "interaction": interaction, "response": given });
-            let (event, user) = (Event::Answer, Some(&*request.user));
-            Deed { event, user, client: &request.client, details }.note(&app).await;
+            Deed::of(&request, Event::Answer, details).note(&app).await;
             tracing::info!(job = %id, interaction, "answer accepted");
             let stored = json!({ "message": "Response stored", "job_id": id, "interaction_id": interaction });
             response::json(StatusCode::OK, &stored)

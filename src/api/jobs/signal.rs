@@ -42,8 +42,7 @@ pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let spool = app.spool.clone();
     app.letters.run(move || inbox::signal(&spool, id, &word, &letter)).await??;
     let details = json!({ "job": id, "signal": signal.word() });
-    let (event, user) = (Event::Signal, Some(&*request.user));
-    Deed { event, user, client: &request.client, details }.note(&app).await;
+    Deed::of(&request, Event::Signal, details).note(&app).await;
     tracing::info!(job = %id, signal = signal.word(), "signal accepted");
     response::json(StatusCode::OK, &json!({ "message": "Interrupted", "job_id": id }))
 }

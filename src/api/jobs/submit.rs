@@ -72,8 +72,7 @@ pub async fn submit(
 
 async fn record(app: &App, request: &Request, id: JobId, mut details: Value) {
     details["job"] = u64::from(id).into();
-    let (event, user, client) = (Event::Start, Some(&*request.user), &request.client);
-    Deed { event, user, client, details }.note(app).await;
+    Deed::of(request, Event::Start, details).note(app).await;
 }
 
 /// The job that was submitted with a key before.

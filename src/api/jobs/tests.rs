@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::app::App;
+use crate::api::auth::audit::Filter;
+use crate::api::auth::testing::People;
 use crate::api::mirror::Entry;
 use crate::api::testing::{Bench, Client, Reply, job_id, prompt, request, runner_state, status, until};
+use crate::spool::Time;
 use crate::spool::inbox::{self, Answer, Purpose, Recipient};
 use crate::spool::log::RecordKind;
 use crate::spool::outcome::Outcome;
@@ -353,4 +356,24 @@ async fn a_queued_job_says_why_it_waits() {
     until(|| waiting_for(&app) == "New jobs are paused: lunch").await;
     drop(bench.runner);
     until(|| waiting_for(&app) == "The job runner is not running").await;
+}
+
+#[tokio::test]
+async fn what_a_script_does_is_recorded_with_its_token() {
+    let bench = Bench::new();
+    let people = People::of(&bench);
+    let mut client = Client::connect(Bench::serve(people.app(&bench)).await).await;
+    let script = people.token("user", &["start:greet", "answer"], Time::now());
+    let new = r#"{"type":"greet","params":{"name":"World"}}"#;
+    for who in [&script, &people.signed_in("user")] {
+        assert_eq!(client.ask_as(who, "POST /api/jobs", new).await.status, 201);
+    }
+    assert_eq!(client.ask_as(&script, "POST /api/jobs/2/signal/interrupt", "").await.status, 200);
+    let recorded = bench.audit().page(&Filter::default(), None, 100).unwrap().entries.into_iter().rev();
+    let id = &people.guard.tokens.all()[0].id;
+    let expected = [("start", json!(id)), ("start", Value::Null), ("signal", json!(id))];
+    let recorded: Vec<_> = recorded.map(|line| (line.event, line.details.get("token").cloned())).collect();
+    let recorded: Vec<_> =
+        recorded.iter().map(|(event, token)| (&**event, token.clone().unwrap_or_default())).collect();
+    assert_eq!(recorded, expected);
 }

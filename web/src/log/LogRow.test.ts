@@ -25,6 +25,7 @@ const row = (change: Partial<Row>, props: object = {}): VueWrapper =>
       isChosen: false,
       isCurrent: false,
       isExpanded: false,
+      mayReveal: true,
       ...props,
     },
   })
@@ -82,6 +83,12 @@ describe('a row of the log', () => {
     expect(shown.get('.log-row__text').text()).toContain('3 sensitive lines are hidden')
     await shown.get('button').trigger('click')
     expect(shown.emitted('reveal')).toHaveLength(1)
+  })
+
+  test('does not offer hidden lines to who may not see them', () => {
+    const shown = row({ kind: 'hidden', text: '3', time: null }, { mayReveal: false })
+    expect(shown.get('.log-row__text').text()).toBe('3 sensitive lines are hidden')
+    expect(shown.find('button').exists()).toBe(false)
   })
 
   test('says what is sensitive', () => {

@@ -6,6 +6,8 @@ import { createMemoryHistory, createRouter } from 'vue-router'
 import { api, ApiError } from '@/api/client.ts'
 import type { Job, LogExtent, LogMark, LogRecord, LogWindow } from '@/api/types.ts'
 import { useLive } from '@/state/live.ts'
+import { provideSession, Session } from '@/state/session.ts'
+import { aPerson, declared } from '@/state/testing.ts'
 
 import LogViewer from './LogViewer.vue'
 
@@ -44,7 +46,13 @@ async function viewer(job: Partial<Job> = {}, hash = '', marks: LogMark[] = [], 
     job: { id: 7, state: 'running', started_at: null, ...job } as Job,
     marks: { list: shallowRef(marks), problem: shallowRef(null), isCut: shallowRef(false), retry: () => undefined },
   }
-  const shown = mount(LogViewer, { props, global: { plugins: [router] }, attachTo: document.body })
+  const session = new Session()
+  await session.refresh()
+  const shown = mount(LogViewer, {
+    props,
+    global: { plugins: [router, (app) => provideSession(app, session)] },
+    attachTo: document.body,
+  })
   await drawn()
   return shown
 }
@@ -63,6 +71,8 @@ const texts = (shown: VueWrapper): string[] => shown.findAll('.log-row__text').m
 enableAutoUnmount(afterEach)
 beforeEach(() => {
   records = []
+  vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   log.value = null
   vi.mocked(useLive).mockReturnValue({ log, connection } as unknown as ReturnType<typeof useLive>)
   vi.spyOn(api, 'records').mockImplementation((_, { from, count, sensitive }) =>
@@ -155,6 +165,17 @@ describe('the log viewer', () => {
     await drawn()
     expect(texts(shown)).toEqual(['one', 'sensitive: secret'])
     expect(vi.mocked(api.records).mock.lastCall?.[1].sensitive).toBe(true)
+  })
+
+  test('says to who may only look why they do not see sensitive lines', async () => {
+    vi.mocked(api.whoami).mockResolvedValue(aPerson({ mayStart: false }))
+    records.push({ recno: 1, type: 'line', line: 'secret', sensitive: true })
+    const shown = await viewer()
+    expect(shown.find('.log-row--hidden button').exists()).toBe(false)
+    const options = shown.get('.log-options__switches')
+    expect(options.text()).toContain('They are for those who may start jobs.')
+    const isOff = options.findAll('input').map((input) => input.attributes('disabled') !== undefined)
+    expect(isOff).toEqual([false, true])
   })
 
   test('shows a record on demand, and takes the keyboard there', async () => {

@@ -9,6 +9,8 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   nonsense:
     'SpiderPig did not understand what the single sign-on says about you. ' +
     'Trying again will not help: tell whoever looks after SpiderPig.',
+  rate_limited:
+    'Too many tickets from where you are were refused by the single sign-on. Try again in a quarter of an hour.',
   other_user:
     'The single sign-on knows you as somebody else than the one who is signed in here. ' +
     'If that is whom you want to be, sign out here first.',

@@ -4,6 +4,7 @@ use std::task::{Context, Waker};
 use super::*;
 use crate::api::auth::testing::{People, headers};
 use crate::api::testing::{Bench, soon};
+use crate::spool::atomic::{self, Durability};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -267,4 +268,52 @@ async fn a_stream_ends_when_the_single_sign_on_has_to_be_asked_again() {
     let cookie = people.cookie(&people.begin(session));
     soon(standing(&people, &cookie).lost()).await;
     assert_eq!(who(&people, &cookie, now()), "Stale");
+}
+
+#[test]
+fn a_damaged_file_of_tokens_or_attempts_keeps_nobody_out() {
+    let bench = Bench::new();
+    let people = People::of(&bench);
+    let (cookie, token) = (people.signed_in("user"), people.token("user", &["read"], now()));
+    let damage = |name: &str, text: &[u8]| {
+        atomic::replace(&bench.state_directory().join(name), text, 0o600, Durability::Ordered).unwrap();
+    };
+    damage("tokens.json", b"[");
+    damage("attempts.json", b"");
+    let other = People::with(&bench, |_| {});
+    other.guard.refresh();
+    assert_eq!((who(&other, &cookie, now()), who(&other, &token, now())), ("user: User".into(), "Token".into()));
+    let [problem] = &other.guard.problems()[..] else { panic!("{:?}", other.guard.problems()) };
+    assert!(problem.contains("tokens.json") && bench.state_directory().join("attempts.json.damaged").exists());
+    damage("attempts.json", b"[");
+    other.guard.refresh();
+    assert!(other.guard.problems().iter().any(|problem| problem.contains("attempts.json")));
+}
+
+#[test]
+fn nobody_needs_no_second_factor_any_more_because_the_file_is_gone_or_empty() {
+    let bench = Bench::new();
+    let people = People::of(&bench);
+    let path = bench.state_directory().join("second_factors.json");
+    atomic::replace(&path, b"", 0o600, Durability::Ordered).unwrap();
+    people.guard.refresh();
+    assert!(people.guard.second_factors.is_enrolled("user") && people.guard.problems().len() == 1);
+    assert!(Guard::open(&people.config, Duration::ZERO).is_err());
+    atomic::remove(&path).unwrap();
+    people.guard.refresh();
+    assert!(people.guard.second_factors.is_enrolled("user") && people.guard.problems().len() == 1);
+}
+
+#[test]
+fn the_files_of_sign_ins_are_known_by_their_names() {
+    let bench = Bench::new();
+    let people = People::of(&bench);
+    people.signed_in("user");
+    people.token("user", &["read"], now());
+    people.guard.attempts.begin("user", "unix".parse().unwrap(), now()).unwrap();
+    let paths = bench.state_directory().path().read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let documents = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let mut names: Vec<_> = documents.map(|path| path.file_name().unwrap().to_owned()).collect();
+    names.sort();
+    assert_eq!(names, crate::api::auth::FILES);
 }

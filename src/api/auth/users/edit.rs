@@ -27,7 +27,7 @@ pub fn change<R, E: From<Error>>(
 ) -> Result<R, E> {
     let wrap = |error| Error::io("look at", path, error);
     let is_new = path.symlink_metadata().map_err(wrap).missing_is_none()?.is_none();
-    let lock = lock::replaceable(path, FILE)?;
+    let lock = lock::replaceable(path, || atomic::open_lock(path, FILE))?;
     if let (true, Some(group)) = (is_new, group) {
         atomic::set_group(path, group)?;
     }

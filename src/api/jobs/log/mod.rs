@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use self::indexes::Indexes;
 use self::length::Lengths;
 use self::rendering::{Form, Rendering};
-use self::reveals::Reveals;
+use self::reveals::{Reveal, Reveals};
 use self::tail::Tails;
 use self::viewer::Viewer;
 use super::{id_in_path, no_such_job};
@@ -172,15 +172,20 @@ pub(in crate::api) fn must_exist(app: &App, id: JobId) -> Result<(), ApiError> {
     if app.mirror.view().ending(id) == Ending::NoSuchJob { Err(no_such_job(id)) } else { Ok(()) }
 }
 
-/// Records who wants to see sensitive lines, before they do: once an hour for each job, as a page asks for many windows.
+/// Records who wants to see sensitive lines, before they do: once an hour for each job and place, as a page asks for many
+/// windows. Of two that come at once each is recorded.
 ///
 /// # Errors
-/// 503 if it cannot be recorded: then they are not shown.
+/// 403, or what the route has instead, for who may not see them; 503 if it cannot be recorded: then they are not shown.
 async fn record_use(app: &App, request: &Request, id: JobId, include_sensitive: bool) -> Result<(), ApiError> {
-    if include_sensitive && app.logs.reveals.is_new(&request.user, id) {
-        let (event, user) = (Event::Reveal, Some(&*request.user));
-        let deed = Deed { event, user, client: &request.client, details: json!({ "job": id }) };
-        deed.record(app).await.inspect_err(|_| app.logs.reveals.forget(&request.user, id))?;
+    if !include_sensitive {
+        return Ok(());
+    }
+    request.may_reveal()?;
+    let reveal = Reveal { user: Arc::clone(&request.user), job: id, address: request.client.address };
+    if !app.logs.reveals.is_recorded(&reveal) {
+        Deed::of(request, Event::Reveal, json!({ "job": id })).record(app).await?;
+        app.logs.reveals.remember(reveal);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::auth::audit::Filter;
+use crate::api::auth::testing::People;
 use crate::api::body::{self, Body};
 use crate::api::testing::{Bench, Client, job_id, request, soon, status, until};
 use crate::protocol::Piece;
@@ -14,7 +15,7 @@ use crate::spool::job::LockedJob;
 use crate::spool::log::{LogWriter, RecordKind};
 use crate::spool::outcome::Outcome;
 use crate::spool::status::State;
-use crate::spool::{atomic, reject};
+use crate::spool::{Time, atomic, reject};
 
 /// How much of a log is read at a time.
 const PORTION: usize = 32 * 1024;
@@ -363,6 +364,51 @@ async fn of_many_looks_at_sensitive_lines_the_first_is_recorded() {
         client.ask(&format!("GET /api/jobs/{path}include_sensitive=1")).await;
     }
     assert_eq!(reveals(&bench), [1, 2].map(|job| ("tester".to_owned(), json!(job))), "there is no job 3");
+}
+
+#[tokio::test]
+async fn sensitive_lines_are_neither_for_viewers_nor_for_scripts() {
+    let bench = Bench::new();
+    let (job, mut log) = running(&bench);
+    write_everything(&mut log);
+    end(&bench, &job, &mut log);
+    let people = People::of(&bench);
+    let mut client = Client::connect(Bench::serve(known(people.app(&bench)).await).await).await;
+    let refused = [
+        people.signed_in("viewer"),
+        people.token("user", &["read", "answer"], Time::now()),
+        people.token("admin", &["read"], Time::now()),
+    ];
+    for (path, status) in [("log?", 400), ("log/records?", 403), ("log/search?q=hunter&", 403)] {
+        let request_line = format!("GET /api/jobs/1/{path}include_sensitive=1");
+        for who in &refused {
+            let reply = client.ask_as(who, &request_line, "").await;
+            assert_eq!((reply.status.as_u16(), reply.json()["detail"]["code"].as_str()), (status, Some("forbidden")));
+            assert!(reveals(&bench).is_empty() && !reply.body.contains("hunter"), "{}", reply.body);
+        }
+    }
+    let shown = client.ask_as(&people.signed_in("user"), "GET /api/jobs/1/log/records?include_sensitive=1", "").await;
+    assert!(shown.status == 200 && shown.body.contains("hunter2"), "{}", shown.body);
+    assert_eq!(reveals(&bench), [("user".to_owned(), json!(1))]);
+    let without = client.ask_as(&refused[0], "GET /api/jobs/1/log/records", "").await;
+    assert!(without.status == 200 && !without.body.contains("hunter"), "{}", without.body);
+}
+
+#[test]
+fn a_reveal_is_recorded_again_from_another_place_and_until_it_is() {
+    let reveals = Reveals::default();
+    let reveal = |user: &str, job, address: &str| Reveal {
+        user: user.into(),
+        job: job_id(job),
+        address: address.parse().unwrap(),
+    };
+    assert!(!reveals.is_recorded(&reveal("alice", 1, "192.0.2.1")));
+    assert!(!reveals.is_recorded(&reveal("alice", 1, "192.0.2.1")), "to ask is not to record");
+    reveals.remember(reveal("alice", 1, "192.0.2.1"));
+    assert!(reveals.is_recorded(&reveal("alice", 1, "192.0.2.1")));
+    for other in [reveal("alice", 1, "192.0.2.2"), reveal("alice", 2, "192.0.2.1"), reveal("bob", 1, "192.0.2.1")] {
+        assert!(!reveals.is_recorded(&other), "{other:?}");
+    }
 }
 
 #[tokio::test]
