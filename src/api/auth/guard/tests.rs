@@ -310,7 +310,7 @@ fn the_files_of_sign_ins_are_known_by_their_names() {
     let people = People::of(&bench);
     people.signed_in("user");
     people.token("user", &["read"], now());
-    people.guard.attempts.begin("user", "unix".parse().unwrap(), now()).unwrap();
+    people.guard.attempts.begin(super::Tried::Account("user"), "unix".parse().unwrap(), now()).unwrap();
     let paths = bench.state_directory().path().read_dir().unwrap().map(|entry| entry.unwrap().path());
     let documents = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let mut names: Vec<_> = documents.map(|path| path.file_name().unwrap().to_owned()).collect();
