@@ -62,7 +62,7 @@ fn a_link_leads_nobody_away_after_signing_in() {
         assert_stays(&get(&stage.api, "/api/login?redirect=//evil.example&url=//evil.example", ""), first, "redirect");
         // A place of ours is kept, so it is the place that was refused above.
         let kept = get(&stage.api, "/api/login?next=/jobs/7", "").field("location").unwrap().to_owned();
-        assert!(kept.contains(to) && kept.contains("7") && !kept.ends_with("next=/"), "{kept}");
+        assert!(kept.contains(to) && kept.contains('7') && !kept.ends_with("next=/"), "{kept}");
         assert_ne!(kept, first);
     }
 }

@@ -141,8 +141,10 @@ fn the_fifth_wrong_code_locks_at_all_processes_and_then_the_right_one_is_refused
     let wrong = |n: usize| ["000000", "", "abcdef", "99999999"][n % 4];
     let guess = |n: usize| {
         // Those of the two routes count together.
-        let path = ["/api/2fa", "/api/2fa/enrol"][n / 2 % 2];
-        let wrong = if n / 2 % 2 == 0 { wrong(n).to_owned() } else { json!({ "code": wrong(n) }).to_string() };
+        let (path, wrong) = match n / 2 % 2 {
+            0 => ("/api/2fa", wrong(n).to_owned()),
+            _ => ("/api/2fa/enrol", json!({ "code": wrong(n) }).to_string()),
+        };
         post(apis[n % 2], path, &bob, wrong)
     };
     let replies = at_once(16, guess);

@@ -66,7 +66,8 @@ fn bodies_that_are_too_large_or_too_deep_are_refused() {
         assert_eq!(post(&stage.api, path, &ada, vec![b' '; (1 << 20) + 1]).status, 413, "{path}");
         assert_eq!(post(&stage.api, path, &ada, vec![0xff; 1 << 20]).status, 422, "{path}");
     }
-    let many = format!("{{{}\"a\":1}}", (0..60_000).map(|n| format!("\"{n}\":0,")).collect::<String>());
+    let members: Vec<String> = (0..60_000).map(|n| format!("\"{n}\":0")).collect();
+    let many = format!("{{{}}}", members.join(","));
     let reply = post(&stage.api, "/api/jobs", &ada, many);
     assert!(reply.status == 422 && reply.body.len() < 100_000, "{} {}", reply.status, reply.body.len());
     let json = "Content-Type: application/json\r\n";
@@ -124,7 +125,7 @@ fn every_argument_takes_too_much_for_what_it_is() {
         if route.path == "/api/events" {
             continue; // it would go on
         }
-        let many = (0..700).map(|n| format!("&change_url={n}&user=u")).collect::<String>();
+        let many = (0..700).map(|n| format!("&change_url={n}&user=u")).collect::<Vec<_>>().concat();
         let status = get(&stage.api, &format!("{path}?{}", &many[..15_000]), "").status;
         // What needs a page, a train or a monitor says that there is none.
         assert!(status < 500 || status == 503, "{path}: {status}");
@@ -168,11 +169,11 @@ fn who_sends_a_byte_now_and_then_keeps_nobody_waiting() {
     }
     // Nothing of what has come is done before the rest is there.
     assert_eq!(stage.state("sessions.json").as_object().unwrap().len(), 9);
-    let mut whole = slow.remove(3);
-    whole.write_all(rest.as_bytes()).unwrap();
-    let mut begin = [0; 12];
-    std::io::Read::read_exact(&mut whole, &mut begin).unwrap();
-    assert_eq!(&begin, b"HTTP/1.1 200", "a slow one is served as soon as all is there");
+    let mut patient = slow.remove(3);
+    patient.write_all(rest.as_bytes()).unwrap();
+    let mut status = [0; 12];
+    std::io::Read::read_exact(&mut patient, &mut status).unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200", "a slow one is served as soon as all is there");
     drop(slow);
     assert_well(&stage);
 }

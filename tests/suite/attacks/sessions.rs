@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use spiderpig::digest::hexadecimal;
+use spiderpig::spool::Time;
 
 use super::{Stage, at_once, code, get, post, sign_in, try_password, wait_out, who};
 use crate::otp;
@@ -14,8 +16,7 @@ use crate::support::wait_until;
 /// A secret that is signed with a key.
 fn signed(secret: &str, key: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(secret).finalize().into_bytes();
-    let signature: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{secret}.{signature}")
+    format!("{secret}.{}", hexadecimal(&mac))
 }
 
 fn field(value: &str) -> String {
@@ -139,9 +140,9 @@ fn a_session_ends_with_its_time_at_every_process() {
         let session = sign_in(&stage.api, "alice");
         wait_until("the other one knows it", || who(&another, &session) == "alice");
         let mut sessions = stage.state("sessions.json");
-        let long_ago = spiderpig::spool::Time::now().as_milliseconds() - days * 24 * 3600 * 1000;
+        let long_ago = Time::now().as_milliseconds() - days * 24 * 3600 * 1000;
         for (_, session) in sessions.as_object_mut().unwrap() {
-            session[name] = json!(spiderpig::spool::Time::from_milliseconds(long_ago).to_string());
+            session[name] = json!(Time::from_milliseconds(long_ago).to_string());
         }
         fs::write(&path, sessions.to_string()).unwrap();
         for api in [&stage.api, &another] {
@@ -156,9 +157,9 @@ fn what_is_left_of_a_sign_in_without_a_code_ends_in_ten_minutes() {
     let stage = Stage::local();
     let half = sign_in(&stage.api, "bob");
     let mut sessions = stage.state("sessions.json");
-    let before = spiderpig::spool::Time::now().as_milliseconds() - 10 * 60 * 1000;
+    let before = Time::now().as_milliseconds() - 10 * 60 * 1000;
     for (_, session) in sessions.as_object_mut().unwrap() {
-        session["checked"] = json!(spiderpig::spool::Time::from_milliseconds(before).to_string());
+        session["checked"] = json!(Time::from_milliseconds(before).to_string());
     }
     fs::write(stage.spool.state_directory().join("sessions.json"), sessions.to_string()).unwrap();
     wait_out(&stage.api, &half);

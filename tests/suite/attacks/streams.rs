@@ -166,10 +166,14 @@ fn a_token_that_is_revoked_ends_what_it_opened() {
     let (first, second) = (open(&tokens[0].0), open(&tokens[1].0));
     let alice = sign_in(&stage.api, "alice");
     assert_eq!(post(&stage.api, &format!("/api/tokens/{}/revoke", tokens[0].1), &alice, "").status, 200);
-    first.into_iter().for_each(|stream| stream.assert_ends("revoked"));
+    for stream in first {
+        stream.assert_ends("revoked");
+    }
     let revoke = ["token", "revoke", &tokens[1].1];
     assert!(stage.spool.command("spiderpig-api").args(revoke).status().unwrap().success());
-    second.into_iter().for_each(|stream| stream.assert_ends("revoked by an operator"));
+    for stream in second {
+        stream.assert_ends("revoked by an operator");
+    }
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn a_ticket_is_good_once_for_one_page_and_for_who_is_not_somebody_else() {
 #[test]
 fn a_made_up_ticket_is_refused_and_writes_nothing_anywhere_but_its_line() {
     let sso = Sso::start(&[]);
-    let long = "x".repeat(10_000);
+    let endless = "x".repeat(10_000);
     for ticket in [
         "",
         "x",
@@ -152,7 +152,7 @@ fn a_made_up_ticket_is_refused_and_writes_nothing_anywhere_but_its_line() {
         "..%2f..%2f",
         "%3Ccas:user%3Eada%3C/cas:user%3E",
         "%5D%5D%3E%3C/cas:authenticationFailure%3E%3Ccas:authenticationSuccess%3E",
-        &long,
+        &endless,
     ] {
         let reply = sso.come_back(&format!("/api/login?ticket={ticket}&next=/"), "");
         // What the server repeats may be no XML any more, and what is too long not even be taken by it.
