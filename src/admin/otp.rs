@@ -29,14 +29,20 @@ pub struct Command {
 pub(super) fn run(command: &Command, config: &Config, operator: &mut Operator) -> Result<(), Error> {
     let directory = super::state_directory(config)?;
     let host = SecondFactors::open(&directory)?.code_now(operator.name, Time::now())?;
+    // Whoever has the account of the API can be anybody by this, so it must not go unseen.
+    let record = |operator: &Operator, what| {
+        operator.record(config, Event::SecondFactorChanged, &json!({ "what": what, "of": operator.name }))
+    };
     if host.made {
-        operator.record(config, Event::SecondFactorChanged, &json!({ "what": "enrolled", "of": operator.name }))?;
+        record(operator, "enrolled")?;
     }
-    let output = &mut operator.output;
     if command.qr {
-        return Ok(show_enrolment(output, operator.name, &host.enrolment)?);
+        record(operator, "shown")?;
+        return Ok(show_enrolment(operator.output, operator.name, &host.enrolment)?);
     }
     let Code { digits, seconds } = host.code.map_err(|used| Error::Refused(why_none(used)))?;
+    record(operator, "code_told")?;
+    let output = &mut operator.output;
     if command.quiet {
         return Ok(writeln!(output, "{digits}")?);
     }

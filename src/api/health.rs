@@ -14,6 +14,8 @@ pub use self::disk::Disk;
 pub use self::shared_look::SharedLook;
 use super::app::App;
 use super::auth::Auth;
+use super::auth::access::Role;
+use super::auth::identity::Identity;
 use super::error::ApiError;
 use super::mirror::View;
 use super::request::Request;
@@ -24,18 +26,20 @@ use crate::spool::space::{Space, bytes};
 const STALE: Duration = Duration::from_secs(90);
 
 /// `GET /healthz`: 200 as long as the service can answer at all, even if the disk cannot; what is wrong is in the body,
-/// in words. A pause is somebody's wish and no problem, and what others tell in `monitoring/` is for information only.
+/// in words. A pause is somebody's wish and no problem, and what others tell in `monitoring/` is for information only. Which
+/// files say who may sign in, and where they are, is told to nobody who has not.
 ///
 /// # Errors
 /// None.
-pub async fn healthz(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
+pub async fn healthz(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let disk = Disk::ask(&app).await;
     let view = app.mirror.view();
     let mut problems = Vec::new();
     look_at_view(&view, &mut problems);
     look_at_runner(&view, &app.config.hash, &mut problems);
     look_at_disk(disk.as_ref(), &mut problems);
-    look_at_state(&app, &mut problems);
+    let is_stranger = !matches!(&request.identity, Identity::Whole(caller) if caller.role >= Role::Viewer);
+    look_at_state(&app, is_stranger, &mut problems);
     let status = if problems.is_empty() { "ok" } else { "degraded" };
     let information: Vec<&str> = view.monitoring.problems().collect();
     let answer = json!({
@@ -84,18 +88,24 @@ fn look_at_runner(view: &View, configuration: &str, problems: &mut Vec<String>) 
     }
 }
 
-fn look_at_state(app: &App, problems: &mut Vec<String>) {
+fn look_at_state(app: &App, is_stranger: bool, problems: &mut Vec<String>) {
     if let Some(problem) = app.audit.problem() {
+        let problem = if is_stranger { "the log of spiderpig-api says why".to_owned() } else { problem };
         problems.push(format!(
             "The audit trail cannot be written: {problem}. Nobody can sign in, and what is done to jobs is not recorded. \
              `spiderpig-api check`, as the account of the API, names the fix"
         ));
     }
-    if let Auth::Guarded(guard) = &app.auth {
-        problems.extend(guard.problems().into_iter().map(|problem| {
-            format!("What changes of those who sign in is not seen, and what was known before holds: {problem}")
-        }));
+    let Auth::Guarded(guard) = &app.auth else { return };
+    let mut found = guard.problems();
+    if is_stranger && !found.is_empty() {
+        let where_to_look = "something is wrong with the users file or the state directory. The log of spiderpig-api, and \
+                             `spiderpig-api check` as its account, say more";
+        found = vec![where_to_look.to_owned()];
     }
+    problems.extend(found.into_iter().map(|problem| {
+        format!("What changes of those who sign in is not seen, and what was known before holds: {problem}")
+    }));
 }
 
 fn look_at_disk(disk: Option<&Disk>, problems: &mut Vec<String>) {

@@ -29,6 +29,13 @@ where
     uncached(StatusCode::OK, content_type, body::produce(end, producer))
 }
 
+/// The response, to be kept by nobody: a browser asks again also when somebody goes back in it.
+#[must_use]
+pub fn unstored(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
+    response
+}
+
 /// A response that no cache may reuse unasked.
 pub fn uncached(status: StatusCode, content_type: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);

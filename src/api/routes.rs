@@ -40,23 +40,23 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/openapi.json", Viewer => openapi::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
     GET "/api/whoami", Open => whoami::whoami, "Who is signed in, and what may they do?", gives(&[(200, Json("WhoAmI"))]);
     GET "/api/login", Open => sign_in::with_ticket, "Sign in at the single sign-on, or be sent to where people sign in",
-        takes(sign_in::ARGUMENTS), gives(&[(303, Content::Empty)]), refuses(&[503]);
+        takes(sign_in::ARGUMENTS), gives(&[(303, Content::Empty)]), refuses(&[503]), secret(true);
     POST "/api/login", Open => sign_in::with_password, "Sign in with a password",
-        reads(Json("Credentials")), gives(&[(200, Json("SignedIn"))]), refuses(&[401, 404, 429, 503]);
+        reads(Json("Credentials")), gives(&[(200, Json("SignedIn"))]), refuses(&[401, 404, 429, 503]), secret(true);
     POST "/api/2fa", Session => second_step::second_step, "Show the second factor",
-        reads(TextOrJsonString), gives(&[(200, Json("SecondStep"))]), refuses(&[404, 429, 503]);
+        reads(TextOrJsonString), gives(&[(200, Json("SecondStep"))]), refuses(&[404, 429, 503]), secret(true);
     GET "/api/2fa", Session => enrolment::state, "How do I stand with the second factor?",
-        gives(&[(200, Json("SecondFactor"))]), refuses(&[404]);
+        gives(&[(200, Json("SecondFactor"))]), refuses(&[404]), secret(true);
     POST "/api/2fa/enrol", Session => enrolment::enrol, "Begin to set up a second factor",
-        reads(Json("Enrol")), gives(&[(200, Json("Enrolment"))]), refuses(&[404, 429, 503]);
+        reads(Json("Enrol")), gives(&[(200, Json("Enrolment"))]), refuses(&[404, 429, 503]), secret(true);
     POST "/api/2fa/confirm", Session => enrolment::confirm, "Set up the second factor that was begun",
-        reads(TextOrJsonString), gives(&[(200, Json("RecoveryCodes"))]), refuses(&[404, 429, 503]);
+        reads(TextOrJsonString), gives(&[(200, Json("RecoveryCodes"))]), refuses(&[404, 429, 503]), secret(true);
     POST "/api/2fa/recovery-codes", Own => enrolment::renew_recovery_codes, "Get new recovery codes",
-        reads(TextOrJsonString), gives(&[(200, Json("RecoveryCodes"))]), refuses(&[404, 429, 503]);
+        reads(TextOrJsonString), gives(&[(200, Json("RecoveryCodes"))]), refuses(&[404, 429, 503]), secret(true);
     POST "/api/2fa/remove", Own => enrolment::remove, "Go on without a second factor",
-        reads(TextOrJsonString), gives(&[(200, Json("Done"))]), refuses(&[404, 429, 503]);
+        reads(TextOrJsonString), gives(&[(200, Json("Done"))]), refuses(&[404, 429, 503]), secret(true);
     GET "/api/sessions", Own => own::sessions, "Where am I signed in?",
-        gives(&[(200, Json("Sessions"))]), refuses(&[404]);
+        gives(&[(200, Json("Sessions"))]), refuses(&[404]), secret(true);
     POST "/api/sessions/end-others", Own => own::end_others, "Sign out everywhere else",
         gives(&[(200, Json("Ended"))]), refuses(&[404, 503]);
     POST "/api/sessions/{id:text}/end", Own => own::end_session, "Sign out somewhere",
@@ -115,7 +115,7 @@ pub static ROUTES: &[Route] = routes! {
     POST "/api/jobs/{id:number}/signal/{signal:text}", Answer => jobs::signal::signal, "Stop a job",
         gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
     GET "/api/audit", Admin => show::audit, "Who did what?",
-        takes(show::ARGUMENTS), gives(&[(200, Json("AuditPage"))]);
+        takes(show::ARGUMENTS), gives(&[(200, Json("AuditPage"))]), secret(true);
     GET "/api/train/status", Viewer => train::status, "Where is the train?", gives(&[(200, Json("Train"))]);
     GET "/api/monitoring/logs/mediawiki", Viewer => monitoring::mediawiki, "Which errors does MediaWiki log?",
         gives(&[(200, Json("MediaWikiErrors"))]);

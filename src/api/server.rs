@@ -34,7 +34,7 @@ use super::listener::{Listener, Stream};
 use super::page;
 use super::request::Request;
 use super::request_id::X_REQUEST_ID;
-use super::response::Response;
+use super::response::{self, Response};
 use super::routes::{self, ROUTES, Route};
 use crate::spool::Time;
 
@@ -202,7 +202,8 @@ impl Server {
     async fn handle(&self, route: &Route, request: Request, line: &AccessLine) -> Result<Response, ApiError> {
         let handler = (route.handler)(Arc::clone(&self.app), request);
         let task = self.handlers.spawn(handler.instrument(line.span.clone()));
-        task.await.unwrap_or_else(|panic| Err(ApiError::internal(panic)))
+        let answer = task.await.unwrap_or_else(|panic| Err(ApiError::internal(panic)));
+        if route.is_secret { answer.map(response::unstored) } else { answer }
     }
 }
 

@@ -59,6 +59,14 @@ fn check(spool: &TestSpool, user: &str, code: &str) -> Result<Passed, Refusal> {
     factors.check(user, code, Time::now()).unwrap()
 }
 
+/// What the audit trail says that was done to alice's second factor.
+fn recorded(spool: &TestSpool) -> Vec<String> {
+    let text = fs::read_to_string(spool.state_directory().join("audit.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let of_alice = lines.filter(|line| line["event"] == "second_factor_changed" && line["details"]["of"] == "alice");
+    of_alice.map(|line| line["details"]["what"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn the_first_code_makes_a_factor_and_is_accepted_once() {
     let spool = TestSpool::new();
@@ -81,6 +89,7 @@ fn the_first_code_makes_a_factor_and_is_accepted_once() {
     assert_ne!(next.trim(), told, "one that was used is not told again");
     assert_eq!(check(&spool, "alice", next.trim()), Ok(Passed::Totp));
     assert_eq!(document(&spool)["alice"]["factor"]["seed"], seed.as_str(), "the factor is the same");
+    assert_eq!(recorded(&spool), ["enrolled", "code_told", "code_told"]);
 }
 
 #[test]
@@ -142,6 +151,7 @@ fn the_qr_code_has_what_an_app_needs() {
         text.lines().find_map(|line| line.trim().strip_prefix("key")).unwrap().split_whitespace().collect();
     assert_eq!(key, seed);
     assert_eq!(stdout(&otp(&spool, Some("alice"), &["--qr"])), text, "as often as one likes");
+    assert_eq!(recorded(&spool), ["enrolled", "shown", "shown"]);
 }
 
 #[test]

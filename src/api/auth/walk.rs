@@ -143,3 +143,25 @@ async fn what_is_no_proof_is_as_good_as_none() {
         }
     }
 }
+
+#[tokio::test]
+async fn no_browser_keeps_a_secret() {
+    let bench = Bench::new();
+    let people = People::of(&bench);
+    let address = Bench::serve(people.app(&bench)).await;
+    for (path, kept) in [
+        ("/api/2fa", "no-cache, no-store"),
+        ("/api/sessions", "no-cache, no-store"),
+        ("/api/audit", "no-cache, no-store"),
+        ("/api/login", "no-cache, no-store"),
+        ("/api/jobs", "no-cache"),
+    ] {
+        let mut client = Client::connect(address).await;
+        let reply = client.ask_as(&people.signed_in("admin"), &format!("GET {path}"), "").await;
+        assert_eq!(reply.header("cache-control"), Some(kept), "{path}");
+    }
+    let half = people.signed_in("half");
+    let mut client = Client::connect(address).await;
+    let seed = client.ask_as(&half, "POST /api/2fa/enrol", "{}").await;
+    assert_eq!((seed.status.as_u16(), seed.header("cache-control")), (200, Some("no-cache, no-store")));
+}

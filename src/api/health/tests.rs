@@ -4,7 +4,10 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::*;
+use crate::api::auth::audit::{Entry, Event};
+use crate::api::auth::testing::People;
 use crate::api::testing::{Bench, Client, runner_state, soon};
+use crate::spool::atomic::{self, Durability};
 
 const ROOM: Space =
     Space { available: 8 << 30, size: 100 << 30, free_inodes: 1 << 20, inodes: 1 << 20, read_only: false };
@@ -133,4 +136,37 @@ async fn a_damaged_file_of_another_program_is_for_information_only() {
     assert_eq!(health["status"], "ok");
     let told = health["information"][0].as_str().unwrap();
     assert!(told.ends_with("monitoring/train.json: it has no `format`, and this program knows 1"), "{told}");
+}
+
+#[tokio::test]
+async fn where_it_stands_who_signs_in_is_told_to_nobody_who_has_not() {
+    let bench = Bench::new();
+    let people = People::of(&bench);
+    let damaged = bench.state_directory().join("sessions.json");
+    let who = ["viewer", "half", "stranger"].map(|user| people.signed_in(user));
+    atomic::replace(&damaged, b"{", 0o600, Durability::Ordered).unwrap();
+    people.guard.refresh();
+    let app = people.app(&bench);
+    let trail = bench.state_directory().join("audit.jsonl");
+    atomic::create_directory(&trail, 0o700).unwrap();
+    let entry = Entry {
+        event: Event::SignOut,
+        user: None,
+        address: "host".into(),
+        request: None,
+        details: serde_json::Map::new(),
+    };
+    app.audit.append(&entry, Durability::Ordered).unwrap_err();
+    let mut client = Client::connect(Bench::serve(app).await).await;
+    let state = bench.state_directory();
+    let names = ["sessions.json", "audit.jsonl", state.path().to_str().unwrap()];
+    for (fields, tells) in [(&*who[0], true), (&*who[1], false), (&*who[2], false), ("", false)] {
+        let health = client.ask_as(fields, "GET /healthz", "").await;
+        for name in names {
+            assert_eq!(health.body.contains(name), tells, "{fields} {name}: {}", health.body);
+        }
+        let health = health.json();
+        assert!(mentions(&health, "spiderpig-api") && mentions(&health, "audit trail"), "{health}");
+        assert!(mentions(&health, "those who sign in is not seen"), "{health}");
+    }
 }

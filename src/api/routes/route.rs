@@ -28,6 +28,8 @@ pub struct Route {
     pub denial: StatusCode,
     /// Pages ask for it also if nobody sits in front of them, so it does not keep a session alive.
     pub is_unattended: bool,
+    /// What it answers must not be found in a browser by whoever sits there next.
+    pub is_secret: bool,
     /// What it does, in one line.
     pub summary: &'static str,
     /// What does it.
@@ -60,6 +62,7 @@ impl Route {
             access,
             denial: StatusCode::FORBIDDEN,
             is_unattended: false,
+            is_secret: false,
             summary,
             handler,
             arguments: &[],
@@ -81,6 +84,13 @@ impl Route {
     #[must_use]
     pub const fn unattended(mut self, is_unattended: bool) -> Self {
         self.is_unattended = is_unattended;
+        self
+    }
+
+    /// Nothing keeps what it answers.
+    #[must_use]
+    pub const fn secret(mut self, is_secret: bool) -> Self {
+        self.is_secret = is_secret;
         self
     }
 

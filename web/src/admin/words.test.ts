@@ -25,6 +25,7 @@ describe('an entry is told', () => {
     ['locked', {}, 'made too many attempts', {}],
     ['second_factor_changed', { what: 'enrolled' }, 'set up the second factor', {}],
     ['second_factor_changed', { what: 'reset', of: 'bob' }, 'reset the second factor of bob', {}],
+    ['second_factor_changed', { what: 'code_told', of: 'alice' }, 'took, on the host, a code of the second factor', {}],
     ['sessions_ended', { of: null }, 'logged everyone out', {}],
     ['sessions_ended', { of: 'alice' }, 'ended sessions', {}],
     ['sessions_ended', { of: 'bob' }, 'ended sessions of bob', {}],

@@ -122,6 +122,8 @@ const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
             ['removed', 'removed the second factor'],
             ['recovery_codes', 'got new recovery codes'],
             ['reset', 'reset the second factor'],
+            ['shown', 'looked, on the host, at the key of the second factor'],
+            ['code_told', 'took, on the host, a code of the second factor'],
           ],
           'changed the second factor',
         )

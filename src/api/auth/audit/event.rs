@@ -11,7 +11,8 @@ pub enum Event {
     SecondFactor,
     /// Their second factor was not the right one.
     SecondFactorRefused,
-    /// A second factor was changed; `details.what` is `enrolled`, `removed`, `recovery_codes` or `reset`.
+    /// A second factor was changed; or the host told it; `details.what` is `enrolled`, `removed`,
+    /// `recovery_codes`, `reset`, `shown` (its key) or `code_told`.
     SecondFactorChanged,
     /// They signed out.
     SignOut,

@@ -132,12 +132,15 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
     }
     let viewer = Viewer::new(Arc::clone(&app), id, form, resume.unwrap_or(0));
     let open = app.metrics.stream("log");
-    Ok(response::produce(form.content_type(), app.end_of_stream(&request.identity), |mut pieces| async move {
-        let _open = open;
-        if let Err(error) = viewer.watch(&mut pieces).await {
-            tracing::error!(job = %id, ?error, "a log stream broke off");
-        }
-    }))
+    let include_sensitive = matches!(form, Form::Lines { include_sensitive: true });
+    let response =
+        response::produce(form.content_type(), app.end_of_stream(&request.identity), |mut pieces| async move {
+            let _open = open;
+            if let Err(error) = viewer.watch(&mut pieces).await {
+                tracing::error!(job = %id, ?error, "a log stream broke off");
+            }
+        });
+    Ok(as_secret_as(include_sensitive, response))
 }
 
 /// The form that the arguments ask for.
@@ -164,6 +167,11 @@ fn form(query: &Query) -> Result<Form, ApiError> {
 fn invalid(name: &str, message: &str, input: serde_json::Value) -> ApiError {
     let location = vec!["query".into(), name.into()];
     ApiError::invalid(Invalid { kind: "value_error", location, message: message.into(), input })
+}
+
+/// Sensitive lines must not be found in a browser by whoever sits there next.
+fn as_secret_as(include_sensitive: bool, response: Response) -> Response {
+    if include_sensitive { response::unstored(response) } else { response }
 }
 
 /// # Errors

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 
 use super::super::id_in_path;
 use super::stored::{self, Stored};
-use super::{INCLUDE_SENSITIVE, invalid, must_exist, record_use};
+use super::{INCLUDE_SENSITIVE, as_secret_as, invalid, must_exist, record_use};
 use crate::api::app::App;
 use crate::api::body;
 use crate::api::error::ApiError;
@@ -58,7 +58,8 @@ pub async fn records(app: Arc<App>, request: Request) -> Result<Response, ApiErr
     let wanted = Wanted { from, count, include_sensitive };
     let reading = Arc::clone(&app);
     let window = app.logs.run(move || wanted.read(&reading, id)).await?.map_err(ApiError::internal)?;
-    Ok(response::uncached(StatusCode::OK, "application/json", body::full(window)))
+    let response = response::uncached(StatusCode::OK, "application/json", body::full(window));
+    Ok(as_secret_as(include_sensitive, response))
 }
 
 fn from(query: &Query) -> Result<i64, ApiError> {

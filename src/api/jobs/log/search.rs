@@ -12,7 +12,7 @@ use self::needle::Needle;
 use self::scan::Scan;
 use super::super::id_in_path;
 use super::survey::{self, MAX_FOUND, Survey};
-use super::{INCLUDE_SENSITIVE, invalid, must_exist, record_use};
+use super::{INCLUDE_SENSITIVE, as_secret_as, invalid, must_exist, record_use};
 use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::query::Query;
@@ -46,13 +46,15 @@ pub async fn search(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     must_exist(&app, id)?;
     record_use(&app, &request, id, include_sensitive).await?;
     let search = Search { scan: Scan::new(needle, include_sensitive), matches: 0 };
-    Ok(response::produce("application/octet-stream", app.end_of_stream(&request.identity), |mut pieces| async move {
-        let directory = app.spool.job(id);
-        let begin = move || Ok((LogReader::open(&directory)?, search));
-        if let Err(error) = survey::run(&app, begin, &mut pieces).await {
-            tracing::error!(job = %id, ?error, "a search broke off");
-        }
-    }))
+    let response =
+        response::produce("application/octet-stream", app.end_of_stream(&request.identity), |mut pieces| async move {
+            let directory = app.spool.job(id);
+            let begin = move || Ok((LogReader::open(&directory)?, search));
+            if let Err(error) = survey::run(&app, begin, &mut pieces).await {
+                tracing::error!(job = %id, ?error, "a search broke off");
+            }
+        });
+    Ok(as_secret_as(include_sensitive, response))
 }
 
 fn needle(query: &Query) -> Result<Needle, ApiError> {

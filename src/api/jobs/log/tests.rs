@@ -387,11 +387,16 @@ async fn sensitive_lines_are_neither_for_viewers_nor_for_scripts() {
             assert!(reveals(&bench).is_empty() && !reply.body.contains("hunter"), "{}", reply.body);
         }
     }
-    let shown = client.ask_as(&people.signed_in("user"), "GET /api/jobs/1/log/records?include_sensitive=1", "").await;
-    assert!(shown.status == 200 && shown.body.contains("hunter2"), "{}", shown.body);
+    let user = people.signed_in("user");
+    for path in ["log?", "log/records?", "log/search?q=hunter&"] {
+        let shown = client.ask_as(&user, &format!("GET /api/jobs/1/{path}include_sensitive=1"), "").await;
+        assert!(shown.status == 200 && shown.body.contains("hunter2"), "{}", shown.body);
+        assert_eq!(shown.header("cache-control"), Some("no-cache, no-store"), "{path}");
+    }
     assert_eq!(reveals(&bench), [("user".to_owned(), json!(1))]);
     let without = client.ask_as(&refused[0], "GET /api/jobs/1/log/records", "").await;
     assert!(without.status == 200 && !without.body.contains("hunter"), "{}", without.body);
+    assert_eq!(without.header("cache-control"), Some("no-cache"));
 }
 
 #[test]
