@@ -62,11 +62,12 @@ const PLAIN: &[(&str, &str)] = &[
     ("Transfer-Encoding: chunked\r\n", "000000002\r\nxx\r\n0\r\nHost: evil.example\r\nCookie: session=x\r\n\r\n{}"),
 ];
 
-/// Sends a request with another one in its body. Returns whether the other one was taken for a request.
-fn is_smuggled(stage: &Stage, number: usize, head: &str, body: &str) -> bool {
+/// Sends a request with another one in its body. Returns whether the other one was taken for a request. Its answer is
+/// the last one on the connection; where there is none, `is_cut` ends what is sent.
+fn is_smuggled(stage: &Stage, number: usize, head: &str, body: &str, is_cut: bool) -> bool {
     let hidden = format!("GET {CANARY}/{number} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let request = format!("POST /api/jobs/1/signal/kill HTTP/1.1\r\nHost: localhost\r\n{head}\r\n");
-    send_both(stage, &request, &body.replace("{}", &hidden));
+    send_both(stage, &request, &body.replace("{}", &hidden), is_cut);
     // What is logged before it is in the log when this is.
     let last = format!("/api/last-{number}");
     super::get(&stage.api, &last, "");
@@ -74,12 +75,14 @@ fn is_smuggled(stage: &Stage, number: usize, head: &str, body: &str) -> bool {
     stage.api.daemon.log().contains(&format!("{CANARY}/{number}\""))
 }
 
-/// The end of what is sent is the end of the connection, so that nobody waits for the rest of a body.
-fn send_both(stage: &Stage, head: &str, body: &str) -> String {
+/// If the end of what is sent is the end of the connection, nobody waits for the rest of a body.
+fn send_both(stage: &Stage, head: &str, body: &str, is_cut: bool) -> String {
     use std::io::Write as _;
     let mut stream = crate::server::connect(&stage.api);
     let _ = stream.write_all(&[head.as_bytes(), body.as_bytes()].concat());
-    let _ = stream.shutdown(std::net::Shutdown::Write);
+    if is_cut {
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+    }
     crate::server::read_to_close(&mut stream)
 }
 
@@ -87,10 +90,10 @@ fn send_both(stage: &Stage, head: &str, body: &str) -> String {
 fn no_request_hides_in_another_one() {
     let stage = Stage::open();
     for (number, (head, body)) in HIDDEN.iter().enumerate() {
-        assert!(!is_smuggled(&stage, number, head, body), "{head:?} {body:?}");
+        assert!(!is_smuggled(&stage, number, head, body, true), "{head:?} {body:?}");
     }
     for (number, (head, body)) in PLAIN.iter().enumerate() {
-        assert!(is_smuggled(&stage, 100 + number, head, body), "{head:?} {body:?}");
+        assert!(is_smuggled(&stage, 100 + number, head, body, false), "{head:?} {body:?}");
     }
 }
 
