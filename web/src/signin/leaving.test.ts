@@ -28,13 +28,14 @@ describe('signing out', () => {
 
   test('is said, and nothing is left of who was there', async () => {
     const stop = vi.spyOn(Live.prototype, 'stop')
-    signOut('/')
+    const asked = signOut('/')
     const { page: shown, session } = await open(LogoutPage, { who: aPerson() })
     page = shown
     expect(page.text()).toContain('You are signed out')
     expect(page.get('a').attributes('href')).toBe('/login')
     expect([session.who.value?.user, session.isInside.value]).toEqual([null, false])
-    expect(stop).toHaveBeenCalled()
+    // Whoever listened to the end would be told that they are not let in.
+    expect(stop).toHaveBeenCalledBefore(asked)
     expect(assign).not.toHaveBeenCalled()
   })
 
@@ -52,11 +53,13 @@ describe('signing out', () => {
   })
 
   test('that fails says so, and can be tried again', async () => {
+    const start = vi.spyOn(Live.prototype, 'start').mockReturnValue()
     signOut('/').mockRejectedValueOnce(new Error('SpiderPig cannot be reached'))
     const { page: shown, session } = await open(LogoutPage, { who: aPerson() })
     page = shown
     expect(page.get('[role=alert]').text()).toContain('SpiderPig cannot be reached')
     expect(session.isIn.value).toBe(true)
+    expect(start).toHaveBeenCalledOnce()
     await page.get('button').trigger('click')
     await flushPromises()
     expect(page.text()).toContain('You are signed out')
