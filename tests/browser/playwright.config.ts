@@ -8,17 +8,18 @@ export default defineConfig({
   outputDir: 'results',
   reporter: 'list',
   fullyParallel: true,
-  workers: 2,
+  // One more than there are cores: each waits at times.
+  workers: 3,
   // What fails once is broken.
   retries: 0,
   forbidOnly: process.env.CI !== undefined,
-  // Generous: there are two cores, and two browsers, runners and APIs, and what they run.
+  // Generous: there are two cores, and three browsers, runners and APIs, and what they run.
   timeout: 60_000,
   expect: { timeout: 10_000 },
   use: {
     ...CHROMIUM,
     actionTimeout: 10_000,
-    trace: { mode: 'retain-on-failure', screenshots: false, sources: false },
+    trace: { mode: 'retain-on-failure', screenshots: false, snapshots: false, sources: false },
     viewport: { width: 1280, height: 900 },
     // Times are shown in UTC, and in local time, which is to be another one.
     timezoneId: 'Asia/Kolkata',
