@@ -4,8 +4,10 @@ import { resolve } from 'node:path'
 import type { Page } from '@playwright/test'
 
 import type { Api } from '../fixtures/api.ts'
+import { byPassword } from '../fixtures/configuration.ts'
 import { reportErrors, reportTrain } from '../fixtures/monitoring.ts'
 import { changesOfJob, log, preflight, prompt } from '../fixtures/parts.ts'
+import { enrol, giveSession, signIn } from '../fixtures/people.ts'
 import { SpiderPig } from '../fixtures/spiderpig.ts'
 import { expect, test as base } from '../fixtures/test.ts'
 import { test as baseWithGerrit } from '../fixtures/withGerrit.ts'
@@ -26,6 +28,13 @@ const testWithGerrit = baseWithGerrit.extend({
     const spiderpig = await SpiderPig.start({ jobTypes: JOB_TYPES + TRAIN, gerritUrl })
     await use(spiderpig)
     await spiderpig.end()
+  },
+})
+
+const testWithPeople = base.extend({
+  startOptions: async ({}, use) => {
+    const people = { ada: ['admins'], alice: ['deployers'], bob: ['deployers', 'databases'] }
+    await use({ auth: byPassword(true), people, jobTypes: JOB_TYPES })
   },
 })
 
@@ -123,4 +132,54 @@ testWithGerrit('pictures of changes and of the train', async ({ page, spiderpig 
   await page.goto('/mediawiki/train')
   await expect(page.getByRole('heading', { name: 'Groups' })).toBeVisible()
   await take(page, 'train-light', { width: 1280, height: 700 })
+})
+
+/** What browsers say of themselves. */
+const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0'
+const PHONE_CHROME = 'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/142.0.0.0 Mobile Safari/537.36'
+
+testWithPeople('pictures of signing in, of an account, and of who did what', async ({ page, context, spiderpig }) => {
+  await page.goto('/login')
+  await expect(page.getByRole('button', { name: 'Sign in', exact: true })).toBeEnabled()
+  await take(page, 'sign-in-light', { width: 640, height: 480 })
+  await take(page, 'sign-in-dark', { width: 640, height: 480 }, 'dark')
+
+  await giveSession(context, await signIn(spiderpig, 'bob'))
+  await page.goto('/enrol')
+  await expect(page.getByRole('img', { name: /QR/ })).toBeVisible()
+  await take(page, 'enrol-light', { width: 640, height: 1000 })
+
+  const ada = await enrol(spiderpig, 'ada', FIREFOX)
+  const { client: alice, app } = await enrol(spiderpig, 'alice', FIREFOX)
+  const half = await signIn(spiderpig, 'alice', PHONE_CHROME)
+  await half.request('/api/2fa', { method: 'POST', body: await app.code() })
+  const scopes = ['--scope', 'read', '--scope', 'start:backport']
+  const token = ['token', 'create', '--user', 'alice', '--name', 'nightly', '--expires', '30d', ...scopes]
+  spiderpig.command(token, { user: 'ada' })
+  await giveSession(context, alice)
+  await page.goto('/account')
+  await expect(page.getByRole('region', { name: 'Sessions' }).getByRole('heading', { level: 3 })).toHaveCount(2)
+  await expect(page.getByRole('heading', { name: 'nightly' })).toBeVisible()
+  await take(page, 'account-light', { width: 1120, height: 1220 })
+
+  const job = await alice.submit('backport', { change_url: ['1098355'], speed: 400 })
+  await alice.answer(job, 'y', 'Backport')
+  await expect(signIn(spiderpig, 'bob', FIREFOX, 'not the password')).rejects.toThrow('401')
+  await ada.client.answer(job, 'r', 'continue')
+  await alice.reaches(job, 'failed')
+  await ada.client.post('/api/runner/pause', { reason: 'Database switchover, see T123456' })
+  await ada.client.post('/api/runner/resume', {})
+  await giveSession(context, ada.client)
+  await page.goto('/admin')
+  await expect(page.getByRole('region', { name: 'Audit trail' })).toContainText('ada paused the job runner')
+  await expect(page.getByRole('link', { name: /^Job runner: Idle/ })).toBeVisible()
+  // The list of users may be long. What was done is below it.
+  await page.setViewportSize({ width: 1120, height: 1060 })
+  await page
+    .getByRole('listitem')
+    .filter({ has: page.getByRole('heading', { name: 'bob' }) })
+    .evaluate((user) => {
+      window.scrollTo({ top: user.getBoundingClientRect().top + window.scrollY - 64, behavior: 'instant' })
+    })
+  await take(page, 'admin-light', { width: 1120, height: 1060 })
 })
