@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     BEHIND_A_PROXY, PASSWORD, RECOVERY_CODE, Reply, Stage, at_once, code, count, from, post, sign_in, try_password, who,
 };
+use crate::support::wait_until;
 
 /// How many guesses a user has, and how many an address.
 const OF_A_USER: usize = 10;
@@ -40,7 +41,7 @@ fn of_many_guesses_at_once_no_more_than_the_limit_are_looked_at_and_no_answer_te
         assert!(is_told_to_wait(&try_password(api, "alice", PASSWORD, &from(100 + n))));
         assert!(is_told_to_wait(&try_password(api, "nobody", PASSWORD, &from(100 + n))));
         assert_eq!(try_password(api, "ada", PASSWORD, &from(100 + n)).status, 200);
-        assert_eq!(who(api, &session), "alice");
+        wait_until("it knows the session, which goes on", || who(api, &session) == "alice");
     }
 }
 
@@ -93,6 +94,7 @@ fn a_code_is_taken_once_ever_whatever_came_between() {
     let apis = [&stage.api, &stage.another_api()];
     let show = |api: usize, session: &str, code: &str| post(apis[api], "/api/2fa", session, code);
     let [first, second, third] = std::array::from_fn(|_| sign_in(&stage.api, "bob"));
+    wait_until("the other one knows the last", || who(apis[1], &third) == "bob");
     let (a, b) = (code("bob", 0), code("bob", 30));
     assert_eq!(show(0, &first, &a).status, 200);
     assert_eq!(show(1, &second, &b).status, 200);
@@ -109,6 +111,7 @@ fn of_many_who_show_one_code_at_once_at_two_processes_one_gets_in() {
     let apis = [&stage.api, &stage.another_api()];
     for once in [code("bob", 0), RECOVERY_CODE.to_owned()] {
         let sessions: Vec<String> = (0..5).map(|_| sign_in(&stage.api, "bob")).collect();
+        wait_until("the other one knows the last", || who(apis[1], &sessions[4]) == "bob");
         let replies = at_once(5, |n| post(apis[n % 2], "/api/2fa", &sessions[n], &once));
         assert_eq!((count(&replies, 200), count(&replies, 400)), (1, 4), "{once}");
         // Who gets it right begins anew, so that the next round has all of its failures.
@@ -138,6 +141,7 @@ fn the_fifth_wrong_code_locks_at_all_processes_and_then_the_right_one_is_refused
     let stage = Stage::local();
     let apis = [&stage.api, &stage.another_api()];
     let bob = sign_in(&stage.api, "bob");
+    wait_until("the other one knows it", || who(apis[1], &bob) == "bob");
     let wrong = |n: usize| ["000000", "", "abcdef", "99999999"][n % 4];
     let guess = |n: usize| {
         // Those of the two routes count together.

@@ -50,9 +50,9 @@ fn assert_no_page(reply: &Reply, content_type: &str) {
 fn markup_comes_back_as_what_it_is_and_never_in_a_page() {
     let stage = Stage::local();
     let _runner = stage.spool.runner();
-    let api = stage.another_api();
+    let api = &stage.api;
     let text = format!("{MARKUP}{}", TRICKS.replace(char::is_control, ""));
-    let signed = try_password(&api, "ada", super::PASSWORD, &format!("User-Agent: {MARKUP}{TRICKS}\r\n"));
+    let signed = try_password(api, "ada", super::PASSWORD, &format!("User-Agent: {MARKUP}{TRICKS}\r\n"));
     let ada = signed.cookie();
     let tokens = Tokens::open(&StateDirectory::new(&stage.spool.state_directory())).unwrap();
     let (groups, expires) = (None, after(Time::now(), Duration::from_hours(1)));
@@ -62,17 +62,17 @@ fn markup_comes_back_as_what_it_is_and_never_in_a_page() {
     let script = "printf '{\"type\":\"interaction\",\"subtype\":\"input_line\",\"prompt\":\"<b>why</b>\",\"default\":null,\
                   \"iokey\":\"%s\"}\\n' $SPIDERPIG_IO_KEY; read -r answer; echo \"$answer\"";
     let job = json!({ "type": "sh", "params": { "script": format!("{script} # {text}") } });
-    let reply = post(&api, "/api/jobs", &ada, job.to_string());
+    let reply = post(api, "/api/jobs", &ada, job.to_string());
     assert_eq!(reply.status, 201, "{reply:?}");
     let id = reply.json()["id"].as_u64().unwrap();
     let one = format!("/api/jobs/{id}");
-    wait_until("it asks", || !get(&api, &one, &ada).json()["pending_interaction"].is_null());
-    assert_eq!(post(&api, &format!("{one}/interact/{id}000001"), &ada, &text).status, 200);
+    wait_until("it asks", || !get(api, &one, &ada).json()["pending_interaction"].is_null());
+    assert_eq!(post(api, &format!("{one}/interact/{id}000001"), &ada, &text).status, 200);
     stage.spool.wait_final(id.try_into().unwrap());
-    assert_eq!(post(&api, "/api/runner/pause", &ada, json!({ "reason": text }).to_string()).status, 200);
-    wait_until("it is paused", || get(&api, "/api/runner", &ada).body.contains("</script>"));
-    wait_until("the token is known", || get(&api, "/api/tokens", &ada).body.contains("</script>"));
-    wait_until("it is known to have ended", || get(&api, &one, &ada).json()["job"]["state"] == "succeeded");
+    assert_eq!(post(api, "/api/runner/pause", &ada, json!({ "reason": text }).to_string()).status, 200);
+    wait_until("it is paused", || get(api, "/api/runner", &ada).body.contains("</script>"));
+    wait_until("the token is known", || get(api, "/api/tokens", &ada).body.contains("</script>"));
+    wait_until("it is known to have ended", || get(api, &one, &ada).json()["job"]["state"] == "succeeded");
 
     let contains = |value: &Value| value.as_str().is_some_and(|shown| shown.contains(MARKUP));
     for (path, pointer) in [
@@ -84,7 +84,7 @@ fn markup_comes_back_as_what_it_is_and_never_in_a_page() {
         ("/api/audit?event=answer", "/entries/0/details/response"),
         ("/api/audit?event=pause", "/entries/0/details/reason"),
     ] {
-        let reply = get(&api, path, &ada);
+        let reply = get(api, path, &ada);
         assert_no_page(&reply, "application/json");
         let value = reply.json();
         let found = value.pointer(pointer).unwrap_or_else(|| panic!("{path} {pointer}: {value}"));
@@ -95,8 +95,8 @@ fn markup_comes_back_as_what_it_is_and_never_in_a_page() {
         };
         assert!(contains(&found), "{path} {pointer}: {found}");
     }
-    assert_no_page(&get(&api, &format!("{one}/log"), &ada), "application/octet-stream");
-    assert_no_page(&get(&api, &format!("{one}/log?format=text"), &ada), "text/plain; charset=utf-8");
+    assert_no_page(&get(api, &format!("{one}/log"), &ada), "application/octet-stream");
+    assert_no_page(&get(api, &format!("{one}/log?format=text"), &ada), "text/plain; charset=utf-8");
 
     // The trail and the log have all of it, on lines of their own.
     assert!(trail(&stage.spool).iter().any(|line| contains(&line["details"]["response"])));
