@@ -167,6 +167,15 @@ fn what_is_left_of_a_sign_in_without_a_code_ends_in_ten_minutes() {
 }
 
 #[test]
+fn who_has_only_the_password_pushes_nobody_out() {
+    let stage = Stage::local();
+    let whole = post(&stage.api, "/api/2fa", &sign_in(&stage.api, "bob"), code("bob", 0)).cookie();
+    let halves: Vec<String> = (0..25).map(|_| sign_in(&stage.api, "bob")).collect();
+    assert!(who(&stage.api, &halves[0]).is_null(), "there is no room for all of them");
+    assert_eq!((who(&stage.api, &whole), who(&stage.api, &halves[24])), (json!("bob"), json!("bob")));
+}
+
+#[test]
 fn a_session_that_ended_at_one_process_is_ended_at_the_others() {
     let stage = Stage::local();
     let another = stage.another_api();
