@@ -4,6 +4,8 @@ import { expect, test } from '../fixtures/test.ts'
 test('the demo is started from the form, answered twice, and watched to its end', async ({ page }) => {
   await page.goto('/')
   await field(page, 'Changes').fill('42')
+  // What is told of it moves the button.
+  await expect(startPanel(page)).toContainText('No Gerrit is configured, so changes are not looked up')
   await page.getByRole('button', { name: 'Start MediaWiki backport' }).click()
 
   await expect(page).toHaveURL('/jobs/1')
