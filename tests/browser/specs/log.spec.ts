@@ -29,6 +29,22 @@ test('a log of 50,000 lines', async ({ page, spiderpig, context }) => {
     expect((await rowsShown(page, id)).length).toBeLessThan(200)
   })
 
+  await test.step('stays at its end when the view is higher for less than a frame', async () => {
+    const [before, moved, after] = await log(page, id).evaluate(async (pane) => {
+      const nextFrame = () => new Promise(requestAnimationFrame)
+      const before = pane.scrollTop
+      pane.style.minBlockSize = `${pane.clientHeight + 30}px`
+      const moved = pane.scrollTop
+      pane.style.minBlockSize = ''
+      await nextFrame()
+      await nextFrame()
+      await nextFrame()
+      return [before, moved, pane.scrollTop] as const
+    })
+    expect(moved, 'the browser moves what it shows').toBe(before - 30)
+    expect(after).toBe(before)
+  })
+
   await test.step('shows colours, and markup as text', async () => {
     await expect(line(page, id, 'green')).toHaveCSS('color', /rgb/)
     await expect(log(page, id)).toContainText('green and bold and <b>no tag</b>')
