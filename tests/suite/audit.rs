@@ -11,13 +11,13 @@ use spiderpig::digest::sha256;
 use spiderpig::spool::atomic::Durability;
 
 use crate::client;
-use crate::support::{TestSpool, wait_until};
+use crate::support::TestSpool;
 
-/// Names the state directory to those who write to it at once.
-const STATE_DIRECTORY: &str = "SPIDERPIG_TEST_AUDIT";
+/// Who write at once.
+const USERS: [&str; 8] = ["alice", "bob", "carol", "dan", "erin", "frank", "grace", "heidi"];
 
-/// How many entries each of many processes writes.
-const EACH: u64 = 40;
+/// How many entries each of them writes.
+const EACH: usize = 10;
 
 fn trail(spool: &TestSpool) -> Audit {
     Audit::new(StateDirectory::new(&spool.state_directory()))
@@ -133,41 +133,33 @@ fn what_a_crash_cut_off_is_told_of_and_no_fault() {
     assert!(text.contains(told) && text.contains("4 lines, and the chain is whole"), "{text}");
 }
 
-/// One of many processes: [`many_processes_write_one_chain`] starts it.
-#[test]
-#[ignore = "another test runs it"]
-fn writer() {
-    let audit = Audit::new(StateDirectory::new(std::env::var_os(STATE_DIRECTORY).unwrap().as_ref()));
-    let process = std::process::id();
-    for number in 1..=EACH {
-        append(&audit, Event::Answer, "alice", json!({ "process": process, "number": number }));
-    }
-}
-
-fn start_writer(spool: &TestSpool) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "audit::writer", "--ignored"]).env(STATE_DIRECTORY, spool.state_directory());
-    command.stdout(Stdio::null()).spawn().unwrap()
+/// `spiderpig-api otp` as this user, which adds an entry each time.
+fn otp(spool: &TestSpool, user: &str) -> Child {
+    let mut command = spool.command("spiderpig-api");
+    command.args(["otp", "--quiet"]).env("SUDO_USER", user).stdout(Stdio::null()).spawn().unwrap()
 }
 
 #[test]
 fn many_processes_write_one_chain() {
     let spool = TestSpool::new();
-    let path = trail(&spool).path().to_owned();
-    let mut writers: Vec<Child> = (0..8).map(|_| start_writer(&spool)).collect();
-    let mut killed = start_writer(&spool);
-    let id = format!("\"process\":{},", killed.id());
-    wait_until("the ninth has begun", || fs::read_to_string(&path).is_ok_and(|text| text.contains(&id)));
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    assert!(writers.iter_mut().all(|writer| writer.wait().unwrap().success()));
+    std::thread::scope(|scope| {
+        for user in USERS {
+            let spool = &spool;
+            scope.spawn(move || (0..EACH).for_each(|_| assert!(otp(spool, user).wait().unwrap().success())));
+        }
+        for _ in 0..EACH {
+            let mut killed = otp(&spool, "mallory");
+            killed.kill().unwrap();
+            killed.wait().unwrap();
+        }
+    });
+    let written = lines(trail(&spool).path());
     let text = praise(&spool, None);
-    let written = lines(&path);
     assert!(text.contains(&format!("{} lines, and the chain is whole", written.len())), "{text}");
-    for writer in writers {
-        let numbers = (1..=EACH).map(|number| format!("{{\"process\":{},\"number\":{number}}}", writer.id()));
-        let mut lines = written.iter();
-        assert!(numbers.into_iter().all(|number| lines.any(|line| line.contains(&number))), "none is lost, in order");
+    for user in USERS {
+        let of_user = written.iter().filter(|line| line.contains(&format!("\"user\":\"{user}\"")));
+        let told = of_user.filter(|line| line.contains("code_told"));
+        assert_eq!(told.count(), EACH, "none of {user} is lost");
     }
 }
 
