@@ -47,3 +47,6 @@ impl Reveals {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
