@@ -104,7 +104,8 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io("look at", &self.path, error)),
         };
-        if version == self.memory.read().unwrap_or_else(PoisonError::into_inner).version {
+        let known = self.memory.read().unwrap_or_else(PoisonError::into_inner).version;
+        if version == known {
             return Ok(false);
         }
         let (content, version) = if version.is_none() {
@@ -114,7 +115,11 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
             let file = open::read_only(&self.path)?;
             (self.read(&file)?, Some(version_of(&file, &self.path)?))
         };
-        self.remember(content, version);
+        let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+        // What this process has changed meanwhile is newer than what was read.
+        if memory.version == known {
+            *memory = Memory { content: Arc::new(content), version };
+        }
         Ok(true)
     }
 

@@ -119,8 +119,7 @@ async fn shown_again(app: &App, request: &mut Request) -> Result<Arc<Guard>, Api
 }
 
 fn changed<'a>(request: &'a Request, what: &str) -> Deed<'a> {
-    let (event, user) = (Event::SecondFactorChanged, Some(&*request.user));
-    Deed { event, user, client: &request.client, details: json!({ "what": what }) }
+    Deed::of(request, Event::SecondFactorChanged, json!({ "what": what }))
 }
 
 async fn end_others(guard: &Arc<Guard>, request: &Request) -> Result<(), ApiError> {

@@ -87,8 +87,7 @@ pub(super) async fn end(
     let ending = Arc::clone(guard);
     let ended = blocking::run(move || ending.sessions.end(which)).await??;
     guard.tell();
-    let (event, user) = (Event::SessionsEnded, Some(&*request.user));
-    Deed { event, user, client: &request.client, details: json!({ "of": of }) }.note(app).await;
+    Deed::of(request, Event::SessionsEnded, json!({ "of": of })).note(app).await;
     let message = if ended == 1 { "1 session has ended".to_owned() } else { format!("{ended} sessions have ended") };
     response::json(StatusCode::OK, &json!({ "message": message, "ended": ended }))
 }
@@ -128,6 +127,6 @@ pub async fn revoke_token(app: Arc<App>, request: Request) -> Result<Response, A
     let (revoking, user) = (Arc::clone(&guard), Arc::clone(&request.user));
     blocking::run(move || revoking.tokens.revoke(&id, Some(&user))).await??;
     guard.tell();
-    Deed { event: Event::TokenChanged, user: Some(&request.user), client: &request.client, details }.note(&app).await;
+    Deed::of(&request, Event::TokenChanged, details).note(&app).await;
     response::json(StatusCode::OK, &json!({ "message": "The token is worth nothing now" }))
 }

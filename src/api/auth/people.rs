@@ -70,9 +70,8 @@ pub async fn reset_second_factor(app: Arc<App>, request: Request) -> Result<Resp
         let message = "This user has no second factor";
         return Err(ApiError::refused(StatusCode::NOT_FOUND, message).with("user", user));
     }
-    let (event, admin) = (Event::SecondFactorChanged, Some(&*request.user));
     let details = json!({ "what": "reset", "of": user });
-    Deed { event, user: admin, client: &request.client, details }.record(&app).await?;
+    Deed::of(&request, Event::SecondFactorChanged, details).record(&app).await?;
     let resetting = Arc::clone(&guard);
     blocking::run(move || {
         // Sessions first: what is left of a failure in between is somebody who signs in again.

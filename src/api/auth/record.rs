@@ -1,6 +1,7 @@
 //! Recording what somebody did, off the event loop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use serde_json::{Map, Value};
@@ -14,6 +15,9 @@ use crate::api::error::ApiError;
 use crate::api::request::Request;
 use crate::spool;
 use crate::spool::atomic::Durability;
+
+/// How long somebody waits for what they did to be recorded, once it is done.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What somebody did, or tried.
 #[derive(Clone, Debug)]
@@ -66,10 +70,12 @@ impl<'a> Deed<'a> {
     pub async fn note(self, app: &App) {
         let entry = self.entry();
         let (event, user) = (entry.event, entry.user.clone());
-        match append(app, entry, Durability::Ordered).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(?event, user, %error, "this is missing in the audit trail"),
-            Err(error) => tracing::error!(?event, user, ?error, "this is missing in the audit trail"),
+        match tokio::time::timeout(PATIENCE, append(app, entry, Durability::Ordered)).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::error!(?event, user, %error, "this is missing in the audit trail"),
+            Ok(Err(error)) => tracing::error!(?event, user, ?error, "this is missing in the audit trail"),
+            // Once begun it is done to its end.
+            Err(_) => tracing::error!(?event, user, "the audit trail is slow, and may miss this"),
         }
     }
 }

@@ -33,10 +33,8 @@ pub async fn second_step(app: Arc<App>, mut request: Request) -> Result<Response
         Passed::Recovery { left } => ("recovery code", Some(left)),
     };
     let details = json!({ "by": how, "recovery_codes_left": left });
-    Deed { event: Event::SecondFactor, user: Some(&request.user), client: &request.client, details }
-        // The code is used up, and the password or ticket before it was recorded.
-        .note(&app)
-        .await;
+    // The code is used up, and the password or ticket before it was recorded.
+    Deed::of(&request, Event::SecondFactor, details).note(&app).await;
     let message = match left {
         None => "Signed in".to_owned(),
         Some(left) => format!("Signed in with a recovery code. {left} are left"),

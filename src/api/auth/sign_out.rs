@@ -28,9 +28,8 @@ pub async fn sign_out(app: Arc<App>, request: Request) -> Result<Response, ApiEr
         let (ending, key) = (Arc::clone(guard), secret.key());
         blocking::run(move || ending.sessions.end(|other, _| other == key)).await??;
         guard.tell();
-        if let Some(user) = request.identity.user() {
-            let (event, user) = (Event::SignOut, Some(&**user));
-            Deed { event, user, client: &request.client, details: json!({}) }.note(&app).await;
+        if request.identity.user().is_some() {
+            Deed::of(&request, Event::SignOut, json!({})).note(&app).await;
         }
     }
     signed_out(&app)
@@ -45,8 +44,7 @@ pub async fn sign_everybody_out(app: Arc<App>, request: Request) -> Result<Respo
         let ending = Arc::clone(guard);
         blocking::run(move || ending.sessions.end(|_, _| true)).await??;
         guard.tell();
-        let (event, user) = (Event::SessionsEnded, Some(&*request.user));
-        Deed { event, user, client: &request.client, details: json!({ "of": null }) }.note(&app).await;
+        Deed::of(&request, Event::SessionsEnded, json!({ "of": null })).note(&app).await;
     }
     signed_out(&app)
 }

@@ -76,7 +76,7 @@ test('keeps in the address what is filtered', async () => {
   await page.get('input[type="search"]').setValue('nothing')
   await flushPromises()
   expect(words()).toContain('No error matches.')
-  await page.get('.error-filters__clear').trigger('click')
+  await page.get('.filter-form > button').trigger('click')
   await flushPromises()
   expect(router.currentRoute.value.query).toEqual({})
   expect(rows()).toHaveLength(2)
