@@ -1,7 +1,7 @@
 import { linkify } from '@/ui/linkify.ts'
 
 import { paintOf, type Paint } from './colours.ts'
-import { Scanner, type Span } from './scanner.ts'
+import { scan, type Span } from './scanner.ts'
 
 /** A text of one look, found by a search or not. */
 export interface Piece {
@@ -24,7 +24,7 @@ export interface Shown {
 
 /** Makes what is shown of a line that a program printed: at most so many characters, with looks, links and matches. */
 export function shownOf(text: string, needle: string, most: number): Shown {
-  const { spans, left } = cut(new Scanner().scan(text), most)
+  const { spans, left } = cut(scan(text), most)
   const plain = spans.map((span) => span.text).join('')
   const matches = matchesOf(plain, needle)
   const parts: Part[] = []

@@ -30,161 +30,64 @@ export const PLAIN: Style = Object.freeze({
   strike: false,
 })
 
-/** What a terminal does not show as it is: control characters, but for the line feed and the tab. */
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g
-
-/** Longer ones are no sequences that anybody needs: they are dropped, too, without being kept. */
-const LONGEST_SEQUENCE = 256
-
 /**
- * Where the scanner is: in the text, behind an ESC, in the intermediate bytes of a short sequence, in the parameters of
- * a control sequence (CSI), in a control string (OSC and the like), or behind an ESC there, which may be half its end.
+ * What a terminal does not show as it is: sequences (ECMA-48, section 5.4, and control strings, section 5.6) in their
+ * 7-bit form, and control characters, but for the line feed and the tab.
+ *
+ * Only whole sequences are taken. U+0080 to U+009F are never the 8-bit form of one: in UTF-8 they come from text that was
+ * decoded wrongly, and a terminal that obeyed them would hide the words behind them.
  */
-type Place = 'text' | 'escape' | 'intermediate' | 'control' | 'string' | 'string-escape'
+const CONTROL = new RegExp(
+  [
+    // A control sequence: parameters, and what it does.
+    String.raw`\x1b\[(?<parameters>[ -?]{0,256})(?<final>[@-~])`,
+    // A control string, up to its end in the same line: titles, links, and what else is not for the eye.
+    String.raw`\x1b[P\]X^_][^\x07\x1b\n]*(?:\x07|\x1b\\)`,
+    // A character set; the cursor kept, moved or put back; keypad modes.
+    String.raw`\x1b[()*+][0-~]|\x1b#[3-8]|\x1b%[@G]|\x1b[\d<=>DEHMNOZc\\no|}~]`,
+    // A carriage return that ends the line, and the bell.
+    String.raw`\r+(?=\n|$)|\x07`,
+    String.raw`(?<other>[\0-\x08\x0b-\x1f\x7f-\x9f])`,
+  ].join('|'),
+  'g',
+)
 
 /**
  * Makes spans of what a program printed for a terminal.
  *
- * It takes the text in pieces that may end anywhere, also within a sequence. Sequences that set a look are obeyed, and
- * all others dropped; other control characters become their pictures. Whatever comes, the text between is kept.
+ * Sequences that set a look are obeyed, and other whole sequences dropped. Everything else is shown: control characters as
+ * their pictures, and what only begins like a sequence as the text that it is.
  */
-export class Scanner {
-  #place: Place = 'text'
-  #style = PLAIN
-  /** The parameters of a control sequence so far. */
-  #parameters = ''
-  /** There was a carriage return, which is shown unless the line ends with it. */
-  #isReturned = false
-
-  scan(piece: string): Span[] {
-    const spans: Span[] = []
-    let at = 0
-    while (at < piece.length) {
-      at = this.#place === 'text' ? this.#text(piece, at, spans) : this.#sequence(piece, at)
-    }
-    return spans
-  }
-
-  /** Takes text up to the next control character, and that. Returns where to go on. */
-  #text(piece: string, at: number, spans: Span[]): number {
-    if (this.#isReturned) {
-      this.#isReturned = false
-      if (piece[at] !== '\n' && piece[at] !== '\r') {
-        append(spans, '␍', this.#style)
-      }
-    }
-    CONTROL.lastIndex = at
-    const end = CONTROL.exec(piece)?.index ?? piece.length
-    if (end > at) {
-      append(spans, piece.slice(at, end), this.#style)
-    }
-    if (end < piece.length) {
-      this.#control(piece.charCodeAt(end), spans)
-    }
-    return end + 1
-  }
-
-  #control(code: number, spans: Span[]): void {
-    switch (code) {
-      case 0x07:
-        return
-      case 0x0d:
-        this.#isReturned = true
-        return
-      case 0x1b:
-        this.#place = 'escape'
-        return
-      case 0x9b:
-        this.#begin('control')
-        return
-      case 0x90:
-      case 0x98:
-      case 0x9d:
-      case 0x9e:
-      case 0x9f:
-        this.#begin('string')
-        return
-    }
-    if (code < 0x20) {
-      append(spans, String.fromCharCode(0x2400 + code), this.#style)
-    } else if (code === 0x7f) {
-      append(spans, '␡', this.#style)
+export function scan(text: string): Span[] {
+  const spans: Span[] = []
+  let style = PLAIN
+  let at = 0
+  for (const { index, 0: found, groups = {} } of text.matchAll(CONTROL)) {
+    append(spans, text.slice(at, index), style)
+    at = index + found.length
+    const { parameters, final, other } = groups
+    if (other !== undefined) {
+      append(spans, picture(other.charCodeAt(0)), style)
+    } else if (final === 'm' && parameters !== undefined && /^[\d;:]*$/.test(parameters)) {
+      style = restyled(style, parameters)
     }
   }
+  append(spans, text.slice(at), style)
+  return spans
+}
 
-  #begin(place: Place): void {
-    this.#place = place
-    this.#parameters = ''
+/** What stands for a control character: `␛`, or `<9b>` for those that have no picture in Unicode. */
+function picture(code: number): string {
+  if (code < 0x20) {
+    return String.fromCharCode(0x2400 + code)
   }
-
-  /** Takes a character of a sequence. Returns where to go on: at the same one, if it does not belong to it. */
-  #sequence(piece: string, at: number): number {
-    const code = piece.charCodeAt(at)
-    switch (this.#place) {
-      case 'escape':
-        return this.#escape(code) ? at + 1 : at
-      case 'intermediate':
-        if (code >= 0x20 && code <= 0x2f) {
-          return at + 1
-        }
-        this.#place = 'text'
-        return code >= 0x30 && code <= 0x7e ? at + 1 : at
-      case 'control':
-        return this.#parameter(code) ? at + 1 : at
-      case 'string':
-        return this.#string(code) ? at + 1 : at
-      default:
-        // Behind an ESC in a string: with a backslash it was its end, and else the beginning of another sequence.
-        this.#place = code === 0x5c ? 'text' : 'escape'
-        return code === 0x5c ? at + 1 : at
-    }
-  }
-
-  #escape(code: number): boolean {
-    if (code === 0x5b) {
-      this.#begin('control')
-    } else if ([0x50, 0x58, 0x5d, 0x5e, 0x5f].includes(code)) {
-      this.#begin('string')
-    } else if (code >= 0x20 && code <= 0x2f) {
-      this.#place = 'intermediate'
-    } else {
-      this.#place = 'text'
-      return code >= 0x30 && code <= 0x7e
-    }
-    return true
-  }
-
-  #parameter(code: number): boolean {
-    if (code >= 0x20 && code <= 0x3f) {
-      if (this.#parameters.length <= LONGEST_SEQUENCE) {
-        this.#parameters += String.fromCharCode(code)
-      }
-      return true
-    }
-    this.#place = 'text'
-    if (code === 0x6d && /^[\d;:]*$/.test(this.#parameters) && this.#parameters.length <= LONGEST_SEQUENCE) {
-      this.#style = restyled(this.#style, this.#parameters)
-    }
-    return code >= 0x40 && code <= 0x7e
-  }
-
-  /** A control string ends with BEL or ST. One that nobody ended is over with its line. */
-  #string(code: number): boolean {
-    if (code === 0x0a) {
-      this.#place = 'text'
-      return false
-    }
-    if (code === 0x07 || code === 0x9c) {
-      this.#place = 'text'
-    } else if (code === 0x1b) {
-      this.#place = 'string-escape'
-    }
-    return true
-  }
+  return code === 0x7f ? '␡' : `<${code.toString(16)}>`
 }
 
 function append(spans: Span[], text: string, style: Style): void {
+  if (text === '') {
+    return
+  }
   const last = spans.at(-1)
   if (last?.style === style) {
     last.text += text
@@ -195,8 +98,7 @@ function append(spans: Span[], text: string, style: Style): void {
 
 /** A text as a terminal would show it, without its looks. */
 export function plainText(text: string): string {
-  return new Scanner()
-    .scan(text)
+  return scan(text)
     .map((span) => span.text)
     .join('')
 }
