@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -168,12 +169,7 @@ impl Daemon {
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(event) = self.events.join_next() => self.handle(event),
-                ready = hints.readable() => {
-                    if let Ok(mut ready) = ready {
-                        ready.clear_ready();
-                    }
-                    self.drops_may_have_changed |= hints.get_ref().clear();
-                }
+                () = hint(&hints) => self.drops_may_have_changed = true,
                 () = tokio::time::sleep_until(wake_at.into()) => {}
             }
             while let Some(event) = self.events.try_join_next() {
@@ -311,6 +307,16 @@ impl Daemon {
                     self.problems.insert(about.to_owned(), problem);
                 }
             }
+        }
+    }
+}
+
+/// Waits for a hint. What else happens in the directories, such as what this process writes there, is no reason to look.
+async fn hint(hints: &AsyncFd<Hints>) {
+    while let Ok(mut ready) = hints.readable().await {
+        ready.clear_ready();
+        if hints.get_ref().clear() {
+            return;
         }
     }
 }

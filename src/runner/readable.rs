@@ -12,7 +12,7 @@ use tokio::io::unix::AsyncFd;
 /// The system cannot wait for it.
 pub fn register<T: AsRawFd>(descriptor: T) -> io::Result<AsyncFd<T>> {
     #[expect(unsafe_code, reason = "the safe form is deprecated, as it trusts the type blindly")]
-    // SAFETY: called with owners of a descriptor only (a pidfd, an eventfd), which name the same open one until they
+    // SAFETY: called with owners of a descriptor only (a pidfd, an inotify instance), which name the same open one until they
     // are dropped, and the registration owns them.
     Ok(unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?)
 }

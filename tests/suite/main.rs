@@ -28,6 +28,7 @@ mod outcomes;
 mod output;
 mod own_jobs;
 mod pausing;
+mod processes;
 mod recipes;
 mod recovery;
 mod server;
