@@ -25,9 +25,16 @@ use crate::spool::space::{Space, bytes};
 /// A look at the whole spool that is older than this was to be followed by another long ago.
 const STALE: Duration = Duration::from_secs(90);
 
+/// What strangers are told instead of what is wrong.
+const WHO_IS_TOLD: &str = "Something is wrong. Those who are signed in, and scripts with a token, are told what. On the \
+                           host, `spiderpig-api check` and `spiderpig-runner check` say it";
+
+/// What strangers are told instead of the reason of a pause.
+const PAUSED: &str = "Why is told to those who are signed in";
+
 /// `GET /healthz`: 200 as long as the service can answer at all, even if the disk cannot; what is wrong is in the body,
-/// in words. A pause is somebody's wish and no problem, and what others tell in `monitoring/` is for information only. Which
-/// files say who may sign in, and where they are, is told to nobody who has not.
+/// in words. A pause is somebody's wish and no problem, and what others tell in `monitoring/` is for information only.
+/// Words may name people and paths, so who is not signed in gets none of them.
 ///
 /// # Errors
 /// None.
@@ -38,16 +45,23 @@ pub async fn healthz(app: Arc<App>, request: Request) -> Result<Response, ApiErr
     look_at_view(&view, &mut problems);
     look_at_runner(&view, &app.config.hash, &mut problems);
     look_at_disk(disk.as_ref(), &mut problems);
-    let is_stranger = !matches!(&request.identity, Identity::Whole(caller) if caller.role >= Role::Viewer);
-    look_at_state(&app, is_stranger, &mut problems);
+    look_at_state(&app, &mut problems);
     let status = if problems.is_empty() { "ok" } else { "degraded" };
-    let information: Vec<&str> = view.monitoring.problems().collect();
+    let mut information: Vec<&str> = view.monitoring.problems().collect();
+    let mut paused = view.runner.paused.as_deref();
+    if !matches!(&request.identity, Identity::Whole(caller) if caller.role >= Role::Viewer) {
+        if !problems.is_empty() {
+            problems = vec![WHO_IS_TOLD.to_owned()];
+        }
+        information.clear();
+        paused = paused.map(|_| PAUSED);
+    }
     let answer = json!({
         "status": status,
         "problems": problems,
         "information": information,
         "runner_up": view.runner.up,
-        "paused": view.runner.paused,
+        "paused": paused,
     });
     response::json(StatusCode::OK, &answer)
 }
@@ -88,22 +102,15 @@ fn look_at_runner(view: &View, configuration: &str, problems: &mut Vec<String>) 
     }
 }
 
-fn look_at_state(app: &App, is_stranger: bool, problems: &mut Vec<String>) {
+fn look_at_state(app: &App, problems: &mut Vec<String>) {
     if let Some(problem) = app.audit.problem() {
-        let problem = if is_stranger { "the log of spiderpig-api says why".to_owned() } else { problem };
         problems.push(format!(
             "The audit trail cannot be written: {problem}. Nobody can sign in, and what is done to jobs is not recorded. \
              `spiderpig-api check`, as the account of the API, names the fix"
         ));
     }
     let Auth::Guarded(guard) = &app.auth else { return };
-    let mut found = guard.problems();
-    if is_stranger && !found.is_empty() {
-        let where_to_look = "something is wrong with the users file or the state directory. The log of spiderpig-api, and \
-                             `spiderpig-api check` as its account, say more";
-        found = vec![where_to_look.to_owned()];
-    }
-    problems.extend(found.into_iter().map(|problem| {
+    problems.extend(guard.problems().into_iter().map(|problem| {
         format!("What changes of those who sign in is not seen, and what was known before holds: {problem}")
     }));
 }
