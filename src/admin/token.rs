@@ -44,7 +44,8 @@ pub struct Create {
     /// Who acts: what a script does with the token is done by this user
     #[arg(long, value_name = "NAME")]
     user: String,
-    /// What it is good for: read, answer (also to stop jobs), or start: with a job type. May be given more than once
+    /// What it is good for: read, start:TYPE, answer:TYPE (also to stop jobs of that type), or answer, for those of all
+    /// types that the user may answer. May be given more than once
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     scopes: Vec<Scope>,
     /// How long it is good for, such as 30d or 12h; a year at most
@@ -115,7 +116,7 @@ fn check_account(user: &str, config: &Config) -> Result<(), Error> {
 
 fn check_scopes(scopes: &[Scope], config: &Config) -> Result<(), Error> {
     for scope in scopes {
-        if let Scope::Start(job_type) = scope
+        if let Some(job_type) = scope.job_type()
             && config.job_type(job_type).is_none()
         {
             let known: Vec<&str> = config.job_types.keys().map(String::as_str).collect();

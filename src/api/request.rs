@@ -8,6 +8,7 @@ use hyper::header::CONTENT_TYPE;
 use hyper::{HeaderMap, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
+use super::auth::access::Guarded;
 use super::auth::identity::{Caller, Identity};
 use super::body;
 use super::client::Client;
@@ -43,15 +44,24 @@ impl Request {
     /// # Errors
     /// 403, or what the route has instead.
     pub fn may_start(&self, job_type: &JobType) -> Result<(), ApiError> {
-        self.caller()?.may_start(&job_type.name, &job_type.groups, self.denial)
+        let by = Guarded { job_type: &job_type.name, groups: Some(&job_type.groups) };
+        self.caller()?.may_start(by, self.denial)
     }
 
-    /// Refuses who may not see sensitive lines.
+    /// Refuses who may not answer and stop the jobs of a type.
     ///
     /// # Errors
     /// 403, or what the route has instead.
-    pub fn may_reveal(&self) -> Result<(), ApiError> {
-        self.caller()?.may_reveal(self.denial)
+    pub fn may_answer(&self, by: Guarded) -> Result<(), ApiError> {
+        self.caller()?.may_answer(by, self.denial)
+    }
+
+    /// Refuses who may not see the sensitive lines of the jobs of a type.
+    ///
+    /// # Errors
+    /// 403, or what the route has instead.
+    pub fn may_reveal(&self, by: Guarded) -> Result<(), ApiError> {
+        self.caller()?.may_reveal(by, self.denial)
     }
 
     /// Whoever a route let in that is not for everybody.

@@ -131,7 +131,7 @@ fn what_cannot_be_a_token_is_refused_with_words() {
         (usual("Alice", "read", "30d"), "there is no user \"Alice\""),
         (usual("bob", "read", "30d"), "the user \"bob\" is disabled"),
         (usual("alice", "start:none", "30d"), "there is no job type \"none\"; there are: noop, sh, parallel"),
-        (usual("alice", "write", "30d"), "a scope is `read`, `answer` or `start:` with a job type"),
+        (usual("alice", "write", "30d"), "a scope is `read`, `answer`, or `start:` or `answer:` with a job type"),
         (usual("alice", "read", "366d"), "a duration such as 30d or 12h, and at most a year"),
         (usual("alice", "read", "forever"), "a duration such as 30d or 12h, and at most a year"),
     ] {

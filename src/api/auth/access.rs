@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use super::identity::{Caller, Identity, Proof, Unknown};
 use super::tokens::Scope;
 use crate::api::error::ApiError;
-use crate::config::AuthConfig;
+use crate::config::{AuthConfig, Config};
 
 /// Where people sign in.
 pub const SIGN_IN: &str = "/api/login";
@@ -56,7 +56,8 @@ pub enum Access {
     Own,
     /// Users and administrators; a script with a scope `start:TYPE`, which the handler compares with the job's type.
     Start,
-    /// Users and administrators; a script with the scope `answer`.
+    /// Users and administrators; a script with a scope `answer` or `answer:TYPE`, which the handler compares with the job's
+    /// type.
     Answer,
     /// Administrators; for what only tells something also a script of one, with the scope `read`.
     AdminLook,
@@ -104,7 +105,7 @@ impl Access {
         match self {
             Self::Viewer | Self::AdminLook => scopes.contains(&Scope::Read),
             Self::Start => scopes.iter().any(|scope| matches!(scope, Scope::Start(_))),
-            Self::Answer => scopes.contains(&Scope::Answer),
+            Self::Answer => scopes.iter().any(|scope| matches!(scope, Scope::Answer | Scope::AnswerType(_))),
             Self::Open | Self::Session | Self::Own | Self::Admin => false,
         }
     }
@@ -116,51 +117,103 @@ impl Access {
             }
             _ => "This is for administrators",
         };
-        ApiError::refused(status, message).with("code", "forbidden")
+        forbidden(status, message)
+    }
+}
+
+/// A job type, as far as it says who may do something with its jobs.
+#[derive(Clone, Copy, Debug)]
+pub struct Guarded<'a> {
+    /// Its name.
+    pub job_type: &'a str,
+    /// The groups that it is for, all users if there are none; `None` if it is not declared any more.
+    pub groups: Option<&'a [String]>,
+}
+
+impl<'a> Guarded<'a> {
+    /// By the job type of this name.
+    #[must_use]
+    pub fn by(job_type: &'a str, config: &'a Config) -> Self {
+        Self { job_type, groups: config.job_type(job_type).map(|job_type| &*job_type.groups) }
     }
 }
 
 impl Caller {
-    /// Whether they may start jobs of a type that is for these groups; for all users if there are none.
+    /// Whether they may start jobs of a type.
     ///
     /// # Errors
     /// `status` if not.
-    pub fn may_start(&self, job_type: &str, groups: &[String], status: StatusCode) -> Result<(), ApiError> {
-        let forbidden = |message: String| Err(ApiError::refused(status, message).with("code", "forbidden"));
+    pub fn may_start(&self, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
         if self.role < Role::User {
             return Err(Access::Start.refuse_role(self.role, status));
         }
-        let is_in_group = groups.is_empty() || groups.iter().any(|group| self.groups.contains(group));
-        if !is_in_group && self.proof != Proof::Nothing {
-            return forbidden(format!(
-                "You may not start jobs of the type {job_type}: it is for {}",
-                groups.join(", ")
-            ));
-        }
+        self.may_act("start", by, status)?;
         match &self.proof {
-            Proof::Token { scopes, .. } if !scopes.iter().any(|scope| scope.starts(job_type)) => {
-                forbidden(format!("This token has no scope start:{job_type}"))
+            Proof::Token { scopes, .. } if !scopes.iter().any(|scope| scope.starts(by.job_type)) => {
+                Err(forbidden(status, format!("This token has no scope start:{}", by.job_type)))
             }
             _ => Ok(()),
         }
     }
 
-    /// Whether they may see the sensitive lines of a log. Those may be passwords: no script reads them, and nobody who may
-    /// only look.
+    /// Whether they may answer and stop jobs of a type.
     ///
     /// # Errors
     /// `status` if not.
-    pub fn may_reveal(&self, status: StatusCode) -> Result<(), ApiError> {
-        let message = match &self.proof {
-            _ if self.role < Role::User => {
-                "You may look, but not at the sensitive lines of a log. An administrator can \
-                                            add you to a group that may"
+    pub fn may_answer(&self, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
+        if self.role < Role::User {
+            return Err(Access::Answer.refuse_role(self.role, status));
+        }
+        self.may_act("answer or stop", by, status)?;
+        match &self.proof {
+            Proof::Token { scopes, .. } if !scopes.iter().any(|scope| scope.answers(by.job_type)) => {
+                Err(forbidden(status, format!("This token has no scope answer:{}", by.job_type)))
             }
-            Proof::Token { .. } => "No token shows the sensitive lines of a log: a person has to look at them",
-            Proof::Session(_) | Proof::Nothing => return Ok(()),
-        };
-        Err(ApiError::refused(status, message).with("code", "forbidden"))
+            _ => Ok(()),
+        }
     }
+
+    /// Whether they may see the sensitive lines of the logs of a type's jobs. Those may be passwords: no script reads them,
+    /// and nobody who may only look.
+    ///
+    /// # Errors
+    /// `status` if not.
+    pub fn may_reveal(&self, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
+        if self.role < Role::User {
+            let message = "You may look, but not at the sensitive lines of a log. An administrator can add you to a group \
+                           that may";
+            return Err(forbidden(status, message));
+        }
+        if let Proof::Token { .. } = self.proof {
+            let message = "No token shows the sensitive lines of a log: a person has to look at them";
+            return Err(forbidden(status, message));
+        }
+        self.may_act("see the sensitive lines of", by, status)
+    }
+
+    /// Whether a job type is for them. Nobody knows whom one was for that is not declared any more, so its jobs are left to
+    /// administrators. Where nobody signs in, nobody is in a group.
+    fn may_act(&self, verb: &str, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
+        let Guarded { job_type, groups } = by;
+        let message = match groups {
+            _ if self.proof == Proof::Nothing => return Ok(()),
+            Some([]) => return Ok(()),
+            Some(groups) if groups.iter().any(|group| self.groups.contains(group)) => return Ok(()),
+            Some(groups) => {
+                format!("You may not {verb} jobs of the type {job_type}: it is for {}", groups.join(", "))
+            }
+            None if self.role == Role::Admin => return Ok(()),
+            None => format!(
+                "You may not {verb} jobs of the type {job_type}: it is not in the configuration any more, so this is left \
+                 to administrators"
+            ),
+        };
+        Err(forbidden(status, message))
+    }
+}
+
+fn forbidden(status: StatusCode, message: impl Into<String>) -> ApiError {
+    ApiError::refused(status, message).with("code", "forbidden")
 }
 
 fn need_sign_in(unknown: Unknown) -> ApiError {
@@ -180,8 +233,7 @@ fn unauthorized() -> ApiError {
 }
 
 fn refuse_token(status: StatusCode) -> ApiError {
-    ApiError::refused(status, "This token may not do that: it lacks the scope, or a person has to do it")
-        .with("code", "forbidden")
+    forbidden(status, "This token may not do that: it lacks the scope, or a person has to do it")
 }
 
 #[cfg(test)]
@@ -220,12 +272,53 @@ mod tests {
         }
     }
 
-    /// Whether somebody may start jobs of a type that is for these groups; the status of a refusal is the given one.
-    fn may_start(caller: &Caller, groups: &[&str]) -> bool {
-        let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-        let refused = caller.may_start("greet", &groups, STATUS).err();
+    type May = fn(&Caller, Guarded, StatusCode) -> Result<(), ApiError>;
+
+    /// Whether somebody may do it with jobs of a type that is for these groups; the status of a refusal is the given one.
+    fn may(act: May, caller: &Caller, groups: Option<&[&str]>) -> bool {
+        let groups: Option<Vec<String>> = groups.map(|groups| groups.iter().map(ToString::to_string).collect());
+        let refused = act(caller, Guarded { job_type: "greet", groups: groups.as_deref() }, STATUS).err();
         assert!(refused.as_ref().is_none_or(|error| error.status() == STATUS), "{refused:?}");
         refused.is_none()
+    }
+
+    fn may_start(caller: &Caller, groups: &[&str]) -> bool {
+        may(Caller::may_start, caller, Some(groups))
+    }
+
+    #[test]
+    fn the_groups_of_a_job_type_guard_whatever_is_done_with_its_jobs() {
+        for act in [Caller::may_start as May, Caller::may_answer, Caller::may_reveal] {
+            let member = person(&["deployers", "train"]);
+            assert!(may(act, &member, Some(&[])) && may(act, &member, Some(&["other", "train"])));
+            for outsider in [&["deployers"][..], &["admins"], &["readers", "train"], &["train"]] {
+                assert!(!may(act, &person(outsider), Some(&["train"])), "{outsider:?}");
+            }
+            assert!(may(act, &Caller { role: Role::Admin, ..caller(&[], Proof::Nothing) }, Some(&["train"])));
+        }
+        for act in [Caller::may_answer as May, Caller::may_reveal] {
+            assert!(!may(act, &person(&["deployers", "train"]), None), "a type that is not declared any more");
+            assert!(may(act, &person(&["admins"]), None));
+            assert!(may(act, &Caller { role: Role::Admin, ..caller(&[], Proof::Nothing) }, None));
+        }
+    }
+
+    #[test]
+    fn a_script_answers_what_its_user_may_and_its_scopes_say() {
+        let answers =
+            |groups: &[&str], scope: &str| may(Caller::may_answer, &script(groups, &[scope]), Some(&["train"]));
+        assert!(answers(&["deployers", "train"], "answer") && answers(&["deployers", "train"], "answer:greet"));
+        for (groups, scope) in [
+            (&["deployers", "train"][..], "answer:other"),
+            (&["deployers", "train"], "answer:gree"),
+            (&["deployers", "train"], "start:greet"),
+            (&["deployers", "train"], "read"),
+            (&["deployers"], "answer"),
+            (&["deployers"], "answer:greet"),
+            (&["readers", "train"], "answer:greet"),
+        ] {
+            assert!(!answers(groups, scope), "{groups:?} {scope}");
+        }
     }
 
     #[test]
@@ -258,7 +351,8 @@ mod tests {
 
     #[test]
     fn sensitive_lines_are_for_people_who_may_do_more_than_look() {
-        let may_reveal = |caller: Caller| caller.may_reveal(STATUS).map_err(|error| error.status());
+        let by = Guarded { job_type: "greet", groups: Some(&[]) };
+        let may_reveal = |caller: Caller| caller.may_reveal(by, STATUS).map_err(|error| error.status());
         for groups in [&["deployers"][..], &["admins"]] {
             assert_eq!(may_reveal(person(groups)), Ok(()), "{groups:?}");
             assert_eq!(may_reveal(script(groups, &["read", "answer", "start:greet"])), Err(STATUS), "{groups:?}");
@@ -271,11 +365,17 @@ mod tests {
     fn a_refusal_says_what_is_missing() {
         let message = |error: ApiError| format!("{error:?}");
         let groups = ["train".to_owned(), "ops".to_owned()];
-        let of_group = message(person(&["deployers"]).may_start("greet", &groups, STATUS).unwrap_err());
-        assert!(of_group.contains("jobs of the type greet: it is for train, ops"), "{of_group}");
-        let of_scope = message(script(&["deployers"], &["read"]).may_start("greet", &[], STATUS).unwrap_err());
+        let (for_some, for_all) = (Some(&groups[..]), Some(&[][..]));
+        let by = |groups| Guarded { job_type: "greet", groups };
+        let of_group = message(person(&["deployers"]).may_answer(by(for_some), STATUS).unwrap_err());
+        assert!(of_group.contains("may not answer or stop jobs of the type greet: it is for train, ops"), "{of_group}");
+        let of_scope = message(script(&["deployers"], &["read"]).may_start(by(for_all), STATUS).unwrap_err());
         assert!(of_scope.contains("no scope start:greet"), "{of_scope}");
-        let of_role = message(person(&["readers"]).may_start("greet", &[], STATUS).unwrap_err());
+        let of_scope = message(script(&["deployers"], &["read"]).may_answer(by(for_all), STATUS).unwrap_err());
+        assert!(of_scope.contains("no scope answer:greet"), "{of_scope}");
+        let gone = message(person(&["deployers"]).may_reveal(by(None), STATUS).unwrap_err());
+        assert!(gone.contains("not in the configuration any more"), "{gone}");
+        let of_role = message(person(&["readers"]).may_start(by(for_all), STATUS).unwrap_err());
         assert!(of_role.contains("You may look"), "{of_role}");
     }
 }

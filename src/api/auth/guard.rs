@@ -4,6 +4,7 @@
 //!
 //! [`follow`]: super::follow
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ const TRIES_AT_ONCE: usize = 4;
 #[derive(Debug)]
 pub struct Guard {
     pub(super) config: AuthConfig,
+    /// The groups that job types are for.
+    guarding: HashSet<String>,
     pub(super) source: Source,
     pub(in crate::api) sessions: Sessions,
     pub(in crate::api) second_factors: SecondFactors,
@@ -78,6 +81,7 @@ impl Guard {
         };
         let guard = Self {
             config: config.auth.clone(),
+            guarding: config.job_types.values().flat_map(|job_type| job_type.groups.iter().cloned()).collect(),
             source,
             sessions: Sessions::open(&state)?,
             second_factors: SecondFactors::open(&state)?,
@@ -301,8 +305,9 @@ impl Guard {
             }),
             Proof::Token { id, .. } => self.tokens.get(id).map(|token| token.expires),
         };
+        let groups = caller.groups.iter().filter(|group| self.guarding.contains(*group)).cloned().collect();
         let changes = self.changes.subscribe();
-        Standing { guard: Arc::clone(self), proof: caller.proof.clone(), role: caller.role, end, changes }
+        Standing { guard: Arc::clone(self), proof: caller.proof.clone(), role: caller.role, groups, end, changes }
     }
 }
 
@@ -312,6 +317,8 @@ pub struct Standing {
     guard: Arc<Guard>,
     proof: Proof,
     role: Role,
+    /// Those of their groups that a job type is for.
+    groups: Vec<String>,
     /// When that is certain.
     end: Option<Time>,
     changes: watch::Receiver<()>,
@@ -332,7 +339,10 @@ impl Standing {
 
     fn holds(&self) -> bool {
         match self.guard.look_up(&self.proof, Time::now()) {
-            Identity::Whole(caller) => caller.role >= self.role,
+            // Who was shown the sensitive lines of a job may not be any more: they come back, and are asked again.
+            Identity::Whole(caller) => {
+                caller.role >= self.role && self.groups.iter().all(|group| caller.groups.contains(group))
+            }
             Identity::Half(_) | Identity::Nobody(_) => false,
         }
     }

@@ -92,8 +92,10 @@ pub enum Scope {
     Read,
     /// Start jobs of this type: `start:backport`.
     Start(String),
-    /// Answer the questions of jobs, and stop them: `answer`.
+    /// Answer the questions of jobs of any type, and stop them: `answer`.
     Answer,
+    /// The same of jobs of this type only: `answer:backport`.
+    AnswerType(String),
 }
 
 impl Tokens {
@@ -192,6 +194,7 @@ impl fmt::Display for Scope {
             Self::Read => formatter.write_str("read"),
             Self::Start(job_type) => write!(formatter, "start:{job_type}"),
             Self::Answer => formatter.write_str("answer"),
+            Self::AnswerType(job_type) => write!(formatter, "answer:{job_type}"),
         }
     }
 }
@@ -202,17 +205,37 @@ impl Scope {
     pub fn starts(&self, job_type: &str) -> bool {
         matches!(self, Self::Start(started) if started == job_type)
     }
+
+    /// Whether it lets jobs of this type be answered and stopped.
+    #[must_use]
+    pub fn answers(&self, job_type: &str) -> bool {
+        match self {
+            Self::Answer => true,
+            Self::AnswerType(answered) => answered == job_type,
+            Self::Read | Self::Start(_) => false,
+        }
+    }
+
+    /// The job type that it names.
+    #[must_use]
+    pub fn job_type(&self) -> Option<&str> {
+        match self {
+            Self::Start(job_type) | Self::AnswerType(job_type) => Some(job_type),
+            Self::Read | Self::Answer => None,
+        }
+    }
 }
 
 impl FromStr for Scope {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match (text, text.strip_prefix("start:")) {
-            ("read", _) => Ok(Self::Read),
-            ("answer", _) => Ok(Self::Answer),
-            (_, Some(job_type)) if !job_type.is_empty() => Ok(Self::Start(job_type.to_owned())),
-            _ => Err("a scope is `read`, `answer` or `start:` with a job type".to_owned()),
+        match text.split_once(':') {
+            None if text == "read" => Ok(Self::Read),
+            None if text == "answer" => Ok(Self::Answer),
+            Some(("start", job_type)) if !job_type.is_empty() => Ok(Self::Start(job_type.to_owned())),
+            Some(("answer", job_type)) if !job_type.is_empty() => Ok(Self::AnswerType(job_type.to_owned())),
+            _ => Err("a scope is `read`, `answer`, or `start:` or `answer:` with a job type".to_owned()),
         }
     }
 }
@@ -324,10 +347,10 @@ mod tests {
 
     #[test]
     fn scopes_are_written_as_they_are_read() {
-        for text in ["read", "answer", "start:backport"] {
+        for text in ["read", "answer", "start:backport", "answer:backport"] {
             assert_eq!(text.parse::<Scope>().unwrap().to_string(), text);
         }
-        for bad in ["", "start", "start:", "Read", "write", "read "] {
+        for bad in ["", "start", "start:", "answer:", "read:x", "Read", "write", "read "] {
             assert!(bad.parse::<Scope>().is_err(), "{bad}");
         }
         assert!(serde_json::from_str::<Scope>(r#""admin""#).is_err());

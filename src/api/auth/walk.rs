@@ -7,10 +7,14 @@ use hyper::StatusCode;
 use serde_json::Value;
 
 use super::access::Access;
-use super::testing::People;
+use super::testing::{HASH, People};
 use crate::api::routes::{ROUTES, Route, Segment};
-use crate::api::testing::{Bench, Client};
+use crate::api::testing::{Bench, Client, prompt, status};
 use crate::spool::Time;
+use crate::spool::atomic::{self, Durability};
+use crate::spool::job::LockedJob;
+use crate::spool::outcome::Outcome;
+use crate::spool::status::State;
 
 /// Who asks: the columns of the table. `token:read` and those after it are scripts of `user`, the last one is one of
 /// `admin`.
@@ -36,6 +40,20 @@ const DENIED_WITH_400: [&str; 7] = [
     "POST /api/jobs/{id:number}/retry",
     "POST /api/jobs/{id:number}/interact/{iid:number}",
     "POST /api/jobs/{id:number}/signal/{signal:text}",
+];
+
+/// Who asks for the jobs of a type that is for the group `crew`: `user` and `admin` are not in it, the others are, also the
+/// scripts. `token:answer` may answer jobs of every type, and `token:other` those of another one.
+const BEFORE_A_GUARDED_JOB: [&str; 9] = [
+    "user",
+    "admin",
+    "crew:viewer",
+    "crew:user",
+    "crew:admin",
+    "token:answer",
+    "token:answer:greet",
+    "token:other",
+    "user:answer:greet",
 ];
 
 /// What somebody got: the status, and the `code` of a refusal.
@@ -125,6 +143,94 @@ async fn who_may_use_which_route() {
             cells.push(format!("{} {}", got.0, got.1));
         }
         table += &row(&name(route), &format!("{:?}", route.access), &cells);
+    }
+    insta::assert_snapshot!(table);
+}
+
+/// The fields of somebody before a guarded job.
+fn fields_at_job(people: &People, who: &str) -> String {
+    let token = |user: &str, scope: &str| people.token(user, &[scope], Time::now());
+    match who {
+        "token:answer" => token("crew_user", "answer"),
+        "token:answer:greet" => token("crew_user", "answer:greet"),
+        "token:other" => token("crew_user", "answer:other"),
+        "user:answer:greet" => token("user", "answer:greet"),
+        user => people.signed_in(&user.replace(':', "_")),
+    }
+}
+
+/// Jobs of a type that is for `crew`: 1 asks something, 2 has failed.
+fn guarded_jobs(bench: &Bench, people: &mut People) -> Vec<LockedJob> {
+    let text = |name: &str, groups: &str| format!("[users.{name}]\npassword = \"{HASH}\"\ngroups = [{groups}]\n");
+    let crew = [("viewer", "readers"), ("user", "deployers"), ("admin", "admins")];
+    let mut users: String =
+        crew.map(|(name, group)| text(&format!("crew_{name}"), &format!("{group:?}, \"crew\""))).concat();
+    users += &crew.map(|(name, group)| text(name, &format!("{group:?}"))).concat();
+    atomic::replace(&people.config.auth.users_file, users.as_bytes(), 0o640, Durability::Ordered).unwrap();
+    people.guard.refresh();
+    for user in ["crew_viewer", "crew_user", "crew_admin"] {
+        people.enrol(user);
+    }
+    people.config.job_types.get_mut("greet").unwrap().groups = vec!["crew".into()];
+    let mut asks = status(1, State::Running);
+    asks.interaction = Some(prompt(1));
+    let asks = bench.claim(&asks);
+    let mut failed = status(2, State::Running);
+    let ended = bench.claim(&failed);
+    failed.finish(State::Failed, Outcome::Failed, None);
+    bench.finish(&ended, &failed);
+    crate::spool::sequence::raise(&bench.spool, &bench.runner, 2, 0).unwrap();
+    vec![asks, ended]
+}
+
+#[tokio::test]
+async fn what_the_groups_of_a_job_type_guard() {
+    let requests = [
+        "GET /api/jobs/1",
+        "GET /api/jobs/1/log/records",
+        "GET /api/jobs/1/log/records?include_sensitive=1",
+        "GET /api/jobs/1/log/search?q=x&include_sensitive=1",
+        "GET /api/jobs/2/log?include_sensitive=1",
+        "POST /api/jobs/1/interact/1000001",
+        "POST /api/jobs/1/signal/interrupt",
+        "POST /api/jobs/1/signal/kill",
+        "POST /api/jobs/2/retry",
+        "POST /api/jobs",
+    ];
+    let longest = requests.iter().map(|request| request.len()).max().unwrap();
+    let line = |first: &str, cells: &[String]| {
+        let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:18}")).collect();
+        format!("{first:longest$}  {}", cells.join("  ")).trim_end().to_owned() + "\n"
+    };
+    let mut table = line("", &BEFORE_A_GUARDED_JOB.map(str::to_owned));
+    let mut columns = Vec::new();
+    for who in BEFORE_A_GUARDED_JOB {
+        // Each finds the jobs as they were before others came.
+        let bench = Bench::new();
+        let mut people = People::of(&bench);
+        let _jobs = guarded_jobs(&bench, &mut people);
+        let address = Bench::serve(people.app(&bench)).await;
+        let fields = fields_at_job(&people, who);
+        let mut cells = Vec::new();
+        for request in requests {
+            let body = match request {
+                "POST /api/jobs" => r#"{"type":"greet","params":{"name":"World"}}"#,
+                _ if request.contains("interact") => "y",
+                _ => "",
+            };
+            let length = body.len();
+            let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {length}\r\n\r\n");
+            let mut client = Client::connect(address).await;
+            client.write(head + body).await;
+            let reply = client.reply_or_stream().await;
+            let body: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+            let code = body["detail"]["code"].as_str().unwrap_or_default();
+            cells.push(format!("{} {code}", reply.status.as_u16()));
+        }
+        columns.push(cells);
+    }
+    for (row, request) in requests.iter().enumerate() {
+        table += &line(request, &columns.iter().map(|cells| cells[row].clone()).collect::<Vec<_>>());
     }
     insta::assert_snapshot!(table);
 }

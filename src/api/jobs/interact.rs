@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use serde_json::json;
 
-use super::{id_in_path, no_such_job};
+use super::{id_in_path, job_type_of, no_such_job};
 use crate::api::app::App;
+use crate::api::auth::access::Guarded;
 use crate::api::auth::audit::Event;
 use crate::api::auth::record::Deed;
 use crate::api::error::ApiError;
@@ -23,7 +24,7 @@ use crate::spool::{JobId, Result as SpoolResult, Spool};
 /// `POST /api/jobs/{id}/interact/{iid}`: answers a prompt, durably. The first answer wins.
 ///
 /// # Errors
-/// 400 for what the prompt does not take, 404 if it is not open, 409 with the answer that was first, 503 or 500 if the
+/// 400 for what the prompt does not take, or whom the job's type is not for; 404 if it is not open, 409 with the answer that was first, 503 or 500 if the
 /// spool does not take it.
 pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, ApiError> {
     let id = id_in_path(&request)?;
@@ -33,6 +34,7 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
     if interaction / PROMPTS_PER_JOB != u64::from(id) || prompt == 0 {
         return Err(not_pending(id, interaction));
     }
+    request.may_answer(Guarded::by(&job_type_of(&app, id)?, &app.config))?;
     let answer = Answer { user: request.user.as_ref().into(), response };
     let given = answer.response.clone();
     let is_open = is_open(&app, id, prompt, &answer.response)?;

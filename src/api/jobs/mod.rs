@@ -19,6 +19,7 @@ pub mod train;
 
 use hyper::StatusCode;
 
+use super::app::App;
 use super::error::ApiError;
 use super::request::Request;
 use crate::spool::JobId;
@@ -37,6 +38,14 @@ fn id_in_path(request: &Request) -> Result<JobId, ApiError> {
 /// 404 for a number that no job can have.
 pub(in crate::api) fn job_id(number: u64) -> Result<JobId, ApiError> {
     JobId::try_from(number).map_err(|_| no_such_job(number))
+}
+
+/// The type of a job.
+///
+/// # Errors
+/// 404 if there is no such job.
+fn job_type_of(app: &App, id: JobId) -> Result<String, ApiError> {
+    app.mirror.view().job_type(id).ok_or_else(|| no_such_job(id))
 }
 
 fn no_such_job(id: impl Into<u64>) -> ApiError {

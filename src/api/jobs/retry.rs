@@ -60,8 +60,7 @@ pub async fn retry(app: Arc<App>, request: Request) -> Result<Response, ApiError
 async fn again(app: &Arc<App>, id: JobId, starter: Starter<'_>) -> Result<NewJob, ApiError> {
     let reading = Arc::clone(app);
     let original = app.submissions.run(move || original(&reading, id)).await??;
-    let job_type = check(app, id, &original)?;
-    starter.request.may_start(job_type)?;
+    let job_type = check(app, id, &original, starter.request)?;
     let data = train::with_status_of_now(app, &job_type.name, original.data)?;
     Ok(NewJob {
         data: changes::data(app, job_type, &original.params, data, starter).await?,
@@ -73,10 +72,11 @@ async fn again(app: &Arc<App>, id: JobId, starter: Starter<'_>) -> Result<NewJob
     })
 }
 
-fn check<'a>(app: &'a App, id: JobId, original: &Original) -> Result<&'a JobType, ApiError> {
+fn check<'a>(app: &'a App, id: JobId, original: &Original, request: &Request) -> Result<&'a JobType, ApiError> {
     let Some(job_type) = app.config.job_type(&original.job_type) else {
         return Err(refused(id, "Its job type is not in the configuration any more"));
     };
+    request.may_start(job_type)?;
     if !job_type.retry {
         return Err(refused(id, "Jobs of this type are not tried again. Start a new one"));
     }

@@ -6,8 +6,9 @@ use hyper::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{id_in_path, no_such_job};
+use super::{id_in_path, job_type_of, no_such_job};
 use crate::api::app::App;
+use crate::api::auth::access::Guarded;
 use crate::api::auth::audit::Event;
 use crate::api::auth::record::Deed;
 use crate::api::error::ApiError;
@@ -20,7 +21,7 @@ use crate::spool::inbox::{self, JobSignal, SignalRequest};
 /// is the same for both signals, as other programs know it.
 ///
 /// # Errors
-/// 400 for another signal than `interrupt` and `kill`, 404, 409 if it has finished, 503 or 500 if the spool does not
+/// 400 for another signal than `interrupt` and `kill`, and for whom the job's type is not for; 404, 409 if it has finished, 503 or 500 if the spool does not
 /// take it.
 pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let signal = match request.path.text("signal")? {
@@ -29,6 +30,7 @@ pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiErro
         _ => return Err(ApiError::refused(StatusCode::BAD_REQUEST, "A signal is `interrupt` or `kill`")),
     };
     let id = id_in_path(&request)?;
+    request.may_answer(Guarded::by(&job_type_of(&app, id)?, &app.config))?;
     match app.mirror.view().ending(id) {
         Ending::Open => {}
         Ending::NoSuchJob => return Err(no_such_job(id)),

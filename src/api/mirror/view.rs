@@ -199,6 +199,17 @@ impl View {
         self.jobs.get(&id).cloned().or_else(finished)
     }
 
+    /// The type of a job; [`UNKNOWN`] of a rejected one that cannot be read. `None` if there is no such job.
+    #[must_use]
+    pub fn job_type(&self, id: JobId) -> Option<String> {
+        Some(match self.get(id)? {
+            Entry::Queued(request) => request.job_type.clone(),
+            Entry::Claimed(claimed) => claimed.status.job_type.clone(),
+            Entry::Finished(finished) => self.history.origins().pair(finished.origin()).0.to_owned(),
+            Entry::Rejected(rejected) => rejected.job_type().to_owned(),
+        })
+    }
+
     /// The jobs with a number below `before`, the newest first.
     #[must_use]
     pub fn newest(&self, before: u64) -> Newest<'_> {

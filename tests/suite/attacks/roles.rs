@@ -197,6 +197,13 @@ fn a_job_type_for_some_is_for_them_only() {
     assert_eq!(post(&api, "/api/jobs?dry_run=1", &alice, r#"{"type":"special"}"#).code(), "forbidden");
     let retry = format!("/api/jobs/{id}/retry");
     assert_eq!(post(&api, &retry, &alice, "").code(), "forbidden");
+    let signal = format!("/api/jobs/{id}/signal/interrupt");
+    assert_eq!(post(&api, &signal, &alice, "").code(), "forbidden");
+    assert_eq!(post(&api, &signal, &ada, "").status, 409, "it has ended, as those are told whom it is for");
+    let records = format!("/api/jobs/{id}/log/records");
+    assert_eq!(get(&api, &records, &alice).status, 200, "everybody who may look sees its log");
+    let reveal = format!("{records}?include_sensitive=1");
+    assert_eq!((get(&api, &reveal, &alice).status, get(&api, &reveal, &ada).status), (403, 200));
     let (bearer, _) = token(&stage.spool, "alice", &["start:special"], DAY);
     wait_until("the token is known", || who(&api, &bearer) == "alice");
     assert_eq!(

@@ -6,6 +6,7 @@ test.each([
   ['read', 'see jobs and logs'],
   ['answer', 'answer questions and stop jobs'],
   ['start:backport', 'start MediaWiki Backport'],
+  ['answer:backport', 'answer questions and stop jobs of MediaWiki Backport'],
   ['start:gone', 'start gone'],
   ['something new', 'something new'],
 ])('%s is to %s', (scope, words) => {

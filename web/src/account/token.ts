@@ -2,11 +2,15 @@
 const SOON = 7 * 86_400
 
 const START = 'start:'
+const ANSWER = 'answer:'
 
 /** What a token is good for, in words. `titleOf` names job types. */
 export function scopeWords(scope: string, titleOf: (type: string) => string): string {
   if (scope.startsWith(START)) {
     return `start ${titleOf(scope.slice(START.length))}`
+  }
+  if (scope.startsWith(ANSWER)) {
+    return `answer questions and stop jobs of ${titleOf(scope.slice(ANSWER.length))}`
   }
   switch (scope) {
     case 'read':

@@ -171,6 +171,8 @@ export interface WhoAmI {
   isAuthorized?: boolean
   /** May start jobs, answer prompts and stop jobs; which ones the groups of a job type decide. */
   mayStart?: boolean
+  /** The declared job types, by name: whom they are for, and whether this person may answer and stop their jobs. */
+  jobTypes?: Record<string, { groups: string[]; mayAnswer: boolean }>
   isAdmin?: boolean
   groups?: string[]
 }

@@ -80,6 +80,14 @@ test.each(['running', 'queued', 'failed'] as const)(
   },
 )
 
+test.each(['running', 'queued', 'failed'] as const)('whom the job type is not for is told so: %s', async (state) => {
+  const jobTypes = { backport: { groups: ['crew', 'ops'], mayAnswer: false } }
+  vi.mocked(api.whoami).mockResolvedValue(aPerson({ jobTypes }))
+  await show({ state, type: 'backport' })
+  expect(actions.get('.job-actions__reason').text()).toBe('You may look only: jobs of this type are for crew, ops.')
+  expect(actions.findAll('button').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
+})
+
 describe('stopping', () => {
   test('is sent, until the state shows it', async () => {
     await show({ id: 7, state: 'running' })

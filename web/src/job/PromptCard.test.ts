@@ -103,6 +103,15 @@ test.each([first, line])(
   },
 )
 
+test('whom the job type is not for sees the question, and whom it is for', async () => {
+  const jobTypes = { [aJob().type]: { groups: ['crew'], mayAnswer: false } }
+  vi.mocked(api.whoami).mockResolvedValue(aPerson({ jobTypes }))
+  await show(first)
+  await afterGuard()
+  expect(card.text()).toContain('You may look only: jobs of this type are for crew.')
+  expect(card.findAll('button').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
+})
+
 describe('an answer', () => {
   test('is sent, taken, delivered, and then the card goes', async () => {
     let respond: (value: unknown) => void = () => undefined

@@ -173,7 +173,7 @@ describe('the log viewer', () => {
     const shown = await viewer()
     expect(shown.find('.log-row--hidden button').exists()).toBe(false)
     const options = shown.get('.log-options__switches')
-    expect(options.text()).toContain('They are for those who may start jobs.')
+    expect(options.text()).toContain('They are for those who may start jobs of this type.')
     const isOff = options.findAll('input').map((input) => input.attributes('disabled') !== undefined)
     expect(isOff).toEqual([false, true])
   })

@@ -28,6 +28,9 @@ export function standingOf(who: WhoAmI | null): Standing {
 /** What to say to a viewer where others can start, answer or stop something. */
 export const LOOK_ONLY = 'You may look, but not start or answer.'
 
+const NOT_DECLARED =
+  'You may look only: this job type is not in the configuration any more, so its jobs are left to administrators.'
+
 /** Why somebody is not let in any more, if nobody has said it. */
 const LAPSES: Record<Exclude<Standing, 'in' | 'unknown'>, string> = {
   nobody: 'Your session has ended',
@@ -144,6 +147,19 @@ export class Session {
 
   jobType(name: string): JobType | undefined {
     return this.#jobTypes.value?.find((type) => type.name === name)
+  }
+
+  /** Why this person may not answer, stop or start again the jobs of a type, nor see their sensitive lines; null if they may. */
+  lookOnly(type: string): string | null {
+    if (!this.mayStart.value) {
+      return LOOK_ONLY
+    }
+    const jobTypes = this.#who.value?.jobTypes
+    const guard = jobTypes?.[type]
+    if (guard === undefined) {
+      return jobTypes === undefined || this.isAdmin.value ? null : NOT_DECLARED
+    }
+    return guard.mayAnswer ? null : `You may look only: jobs of this type are for ${guard.groups.join(', ')}.`
   }
 
   #learn(who: WhoAmI): void {

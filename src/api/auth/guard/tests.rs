@@ -246,6 +246,23 @@ async fn a_stream_ends_when_its_user_is_disabled_or_may_do_less() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_when_its_user_leaves_a_group_that_a_job_type_is_for() {
+    let bench = Bench::new();
+    People::of(&bench);
+    let people = People::with(&bench, |config| config.job_types.get_mut("greet").unwrap().groups = vec!["crew".into()]);
+    let with = |groups: &str| {
+        people.write(|_, account| Some(account.replace("\"deployers\"", groups)));
+        people.guard.refresh();
+    };
+    with("\"deployers\", \"crew\", \"choir\"");
+    let mut lost = pin!(standing(&people, &people.signed_in("user")).lost());
+    with("\"deployers\", \"crew\"");
+    assert!(!is_lost(&mut lost), "no job type is for the choir");
+    with("\"deployers\"");
+    assert!(is_lost(&mut lost));
+}
+
+#[tokio::test]
 async fn a_stream_ends_when_its_token_is_revoked_or_expires() {
     let bench = Bench::new();
     let people = People::of(&bench);

@@ -31,8 +31,9 @@ use self::rendering::{Form, Rendering};
 use self::reveals::{Reveal, Reveals};
 use self::tail::Tails;
 use self::viewer::Viewer;
-use super::{id_in_path, no_such_job};
+use super::{id_in_path, job_type_of, no_such_job};
 use crate::api::app::App;
+use crate::api::auth::access::Guarded;
 use crate::api::auth::audit::Event;
 use crate::api::auth::record::Deed;
 use crate::api::blocking;
@@ -189,7 +190,7 @@ async fn record_use(app: &App, request: &Request, id: JobId, include_sensitive: 
     if !include_sensitive {
         return Ok(());
     }
-    request.may_reveal()?;
+    request.may_reveal(Guarded::by(&job_type_of(app, id)?, &app.config))?;
     let reveal = Reveal { user: Arc::clone(&request.user), job: id, address: request.client.address };
     if !app.logs.reveals.is_recorded(&reveal) {
         Deed::of(request, Event::Reveal, json!({ "job": id })).record(app).await?;
