@@ -39,3 +39,4 @@ mod support;
 mod tokens;
 mod torture;
 mod users;
+mod viewers;

@@ -76,10 +76,10 @@ impl Mirror {
         self.shared.view_mut().insert_queued(request);
     }
 
-    /// Tells of every change of a job's directory from now on, and of more: it is a hint as well. Many in a row may be
-    /// told as one.
+    /// Tells the number of every change of a job's directory from now on, and of more: it is a hint as well. Many in a
+    /// row may be told as one. The numbers of a process only grow.
     #[must_use]
-    pub fn follow(&self, id: JobId) -> watch::Receiver<()> {
+    pub fn follow(&self, id: JobId) -> watch::Receiver<u64> {
         self.shared.followers.follow(id)
     }
 }

@@ -18,6 +18,9 @@ use crate::spool::{JobId, Result as SpoolResult};
 /// without a pause costs its viewers no more than that.
 const INTERVAL: Duration = Duration::from_millis(50);
 
+/// A log that could not be counted is tried again after this.
+const RETRY: Duration = Duration::from_secs(5);
+
 /// How long the log of a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Length {
@@ -80,9 +83,11 @@ async fn count(app: Arc<App>, id: JobId, tell: watch::Sender<Option<Length>>) {
                 tell.send_if_modified(|told| std::mem::replace(told, length) != length)
             }
             Err(error) => {
-                // Who follows is told of much else, and of this when it can be counted again.
+                // Who follows is told of much else, and of this when it can be counted again. No change need come for it:
+                // the one of which nobody was told may be the last.
                 tracing::error!(job = %id, ?error, "the records of a log cannot be counted");
-                true
+                tokio::time::sleep(RETRY).await;
+                continue;
             }
         };
         if has_news {

@@ -5,6 +5,7 @@
 mod candidates;
 mod indexes;
 pub(in crate::api) mod length;
+mod live;
 pub mod marks;
 pub mod records;
 mod rendering;

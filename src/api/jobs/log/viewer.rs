@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hyper::body::Bytes;
 use tokio::sync::watch;
 
+use super::live::{Known, Meeting, Next};
 use super::rendering::{Form, Rendering};
-use super::tail::{Meeting, Next, Tail};
+use super::tail::Tail;
 use crate::api::app::App;
 use crate::api::body::Pieces;
 use crate::api::error::ApiError;
@@ -20,7 +21,7 @@ pub struct Viewer {
     form: Form,
     /// The client has been told of this many records.
     told: u64,
-    changes: watch::Receiver<()>,
+    changes: watch::Receiver<u64>,
     tail: Arc<Tail>,
     /// None once it has come to the tail.
     own: Option<Rendering>,
@@ -30,7 +31,7 @@ impl Viewer {
     /// A client that has been told of the first `told` records.
     pub fn new(app: Arc<App>, id: JobId, form: Form, told: u64) -> Self {
         let changes = app.mirror.follow(id);
-        let tail = app.logs.tails.of(id, form, &changes);
+        let tail = app.logs.tails.of(id, form);
         let own = Some(Rendering::resumed(Arc::clone(&app), id, form, told));
         Self { app, id, form, told, changes, tail, own }
     }
@@ -43,10 +44,11 @@ impl Viewer {
         send(pieces, self.form.connected(self.told)).await;
         let mut said_waiting = false;
         loop {
-            // First what was known of the end, then the log: so an end is never told before the last record.
-            self.changes.mark_unchanged();
+            // First what is known of the job, then the log: so an end is never told before the last record, and of what
+            // is written from now on there is another change, which wakes this viewer again.
+            let change = *self.changes.borrow_and_update();
             let ending = self.app.mirror.view().ending(self.id);
-            match self.next(ending).await? {
+            match self.next(Known { change, has_ended: ending == Ending::Ended }).await? {
                 Next::Portion(text, told) => {
                     self.told = told;
                     send(pieces, text).await;
@@ -72,13 +74,12 @@ impl Viewer {
         }
     }
 
-    async fn next(&mut self, ending: Ending) -> Result<Next, ApiError> {
-        let has_ended = ending == Ending::Ended;
-        let Some(own) = self.own.take() else { return self.tail.next(self.told, has_ended).await };
+    async fn next(&mut self, known: Known) -> Result<Next, ApiError> {
+        let Some(own) = self.own.take() else { return self.tail.next(self.told, known).await };
         let mut limit = u64::MAX;
-        if own.has_caught_up() && !has_ended {
+        if own.has_caught_up() && !known.has_ended {
             match self.tail.meet(own.told()) {
-                Meeting::Here => return self.tail.next(own.told(), has_ended).await,
+                Meeting::Here => return self.tail.next(own.told(), known).await,
                 Meeting::After(records) => limit = records - own.told(),
                 Meeting::Unled => {}
             }
@@ -86,13 +87,12 @@ impl Viewer {
         let (read, mut own) = self.app.logs.read(own, limit).await?;
         let next = match read {
             Some(text) => Next::Portion(text, own.told()),
-            None if has_ended => Next::End(own.end()),
+            None if known.has_ended => Next::End(own.end()),
             None => Next::Nothing,
         };
         let is_at_the_end = matches!(next, Next::Nothing) && own.has_caught_up();
         self.own = Some(own);
-        if is_at_the_end && !self.tail.lead(&mut self.own) {
-            // The others have got on since the last look, so there is something to be read.
+        if is_at_the_end && !self.tail.lead(&mut self.own).await {
             return Ok(Next::Portion(Bytes::new(), self.told));
         }
         Ok(next)
