@@ -10,4 +10,5 @@ pub mod digest;
 pub mod output;
 pub mod protocol;
 pub mod runner;
+pub mod shortage;
 pub mod spool;

@@ -19,6 +19,7 @@ use spiderpig::api::log_writer::LogWriter;
 use spiderpig::api::start::Service;
 use spiderpig::check::{self, Account};
 use spiderpig::config::{self, Config, Listen, LogFormat};
+use spiderpig::shortage;
 use spiderpig::spool::fault;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +28,10 @@ use tracing_subscriber::EnvFilter;
 
 /// How long work that may not be abandoned half done gets after everything else has ended.
 const LAST_WRITES: Duration = Duration::from_millis(100);
+
+/// How long a thread that waits for disks or locks is kept for the next work: for good. Where the system gives no more
+/// threads, work waits for one that is there; the event loop would panic only if there were none.
+const KEEP_THREADS: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// How long the last lines of the log may take to be read.
 const LAST_LINES: Duration = Duration::from_millis(100);
@@ -130,7 +135,7 @@ fn read_line() -> std::io::Result<String> {
 }
 
 fn run(config: Config, manager: ServiceManager) -> Result<(), Failure> {
-    let log = start_log(config.api.log_format).map_err(|error| Failure::new(1, error))?;
+    let log = start_log(config.api.log_format).map_err(|error| no_thread(&error))?;
     raise_open_files();
     plan_faults();
     let served = serve(config, manager);
@@ -140,8 +145,10 @@ fn run(config: Config, manager: ServiceManager) -> Result<(), Failure> {
 
 fn serve(config: Config, mut manager: ServiceManager) -> Result<(), Failure> {
     let sockets = manager.sockets().map_err(|error| Failure::new(USAGE, error))?;
-    let runtime =
-        runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::new(1, error))?;
+    shortage::ask_for_thread().map_err(|error| no_thread(&error))?;
+    let mut builder = runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().thread_keep_alive(KEEP_THREADS).build();
+    let runtime = runtime.map_err(|error| Failure::new(1, error))?;
     let shutdown = CancellationToken::new();
     let served = runtime.block_on(async {
         stop_on_signals(&shutdown, manager.notifier.clone()).map_err(|error| Failure::new(1, error))?;
@@ -153,6 +160,11 @@ fn serve(config: Config, mut manager: ServiceManager) -> Result<(), Failure> {
     });
     runtime.shutdown_timeout(LAST_WRITES);
     served
+}
+
+fn no_thread(error: &std::io::Error) -> Failure {
+    let words = shortage::words(error).map_or_else(|| error.to_string(), str::to_owned);
+    Failure::new(1, format!("no thread could be started: {words}"))
 }
 
 /// Variable by which tests make the writes of this process fail, as `api=7:die`.

@@ -56,7 +56,9 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(arguments) = supervise::Arguments::parse(&arguments) {
         plan_faults("supervise");
-        return outcome(supervise(&arguments));
+        speak_in_sentences();
+        return supervise(&arguments)
+            .map_or_else(|error| complain(&error, supervise::exit_status(&error)), |()| ExitCode::SUCCESS);
     }
     let arguments = Arguments::parse();
     match arguments.command {
@@ -70,6 +72,15 @@ fn supervise(arguments: &supervise::Arguments) -> spiderpig::spool::Result<()> {
     // First of all: the numbers name the locks only until something else is opened.
     let inherited = Inherited::take(arguments.job_lock, arguments.slot_lock)?;
     supervise::run(&Spool::open(&arguments.spool)?, arguments.id, inherited)
+}
+
+/// The last words of a supervisor are read by people, as the reason why a job could not be started.
+fn speak_in_sentences() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let words = panic.payload_as_str().unwrap_or("no word of why");
+        complain(&format!("an error in this program, at {place}: {words}"), FAILURE);
+    }));
 }
 
 fn daemon(config: Option<PathBuf>, spool: Option<PathBuf>) -> ExitCode {

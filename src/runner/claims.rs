@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::os::fd::OwnedFd;
 use std::process::Child;
+use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::daemon::{Daemon, Event, Phase, link_target};
+use super::daemon::{Daemon, Ended, Event, Phase, link_target};
 use super::lanes::Slot;
 use super::outcome::End;
-use super::{plan, readable, supervisor};
-use crate::spool::error::Result;
+use super::{plan, readable, supervise, supervisor};
+use crate::shortage::{self, Shortage};
+use crate::spool::error::{Error, Result};
 use crate::spool::job::{Job, LockedJob};
 use crate::spool::lock::SlotLock;
 use crate::spool::log::{Cause, RecordKind};
@@ -21,6 +23,12 @@ use crate::spool::{JobId, atomic, reject, sequence};
 
 /// After so many failures to start, a job has failed.
 const START_ATTEMPTS: u32 = 3;
+
+/// Between two looks at a process whose end cannot be waited for.
+const LOOK_FOR_END: Duration = Duration::from_secs(1);
+
+/// What the lack of processes is called among the problems.
+const PROCESSES: &str = "processes";
 
 impl Daemon {
     /// Meets what is new in `queue/`, and forgets what is gone.
@@ -87,7 +95,7 @@ impl Daemon {
 
     /// Starts what may start: jobs by their number within a lane, lanes independently of each other.
     pub(super) fn fill_lanes(&mut self) {
-        if self.spool.pause_reason().is_some() {
+        if self.is_short() || self.spool.pause_reason().is_some() {
             return;
         }
         let startable = self.jobs.iter().filter_map(|(id, phase)| match phase {
@@ -100,7 +108,9 @@ impl Daemon {
             self.fill_slot(id, lane, &mut busy);
         }
         let mut last = None;
-        while let Some((id, lane)) = self.next_waiting(last, &busy) {
+        while !self.is_short()
+            && let Some((id, lane)) = self.next_waiting(last, &busy)
+        {
             last = Some(id);
             self.fill_slot(id, lane, &mut busy);
         }
@@ -115,7 +125,7 @@ impl Daemon {
 
     /// Starts a job if its lane has room; else notes that the lane is busy, so that no later job overtakes it.
     fn fill_slot(&mut self, id: JobId, lane: String, busy: &mut BTreeSet<String>) {
-        if busy.contains(&lane) {
+        if busy.contains(&lane) || self.is_short() {
             return;
         }
         let taken = self.lanes.take(&self.spool, &self.config, &lane, id);
@@ -146,6 +156,9 @@ impl Daemon {
     /// Gives a job its supervisor, claiming it if it is still in the queue. Without a slot the job is led only to be
     /// cancelled by the signal that waits for it.
     pub(super) fn claim_or_start(&mut self, id: JobId, slot: Option<SlotLock>) -> Result<()> {
+        if self.is_short() {
+            return Ok(());
+        }
         if let Some(Phase::Startable { .. }) = self.jobs.get(&id) {
             return self.start_again(id, slot);
         }
@@ -222,15 +235,36 @@ impl Daemon {
         let id = job.id();
         match supervisor::start(&self.spool, job, slot, &self.supervisor_environment) {
             Ok(supervisor) => {
-                self.jobs.insert(id, Phase::Led { last_words: Some(supervisor.last_words), ended_well: false });
+                self.jobs.insert(id, Phase::Led { last_words: Some(supervisor.last_words), ended: Ended::Somehow });
+                self.end_shortage();
                 self.events.spawn(wait_for_end(id, supervisor.child, supervisor.end));
                 Ok(())
             }
             Err(error) => {
                 self.reconcile(id);
-                Err(error)
+                let Error::Io { source, .. } = &error else { return Err(error) };
+                let words = shortage::words(source).ok_or(error)?;
+                self.meet_shortage(words);
+                Ok(())
             }
         }
+    }
+
+    /// No process was to be had: nothing is started before the next attempt.
+    pub(super) fn meet_shortage(&mut self, words: impl Into<String>) {
+        let shortage = Shortage::after(self.shortage.as_ref(), words);
+        self.tell_problem(PROCESSES, shortage.to_string());
+        self.shortage = Some(shortage);
+    }
+
+    pub(super) fn end_shortage(&mut self) {
+        self.shortage = None;
+        self.problems.remove(PROCESSES);
+    }
+
+    /// Whether the next attempt to start a process is still to be waited for.
+    fn is_short(&self) -> bool {
+        self.shortage.as_ref().is_some_and(|shortage| !shortage.is_over())
     }
 
     pub(super) fn count_failed_start(&mut self, id: JobId, words: &str) {
@@ -262,17 +296,23 @@ impl Daemon {
     }
 }
 
-/// Waits until a supervisor has ended, and tells whether it ended well.
+/// Waits until a supervisor has ended, and tells how.
 async fn wait_for_end(id: JobId, mut child: Child, end: Option<OwnedFd>) -> Event {
-    let ended = match end {
-        Some(end) => readable::wait(end).await.is_ok(),
-        None => false,
+    if let Some(end) = end {
+        // If it cannot be waited for, one looks.
+        let _ = readable::wait(end).await;
+    }
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break Some(status),
+            Ok(None) => tokio::time::sleep(LOOK_FOR_END).await,
+            Err(_) => break None,
+        }
     };
-    let status = if ended {
-        child.wait().ok()
-    } else {
-        // Without a descriptor to wait on, a thread of its own waits: the loop must not.
-        tokio::task::spawn_blocking(move || child.wait().ok()).await.ok().flatten()
+    let ended = match status.and_then(|status| status.code()) {
+        Some(0) => Ended::Well,
+        Some(code) if code == i32::from(supervise::WANT) => Ended::ForWant,
+        _ => Ended::Somehow,
     };
-    Event::LeaderEnded(id, status.is_some_and(|status| status.success()))
+    Event::LeaderEnded(id, ended)
 }

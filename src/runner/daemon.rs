@@ -17,6 +17,7 @@ use super::plan::AccountEnvironment;
 use super::readable;
 use super::report::Report;
 use crate::config::Config;
+use crate::shortage::Shortage;
 use crate::spool::error::{Error, Result};
 use crate::spool::id::JobIdSet;
 use crate::spool::job::{self, LockedJob};
@@ -35,9 +36,8 @@ const INCOMING_AGE: Duration = Duration::from_hours(1);
 /// A job that is claimed and not finished.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// A supervisor leads it; what it says when it cannot is in the file. `ended_well` once it was seen to end without an
-    /// error: all that it has to make durable is.
-    Led { last_words: Option<File>, ended_well: bool },
+    /// A supervisor leads it; what it says when it cannot is in the file.
+    Led { last_words: Option<File>, ended: Ended },
     /// Its lock is held, by a supervisor that has not yet said who it is.
     LedByUnknown,
     /// It was claimed and never executed; it waits for this lane.
@@ -48,11 +48,22 @@ pub(super) enum Phase {
     Damaged,
 }
 
+/// How a supervisor ended, as far as that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Nobody knows, or it has not ended.
+    Somehow,
+    /// Without an error: all that it has to make durable is.
+    Well,
+    /// It could not begin, for want of what the system may have again later.
+    ForWant,
+}
+
 /// What the daemon waits for besides hints and time.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A supervisor has ended, and whether it was seen to end well.
-    LeaderEnded(JobId, bool),
+    /// A supervisor has ended.
+    LeaderEnded(JobId, Ended),
     /// What belonged to a job without a supervisor was stopped, so many processes; or why it could not be.
     Stopped(Box<LockedJob>, Result<usize, String>),
 }
@@ -75,6 +86,8 @@ pub struct Daemon {
     pub(super) lanes: Lanes,
     /// How often a job could not be started, and what it said the last time.
     pub(super) failed_starts: BTreeMap<JobId, (u32, String)>,
+    /// The system gave no process at the last attempt.
+    pub(super) shortage: Option<Shortage>,
     /// What a person should look at, by what it is about.
     pub(super) problems: BTreeMap<String, String>,
     pub(super) events: JoinSet<Event>,
@@ -115,6 +128,7 @@ impl Daemon {
                 .into_iter()
                 .filter_map(|(id, count)| Some((JobId::try_from(u64::from(id)).ok()?, (count, String::new()))))
                 .collect(),
+            shortage: None,
             problems: BTreeMap::new(),
             events: JoinSet::new(),
             report: Report::new(),
@@ -161,10 +175,11 @@ impl Daemon {
             if everything {
                 rescan_at = Instant::now() + rescan;
             }
-            self.look(everything);
+            self.look_with_processes(everything);
             let report_at = self.write_report();
             let impatient_at = self.impatient.then(|| Instant::now() + IMPATIENCE);
-            let wake_at = [report_at, impatient_at].into_iter().flatten().fold(rescan_at, Instant::min);
+            let processes_at = self.shortage.as_ref().map(Shortage::until);
+            let wake_at = [report_at, impatient_at, processes_at].into_iter().flatten().fold(rescan_at, Instant::min);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -183,15 +198,27 @@ impl Daemon {
 
     fn handle(&mut self, event: std::result::Result<Event, tokio::task::JoinError>) {
         match event {
-            Ok(Event::LeaderEnded(id, well)) => {
-                if let Some(Phase::Led { ended_well, .. }) = self.jobs.get_mut(&id) {
-                    *ended_well = well;
+            Ok(Event::LeaderEnded(id, how)) => {
+                if let Some(Phase::Led { ended, .. }) = self.jobs.get_mut(&id) {
+                    *ended = how;
                 }
                 self.reconcile(id);
             }
             Ok(Event::Stopped(job, stopped)) => self.conclude_stopped(&job, stopped),
             // The next rescan meets the job again.
             Err(error) => warn!(%error, "a task of the runner failed"),
+        }
+    }
+
+    /// Looks, with another attempt at what could not be started for want of processes if it is time for one.
+    fn look_with_processes(&mut self, everything: bool) {
+        let due = self.shortage.as_ref().filter(|shortage| shortage.is_over()).map(Shortage::until);
+        // A signal for a job that waits takes a process as well.
+        self.drops_may_have_changed |= due.is_some();
+        self.look(everything);
+        if due.is_some() && due == self.shortage.as_ref().map(Shortage::until) {
+            // There is nothing left to start.
+            self.end_shortage();
         }
     }
 
@@ -300,13 +327,14 @@ impl Daemon {
     pub(super) fn note_problem(&mut self, about: &str, result: Result<()>) {
         match result {
             Ok(()) => drop(self.problems.remove(about)),
-            Err(error) => {
-                let problem = error.to_string();
-                if self.problems.get(about) != Some(&problem) {
-                    warn!("{problem}");
-                    self.problems.insert(about.to_owned(), problem);
-                }
-            }
+            Err(error) => self.tell_problem(about, error.to_string()),
+        }
+    }
+
+    pub(super) fn tell_problem(&mut self, about: &str, problem: String) {
+        if self.problems.get(about) != Some(&problem) {
+            warn!("{problem}");
+            self.problems.insert(about.to_owned(), problem);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::daemon::{Daemon, Event, Phase};
+use super::daemon::{Daemon, Ended, Event, Phase};
 use super::outcome::{Account, End, TYPES};
 use super::{process, readable, stop, supervisor};
 use crate::spool::error::{Error, Result};
@@ -35,7 +35,7 @@ impl Daemon {
     fn meet(&mut self, id: JobId, before: Option<Phase>) -> Result<()> {
         let Some(job) = LockedJob::try_lock(&self.spool, id)? else { return self.adopt(id) };
         let status = job.status();
-        let ended_well = matches!(before, Some(Phase::Led { ended_well: true, .. }));
+        let ended_well = matches!(before, Some(Phase::Led { ended: Ended::Well, .. }));
         if ended_well
             && let Ok(Some(status)) = &status
             && status.state.is_final()
@@ -47,9 +47,12 @@ impl Daemon {
         self.hold_slot(id, job.plan().ok().as_ref(), status.as_ref().ok().and_then(Option::as_ref));
         job.remove_leftovers()?;
         let never_executed = matches!(&status, Ok(None | Some(Status { state: State::Starting, .. })));
-        if never_executed && let Some(Phase::Led { last_words, .. }) = before {
+        if never_executed && let Some(Phase::Led { last_words, ended }) = before {
             let words = last_words.map(supervisor::read_last_words).unwrap_or_default();
-            self.count_failed_start(id, &words);
+            match ended {
+                Ended::ForWant => self.meet_shortage(words),
+                Ended::Well | Ended::Somehow => self.count_failed_start(id, &words),
+            }
         }
         let documents = job.request().and(job.plan());
         if self.spool.queued(id).symlink_metadata().is_ok() {
@@ -88,11 +91,11 @@ impl Daemon {
             return Ok(());
         };
         info!(job = %id, "adopted");
-        self.jobs.insert(id, Phase::Led { last_words: None, ended_well: false });
+        self.jobs.insert(id, Phase::Led { last_words: None, ended: Ended::Somehow });
         self.events.spawn(async move {
             // If it cannot be waited for, the lock says whether it lives.
             let _ = readable::wait(end).await;
-            Event::LeaderEnded(id, false)
+            Event::LeaderEnded(id, Ended::Somehow)
         });
         Ok(())
     }

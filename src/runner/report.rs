@@ -118,7 +118,10 @@ impl Daemon {
             Some(slot) if lock::is_held(&self.spool.lane_slot(lane, slot)).unwrap_or(false) => {
                 format!("slot {slot} of lane {lane} is locked by another process")
             }
-            Some(_) => format!("lane {lane} is free; it is about to start"),
+            Some(_) => match &self.shortage {
+                Some(shortage) => shortage.to_string(),
+                None => format!("lane {lane} is free; it is about to start"),
+            },
             None => format!("lane {lane} is busy with {}", list(&state.holders)),
         }
     }

@@ -7,6 +7,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::error::{Error, Result};
 use super::layout::RUNNER_LOCK;
+use crate::shortage;
 
 /// What a hint says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ impl Watch {
             Ok(_) => {}
             Err(_) => tell(Hint::LookEverywhere),
         };
+        // The crate takes for granted that its thread starts, and panics later if it did not.
+        shortage::ask_for_thread().map_err(|error| Error::io("start a thread for", Path::new("inotify"), error))?;
         let watcher = notify::recommended_watcher(handler).map_err(|error| wrap(Path::new("inotify"), error))?;
         Ok(Self { watcher })
     }

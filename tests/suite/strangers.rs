@@ -1,39 +1,21 @@
 //! What others put into the spool: letters that the runner may not read, directories, files that change while they wait.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime};
 
 use spiderpig::spool::runner_state::RunnerState;
 use spiderpig::spool::status::State;
 use spiderpig::spool::{JobId, lock};
 
-use crate::support::{ASK, Daemon, TestSpool, program, wait_until};
+use crate::support::{ASK, Daemon, TestSpool, wait_until};
 
 /// `nobody` and its group, on every Linux.
 const NOBODY: u32 = 65534;
 
 /// Starts a runner as `nobody`, whose group is the spool's.
 fn runner_of_nobody(spool: &TestSpool) -> Daemon {
-    fs::set_permissions(spool.path(), fs::Permissions::from_mode(0o711)).unwrap();
-    if !spool.root().exists() {
-        fs::create_dir(spool.root()).unwrap();
-        chown(spool.root(), Some(NOBODY), Some(NOBODY)).unwrap();
-        fs::set_permissions(spool.root(), fs::Permissions::from_mode(0o2750)).unwrap();
-    }
-    // Where it was built may be out of reach for others than root.
-    let copy = spool.path().join("spiderpig-runner");
-    if !copy.exists() {
-        // By a process of its own: a file that a test writes while another forks is "busy" for that fork's life.
-        let copied = Command::new("cp").arg(program("spiderpig-runner")).arg(&copy).status().unwrap();
-        assert!(copied.success());
-    }
-    let mut command = Command::new(copy);
-    command.arg("--config").arg(spool.configuration()).current_dir("/").uid(NOBODY).gid(NOBODY);
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-    spool.start_runner(&mut command)
+    spool.start_runner(&mut spool.command_as(NOBODY, "spiderpig-runner"))
 }
 
 /// Submits a job as root, who is a stranger to this runner.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -146,6 +147,28 @@ impl TestSpool {
         let mut command = Command::new(program(name));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("LANG", "C.UTF-8");
         command.env("RUST_LOG", "debug").arg("--config").arg(self.configuration());
+        command
+    }
+
+    /// The same as another account, to which spool and state directory belong from now on. Only root can do it.
+    pub fn command_as(&self, uid: u32, name: &str) -> Command {
+        fs::set_permissions(self.path(), fs::Permissions::from_mode(0o711)).unwrap();
+        for (directory, mode) in [(self.root(), 0o2750), (self.state_directory(), 0o700)] {
+            if !directory.exists() {
+                fs::create_dir(&directory).unwrap();
+                chown(&directory, Some(uid), Some(uid)).unwrap();
+                fs::set_permissions(directory, fs::Permissions::from_mode(mode)).unwrap();
+            }
+        }
+        // Where it was built may be out of reach for others than root.
+        let copy = self.path().join(name);
+        if !copy.exists() {
+            // By a process of its own: a file that a test writes while another forks is "busy" for that fork's life.
+            assert!(Command::new("cp").arg(program(name)).arg(&copy).status().unwrap().success());
+        }
+        let mut command = Command::new(copy);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("RUST_LOG", "debug");
+        command.arg("--config").arg(self.configuration()).current_dir("/").uid(uid).gid(uid);
         command
     }
 

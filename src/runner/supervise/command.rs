@@ -13,6 +13,7 @@ use rustix::fs::Access;
 use rustix::pipe::PipeFlags;
 
 use crate::protocol::IoKey;
+use crate::shortage;
 use crate::spool::plan::Plan;
 
 /// A command that was executed.
@@ -26,19 +27,44 @@ pub struct Running {
     pub output: File,
 }
 
+/// Why a command was not executed, in words for people.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The system lacks something that it may have again later.
+    ForNow(String),
+    /// The command cannot be executed.
+    Final(String),
+}
+
+impl Refusal {
+    fn of(what: &str, error: &std::io::Error) -> Self {
+        match shortage::words(error) {
+            Some(words) => Self::ForNow(words.to_owned()),
+            None => Self::Final(format!("{what}: {}", explain(error))),
+        }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::Final(reason)
+    }
+}
+
 /// Executes the command.
 ///
 /// # Errors
-/// A text for people: what could not be executed, and why.
-pub fn execute(plan: &Plan, key: &IoKey) -> Result<Running, String> {
+/// What could not be executed, and why. Nothing was.
+pub fn execute(plan: &Plan, key: &IoKey) -> Result<Running, Refusal> {
     let directory = &plan.working_directory;
     if !directory.is_dir() {
-        return Err(format!("the working directory {} does not exist or is no directory", directory.display()));
+        let reason = format!("the working directory {} does not exist or is no directory", directory.display());
+        return Err(reason.into());
     }
-    let name = plan.arguments.first().ok_or("the command is empty")?;
+    let name = plan.arguments.first().ok_or_else(|| "the command is empty".to_owned())?;
     let program = resolve(name, plan)?;
     let image = Image::new(&program, plan, key)?;
-    let pipes = |error: std::io::Error| format!("no pipes for the command: {error}");
+    let pipes = |error: std::io::Error| Refusal::of("no pipes for the command", &error);
     let (stdin_read, stdin_write) = pipe().map_err(pipes)?;
     let (output_read, output_write) = pipe().map_err(pipes)?;
     let output_again = output_write.try_clone().map_err(pipes)?;
@@ -56,9 +82,9 @@ pub fn execute(plan: &Plan, key: &IoKey) -> Result<Running, String> {
     unsafe {
         command.pre_exec(move || become_command(umask, &image));
     }
-    let child =
-        command.spawn().map_err(|error| format!("cannot execute {}: {}", program.display(), explain(&error)))?;
-    let pid = i32::try_from(child.id()).map_err(|_| "the system gave an impossible process number")?;
+    let started = command.spawn();
+    let child = started.map_err(|error| Refusal::of(&format!("cannot execute {}", program.display()), &error))?;
+    let pid = i32::try_from(child.id()).map_err(|_| "the system gave an impossible process number".to_owned())?;
     Ok(Running { pid, stdin: stdin_write, output: File::from(output_read) })
 }
 

@@ -253,7 +253,12 @@ impl Journal {
     /// Tells people in the status why the job does not end.
     pub fn explain(&mut self, message: String) {
         self.note(message.clone());
-        self.status.message = Some(message);
+        self.tell(Some(message));
+    }
+
+    /// Replaces the message in the status by one that is not the job's own.
+    pub fn tell(&mut self, message: Option<String>) {
+        self.status.message = message;
         self.changed(Urgency::Now);
         self.publish(Instant::now());
     }

@@ -21,4 +21,4 @@ mod start;
 mod stdin;
 
 pub use arguments::Arguments;
-pub use start::{Inherited, run};
+pub use start::{Inherited, WANT, exit_status, run};

@@ -3,11 +3,15 @@
 use std::ffi::CString;
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::path::Path;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::protocol::{Decoder, IoKey};
 use crate::runner::hints::Hints;
 use crate::runner::outcome::End;
 use crate::runner::process;
+use crate::shortage::{self, Shortage};
 use crate::spool::error::{Error, Result};
 use crate::spool::inbox::{self, Letter, Purpose, Reading, Recipient, SignalRequest};
 use crate::spool::job::LockedJob;
@@ -16,9 +20,23 @@ use crate::spool::plan::Plan;
 use crate::spool::status::State;
 use crate::spool::{JobId, Spool, Time};
 
-use super::command::{self, Running};
+use super::command::{self, Refusal, Running};
 use super::journal::Journal;
 use super::leader::Leader;
+use super::stdin::JobInput;
+
+/// The exit status of a supervisor that could not begin for want of what the system may have again later (sysexits.h:
+/// `EX_TEMPFAIL`). Another attempt is made, and this one not counted.
+pub const WANT: u8 = 75;
+
+/// The exit status that tells the runner of an error.
+#[must_use]
+pub fn exit_status(error: &Error) -> u8 {
+    match error {
+        Error::Io { source, .. } if shortage::words(source).is_some() => WANT,
+        _ => 1,
+    }
+}
 
 /// The locks that the runner passed on.
 #[derive(Debug)]
@@ -135,22 +153,77 @@ fn start(mut journal: Journal, hints: Hints) -> Result<()> {
     status.started_at = Some(Time::now());
     status.boot_id = process::boot_id();
     status.supervisor = Some(process::own_identity());
-    let executed = match journal.commit_start() {
-        Ok(()) => execute(&journal),
-        Err(error) => Err(format!("its start could not be made durable: {error}")),
+    if let Err(error) = journal.commit_start() {
+        return give_up(&mut journal, &format!("its start could not be made durable: {error}"));
+    }
+    let key = match IoKey::generate() {
+        Ok(key) => key,
+        Err(error) => return give_up(&mut journal, &format!("no random key: {error}")),
     };
-    match executed {
-        Ok((key, running)) => Leader::new(journal, hints, Decoder::new(key), running).lead().finish(),
-        Err(reason) => {
-            journal.record_not_started(&reason);
-            journal.finish()?;
-            journal.commit_unstarted()
+    match execute(&key, &mut journal, &hints) {
+        Ok(Executed::Running(running)) => Leader::new(journal, hints, Decoder::new(key), running).lead().finish(),
+        Ok(Executed::Stopped(letter, request)) => {
+            journal.status_mut().started_at = None;
+            cancel(&mut journal, letter, &request)
+        }
+        Err(reason) => give_up(&mut journal, &reason),
+    }
+}
+
+fn give_up(journal: &mut Journal, reason: &str) -> Result<()> {
+    journal.record_not_started(reason);
+    journal.finish()?;
+    journal.commit_unstarted()
+}
+
+/// What came of executing the command.
+enum Executed {
+    Running(Running),
+    /// There was no process for it until somebody did not want it any more.
+    Stopped(Letter, SignalRequest),
+}
+
+/// Executes the command. As long as the system has no process for it, tries again: nothing was executed, and the job is not
+/// to blame.
+fn execute(key: &IoKey, journal: &mut Journal, hints: &Hints) -> Result<Executed, String> {
+    let mut shortage: Option<Shortage> = None;
+    loop {
+        match command::execute(journal.plan(), key) {
+            Ok(running) => {
+                if shortage.is_some() {
+                    journal.note("the command could be executed at last");
+                    journal.tell(None);
+                }
+                return Ok(Executed::Running(running));
+            }
+            Err(Refusal::Final(reason)) => return Err(reason),
+            Err(Refusal::ForNow(words)) => {
+                let next = Shortage::after(shortage.as_ref(), words);
+                if shortage.is_none() {
+                    journal.note(next.to_string());
+                }
+                journal.tell(Some(next.to_string()));
+                if let Some((letter, request)) = stop_before(next.until(), journal, hints) {
+                    return Ok(Executed::Stopped(letter, request));
+                }
+                shortage = Some(next);
+            }
         }
     }
 }
 
-fn execute(journal: &Journal) -> Result<(IoKey, Running), String> {
-    let key = IoKey::generate().map_err(|error| format!("no random key: {error}"))?;
-    let running = command::execute(journal.plan(), &key)?;
-    Ok((key, running))
+/// Waits until `deadline`, or until somebody stops the job.
+fn stop_before(deadline: Instant, journal: &mut Journal, hints: &Hints) -> Option<(Letter, SignalRequest)> {
+    loop {
+        let _ = hints.clear();
+        let stop = journal.read_inbox(&mut JobInput::closed()).into_iter().next();
+        journal.flush();
+        if stop.is_some() {
+            return stop;
+        }
+        let left = deadline.checked_duration_since(Instant::now())?;
+        let timeout = Timespec::try_from(hints.rescan(left)).ok();
+        // An interrupted wait only means another look.
+        let _ = rustix::event::poll(&mut [PollFd::new(hints, PollFlags::IN)], timeout.as_ref());
+    }
 }
