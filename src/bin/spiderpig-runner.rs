@@ -1,16 +1,14 @@
 //! `spiderpig-runner`: claims jobs from the spool and leads them. Arguments and wiring only.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use spiderpig::check;
 use spiderpig::config::{self, Config};
-use spiderpig::runner::job_script::{self, JobCommand, Streams};
+use spiderpig::runner::job_script::{self, Job, JobCommand, Streams};
 use spiderpig::runner::supervise::{self, Inherited};
 use spiderpig::runner::{AccountEnvironment, Daemon};
 use spiderpig::spool::{Spool, fault};
@@ -146,15 +144,13 @@ fn search_path() -> String {
 }
 
 fn job(command: &JobCommand) -> ExitCode {
-    let key = std::env::var("SPIDERPIG_IO_KEY").ok().filter(|key| !key.is_empty());
-    // The library's own handle would read ahead, and take the answer to the next helper's question.
-    let mut input = match std::io::stdin().as_fd().try_clone_to_owned() {
-        Ok(descriptor) => File::from(descriptor),
-        Err(error) => return complain(&error, FAILURE),
-    };
-    let (mut answer, mut messages) = (std::io::stdout(), std::io::stderr());
+    let variable = |name| std::env::var(name).ok();
+    let (key, socket) = (variable("SPIDERPIG_IO_KEY"), variable("SPIDERPIG_ASK_SOCKET"));
+    let input = variable("SPIDERPIG_STDIN");
+    let job = Job { key: key.as_deref(), socket: socket.as_deref(), input: input.as_deref() };
+    let (mut input, mut answer, mut messages) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let mut streams = Streams { input: &mut input, answer: &mut answer, messages: &mut messages };
-    outcome(job_script::run(command, key.as_deref(), &mut streams))
+    outcome(job_script::run(command, job.key, &mut streams, || job.find_way()))
 }
 
 fn outcome<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {

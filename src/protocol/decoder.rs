@@ -139,6 +139,11 @@ impl Decoder {
         }
     }
 
+    /// Shows what there is of an unfinished line, as something else is about to stand behind it.
+    pub fn show(&mut self, now: Instant, sink: &mut impl Sink) {
+        self.line.show(now, sink);
+    }
+
     /// The output has ended. Everything that was held back comes out.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         if !self.line.is_empty() || !self.held.is_empty() {

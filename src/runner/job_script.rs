@@ -4,10 +4,12 @@
 //! go to standard error**, which in SpiderPig is the same pipe as the job's standard output, and only the answer goes to
 //! standard output. A script that redirects the standard error of a helper hides its messages from SpiderPig.
 //!
-//! The answer is read from standard input one byte at a time and no further than its newline: what comes after it
-//! belongs to the next helper. Only `line -` reads all of it, and is to stand behind a pipe.
+//! Questions go another way: see [`way`]. What stands on standard input is no answer, as a helper may stand in a loop
+//! that reads a list from there. Only `line -` reads it, and is to stand behind a pipe.
 //!
-//! Without a key, outside SpiderPig, the same commands talk to a person at a terminal through the same streams.
+//! Without a key, outside SpiderPig, the same commands talk to a person at a terminal.
+
+mod way;
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 
@@ -16,6 +18,8 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::protocol::{IoKey, MAX_ANSWER, Prompt, PromptKind, encode};
+
+pub use way::{Job, Way};
 
 /// What a script can say.
 #[derive(Clone, Debug, Subcommand)]
@@ -75,7 +79,7 @@ pub struct Progress {
 
 /// The streams of a helper process.
 pub struct Streams<'a> {
-    /// Standard input: where the answers come from.
+    /// Standard input, which only `line -` reads.
     pub input: &'a mut dyn Read,
     /// Standard output: gets the answer and nothing else.
     pub answer: &'a mut dyn Write,
@@ -89,6 +93,19 @@ pub enum JobScriptError {
     /// Nobody can answer any more. Half a line is no answer either.
     #[error("standard input ended before the question was answered")]
     EndOfInput,
+    /// The job's supervisor cannot be asked from here, and what is on standard input is not for helpers.
+    #[error(
+        "nobody can be asked: {0}, and standard input is not that of the job. Call this helper where the job's command \
+         runs (in its network namespace, with its environment); or give it the job's own standard input, for example by \
+         `exec 3<&0` at the beginning of the script and `<&3` behind the helper"
+    )]
+    NoWay(String),
+    /// The job has ended meanwhile, or its supervisor has.
+    #[error("the question was not answered: the job has ended, or the process that leads it")]
+    Gone,
+    /// The supervisor does not ask that.
+    #[error("the question was not asked: {0}")]
+    Refused(String),
     /// Standard input cannot be read.
     #[error("cannot read standard input: {0}")]
     Read(#[source] io::Error),
@@ -109,20 +126,26 @@ pub enum JobScriptError {
 }
 
 /// Does what the script wants. `key` is the job's key; without one, or with an empty one, a person is at the terminal.
+/// `find_way` finds the way for a question.
 ///
 /// A question is asked again until the answer is valid; an empty answer gives the code of the default.
 ///
 /// # Errors
 /// Each is to end the helper with a status other than 0, so that a script under `set -e` stops.
-pub fn run(command: &JobCommand, key: Option<&str>, streams: &mut Streams<'_>) -> Result<(), JobScriptError> {
+pub fn run<'a>(
+    command: &JobCommand,
+    key: Option<&str>,
+    streams: &mut Streams<'_>,
+    find_way: impl FnOnce() -> Result<Way<'a>, JobScriptError>,
+) -> Result<(), JobScriptError> {
     let key = key.filter(|key| !key.is_empty()).map(IoKey::from_text);
     let key = key.as_ref();
     let message = match command {
         JobCommand::Ask { prompt } => {
             let prompt = Prompt { prompt: prompt.clone(), kind: PromptKind::InputLine };
-            return ask(&prompt, key, streams);
+            return ask(&prompt, key, streams, find_way()?);
         }
-        JobCommand::Choose(choose) => return ask(&choose.prompt()?, key, streams),
+        JobCommand::Choose(choose) => return ask(&choose.prompt()?, key, streams, find_way()?),
         JobCommand::Status { text } => match key {
             Some(key) => encode::status(key, Some(text.as_str()).filter(|text| !text.is_empty())),
             None => format!("{text}\n"),
@@ -150,16 +173,32 @@ fn copy_lines(sensitive: bool, key: Option<&IoKey>, streams: &mut Streams<'_>) -
     Ok(())
 }
 
-fn ask(prompt: &Prompt, key: Option<&IoKey>, streams: &mut Streams<'_>) -> Result<(), JobScriptError> {
+fn ask(prompt: &Prompt, key: Option<&IoKey>, streams: &mut Streams<'_>, way: Way<'_>) -> Result<(), JobScriptError> {
+    let answer = match (way, key) {
+        (Way::Supervisor(address), Some(key)) => way::ask_supervisor(&address, key, prompt)?,
+        (Way::Supervisor(_), None) => return Err(JobScriptError::Gone),
+        (Way::Lines { mut input, shown: Some(mut shown) }, _) => ask_in_lines(prompt, key, &mut input, &mut shown)?,
+        (Way::Lines { mut input, shown: None }, _) => ask_in_lines(prompt, key, &mut input, streams.messages)?,
+    };
+    match &prompt.kind {
+        PromptKind::Choices { default: Some(code), .. } if answer.is_empty() => streams.give(code),
+        _ => streams.give(&answer),
+    }
+}
+
+fn ask_in_lines(
+    prompt: &Prompt,
+    key: Option<&IoKey>,
+    input: &mut dyn Read,
+    shown: &mut dyn Write,
+) -> Result<String, JobScriptError> {
+    let mut say = |text: &str| write(shown, text, "standard error");
     loop {
-        streams.say(&key.map_or_else(|| prompt.render().join("\n"), |key| encode::interaction(key, prompt)))?;
-        let answer = read_line(streams.input)?;
-        match (prompt.check(&answer), &prompt.kind) {
-            (Ok(()), PromptKind::Choices { default: Some(code), .. }) if answer.is_empty() => {
-                return streams.give(code);
-            }
-            (Ok(()), _) => return streams.give(&answer),
-            (Err(error), _) => streams.say(&format!("{error}\n"))?,
+        say(&key.map_or_else(|| prompt.render().join("\n"), |key| encode::interaction(key, prompt)))?;
+        let answer = read_line(input)?;
+        match prompt.check(&answer) {
+            Ok(()) => return Ok(answer),
+            Err(error) => say(&format!("{error}\n"))?,
         }
     }
 }
@@ -261,11 +300,13 @@ mod tests {
         unread: String,
     }
 
+    /// Questions are answered from what `line -` would read.
     fn run_with(key: Option<&str>, input: &str, arguments: &[&str]) -> Ran {
         let command = Cli::try_parse_from([&["job"], arguments].concat()).map(|cli| cli.command).unwrap();
         let (mut input, mut answer, mut messages) = (input.as_bytes(), Vec::new(), Vec::new());
-        let mut streams = Streams { input: &mut input, answer: &mut answer, messages: &mut messages };
-        let result = run(&command, key, &mut streams);
+        let mut lines = input;
+        let mut streams = Streams { input: &mut lines, answer: &mut answer, messages: &mut messages };
+        let result = run(&command, key, &mut streams, || Ok(Way::Lines { input: Box::new(&mut input), shown: None }));
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Ran { result, answer: text(answer), messages: text(messages), unread: text(input.to_vec()) }
     }
@@ -371,7 +412,7 @@ mod tests {
         let mut answer = Vec::new();
         let mut streams = Streams { input: &mut input, answer: &mut answer, messages: &mut full };
         let command = JobCommand::Status { text: "text".to_owned() };
-        let error = run(&command, None, &mut streams).unwrap_err();
+        let error = run(&command, None, &mut streams, || Err(JobScriptError::Gone)).unwrap_err();
         assert!(error.to_string().starts_with("cannot write to standard error: "));
     }
 }

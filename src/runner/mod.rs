@@ -7,6 +7,7 @@
 
 mod claims;
 mod daemon;
+mod helper_line;
 pub mod hints;
 pub mod job_script;
 mod lanes;

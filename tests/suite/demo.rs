@@ -212,9 +212,12 @@ fn a_shell_script_asks_and_reports_through_the_helpers() {
     assert!(spool.lines(id).iter().any(|line| line.contains("secret")) && !output.contains("secret"));
 }
 
-/// Runs an example by hand, without SpiderPig.
-pub fn by_hand(command: &mut Command, input: &str) -> Output {
-    command.env_remove("SPIDERPIG_IO_KEY").env("PATH", search_path());
+/// Runs an example by hand, without SpiderPig and without a terminal, which would be asked instead of this input.
+pub fn by_hand(example: &mut Command, input: &str) -> Output {
+    let mut command = Command::new("setsid");
+    command.arg("--wait").arg(example.get_program()).args(example.get_args());
+    let set = example.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    command.envs(set).env_remove("SPIDERPIG_IO_KEY").env("PATH", search_path());
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A script that does not ask may be gone before this.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());

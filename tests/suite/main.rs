@@ -19,6 +19,7 @@ mod examples;
 mod faults;
 mod front;
 mod gerrit;
+mod helpers;
 mod hostile;
 mod jobs;
 mod monitoring;

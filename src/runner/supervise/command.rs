@@ -13,6 +13,7 @@ use rustix::fs::Access;
 use rustix::pipe::PipeFlags;
 
 use crate::protocol::IoKey;
+use crate::runner::helper_line;
 use crate::shortage;
 use crate::spool::plan::Plan;
 
@@ -51,11 +52,11 @@ impl From<String> for Refusal {
     }
 }
 
-/// Executes the command.
+/// Executes the command. `socket` is where its helpers are heard.
 ///
 /// # Errors
 /// What could not be executed, and why. Nothing was.
-pub fn execute(plan: &Plan, key: &IoKey) -> Result<Running, Refusal> {
+pub fn execute(plan: &Plan, key: &IoKey, socket: Option<&str>) -> Result<Running, Refusal> {
     let directory = &plan.working_directory;
     if !directory.is_dir() {
         let reason = format!("the working directory {} does not exist or is no directory", directory.display());
@@ -63,11 +64,17 @@ pub fn execute(plan: &Plan, key: &IoKey) -> Result<Running, Refusal> {
     }
     let name = plan.arguments.first().ok_or_else(|| "the command is empty".to_owned())?;
     let program = resolve(name, plan)?;
-    let image = Image::new(&program, plan, key)?;
     let pipes = |error: std::io::Error| Refusal::of("no pipes for the command", &error);
     let (stdin_read, stdin_write) = pipe().map_err(pipes)?;
     let (output_read, output_write) = pipe().map_err(pipes)?;
     let output_again = output_write.try_clone().map_err(pipes)?;
+    let input = helper_line::identity(&stdin_read);
+    let own = [
+        ("SPIDERPIG_IO_KEY", Some(key.as_str())),
+        (helper_line::SOCKET_VARIABLE, socket),
+        (helper_line::INPUT_VARIABLE, input.as_deref()),
+    ];
+    let image = Image::new(&program, plan, own)?;
     for descriptor in [stdin_write.as_fd(), output_read.as_fd()] {
         rustix::io::ioctl_fionbio(descriptor, true).map_err(|error| pipes(error.into()))?;
     }
@@ -148,16 +155,21 @@ unsafe impl Send for Image {}
 unsafe impl Sync for Image {}
 
 impl Image {
-    fn new(program: &Path, plan: &Plan, key: &IoKey) -> Result<Self, String> {
+    /// `own`: what stands in the environment besides that of the plan.
+    fn new<'a>(
+        program: &Path,
+        plan: &'a Plan,
+        own: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+    ) -> Result<Self, String> {
         let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(|_| "an argument holds a NUL byte".to_owned());
         let mut strings = Vec::new();
         for argument in &plan.arguments {
             strings.push(text(OsStr::new(argument))?);
         }
-        for (name, value) in &plan.environment {
+        let planned = plan.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in planned.chain(own.into_iter().filter_map(|(name, value)| Some((name, value?)))) {
             strings.push(text(OsStr::new(&format!("{name}={value}")))?);
         }
-        strings.push(text(OsStr::new(&format!("SPIDERPIG_IO_KEY={}", key.as_str())))?);
         let (arguments, environment) = strings.split_at(plan.arguments.len());
         let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
             strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()

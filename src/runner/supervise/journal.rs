@@ -4,17 +4,18 @@
 //! decoder finds in the output, keeps the status in memory, and publishes it: at once when the state, the message or
 //! the prompt changed, at most twenty times a second when only the progress did.
 //!
-//! What others put into the inbox for the job is read in [`letters`].
+//! What the job asks is in [`questions`]; what others put into the inbox for it is read in [`letters`].
 
 mod letters;
+mod questions;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use super::prompts::Prompts;
+use super::prompts::{Asker, Prompts};
 use super::quiet::Quiet;
-use crate::protocol::{Message, Piece, Prompt, Sink};
+use crate::protocol::{Message, Piece, Sink};
 use crate::runner::outcome::{Account, End, words};
 use crate::spool::error::{Error, Result};
 use crate::spool::inbox::SignalRequest;
@@ -194,28 +195,6 @@ impl Journal {
         self.changed(Urgency::Now);
     }
 
-    fn open_prompt(&mut self, prompt: Prompt) {
-        self.discard_letters_before_prompt();
-        for line in prompt.render() {
-            self.log.text(Piece { text: &line, ..Piece::default() });
-        }
-        let interaction = self.prompts.open(prompt);
-        self.record(&RecordKind::Interaction {
-            id: interaction.id,
-            kind: interaction.kind,
-            prompt: interaction.prompt.clone(),
-            choices: interaction.choices.clone(),
-            default: interaction.default.clone(),
-        });
-        if self.ended {
-            // Asked with its last breath: it is on record, and nobody is made to answer.
-            self.prompts.close();
-            return;
-        }
-        self.status.interaction = Some(interaction);
-        self.refresh_state();
-    }
-
     /// Records a signal before it is delivered, and closes the prompt that it overtakes.
     pub fn record_signal(&mut self, request: &SignalRequest, now: Instant) {
         self.record(&RecordKind::Signal { user: request.user.clone(), signal: request.signal.word().to_owned() });
@@ -231,21 +210,6 @@ impl Journal {
 
     fn stop(&mut self, now: Instant) {
         self.prompts.interrupt(now);
-        self.status.interaction = None;
-        self.refresh_state();
-    }
-
-    /// Asks again what a signal closed, if the job has not asked anything since.
-    pub fn reopen_prompt(&mut self, now: Instant) {
-        if let Some(prompt) = self.prompts.reopen(now) {
-            self.open_prompt(prompt);
-        }
-    }
-
-    /// The command has ended: no prompt is open any more.
-    pub fn command_ended(&mut self) {
-        self.ended = true;
-        self.prompts.close();
         self.status.interaction = None;
         self.refresh_state();
     }
@@ -353,7 +317,7 @@ impl Sink for Journal {
                 self.status.progress = Some(progress);
                 self.changed(Urgency::Soon);
             }
-            Message::Interaction(prompt) => self.open_prompt(prompt),
+            Message::Interaction(prompt) => self.ask(Asker::Job, prompt),
             Message::Note(note) => self.note(note),
         }
     }

@@ -14,7 +14,9 @@ use rustix::process::{Pid, Signal};
 
 use super::command::Running;
 use super::descendants;
+use super::helpers::{Heard, Helpers};
 use super::journal::Journal;
+use super::prompts::Asker;
 use super::stdin::JobInput;
 use crate::protocol::Decoder;
 use crate::runner::hints::Hints;
@@ -36,6 +38,7 @@ pub struct Leader {
     /// None once every writer has closed it.
     output: Option<File>,
     input: JobInput,
+    helpers: Helpers,
     command: ProcessIdentity,
     /// Becomes readable when the command ends.
     end_of_command: Option<OwnedFd>,
@@ -54,7 +57,7 @@ pub struct Leader {
 impl Leader {
     /// Takes the lead of a command that was just executed.
     #[must_use]
-    pub fn new(journal: Journal, hints: Hints, decoder: Decoder, running: Running) -> Self {
+    pub fn new(journal: Journal, hints: Hints, decoder: Decoder, helpers: Helpers, running: Running) -> Self {
         let command = process::identity(running.pid).unwrap_or(ProcessIdentity { pid: running.pid, start_time: 0 });
         // What came since the inbox was looked into before the start has left a hint.
         let rescan = hints.rescan(Duration::from_millis(journal.plan().rescan_ms));
@@ -65,6 +68,7 @@ impl Leader {
             decoder,
             output: Some(running.output),
             input: JobInput::new(running.stdin),
+            helpers,
             command,
             end_of_command: process::open(command),
             ended: None,
@@ -105,6 +109,7 @@ impl Leader {
         polled.extend(self.output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
         polled.extend(self.end_of_command.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
         polled.extend(self.input.waits().map(|pipe| PollFd::from_borrowed_fd(pipe, PollFlags::OUT)));
+        polled.extend(self.helpers.polled());
         let left = self.next_deadline().saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).ok();
         // An interrupted wait only means a turn in which there is nothing to do.
@@ -113,8 +118,10 @@ impl Leader {
 
     fn next_deadline(&self) -> Instant {
         let drained = self.ended.map(|(_, until)| until);
-        let deadlines = [drained, self.limit, self.kill_at, self.decoder.deadline(), self.journal.deadline()];
-        deadlines.into_iter().flatten().fold(self.rescan_at, Instant::min)
+        let limits = [drained, self.limit, self.kill_at];
+        let others = [self.decoder.deadline(), self.journal.deadline(), self.helpers.deadline()];
+        let deadlines = limits.into_iter().chain(others);
+        deadlines.flatten().fold(self.rescan_at, Instant::min)
     }
 
     /// Does whatever can be done without waiting.
@@ -122,11 +129,12 @@ impl Leader {
         self.read_output();
         self.input.push();
         self.look_for_end();
+        self.hear_helpers();
         let now = Instant::now();
         self.decoder.wake(now, &mut self.journal);
         if self.ended.is_none() {
             self.keep_time_limit(now);
-            self.journal.reopen_prompt(now);
+            self.journal.ask_again(now);
             self.journal.watch_quiet(now);
         }
         if self.hints.clear() || now >= self.rescan_at {
@@ -134,14 +142,16 @@ impl Leader {
         }
     }
 
-    fn read_output(&mut self) {
-        let Some(output) = &mut self.output else { return };
+    /// Takes what the job has printed, a portion of it. Returns how many bytes that were.
+    fn read_output(&mut self) -> usize {
+        let Some(output) = &mut self.output else { return 0 };
         match output.read(&mut self.buffer) {
             Ok(0) => self.output = None,
             Ok(length) => {
                 let now = Instant::now();
                 self.journal.hear_output(now);
                 self.decoder.feed(&self.buffer[..length], now, &mut self.journal);
+                return length;
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => {
@@ -149,6 +159,33 @@ impl Leader {
                 self.output = None;
             }
         }
+        0
+    }
+
+    fn hear_helpers(&mut self) {
+        for heard in self.helpers.hear(Instant::now()) {
+            match heard {
+                Heard::Question(helper, prompt) => {
+                    self.catch_up_with_output();
+                    self.journal.ask(Asker::Helper(helper), prompt);
+                }
+                Heard::Note(note) => self.journal.note(note),
+                Heard::Gone(helper) => self.journal.withdraw(helper),
+            }
+        }
+    }
+
+    /// What was printed before a helper asked stands before its question. What is printed from now on may wait.
+    fn catch_up_with_output(&mut self) {
+        let there = self.output.as_ref().and_then(|output| rustix::io::ioctl_fionread(output).ok());
+        let mut left = there.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        while left > 0 {
+            match self.read_output() {
+                0 => break,
+                length => left = left.saturating_sub(length),
+            }
+        }
+        self.decoder.show(Instant::now(), &mut self.journal);
     }
 
     fn look_for_end(&mut self) {
@@ -157,6 +194,7 @@ impl Leader {
             self.ended = Some((exit, Instant::now() + DRAIN));
             (self.end_of_command, self.limit, self.kill_at) = (None, None, None);
             self.input.close();
+            self.helpers.close();
             self.journal.command_ended();
         }
     }
@@ -181,7 +219,7 @@ impl Leader {
             return self.journal.refuse_letters();
         }
         loop {
-            let signals = self.journal.read_inbox(&mut self.input);
+            let signals = self.journal.read_inbox(&mut self.input, &mut self.helpers);
             if signals.is_empty() {
                 return;
             }

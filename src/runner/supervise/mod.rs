@@ -7,12 +7,13 @@
 //! 1. [`start`]: decide whether to start at all, make that durable, execute the command ([`command`]).
 //! 2. [`leader`]: one loop that waits for output, letters, the end of the command, and deadlines.
 //! 3. [`journal`]: what is known of the job, written to its log and status, and the letters that it gets. Prompts live
-//!    in [`prompts`], silence in [`quiet`].
+//!    in [`prompts`], the connections of those who ask for the job in [`helpers`], silence in [`quiet`].
 //! 4. [`descendants`]: what is left when the command has ended.
 
 mod arguments;
 mod command;
 mod descendants;
+mod helpers;
 mod journal;
 mod leader;
 mod prompts;

@@ -21,6 +21,7 @@ use crate::spool::status::State;
 use crate::spool::{JobId, Spool, Time};
 
 use super::command::{self, Refusal, Running};
+use super::helpers::Helpers;
 use super::journal::Journal;
 use super::leader::Leader;
 use super::stdin::JobInput;
@@ -160,13 +161,27 @@ fn start(mut journal: Journal, hints: Hints) -> Result<()> {
         Ok(key) => key,
         Err(error) => return give_up(&mut journal, &format!("no random key: {error}")),
     };
-    match execute(&key, &mut journal, &hints) {
-        Ok(Executed::Running(running)) => Leader::new(journal, hints, Decoder::new(key), running).lead().finish(),
+    let (helpers, socket) = hear_helpers(&key, &mut journal);
+    match execute(&key, socket.as_deref(), &mut journal, &hints) {
+        Ok(Executed::Running(running)) => {
+            Leader::new(journal, hints, Decoder::new(key), helpers, running).lead().finish()
+        }
         Ok(Executed::Stopped(letter, request)) => {
             journal.status_mut().started_at = None;
             cancel(&mut journal, letter, &request)
         }
         Err(reason) => give_up(&mut journal, &reason),
+    }
+}
+
+/// Opens the ears for helpers, and tells under which name.
+fn hear_helpers(key: &IoKey, journal: &mut Journal) -> (Helpers, Option<String>) {
+    match Helpers::listen(key) {
+        Ok((helpers, socket)) => (helpers, Some(socket)),
+        Err(error) => {
+            journal.note(format!("helpers can ask by the job's own standard input only: no socket for them: {error}"));
+            (Helpers::none(), None)
+        }
     }
 }
 
@@ -185,10 +200,10 @@ enum Executed {
 
 /// Executes the command. As long as the system has no process for it, tries again: nothing was executed, and the job is not
 /// to blame.
-fn execute(key: &IoKey, journal: &mut Journal, hints: &Hints) -> Result<Executed, String> {
+fn execute(key: &IoKey, socket: Option<&str>, journal: &mut Journal, hints: &Hints) -> Result<Executed, String> {
     let mut shortage: Option<Shortage> = None;
     loop {
-        match command::execute(journal.plan(), key) {
+        match command::execute(journal.plan(), key, socket) {
             Ok(running) => {
                 if shortage.is_some() {
                     journal.note("the command could be executed at last");
@@ -216,7 +231,7 @@ fn execute(key: &IoKey, journal: &mut Journal, hints: &Hints) -> Result<Executed
 fn stop_before(deadline: Instant, journal: &mut Journal, hints: &Hints) -> Option<(Letter, SignalRequest)> {
     loop {
         let _ = hints.clear();
-        let stop = journal.read_inbox(&mut JobInput::closed()).into_iter().next();
+        let stop = journal.read_inbox(&mut JobInput::closed(), &mut Helpers::none()).into_iter().next();
         journal.flush();
         if stop.is_some() {
             return stop;

@@ -1,5 +1,6 @@
 //! The Python script that migrates a database.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -109,10 +110,14 @@ fn the_module_speaks_as_the_helpers_do() {
     let shell = "exec 2>&1; job() { spiderpig-runner job \"$@\"; }; job status a; job status ''\n\
                  job line --sensitive é; job progress p 1 3; a=$(job ask 'q?'); echo \"'$a'\"\n\
                  job choose 'q?' --choice Yes=y --choice No=n --default n";
+    let file = answers();
+    let metadata = std::fs::metadata(file.path()).unwrap();
     let shell = Command::new("sh")
         .args(["-c", shell])
         .envs([("SPIDERPIG_IO_KEY", "0xkey"), ("PATH", &crate::demo::search_path())])
-        .stdin(std::fs::File::open(answers().path()).unwrap())
+        // As if this file were the standard input of a job: no supervisor is there to be asked.
+        .env("SPIDERPIG_STDIN", format!("{}:{}", metadata.dev(), metadata.ino()))
+        .stdin(std::fs::File::open(file.path()).unwrap())
         .output()
         .unwrap();
     let parsed = |output: &[u8]| -> Vec<serde_json::Value> {

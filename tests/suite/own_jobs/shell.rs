@@ -146,10 +146,9 @@ fn a_helper_that_is_interrupted_ends_the_script() {
         let script = "set -eu; trap 'exit 130' INT; trap 'echo tidied; trap - EXIT' EXIT\n\
                       answer=$(spiderpig-runner job ask 'Who?'); echo \"went on with $answer\"";
         // A test that runs in the background ignores interrupts, and so would all that it starts.
-        let mut command = Command::new("env");
-        command.args(["--default-signal=INT", shell]);
-        // A group of its own, as SpiderPig makes one; both get the signal.
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut command = Command::new("setsid");
+        // A session of its own, as SpiderPig makes one: both get the signal, and no terminal is asked.
+        command.args(["env", "--default-signal=INT", shell]);
         command.args(["-c", script]).env_clear().env("PATH", search_path());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut question = [0; 4];

@@ -5,14 +5,16 @@
 use std::ffi::OsString;
 
 use super::Journal;
+use crate::runner::supervise::helpers::Helpers;
+use crate::runner::supervise::prompts::Asker;
 use crate::runner::supervise::stdin::JobInput;
-use crate::spool::inbox::{self, ANSWER_LIMIT, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
+use crate::spool::inbox::{self, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
 use crate::spool::log::RecordKind;
 
 impl Journal {
     /// Deals with the answers in the inbox. Returns the signals that are to be delivered, each recorded; their letters
     /// are removed by [`Journal::signal_delivered`].
-    pub fn read_inbox(&mut self, input: &mut JobInput) -> Vec<(Letter, SignalRequest)> {
+    pub fn read_inbox(&mut self, input: &mut JobInput, helpers: &mut Helpers) -> Vec<(Letter, SignalRequest)> {
         let letters = match inbox::for_job(&self.spool, self.status.id) {
             Ok(letters) => letters,
             Err(error) => {
@@ -28,7 +30,7 @@ impl Journal {
                 Recipient::Job(_, Purpose::Response(number))
                     if signals.is_empty() && !self.prompts.is_delivered(number) =>
                 {
-                    self.read_answer(&letter, number, input);
+                    self.read_answer(&letter, number, input, helpers);
                 }
                 _ => {}
             }
@@ -55,7 +57,7 @@ impl Journal {
         None
     }
 
-    fn read_answer(&mut self, letter: &Letter, number: u32, input: &mut JobInput) {
+    fn read_answer(&mut self, letter: &Letter, number: u32, input: &mut JobInput, helpers: &mut Helpers) {
         let what = |user: &str| format!("answer of {user} to prompt {number}");
         let answer = match inbox::read::<Answer>(&self.spool, letter, &self.plan.trusted_submitters) {
             Ok(Reading::Valid(answer)) => answer,
@@ -63,16 +65,13 @@ impl Journal {
             Ok(Reading::Gone | Reading::Later) => return,
             Err(error) => return self.complain(letter.name.clone(), &error.to_string()),
         };
-        let sent = self
-            .prompts
-            .expect(number)
-            .and_then(|prompt| {
-                if answer.response.len() > ANSWER_LIMIT {
-                    return Err(format!("it has more than {ANSWER_LIMIT} bytes"));
-                }
-                prompt.check(&answer.response).map_err(|error| error.to_string())
-            })
-            .and_then(|()| input.send_line(&answer.response));
+        let sent = self.prompts.expect(number).and_then(|question| {
+            question.prompt.check(&answer.response).map_err(|error| error.to_string())?;
+            match question.asker {
+                Asker::Job => input.send_line(&answer.response),
+                Asker::Helper(helper) => helpers.answer(helper, &answer.response),
+            }
+        });
         if let Err(reason) = sent {
             return self.refuse(letter, &what(&answer.user), &reason);
         }
@@ -80,7 +79,7 @@ impl Journal {
         self.status.interaction = None;
         let Answer { user, response } = answer;
         self.record(&RecordKind::Response { user, response, interaction: number });
-        self.refresh_state();
+        self.open_next_prompt();
     }
 
     /// A signal was acted on: its record is made durable, then its letter is removed.
@@ -92,7 +91,7 @@ impl Journal {
 
     /// Deals with the letters that come when the command has ended: all are refused.
     pub fn refuse_letters(&mut self) {
-        for (letter, SignalRequest { user, signal }) in self.read_inbox(&mut JobInput::closed()) {
+        for (letter, SignalRequest { user, signal }) in self.read_inbox(&mut JobInput::closed(), &mut Helpers::none()) {
             self.note(format!("{} of {user} refused: the command had ended", signal.word()));
             self.signal_delivered(letter);
         }

@@ -1,0 +1,129 @@
+//! The way of a helper's question to somebody, and of the answer back.
+//!
+//! In a job the supervisor is asked, on a connection. Where it cannot be reached (from another network namespace, or
+//! while a supervisor of an earlier version leads the job), the protocol of all other programs is left: the question on
+//! standard error, the answer on standard input. That is done only if this is the job's own standard input: behind
+//! `done < list` there are no answers, but lines of a list.
+//!
+//! Without a key a person is asked, at the terminal. Standard input is read if it is one, or if there is none, as
+//! scripts without a terminal have nobody but whoever wrote into their pipe.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read, Write};
+use std::os::fd::AsFd as _;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::time::Duration;
+
+use super::JobScriptError;
+use crate::protocol::{IoKey, Prompt, encode};
+use crate::runner::helper_line::{self, Reply};
+
+/// How often a supervisor is asked that had no room for this helper.
+const ATTEMPTS: u32 = 20;
+/// The pause before each further attempt.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a helper knows of the job that it belongs to, from its environment. An empty text is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Job<'a> {
+    /// The job's key; outside a job there is none.
+    pub key: Option<&'a str>,
+    /// Where the supervisor is asked.
+    pub socket: Option<&'a str>,
+    /// Which file is the job's own standard input.
+    pub input: Option<&'a str>,
+}
+
+/// Where a question goes.
+pub enum Way<'a> {
+    /// To the supervisor that listens there.
+    Supervisor(SocketAddr),
+    /// Out as text, and the answer comes in as a line.
+    Lines {
+        /// Where the answer comes from.
+        input: Box<dyn Read + 'a>,
+        /// Where the question is shown, if not on standard error.
+        shown: Option<Box<dyn Write + 'a>>,
+    },
+}
+
+impl Job<'_> {
+    /// Finds the way for a question.
+    ///
+    /// # Errors
+    /// There is none: [`JobScriptError::NoWay`], or standard input cannot be had.
+    pub fn find_way(self) -> Result<Way<'static>, JobScriptError> {
+        // The library's own handle would read ahead, and take the answer to the next helper's question.
+        let input = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(JobScriptError::Read)?;
+        if self.key.is_none_or(str::is_empty) {
+            return Ok(terminal(input));
+        }
+        let reason = match self.socket.filter(|name| !name.is_empty()) {
+            Some(name) => match SocketAddr::from_abstract_name(name).and_then(|at| connect(&at).map(|_| at)) {
+                Ok(address) => return Ok(Way::Supervisor(address)),
+                Err(error) => format!("the socket {name} cannot be reached from here: {error}"),
+            },
+            None => format!("the variable {} is not set", helper_line::SOCKET_VARIABLE),
+        };
+        if self.is_own(&input) {
+            return Ok(Way::Lines { input: Box::new(input), shown: None });
+        }
+        Err(JobScriptError::NoWay(reason))
+    }
+
+    /// Whether this is what the job's command got as its standard input.
+    fn is_own(self, input: &File) -> bool {
+        let own = match self.input.filter(|identity| !identity.is_empty()) {
+            Some(identity) => Some(identity.to_owned()),
+            None => input_of_session_leader(input),
+        };
+        own.is_some() && own == helper_line::identity(input)
+    }
+}
+
+/// The supervisors of earlier versions tell nobody which file it is. A job's command leads its session, so what it reads
+/// from is the job's own, unless it reads from a file.
+fn input_of_session_leader(input: &File) -> Option<String> {
+    let is_pipe = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(input).ok()?.st_mode).is_fifo();
+    let leader = rustix::process::getsid(None).ok().filter(|_| is_pipe)?;
+    let stat = rustix::fs::stat(format!("/proc/{}/fd/0", leader.as_raw_nonzero())).ok()?;
+    Some(format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+fn terminal(input: File) -> Way<'static> {
+    let Some(terminal) = Some(&input).filter(|input| !input.is_terminal()).and_then(|_| open_terminal()) else {
+        return Way::Lines { input: Box::new(input), shown: None };
+    };
+    let shown = terminal.try_clone().ok().filter(|_| !io::stderr().is_terminal());
+    Way::Lines { input: Box::new(terminal), shown: shown.map(|terminal| Box::new(terminal) as _) }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a terminal is no file of the spool")]
+fn open_terminal() -> Option<File> {
+    File::options().read(true).write(true).open("/dev/tty").ok()
+}
+
+fn connect(address: &SocketAddr) -> io::Result<UnixStream> {
+    UnixStream::connect_addr(address)
+}
+
+/// Asks the supervisor, and waits for the answer for as long as that takes.
+pub(super) fn ask_supervisor(at: &SocketAddr, key: &IoKey, prompt: &Prompt) -> Result<String, JobScriptError> {
+    let message = format!("{}\n{}", key.as_str(), encode::interaction(key, prompt));
+    for _ in 0..ATTEMPTS {
+        let Ok(mut stream) = connect(at) else { return Err(JobScriptError::Gone) };
+        let mut line = String::new();
+        // A supervisor to which many come at once may close a connection before it has heard anything.
+        let heard = stream.write_all(message.as_bytes());
+        if heard.and_then(|()| BufReader::new(&stream).read_line(&mut line)).is_ok_and(|length| length > 0) {
+            return match serde_json::from_str(&line) {
+                Ok(Reply::Answer(answer)) => Ok(answer),
+                Ok(Reply::Refused(reason)) => Err(JobScriptError::Refused(reason)),
+                Err(_) => Err(JobScriptError::Gone),
+            };
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err(JobScriptError::Gone)
+}

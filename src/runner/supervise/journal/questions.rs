@@ -1,0 +1,79 @@
+//! What the job asks: how a question comes up, and how it goes away without an answer.
+
+use std::time::Instant;
+
+use super::Journal;
+use crate::protocol::{Piece, Prompt};
+use crate::runner::supervise::prompts::{Asker, HelperId, Question, Replaced};
+use crate::spool::log::RecordKind;
+
+impl Journal {
+    /// Somebody asks something. It is shown when nothing else is asked.
+    pub fn ask(&mut self, asker: Asker, prompt: Prompt) {
+        match self.prompts.ask(Question { asker, prompt }) {
+            Some(Replaced::Open(number)) => {
+                self.note(format!("prompt {number} was not answered: the job has asked something else"));
+                self.status.interaction = None;
+            }
+            Some(Replaced::Unseen(prompt)) => {
+                let question = prompt.render().join("\n");
+                self.note(format!("a question was not shown, as the job has asked something else since: {question}"));
+            }
+            None => {}
+        }
+        self.open_next_prompt();
+    }
+
+    /// A helper has ended: nobody waits for the answer to its question.
+    pub fn withdraw(&mut self, helper: HelperId) {
+        if let Some(number) = self.prompts.withdraw(helper) {
+            self.note(format!("prompt {number} was withdrawn: the helper that asked has ended"));
+            self.status.interaction = None;
+            self.open_next_prompt();
+        }
+    }
+
+    /// Asks again what a signal closed, if it is time and the job has not asked anything since.
+    pub fn ask_again(&mut self, now: Instant) {
+        if self.prompts.go_on(now) {
+            self.open_next_prompt();
+        }
+    }
+
+    /// The command has ended: no prompt is open any more.
+    pub fn command_ended(&mut self) {
+        self.ended = true;
+        let unseen = self.prompts.close();
+        self.status.interaction = None;
+        self.refresh_state();
+        if let Some(prompt) = unseen {
+            self.ask(Asker::Job, prompt);
+        }
+    }
+
+    /// Shows the question whose turn has come, if there is one.
+    pub(super) fn open_next_prompt(&mut self) {
+        if let Some(lines) = self.prompts.next().map(Prompt::render) {
+            self.discard_letters_before_prompt();
+            for line in lines {
+                self.log.text(Piece { text: &line, ..Piece::default() });
+            }
+        }
+        if let Some(interaction) = self.prompts.open_next() {
+            self.record(&RecordKind::Interaction {
+                id: interaction.id,
+                kind: interaction.kind,
+                prompt: interaction.prompt.clone(),
+                choices: interaction.choices.clone(),
+                default: interaction.default.clone(),
+            });
+            if self.ended {
+                // Asked with its last breath: it is on record, and nobody is made to answer.
+                self.prompts.close();
+                return;
+            }
+            self.status.interaction = Some(interaction);
+        }
+        self.refresh_state();
+    }
+}
