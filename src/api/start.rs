@@ -1,7 +1,9 @@
 //! From a configuration to a service.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
@@ -21,7 +23,10 @@ use super::page::Page;
 use super::server;
 use super::state_directory::StateDirectory;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
-use crate::spool::{self, Spool, submitter};
+use crate::spool::{self, Spool, room, submitter};
+
+/// How often one looks whether there is room for answers and signals on a full disk.
+const SET_ASIDE_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +90,7 @@ impl Service {
             passed.into_iter().map(Listener::adopt).collect::<Result<_, _>>()?
         };
         let (spool, mirror, idempotency) = open(&config).await?;
+        tokio::spawn(set_room_aside(spool.clone(), shutdown.clone()));
         let limits = limits();
         let auth = open_auth(&config, limits, &shutdown).await?;
         let audit = Audit::new(StateDirectory::new(&config.api.state_directory));
@@ -118,6 +124,27 @@ impl Service {
             tracing::info!(spool, "listening on {scheme}{listen}");
         }
         server::serve(self.listeners, self.app).await;
+    }
+}
+
+/// Sets aside what a full disk will need for answers and signals, and again what was used of it.
+async fn set_room_aside(spool: Spool, shutdown: CancellationToken) {
+    let mut again = tokio::time::interval(SET_ASIDE_INTERVAL);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = None;
+    while shutdown.run_until_cancelled(again.tick()).await.is_some() {
+        let spool = spool.clone();
+        let problem = match blocking::run(move || room::set_aside(&spool)).await {
+            Ok(Err(error)) => Some(error.to_string()),
+            // What panicked is in the log.
+            Ok(Ok(())) | Err(_) => None,
+        };
+        if problem != last {
+            if let Some(problem) = &problem {
+                tracing::warn!("no room is set aside for answers and signals on a full disk: {problem}");
+            }
+            last = problem;
+        }
     }
 }
 

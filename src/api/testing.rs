@@ -272,6 +272,7 @@ pub fn status(number: u64, state: State) -> Status {
         message: None,
         progress: None,
         interaction: None,
+        answered: None,
         exit_status: None,
         signal: None,
         reason: None,

@@ -11,7 +11,7 @@ use super::shell::quote;
 use super::tree::{is_hidden, look, names, unknown};
 
 /// What a job's directory may hold: the name, the mode, and whether it is there from the claim on.
-const PARTS: [(&str, u32, bool); 8] = [
+const PARTS: [(&str, u32, bool); 9] = [
     ("lock", SECRET_FILE, true),
     ("job.json", FILE, true),
     ("plan.json", SECRET_FILE, true),
@@ -20,6 +20,7 @@ const PARTS: [(&str, u32, bool); 8] = [
     ("log.index", FILE, false),
     ("output.log", FILE, false),
     ("reserve", FILE, false),
+    ("spare", FILE, false),
 ];
 
 /// Checks every job's directory.

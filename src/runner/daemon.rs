@@ -230,6 +230,8 @@ impl Daemon {
             self.note_problem("jobs", looked);
             let cleaned = self.clean_incoming();
             self.note_problem("incoming", cleaned);
+            // A disk that has no room for this is told of where it matters.
+            let _ = self.spool.set_aside(&self.lock);
             self.forget_solved_problems();
         }
         self.look_at_unknown_leaders();

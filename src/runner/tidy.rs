@@ -41,7 +41,8 @@ impl Daemon {
         if letters.is_empty() {
             return Ok(());
         }
-        let recorded = Recorded::read(job)?;
+        let mut recorded = Recorded::read(job)?;
+        recorded.is_cut = !recorded.has_end && job.status().ok().flatten().is_some_and(|status| status.has_run());
         let mut log = job.log_writer()?;
         letters.retain(|letter| match self.remark(letter, &recorded) {
             Remark::Say(note) => {
@@ -81,7 +82,13 @@ impl Daemon {
                 Reading::Later => return Remark::NotYet,
             },
         };
-        if known { Remark::Nothing } else { Remark::Say(format!("{what} refused: the job had ended")) }
+        match known {
+            true => Remark::Nothing,
+            false if recorded.is_cut => Remark::Say(format!(
+                "{what}: whether the job had it is not known, as the end of the log could not be written"
+            )),
+            false => Remark::Say(format!("{what} refused: the job had ended")),
+        }
     }
 
     /// A letter that cannot be read must not keep a job from its end: it is refused like any other.
@@ -115,17 +122,22 @@ enum Remark {
 struct Recorded {
     answers: Vec<(u32, String, String)>,
     signals: Vec<(String, String)>,
+    /// The log tells how the command ended.
+    has_end: bool,
+    /// It does not, although that is known: the disk was full until after the end.
+    is_cut: bool,
 }
 
 impl Recorded {
     fn read(job: &LockedJob) -> Result<Self> {
         let mut recorded = Self::default();
         if let Some(mut reader) = LogReader::open(job.directory())? {
-            reader.for_each_of(&["response", "signal"], |kind| match kind {
+            reader.for_each_of(&["response", "signal", "exit"], |kind| match kind {
                 RecordKind::Response { user, response, interaction } => {
                     recorded.answers.push((interaction, user, response));
                 }
                 RecordKind::Signal { user, signal } => recorded.signals.push((user, signal)),
+                RecordKind::Exit(_) => recorded.has_end = true,
                 _ => {}
             })?;
         }

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, Uid};
+use rustix::fs::{AtFlags, CWD, Gid, IFlags, Mode, OFlags, RenameFlags, Uid};
 
 use super::error::{Error, Missing as _, Result};
 use super::fault;
@@ -80,13 +80,52 @@ pub fn give_to_owner_of_directory(file: &File, path: &Path) -> Result<()> {
 /// # Errors
 /// Any failure to create or to write it.
 pub fn create_file(path: &Path, bytes: &[u8], mode: u32) -> Result<File> {
+    let mut file = create_empty(path, mode)?;
+    file.write_all(bytes).map_err(|error| Error::io("create", path, error))?;
+    Ok(file)
+}
+
+fn create_empty(path: &Path, mode: u32) -> Result<File> {
     let wrap = |error| Error::io("create", path, error);
     fault::point().map_err(wrap)?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let mut file = File::from(rustix::fs::open(path, flags, Mode::RUSR).map_err(|error| wrap(error.into()))?);
+    let file = File::from(rustix::fs::open(path, flags, Mode::RUSR).map_err(|error| wrap(error.into()))?);
     rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(|error| wrap(error.into()))?;
-    file.write_all(bytes).map_err(wrap)?;
     Ok(file)
+}
+
+/// Creates a file, which must not exist yet, of spaces: room that [`overwrite`] finds also when the disk is full. It is
+/// not synced. What could not be written whole is removed.
+///
+/// # Errors
+/// Any failure to create or to write it.
+pub fn set_aside(path: &Path, size: usize, mode: u32) -> Result<File> {
+    let mut file = create_empty(path, mode)?;
+    // Where each write goes to new blocks (btrfs) this one file is to keep its own, which can be said only while it is
+    // empty. Other filesystems do not know the flag, and need none.
+    let _ = rustix::fs::ioctl_setflags(&file, IFlags::NOCOW);
+    file.write_all(&vec![b' '; size]).map_err(|error| {
+        let _ = remove(path);
+        Error::io("create", path, error)
+    })?;
+    Ok(file)
+}
+
+/// Writes over a file that was [set aside](set_aside), durably and within its own blocks. Its length stays, filled with
+/// spaces, which mean nothing behind a JSON document.
+///
+/// # Errors
+/// Any failure to write or to sync it; [`Error::is_disk_full`] also if it is too short.
+pub fn overwrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+    let wrap = |error| Error::io("write", path, error);
+    fault::point().map_err(wrap)?;
+    let room = usize::try_from(file.metadata().map_err(wrap)?.len()).unwrap_or(usize::MAX);
+    if bytes.len() > room {
+        return Err(wrap(std::io::ErrorKind::StorageFull.into()));
+    }
+    let mut padded = bytes.to_vec();
+    padded.resize(room, b' ');
+    file.write_all_at(&padded, 0).and_then(|()| file.sync_all()).map_err(wrap)
 }
 
 /// Opens a file for appending, creating it with this mode if it is not there. Refuses symbolic links.
@@ -247,6 +286,16 @@ pub fn rename_new(from: &Path, to: &Path) -> Result<Published> {
         Err(rustix::io::Errno::EXIST) => Ok(Published::Exists),
         Err(error) => Err(wrap(error.into())),
     }
+}
+
+/// Exchanges what two names stand for: nobody sees one of them missing.
+///
+/// # Errors
+/// One of them is missing, or the filesystem cannot do it.
+pub fn exchange(one: &Path, other: &Path) -> Result<()> {
+    let wrap = |error| Error::io("rename into place", other, error);
+    fault::point().map_err(wrap)?;
+    rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(|error| wrap(error.into()))
 }
 
 /// Gives a file, or a symbolic link itself, a second name, which must be new.

@@ -76,6 +76,12 @@ impl Error {
     pub fn is_disk_full(&self) -> bool {
         matches!(self.kind(), Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
     }
+
+    /// Whether it is the disk that takes nothing, for now: it is full, or was made read-only.
+    #[must_use]
+    pub fn is_for_want_of_disk(&self) -> bool {
+        self.is_disk_full() || self.kind() == Some(io::ErrorKind::ReadOnlyFilesystem)
+    }
 }
 
 /// Turns "it is not there" into `None`, and leaves every other error an error.

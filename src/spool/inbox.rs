@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::atomic::{self, Published};
 use super::error::{Error, Result};
 use super::id::JobId;
-use super::layout::{FILE, Spool};
+use super::layout::Spool;
 use super::open::{self, INBOX_LIMIT, Look};
 use super::request::json_line;
+use super::room;
 use super::strict;
 use super::submitter::TrustedSubmitters;
 
@@ -304,7 +305,7 @@ pub enum Answered {
 /// The file cannot be written.
 pub fn answer(spool: &Spool, id: JobId, interaction: u32, answer: &Answer) -> Result<Answered> {
     let path = response_path(spool, id, interaction);
-    Ok(match atomic::publish(&spool.incoming(), &path, &json_line(answer), FILE)? {
+    Ok(match room::publish(spool, &path, &json_line(answer))? {
         Published::New => Answered::First,
         Published::Exists => Answered::TooLate,
     })
@@ -329,7 +330,7 @@ fn response_path(spool: &Spool, id: JobId, interaction: u32) -> PathBuf {
 /// The file cannot be written.
 pub fn signal(spool: &Spool, id: JobId, word: &str, request: &SignalRequest) -> Result<()> {
     let path = spool.inbox().join(format!("{id}.signal.{word}.json"));
-    atomic::publish(&spool.incoming(), &path, &json_line(request), FILE).map(|_| ())
+    room::publish(spool, &path, &json_line(request)).map(|_| ())
 }
 
 /// Asks the runner, durably, to start no new job. `word` must be unique among such requests.
@@ -350,7 +351,7 @@ pub fn resume(spool: &Spool, word: &str, request: &RunnerRequest) -> Result<()> 
 
 fn ask_runner(spool: &Spool, what: &str, word: &str, request: &RunnerRequest) -> Result<()> {
     let path = spool.inbox().join(format!("runner.{what}.{word}.json"));
-    atomic::publish(&spool.incoming(), &path, &json_line(request), FILE).map(|_| ())
+    room::publish(spool, &path, &json_line(request)).map(|_| ())
 }
 
 #[cfg(test)]

@@ -18,6 +18,16 @@ use super::status::Status;
 /// What is reserved on the disk for the final status, at least, in bytes.
 const RESERVE: usize = 64 << 10;
 
+/// Where a status was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// To a new file, as always while there is room.
+    Anew,
+    /// Over room that was set aside. Who reads the status before the last one at this very moment reads a mixture, so
+    /// the next one has to wait a little.
+    InRoom,
+}
+
 /// A job's directory, for reading.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -129,7 +139,9 @@ impl LockedJob {
         let status = status.to_bytes();
         atomic::create_file(&hidden.join("job.json"), request, FILE)?;
         atomic::create_file(&hidden.join("plan.json"), &plan.to_bytes(), SECRET_FILE)?;
-        atomic::create_file(&hidden.join("reserve"), &vec![b' '; RESERVE + status.len()], FILE)?;
+        for room in ["reserve", "spare"] {
+            atomic::set_aside(&hidden.join(room), RESERVE + status.len(), FILE)?;
+        }
         atomic::create_file(&hidden.join("status.json"), &status, FILE)?;
         Ok(lock)
     }
@@ -156,12 +168,64 @@ impl LockedJob {
         &self.lock
     }
 
-    /// Replaces `status.json`. Readers see it at once; a power cut may undo it.
+    /// Replaces `status.json`. Readers see it at once; a power cut may undo it. A full disk does not keep people from
+    /// seeing what the job asks: then it is written over `spare`, and after that over `reserve`, which gets the room of
+    /// the status before in exchange.
     ///
     /// # Errors
     /// It cannot be written; the old one is untouched.
-    pub fn write_status(&self, status: &Status) -> Result<()> {
-        atomic::replace(&self.directory.join("status.json"), &status.to_bytes(), FILE, Durability::Ordered)
+    pub fn write_status(&self, status: &Status) -> Result<Written> {
+        let path = self.directory.join("status.json");
+        let bytes = status.to_bytes();
+        let replaced =
+            self.set_aside(bytes.len()).and_then(|()| atomic::replace(&path, &bytes, FILE, Durability::Ordered));
+        match replaced {
+            Err(error) if error.is_disk_full() => self.write_status_in_room(&path, &bytes, error),
+            replaced => replaced.map(|()| Written::Anew),
+        }
+    }
+
+    /// Sets the spare room aside again once it was used.
+    fn set_aside(&self, status: usize) -> Result<()> {
+        let spare = self.directory.join("spare");
+        if spare.exists() { Ok(()) } else { atomic::set_aside(&spare, RESERVE + status, FILE).map(|_| ()) }
+    }
+
+    fn write_status_in_room(&self, path: &Path, bytes: &[u8], full: Error) -> Result<Written> {
+        let spare = self.directory.join("spare");
+        if let Some(file) = atomic::open_update(&spare).missing_is_none()? {
+            atomic::overwrite(&file, &spare, bytes)?;
+            return atomic::rename(&spare, path).map(|()| Written::InRoom);
+        }
+        // The present status has the room of the spare, or nothing would be left for the last one.
+        let has_room = path.symlink_metadata().is_ok_and(|metadata| metadata.len() >= RESERVE as u64);
+        let reserve = self.directory.join("reserve");
+        match atomic::open_update(&reserve).missing_is_none()? {
+            Some(file) if has_room => {
+                atomic::overwrite(&file, &reserve, bytes)?;
+                atomic::exchange(&reserve, path).map(|()| Written::InRoom)
+            }
+            _ => Err(full),
+        }
+    }
+
+    /// Gives up the room for further statuses of a job that has ended, whether it is still spare or the present status
+    /// has it. The last one has room of its own.
+    pub fn give_up_spare(&self) {
+        // What cannot be given up costs nothing but room.
+        let _ = atomic::remove(&self.directory.join("spare"));
+        let _ = self.cut_spaces_behind_status();
+    }
+
+    fn cut_spaces_behind_status(&self) -> Result<()> {
+        let path = self.directory.join("status.json");
+        let bytes = open::read(&path)?;
+        let end = bytes.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+        if end == bytes.len() {
+            return Ok(());
+        }
+        let file = atomic::open_update(&path)?;
+        file.set_len(end as u64).map_err(|error| Error::io("cut", &path, error))
     }
 
     /// Replaces `plan.json` of a job that was not started yet: it may get another slot.
@@ -191,16 +255,16 @@ impl LockedJob {
     /// # Errors
     /// It cannot be written or synced.
     pub fn write_final_status(&self, status: &Status) -> Result<()> {
+        self.give_up_spare();
         let path = self.directory.join("status.json");
         let reserve = self.directory.join("reserve");
         let bytes = status.to_bytes();
         let Some(file) = atomic::open_update(&reserve).missing_is_none()? else {
             return atomic::replace(&path, &bytes, FILE, Durability::Synced);
         };
-        let wrap = |error| Error::io("write", &reserve, error);
-        file.write_all_at(&bytes, 0).map_err(wrap)?;
-        file.set_len(bytes.len() as u64).map_err(wrap)?;
-        file.sync_all().map_err(wrap)?;
+        // To become shorter takes room on some filesystems; without it spaces stay behind the document.
+        let _ = file.set_len(bytes.len() as u64);
+        atomic::overwrite(&file, &reserve, &bytes)?;
         atomic::rename(&reserve, &path)?;
         atomic::sync_directory(&self.directory)
     }

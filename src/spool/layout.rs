@@ -23,6 +23,9 @@ pub const SECRET_FILE: u32 = 0o600;
 /// Mode of `sequence`, which every submitter changes.
 pub const SHARED_FILE: u32 = 0o660;
 
+/// Room for the reason of a pause, in bytes.
+const ROOM_FOR_PAUSE: usize = 4 << 10;
+
 /// Name of the file that the running daemon holds.
 pub const RUNNER_LOCK: &str = "runner.lock";
 
@@ -238,12 +241,39 @@ impl Spool {
         }
     }
 
-    /// Stops the start of new jobs, with a reason for people.
+    /// Stops the start of new jobs, with a reason for people; on a full disk in the room that was
+    /// [set aside](Self::set_aside).
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn pause(&self, _runner: &RunnerLock, reason: &str) -> Result<()> {
-        atomic::replace(&self.paused(), format!("{reason}\n").as_bytes(), FILE, atomic::Durability::Synced)
+        let text = format!("{reason}\n");
+        match atomic::replace(&self.paused(), text.as_bytes(), FILE, atomic::Durability::Synced) {
+            Err(error) if error.is_disk_full() => {
+                let room = self.room_for_pause();
+                let Some(file) = atomic::open_update(&room).missing_is_none()? else { return Err(error) };
+                atomic::overwrite(&file, &room, text.as_bytes())?;
+                atomic::rename(&room, &self.paused())?;
+                atomic::sync_directory(&self.root)
+            }
+            paused => paused,
+        }
+    }
+
+    /// Sets room aside for a pause on a full disk, if there is none.
+    ///
+    /// # Errors
+    /// There is no room, or the spool cannot be written.
+    pub fn set_aside(&self, _runner: &RunnerLock) -> Result<()> {
+        let room = self.room_for_pause();
+        if room.exists() {
+            return Ok(());
+        }
+        atomic::set_aside(&room, ROOM_FOR_PAUSE, FILE).map(|_| ())
+    }
+
+    fn room_for_pause(&self) -> PathBuf {
+        self.root.join(".room.paused")
     }
 
     /// Lets jobs start again.

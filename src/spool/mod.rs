@@ -21,6 +21,7 @@ pub mod plan;
 pub mod queue;
 pub mod reject;
 pub mod request;
+pub mod room;
 pub mod runner_state;
 pub mod sequence;
 pub mod space;

@@ -150,6 +150,9 @@ pub struct Status {
     pub progress: Option<Map<String, Value>>,
     /// The open prompt.
     pub interaction: Option<Interaction>,
+    /// The number of the last prompt whose answer was given to the job.
+    #[serde(default)]
+    pub answered: Option<u32>,
     /// The exit status of the command.
     pub exit_status: Option<i32>,
     /// The signal that killed the command.
@@ -212,6 +215,7 @@ impl Status {
             message: None,
             progress: None,
             interaction: None,
+            answered: None,
             exit_status: None,
             signal: None,
             reason: None,
@@ -228,6 +232,12 @@ impl Status {
             process: None,
             supervisor: None,
         }
+    }
+
+    /// Whether its command was executed and has been seen to end.
+    #[must_use]
+    pub fn has_run(&self) -> bool {
+        self.exit_status.is_some() || self.signal.is_some()
     }
 
     /// Ends the job in this state, now.

@@ -6,10 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use serde_json::json;
+use spiderpig::spool::log::RecordKind;
 use spiderpig::spool::status::State;
 
+use crate::client::start;
 use crate::hostile::HostileSpool;
-use crate::support::{TestSpool, wait_until};
+use crate::support::{TestSpool, is_alive, wait_for, wait_until};
 
 /// A small filesystem of its own for the spool.
 struct SmallDisk {
@@ -107,4 +109,73 @@ fn a_job_can_be_interrupted_on_a_full_disk_and_the_next_runs_when_there_is_room(
     assert_eq!(spool.wait_final(next).state, State::Succeeded);
     assert_eq!(spool.wait_final(id).state, State::Failed, "it is in the history too");
     spool.assert_no_key_anywhere();
+}
+
+#[test]
+fn a_job_that_fills_the_disk_is_answered_and_stopped_all_the_same() {
+    let Some(disk) = SmallDisk::new("4m") else { return };
+    let spool = &disk.spool;
+    let api = start(spool);
+    let id = spool.shell(
+        "seq 1000000; ask first; touch $HERE/answered; seq 1000000; ask second; \
+         touch $HERE/again; while :; do seq 1000; sleep 0.05; done",
+    );
+    let job = u64::from(id);
+    api.wait_prompt(job, 1);
+    let ballast = disk.fill();
+    assert_eq!(api.answer(job, 1, "y").0, 200);
+    let (code, late) = api.answer(job, 1, "n");
+    assert!(code == 409 && late["detail"]["response"] == "y", "{code} {late}");
+    wait_until("the answer has arrived", || spool.path().join("answered").exists());
+    api.wait_prompt(job, 2);
+    assert_eq!(api.answer(job, 2, "n").0, 200);
+    wait_until("the second answer has arrived", || spool.path().join("again").exists());
+    let (code, paused) = api.post("/api/runner/pause", &json!({ "reason": "the disk is full" }).to_string());
+    assert_eq!(code, 200, "{paused}");
+    wait_until("the runner has paused", || spool.spool().pause_reason().is_some_and(|why| why.contains("is full")));
+    let (code, stopped) = api.post(&format!("/api/jobs/{id}/signal/interrupt"), "");
+    assert_eq!(code, 200, "{stopped}");
+    let status = spool.wait_status(id, "it is final", |status| status.state.is_final());
+    assert_eq!((status.signal, status.reason.as_deref()), (Some(2), Some("interrupted by tester")));
+    wait_until("the API tells of it", || api.get(&format!("/api/jobs/{id}")).1["job"]["outcome"] == "stopped");
+    let kinds = |from: usize| -> Vec<RecordKind> {
+        let of_people = |kind: &RecordKind| !matches!(kind, RecordKind::Line(_) | RecordKind::Progress { .. });
+        spool.log(id).into_iter().skip(from).map(|record| record.kind).filter(of_people).collect()
+    };
+    assert_eq!(status.log_records, spool.log(id).len() as u64, "{:?}", kinds(0));
+
+    fs::remove_file(ballast).unwrap();
+    fs::remove_file(spool.job(id).directory().join("output.log")).unwrap();
+    assert_eq!(api.post("/api/runner/resume", "").0, 200);
+    let next = spool.shell("echo room");
+    assert_eq!(spool.wait_final(next).state, State::Succeeded);
+    spool.wait_final(id);
+    let kinds = kinds(0);
+    let answers = kinds.iter().filter(|kind| matches!(kind, RecordKind::Response { .. })).count();
+    let signals = kinds.iter().filter(|kind| matches!(kind, RecordKind::Signal { .. })).count();
+    assert_eq!((answers, signals), (2, 1), "{kinds:?}");
+    let notes = spool.notes(id);
+    assert!(!notes.iter().any(|note| note.contains("refused")), "{notes:?}");
+    spool.assert_no_key_anywhere();
+}
+
+#[test]
+fn a_result_that_has_no_room_at_all_is_kept_until_there_is_some() {
+    let Some(disk) = SmallDisk::new("4m") else { return };
+    let spool = &disk.spool;
+    let id = spool.shell("echo up; gate end");
+    spool.wait_line(id, "up");
+    let command = wait_for("it has a process", || spool.status(id).unwrap().process).pid;
+    for room in ["reserve", "spare"] {
+        let _ = fs::remove_file(spool.job(id).directory().join(room));
+    }
+    let ballast = disk.fill();
+    spool.open_gate("end");
+    wait_until("the command has ended", || !is_alive(command));
+    // The supervisor had its chance to give up.
+    wait_until("its end is being written", || spool.supervisors().len() == 1);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(spool.supervisors().len(), 1, "the supervisor keeps what it knows");
+    fs::remove_file(ballast).unwrap();
+    assert_eq!(spool.wait_final(id).state, State::Succeeded);
 }

@@ -293,11 +293,12 @@ impl TestSpool {
         fs::rename(staged, self.root().join(path)).unwrap();
     }
 
-    /// Names in a directory of the spool, in order.
+    /// Names in a directory of the spool, in order, without the room that is set aside there.
     pub fn names(&self, directory: &str) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.root().join(directory))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.starts_with(".room."))
             .collect();
         names.sort();
         names

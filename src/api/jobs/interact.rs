@@ -42,7 +42,7 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
     let first = app.letters.run(move || {
         if is_open && inbox::answer(&spool, id, prompt, &answer)? == Answered::First {
             // The name stays taken when an answer was delivered, so an answer that is in the log now is this one.
-            let taken = is_open_now(&spool, id, prompt) || logged_answer(&spool, id, prompt)?.is_some();
+            let taken = is_taken(&spool, id, prompt) || logged_answer(&spool, id, prompt)?.is_some();
             return Ok(if taken { None } else { Some(None) });
         }
         first_answer(&spool, id, prompt).map(Some)
@@ -101,11 +101,11 @@ fn refusal(prompt: &Interaction, response: &str) -> Option<String> {
     Some(format!("Not one of the choices: answer with one of {}", codes.join(", ")))
 }
 
-/// Whether the prompt is open in the file itself: what is in memory may be older than the answer that was just published,
-/// and a prompt that a signal closed takes none.
-fn is_open_now(spool: &Spool, id: JobId, prompt: u32) -> bool {
-    let status = Job::new(spool, id).status().ok().flatten();
-    status.and_then(|status| status.interaction).is_some_and(|open| open.id == prompt)
+/// Whether the prompt is open in the file itself, or its answer was given to the job: what is in memory may be older than
+/// the answer that was just published, and a prompt that a signal closed takes none.
+fn is_taken(spool: &Spool, id: JobId, prompt: u32) -> bool {
+    let Ok(Some(status)) = Job::new(spool, id).status() else { return false };
+    status.answered == Some(prompt) || status.interaction.is_some_and(|open| open.id == prompt)
 }
 
 /// The answer that was first: in the inbox until the job has ended, and in its log for ever.

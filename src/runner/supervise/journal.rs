@@ -19,7 +19,7 @@ use crate::protocol::{Message, Piece, Sink};
 use crate::runner::outcome::{Account, End, words};
 use crate::spool::error::{Error, Result};
 use crate::spool::inbox::SignalRequest;
-use crate::spool::job::LockedJob;
+use crate::spool::job::{LockedJob, Written};
 use crate::spool::log::{Cause, Exit, LogWriter, RecordKind};
 use crate::spool::plan::Plan;
 use crate::spool::status::{ProcessIdentity, State, Status};
@@ -27,8 +27,10 @@ use crate::spool::{Spool, queue};
 
 /// Between two publications of nothing but progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
-/// After this a publication that failed is tried again.
+/// After this a publication that failed is tried again, and one that used the room for a full disk is followed by another.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two attempts to write the last status where the disk takes nothing, at most.
+const LAST_RETRY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What people must be told, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +52,9 @@ pub struct Journal {
     urgency: Urgency,
     /// When the status may be written again.
     not_before: Instant,
+    /// The disk took the last status only in the room that was set aside, or not at all: nothing is so urgent that it
+    /// need not wait.
+    crowded: bool,
     /// What has to be remembered to tell how the job ended.
     account: Account,
     quiet: Quiet,
@@ -80,6 +85,7 @@ impl Journal {
             prompts: Prompts::default(),
             urgency: Urgency::Nothing,
             not_before: Instant::now(),
+            crowded: false,
             account,
             quiet,
             unreadable: BTreeSet::new(),
@@ -142,27 +148,24 @@ impl Journal {
         self.flush();
         self.status.log_records = self.log.records();
         self.status.dropped_bytes = self.log.dropped();
-        self.job.write_status(&self.status)
+        let written = self.job.write_status(&self.status);
+        self.crowded = !matches!(written, Ok(Written::Anew));
+        written.map(|_| ())
     }
 
     /// Writes the status if it is time to.
     pub fn publish(&mut self, now: Instant) {
         let due = match self.urgency {
             Urgency::Nothing => return,
-            Urgency::Soon => now >= self.not_before,
-            Urgency::Now => true,
+            Urgency::Now if !self.crowded => true,
+            Urgency::Now | Urgency::Soon => now >= self.not_before,
         };
         if !due {
             return;
         }
-        if self.publish_now().is_ok() {
-            self.urgency = Urgency::Nothing;
-            self.not_before = now + PROGRESS_INTERVAL;
-        } else {
-            // A full disk: neither spin on it nor forget.
-            self.urgency = Urgency::Soon;
-            self.not_before = now + RETRY_INTERVAL;
-        }
+        // A full disk: neither spin on it nor forget.
+        self.urgency = if self.publish_now().is_ok() { Urgency::Nothing } else { Urgency::Soon };
+        self.not_before = now + if self.crowded { RETRY_INTERVAL } else { PROGRESS_INTERVAL };
     }
 
     /// When something is to be done without anything happening.
@@ -170,8 +173,8 @@ impl Journal {
     pub fn deadline(&self) -> Option<Instant> {
         let status = match self.urgency {
             Urgency::Nothing => None,
-            Urgency::Soon => Some(self.not_before),
-            Urgency::Now => Some(Instant::now()),
+            Urgency::Now if !self.crowded => Some(Instant::now()),
+            Urgency::Now | Urgency::Soon => Some(self.not_before),
         };
         [status, self.prompts.deadline(), self.quiet.deadline()].into_iter().flatten().min()
     }
@@ -268,17 +271,31 @@ impl Journal {
         }
     }
 
-    /// Ends the job like this.
+    /// Ends the job like this. Nobody else knows it as well, so where the disk takes nothing it waits until it does.
     ///
     /// # Errors
-    /// The final status cannot be written.
+    /// The final status cannot be written for any other reason.
     pub fn finish_with(&mut self, end: End) -> Result<()> {
+        if self.log.sync().is_err() {
+            // Who answered and stopped it, and how it ended, has a place in the room that is not needed any more.
+            self.job.give_up_spare();
+            self.log.drop_output_lines();
+        }
         // A log that is cut short on a full disk does not keep the result from being recorded.
         let _ = self.log.finish();
         end.put_into(&mut self.status, self.job.directory());
         self.status.log_records = self.log.records();
         self.status.dropped_bytes = self.log.dropped();
-        self.job.write_final_status(&self.status)
+        let mut pause = RETRY_INTERVAL;
+        loop {
+            match self.job.write_final_status(&self.status) {
+                Err(error) if error.is_for_want_of_disk() => {
+                    std::thread::sleep(pause);
+                    pause = LAST_RETRY_INTERVAL.min(pause * 2);
+                }
+                written => return written,
+            }
+        }
     }
 
     /// Makes a final status that was written before the start group as durable as that group would.

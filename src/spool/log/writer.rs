@@ -21,6 +21,9 @@ use crate::spool::time::Time;
 /// How much may wait for a full disk, in bytes.
 const BACKLOG: usize = 1 << 20;
 
+/// How the remark begins that tells of a gap.
+const GAP: &str = "the log has a gap here";
+
 impl<'a> From<&'a Line> for Piece<'a> {
     fn from(line: &'a Line) -> Self {
         Self {
@@ -174,10 +177,11 @@ impl LogWriter {
                 let _ = self.write_checkpoints();
             }
         } else if self.log.batch.len() > BACKLOG {
-            self.drop_batch();
-            // The first thing to be written when there is room again, at the place where something is missing.
-            let lost = self.dropped;
-            self.note(format!("the log has a gap here: it could not be written; {lost} bytes are lost so far"));
+            self.drop_output_lines();
+            if self.log.batch.len() > BACKLOG / 2 {
+                self.drop_batch();
+                self.note_gap();
+            }
         }
         if self.output.flush().is_err() && self.output.batch.len() > BACKLOG {
             self.output.batch.clear();
@@ -192,12 +196,46 @@ impl LogWriter {
         written.map_err(|error| Error::io("write", &self.index, error))
     }
 
-    fn drop_batch(&mut self) {
-        let lines = memchr::memchr_iter(b'\n', &self.log.batch).count();
-        self.records -= lines as u64;
-        self.dropped += self.log.batch.len() as u64;
-        self.log.batch.clear();
+    /// Drops the output and the progress of the batch, counts them, and says so in their place. What was asked, answered
+    /// and noted stays.
+    pub fn drop_output_lines(&mut self) {
+        let head = self.head.len();
+        let gap = [b"\"note\",\"note\":\"", GAP.as_bytes()].concat();
+        // Of several gaps that meet one tells all.
+        let dropped: [&[u8]; 3] = [b"\"line\"", b"\"progress\"", &gap];
+        let is_dropped = |record: &[u8]| {
+            let kind = record.get(head..).unwrap_or_default();
+            dropped.iter().any(|dropped| kind.starts_with(dropped))
+        };
+        let batch = self.drop_batch();
+        let records: Vec<&[u8]> = batch.split_inclusive(|byte| *byte == b'\n').collect();
+        let first = records.iter().position(|record| is_dropped(record)).unwrap_or(records.len());
+        let (before, after) = records.split_at(first);
+        let kept: Vec<&[u8]> = after.iter().filter(|record| !is_dropped(record)).copied().collect();
+        self.append(before);
+        self.dropped -= before.iter().chain(&kept).map(|record| record.len() as u64).sum::<u64>();
+        if !after.is_empty() {
+            self.note_gap();
+        }
+        self.append(&kept);
+    }
+
+    fn append(&mut self, records: &[&[u8]]) {
+        self.records += records.len() as u64;
+        self.log.batch.extend(records.concat());
+    }
+
+    fn note_gap(&mut self) {
+        let lost = self.dropped;
+        self.note(format!("{GAP}: it could not be written; {lost} bytes are lost so far"));
+    }
+
+    fn drop_batch(&mut self) -> Vec<u8> {
+        let batch = std::mem::take(&mut self.log.batch);
+        self.records -= memchr::memchr_iter(b'\n', &batch).count() as u64;
+        self.dropped += batch.len() as u64;
         self.checkpoints.clear();
+        batch
     }
 
     /// Writes the last batch and makes the log durable. What cannot be written now never will be: it is dropped, so that
@@ -390,6 +428,29 @@ mod tests {
         reader.skip_to(2000).unwrap();
         let next = String::from_utf8(reader.read().unwrap().unwrap().to_vec()).unwrap();
         assert!(next.lines().next().unwrap().ends_with("\"line\":\"2001\"}"), "{next}");
+    }
+
+    #[test]
+    fn what_people_did_outlasts_a_full_disk_and_output_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        let good = std::mem::replace(&mut writer.log.file, std::fs::File::open("/dev/null").unwrap());
+        let answer = |user: &str| RecordKind::Response { user: user.into(), response: "y".into(), interaction: 1 };
+        writer.record(&answer("alice"));
+        for _ in 0..2 {
+            writer.text(line(&"x".repeat(BACKLOG)));
+            writer.record(&answer("bob"));
+            assert!(writer.flush().is_err());
+        }
+        writer.record(&RecordKind::Progress { progress: serde_json::Map::new() });
+        writer.drop_output_lines();
+        writer.log.file = good;
+        writer.finish().unwrap();
+        let kinds: Vec<RecordKind> = records(directory.path()).into_iter().map(|record| record.kind).collect();
+        assert!(matches!(&kinds[1], RecordKind::Note { note, .. } if note.starts_with(GAP)), "{kinds:?}");
+        assert_eq!([&kinds[..1], &kinds[2..]].concat(), [answer("alice"), answer("bob"), answer("bob")]);
+        assert_eq!(writer.records(), 4);
+        assert!(writer.dropped() > 2 * BACKLOG as u64);
     }
 
     #[test]

@@ -41,6 +41,19 @@ fn stop_a_job() {
 }
 
 #[test]
+fn stop_a_job_on_a_full_disk() {
+    let spool = TestSpool::new();
+    let _runner = spool.runner();
+    spiderpig::spool::room::set_aside(&spool.spool()).unwrap();
+    let id = spool.submit_script("echo up; exec sleep 600");
+    wait_until("it is up", || spool.lines(id) == ["up"]);
+    let mut recipe = recipe(&spool, "Stop a job on a full disk");
+    assert_eq!(recipe.set("N", id).set("SIGNAL", "interrupt").prints(), "");
+    assert_eq!(spool.wait_final(id).reason.as_deref(), Some("interrupted by root"));
+    wait_until("the inbox is empty", || spool.names("inbox").is_empty());
+}
+
+#[test]
 fn cancel_a_queued_job() {
     let spool = TestSpool::new();
     let _runner = spool.runner();

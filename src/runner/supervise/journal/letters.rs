@@ -77,6 +77,7 @@ impl Journal {
         }
         self.prompts.deliver();
         self.status.interaction = None;
+        self.status.answered = Some(number);
         let Answer { user, response } = answer;
         self.record(&RecordKind::Response { user, response, interaction: number });
         self.open_next_prompt();
