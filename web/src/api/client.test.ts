@@ -154,6 +154,7 @@ describe('a request without an answer', () => {
     fetched.mockImplementationOnce((_, { signal }) =>
       Promise.resolve({
         ok: true,
+        headers: new Headers(),
         json: () => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('aborted')))),
       } as Response),
     )

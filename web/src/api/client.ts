@@ -1,4 +1,5 @@
 import { jsonLines } from './lines.ts'
+import { learnServerTime } from './serverTime.ts'
 import type {
   AuditPage,
   BrowserSession,
@@ -106,6 +107,7 @@ async function ask<T>(path: string, asked: Asked, read: (response: Response) => 
   const timer = setTimeout(() => patience.abort(), asked.patience ?? PATIENCE)
   const body = json === undefined ? text : JSON.stringify(json)
   const type = json === undefined ? 'text/plain' : 'application/json'
+  const sentAt = Date.now()
   try {
     const response = await fetch(path + search(query), {
       method,
@@ -113,6 +115,7 @@ async function ask<T>(path: string, asked: Asked, read: (response: Response) => 
       ...(body === undefined ? {} : { body }),
       signal: signal ? AbortSignal.any([signal, patience.signal]) : patience.signal,
     })
+    learnServerTime(response.headers.get('Date'), sentAt, Date.now())
     if (!response.ok) {
       const refused = await refusal(response)
       if (CLOSED_DOORS.has(refused.code)) {

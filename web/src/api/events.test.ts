@@ -94,7 +94,7 @@ beforeEach(async () => {
     return Promise.resolve(
       connection.query === `?log=${gone}`
         ? Response.json({ detail: { message: 'No such job' } }, { status: 404 })
-        : { ok: true, body: connection.body },
+        : { ok: true, headers: new Headers(), body: connection.body },
     )
   })
   stream = new EventStream({

@@ -1,6 +1,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 
 import { api, ApiError, reasonOf } from './client.ts'
+import { serverTime } from './serverTime.ts'
 import type { Job, LogExtent, Monitoring, Runner } from './types.ts'
 
 /** What the API tells on its own. Each is the state at that time. */
@@ -13,7 +14,7 @@ export type ServerEvent =
   | { type: 'log'; data: LogExtent }
   | { type: 'monitoring'; data: Monitoring }
 
-/** How the stream is. Times are milliseconds since the epoch. */
+/** How the stream is. Times are milliseconds since the epoch, by the clock of the API. */
 export type Connection =
   /** For the first time, or again after an end that is nothing to worry about. */
   | { state: 'connecting' }
@@ -150,7 +151,7 @@ export class EventStream {
   async #pause(failures: number, reason: string): Promise<void> {
     const longest = Math.min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
     const pause = longest * (0.5 + Math.random() / 2)
-    this.#listener.connection({ state: 'broken', reason, retryAt: Date.now() + pause })
+    this.#listener.connection({ state: 'broken', reason, retryAt: serverTime() + pause })
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, pause)
       this.#wake = () => {

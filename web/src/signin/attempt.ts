@@ -1,6 +1,7 @@
 import { computed, readonly, shallowRef, type ComputedRef, type Ref } from 'vue'
 
 import { ApiError, reasonOf } from '@/api/client.ts'
+import { serverTime } from '@/api/serverTime.ts'
 import { useNow } from '@/ui/clock.ts'
 import { formatDuration, formatTime } from '@/ui/time.ts'
 
@@ -43,7 +44,7 @@ export function useAttempt(): Attempt {
   function tell(error: unknown): void {
     const seconds = error instanceof ApiError ? error.retryAfter : null
     failure.value = `${reasonOf(error).replace(/[.\s]+$/u, '')}.`
-    again.value = seconds === null ? null : Date.now() + seconds * 1000
+    again.value = seconds === null ? null : serverTime() + seconds * 1000
   }
 
   function forget(): void {

@@ -10,6 +10,7 @@ import {
 } from 'vue'
 
 import { EventStream, type Connection, type ServerEvent } from '@/api/events.ts'
+import { serverTime } from '@/api/serverTime.ts'
 import { isFinal, type Job, type LogExtent, type Monitoring, type Runner } from '@/api/types.ts'
 
 /** So many jobs that have ended are kept: what was seen longer ago is asked for again. */
@@ -37,7 +38,7 @@ export class Live {
   readonly #stream = new EventStream({
     event: (event) => this.#take(event),
     connection: (connection) => (this.#connection.value = connection),
-    heard: () => (this.#heardAt.value = Date.now()),
+    heard: () => (this.#heardAt.value = serverTime()),
   })
 
   /** By number. */
@@ -49,7 +50,7 @@ export class Live {
   /** Another object at each change of what other programs report. Null before the first word of it. */
   readonly monitoring: Readonly<ShallowRef<Monitoring | null>> = this.#monitoring
   readonly connection = readonly(this.#connection)
-  /** When there was the last sign of life, in milliseconds since the epoch. */
+  /** When there was the last sign of life, in milliseconds since the epoch by the clock of the API. */
   readonly heardAt = readonly(this.#heardAt)
   /** Whether there was a first snapshot. */
   readonly isReady = readonly(this.#isReady)

@@ -1,3 +1,5 @@
+import { serverTime } from '@/api/serverTime.ts'
+
 const DATE = { year: 'numeric', month: '2-digit', day: '2-digit' } as const
 const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const
 
@@ -7,7 +9,7 @@ const utcTime = new Intl.DateTimeFormat('sv-SE', { ...TIME, timeZone: 'UTC' })
 const localTime = new Intl.DateTimeFormat('sv-SE', { ...DATE, ...TIME, timeZoneName: 'longOffset' })
 
 /** `14:05:09`, in UTC, with the date before it unless it is today's. Times are seconds since the epoch. */
-export function formatTime(seconds: number, now: number = Date.now()): string {
+export function formatTime(seconds: number, now: number = serverTime()): string {
   const time = new Date(seconds * 1000)
   const date = utcDate.format(time)
   return date === utcDate.format(now) ? utcTime.format(time) : `${date} ${utcTime.format(time)}`
