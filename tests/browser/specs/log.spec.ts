@@ -216,3 +216,9 @@ test('a log that grows fast is followed, and stays put for who reads', async ({ 
     await expect(page.getByRole('main')).toContainText('interrupted by alice')
   })
 })
+
+test('nothing of a line is hidden that was decoded wrongly', async ({ page, spiderpig }) => {
+  const id = await spiderpig.api.submit('mojibake')
+  await page.goto(`/jobs/${id}`)
+  await expect(line(page, id, 'Deploying â<80><9c>coreâ<80><9d> failed: host mw1 is down')).toBeVisible()
+})
