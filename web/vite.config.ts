@@ -19,5 +19,7 @@ export default defineConfig({
     environment: 'happy-dom',
     include: ['src/**/*.test.ts'],
     restoreMocks: true,
+    // Generous: properties are tried often, and other tests share the two cores.
+    testTimeout: 60_000,
   },
 })

@@ -63,6 +63,21 @@ describe('a code', () => {
     expect(api.giveCode).toHaveBeenCalledOnce()
   })
 
+  test('that is typed as soon as a refusal is shown stays', async () => {
+    await show()
+    vi.mocked(api.giveCode).mockRejectedValueOnce(new ApiError('This code is wrong', 400, { code: 'invalid' }))
+    const shown = new MutationObserver(() => {
+      if (page.text().includes('This code is wrong.')) {
+        shown.disconnect()
+        void field().setValue('222')
+      }
+    })
+    shown.observe(document.body, { childList: true, subtree: true, characterData: true })
+    await type('111111')
+    expect(page.text()).toContain('This code is wrong.')
+    expect(field().element.value).toBe('222')
+  })
+
   test('says that it is locked, and until when', async () => {
     await show()
     vi.mocked(api.giveCode).mockRejectedValue(new ApiError('Tried too often', 429, { code: 'rate_limited' }, [], 900))

@@ -11,8 +11,11 @@ export interface Attempt {
   failure: Readonly<Ref<string | null>>
   /** When to try again, and how long that is from now, if the API said so: changes every second. */
   wait: ComputedRef<string | null>
-  /** Does something unless something is being done. Says whether it went well. */
-  perform: (action: () => Promise<void>) => Promise<boolean>
+  /**
+   * Does something unless something is being done. Says whether it went well. What a refusal takes away, such as a code
+   * that never works again, `refused` does: before the refusal is shown, as people type the next one as soon as they see it.
+   */
+  perform: (action: () => Promise<void>, refused?: () => void) => Promise<boolean>
   forget: () => void
 }
 
@@ -24,7 +27,7 @@ export function useAttempt(): Attempt {
   /** In milliseconds since the epoch. */
   const again = shallowRef<number | null>(null)
 
-  async function perform(action: () => Promise<void>): Promise<boolean> {
+  async function perform(action: () => Promise<void>, refused?: () => void): Promise<boolean> {
     if (isBusy.value) {
       return false
     }
@@ -34,6 +37,7 @@ export function useAttempt(): Attempt {
       await action()
       return true
     } catch (error) {
+      refused?.()
       tell(error)
       return false
     } finally {

@@ -96,3 +96,27 @@ test('a code is wanted, taken as people type it, and gone when it was refused', 
   expect(text()).toContain('That code is not right.')
   expect([field?.value, document.activeElement === field]).toEqual(['', true])
 })
+
+test('what is typed as soon as a refusal is shown stays', async () => {
+  perform.mockRejectedValue(new ApiError('The code is wrong', 400))
+  open(true)
+  await flushPromises()
+  const field = () => document.querySelector('[role=dialog] input') as HTMLInputElement
+  const type = (text: string) => {
+    field().value = text
+    field().dispatchEvent(new Event('input'))
+  }
+  const shown = new MutationObserver(() => {
+    if (text().includes('The code is wrong.')) {
+      shown.disconnect()
+      type('111111')
+    }
+  })
+  shown.observe(document.body, { childList: true, subtree: true, characterData: true })
+  type('111111')
+  await press('Do it')
+  expect(text()).toContain('The code is wrong.')
+  expect(field().value).toBe('111111')
+  await press('Do it')
+  expect(perform.mock.lastCall).toEqual(['111111'])
+})
