@@ -18,7 +18,7 @@ use crate::api::state_directory::StateDirectory;
 use crate::check::Account;
 use crate::config::Config;
 use crate::spool;
-use crate::spool::atomic::Durability;
+use crate::spool::atomic::{self, Durability};
 
 /// A subcommand.
 #[derive(Debug, Subcommand)]
@@ -65,6 +65,7 @@ pub enum Error {
 impl Operator<'_> {
     /// Records in the audit trail what this operator did, durably.
     fn record(&self, config: &Config, event: Event, details: &Value) -> Result<(), Error> {
+        make_state_directory(config)?;
         let directory = StateDirectory::new(&config.api.state_directory);
         let (user, address) = (Some(self.name.to_owned()), "host".to_owned());
         let details = details.as_object().cloned().unwrap_or_default();
@@ -86,12 +87,44 @@ pub fn run(command: Command, config: &Config, operator: &mut Operator) -> Result
     }
 }
 
+/// The account that runs the API, and its group, for root, who makes files for it: whose the state directory is, or as
+/// long as there is none, the first account that the runner trusts. Nobody but root can give files away.
+fn api_account(config: &Config) -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    if let Ok(state) = config.api.state_directory.metadata() {
+        let group = uzers::get_user_by_uid(state.uid()).map_or(state.gid(), |account| account.primary_group_id());
+        return Some((state.uid(), group));
+    }
+    let trusted = config.runner.trusted_submitters.iter().find_map(uzers::get_user_by_name)?;
+    Some((trusted.uid(), trusted.primary_group_id()))
+}
+
+/// Makes the state directory if it is not there: for the account of the API, which could not use one of root's.
+///
+/// # Errors
+/// It cannot be made, or not be given away.
+fn make_state_directory(config: &Config) -> Result<(), Error> {
+    let path = &config.api.state_directory;
+    if path.is_dir() {
+        return Ok(());
+    }
+    let account = api_account(config);
+    StateDirectory::new(path).make()?;
+    if let Some((owner, group)) = account {
+        atomic::set_owner(path, owner, group)?;
+    }
+    Ok(())
+}
+
 /// The state directory, for a command that changes what is in it.
 ///
 /// # Errors
 /// It belongs to another account. What root writes there, the API's account could not read any more.
 fn state_directory(config: &Config) -> Result<StateDirectory, Error> {
     let path = &config.api.state_directory;
+    make_state_directory(config)?;
     match path.metadata() {
         Ok(metadata) if metadata.uid() != rustix::process::geteuid().as_raw() => {
             let owner = Account::of(metadata.uid()).name();

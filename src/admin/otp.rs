@@ -28,14 +28,15 @@ pub struct Command {
 
 pub(super) fn run(command: &Command, config: &Config, operator: &mut Operator) -> Result<(), Error> {
     let directory = super::state_directory(config)?;
-    let host = SecondFactors::open(&directory)?.code_now(operator.name, Time::now())?;
+    let factors = SecondFactors::open(&directory)?;
     // Whoever has the account of the API can be anybody by this, so it must not go unseen.
     let record = |operator: &Operator, what| {
         operator.record(config, Event::SecondFactorChanged, &json!({ "what": what, "of": operator.name }))
     };
-    if host.made {
+    if !factors.is_enrolled(operator.name) {
         record(operator, "enrolled")?;
     }
+    let host = factors.code_now(operator.name, Time::now())?;
     if command.qr {
         record(operator, "shown")?;
         return Ok(show_enrolment(operator.output, operator.name, &host.enrolment)?);

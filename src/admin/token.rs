@@ -78,9 +78,11 @@ fn create(wanted: Create, tokens: &Tokens, config: &Config, now: Time, operator:
     let expires = now.as_milliseconds().saturating_add(i64::try_from(expires.as_millis()).unwrap_or(i64::MAX));
     let expires = Time::from_milliseconds(expires);
     let new = NewToken { name, user: user.clone(), groups, scopes: scopes.clone(), expires };
-    let Created { id, secret } = tokens.create(new, now)?;
-    let details = json!({ "what": "created", "token": id, "of": user, "scopes": scopes, "expires": expires });
-    operator.record(config, Event::TokenChanged, &details)?;
+    let record = |id: &str| {
+        let details = json!({ "what": "created", "token": id, "of": user, "scopes": scopes, "expires": expires });
+        operator.record(config, Event::TokenChanged, &details)
+    };
+    let Created { id, secret } = tokens.create_recorded(new, now, record)?;
     writeln!(operator.output, "{secret}")?;
     writeln!(operator.output, "This is not shown again. Token {id} of {user}, until {expires}: {}", list_of(&scopes))?;
     Ok(())

@@ -5,10 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 
 use super::{Error, Operator};
@@ -102,12 +101,13 @@ impl Commands<'_, '_> {
         refuse_second(&self.users.all(), name)?;
         let groups = each_once(groups);
         let password = self.operator.new_password(name)?;
-        self.change(|accounts, editor| {
+        let details = |(): &()| json!({ "what": "added", "of": name, "groups_after": groups });
+        let add = |accounts: &Accounts, editor: &mut edit::Editor| {
             refuse_second(accounts, name)?;
             editor.add(name, &password, &groups);
             Ok(())
-        })?;
-        record(self.config, self.operator, name, "added")?;
+        };
+        self.change(add, details)?;
         writeln!(self.operator.output, "`{name}` is added, {}", in_groups(&groups))?;
         self.warn_of_unknown(&groups)
     }
@@ -115,12 +115,12 @@ impl Commands<'_, '_> {
     fn set_password(&mut self, name: &str) -> Result<(), Error> {
         account(&self.users.all(), name)?;
         let password = self.operator.new_password(name)?;
-        self.change(|accounts, editor| {
+        let set = |accounts: &Accounts, editor: &mut edit::Editor| {
             account(accounts, name)?;
             editor.set_password(name, &password);
             Ok(())
-        })?;
-        record(self.config, self.operator, name, "password")?;
+        };
+        self.change(set, |()| json!({ "what": "password", "of": name }))?;
         Ok(writeln!(self.operator.output, "`{name}` has a new password")?)
     }
 
@@ -133,41 +133,43 @@ impl Commands<'_, '_> {
     fn set_groups(&mut self, name: &str, groups: Vec<String>) -> Result<(), Error> {
         account(&self.users.all(), name)?;
         let groups = each_once(groups);
-        self.change(|accounts, editor| {
-            account(accounts, name)?;
+        let set = |accounts: &Accounts, editor: &mut edit::Editor| {
+            let before = account(accounts, name)?.groups.clone();
             editor.set_groups(name, &groups);
-            Ok(())
-        })?;
-        record(self.config, self.operator, name, "groups")?;
+            Ok(before)
+        };
+        let details = |before: &Vec<String>| json!({ "what": "groups", "of": name, "groups_before": before, "groups_after": groups });
+        self.change(set, details)?;
         writeln!(self.operator.output, "`{name}` is now {}", in_groups(&groups))?;
         self.warn_of_unknown(&groups)
     }
 
     fn set_disabled(&mut self, name: &str, disabled: bool) -> Result<(), Error> {
         account(&self.users.all(), name)?;
-        let was_disabled = self.change(|accounts, editor| {
+        let what = if disabled { "disabled" } else { "enabled" };
+        let set = |accounts: &Accounts, editor: &mut edit::Editor| {
             let was_disabled = account(accounts, name)?.disabled;
             if was_disabled != disabled {
                 editor.set_disabled(name, disabled);
             }
             Ok(was_disabled)
-        })?;
-        let what = if disabled { "disabled" } else { "enabled" };
+        };
+        let was_disabled = self.change(set, |_| json!({ "what": what, "of": name }))?;
         if was_disabled == disabled {
             return Ok(writeln!(self.operator.output, "`{name}` was {what} already")?);
         }
-        record(self.config, self.operator, name, what)?;
         Ok(writeln!(self.operator.output, "`{name}` is {what}")?)
     }
 
     fn remove(&mut self, name: &str) -> Result<(), Error> {
         account(&self.users.all(), name)?;
-        self.change(|accounts, editor| {
-            account(accounts, name)?;
+        let remove = |accounts: &Accounts, editor: &mut edit::Editor| {
+            let before = account(accounts, name)?.groups.clone();
             editor.remove(name);
-            Ok(())
-        })?;
-        record(self.config, self.operator, name, "removed")?;
+            Ok(before)
+        };
+        let details = |before: &Vec<String>| json!({ "what": "removed", "of": name, "groups_before": before });
+        self.change(remove, details)?;
         writeln!(self.operator.output, "`{name}` is removed")?;
         let is_left = "note: a later user of this name would have its tokens and its second factor";
         let instead = "unless somebody revokes and resets them. To keep the name from being used again: disable";
@@ -186,8 +188,21 @@ impl Commands<'_, '_> {
         Ok(())
     }
 
-    fn change<R>(&self, change: impl FnOnce(&Accounts, &mut edit::Editor) -> Result<R, Error>) -> Result<R, Error> {
-        let changed = edit::change(self.users.path(), reader(self.config), change);
+    /// Changes the file, once it is recorded who does so.
+    fn change<R>(
+        &self,
+        change: impl FnOnce(&Accounts, &mut edit::Editor) -> Result<R, Error>,
+        details: impl FnOnce(&R) -> Value,
+    ) -> Result<R, Error> {
+        let record = |result: &R| {
+            let recorded = self.operator.record(self.config, Event::AccountChanged, &details(result));
+            recorded.map_err(|error| {
+                Error::Refused(format!("nothing was changed, because it could not be recorded: {error}"))
+            })
+        };
+        // Only root can give the file to the group of the account that has to read it, besides its owner.
+        let group = super::api_account(self.config).map(|(_, group)| group);
+        let changed = edit::change(self.users.path(), group, change, record);
         changed.map_err(|error| match error {
             Error::File(error) => explain(error),
             error => error,
@@ -224,18 +239,6 @@ impl Operator<'_> {
         }
         Ok(hash)
     }
-}
-
-/// Records a change of an account in the audit trail.
-fn record(config: &Config, operator: &Operator, user: &str, what: &str) -> Result<(), Error> {
-    operator.record(config, Event::AccountChanged, &json!({ "what": what, "of": user }))
-}
-
-/// Who has to read the file besides its owner: the API, whose account the state directory belongs to. Only root can give
-/// the file to that account's group.
-fn reader(config: &Config) -> Option<u32> {
-    let owner = config.api.state_directory.metadata().ok().filter(|_| rustix::process::geteuid().is_root())?.uid();
-    uzers::get_user_by_uid(owner).map(|account| account.primary_group_id())
 }
 
 fn account<'a>(accounts: &'a Accounts, name: &str) -> Result<&'a Account, Error> {
@@ -281,6 +284,10 @@ mod tests {
 
     use clap::Parser;
 
+    use std::os::unix::fs::MetadataExt as _;
+
+    use crate::api::auth::audit::{Audit, Filter};
+    use crate::api::state_directory::StateDirectory;
     use crate::spool::atomic;
 
     use super::*;
@@ -403,6 +410,71 @@ mod tests {
         ] {
             assert!(bench.say(command).contains(problem), "{command}: {}", bench.say(command));
         }
+    }
+
+    #[test]
+    fn what_cannot_be_recorded_is_not_done_and_a_record_has_the_groups_before_and_after() {
+        let bench = Bench::new();
+        bench.run("add alice --group deployers", &[PASSWORD], false).unwrap();
+        bench.say("groups alice admins deployers");
+        bench.say("disable alice");
+        let audit = Audit::new(StateDirectory::new(&bench.config.api.state_directory));
+        let lines = audit.page(&Filter::default(), None, 10).unwrap().entries;
+        let told: Vec<Value> = lines.into_iter().rev().map(|line| line.details.into()).collect();
+        let expected = [
+            json!({ "what": "added", "of": "alice", "groups_after": ["deployers"] }),
+            json!({
+                "what": "groups", "of": "alice",
+                "groups_before": ["deployers"], "groups_after": ["admins", "deployers"],
+            }),
+            json!({ "what": "disabled", "of": "alice" }),
+        ];
+        assert_eq!(told, expected);
+
+        let trail = audit.path().to_owned();
+        atomic::remove(&trail).unwrap();
+        atomic::create_directory(&trail, 0o700).unwrap();
+        let before = std::fs::read_to_string(&bench.config.auth.users_file).unwrap();
+        let unrecorded = "nothing was changed, because it could not be recorded: ";
+        for (line, secrets) in [
+            ("add bob --group admins", &[PASSWORD][..]),
+            ("passwd alice", &[PASSWORD]),
+            ("groups alice deployers", &[]),
+            ("enable alice", &[]),
+            ("remove alice", &[]),
+        ] {
+            let said = bench.run(line, secrets, false).unwrap_err();
+            assert!(said.starts_with(unrecorded) && said.contains("audit.jsonl"), "{line}: {said}");
+        }
+        assert_eq!(std::fs::read_to_string(&bench.config.auth.users_file).unwrap(), before);
+    }
+
+    #[test]
+    fn what_root_makes_is_for_the_account_of_the_api() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let mut bench = Bench::new();
+        // An account that every system has: the runner trusts it, so it is the API's.
+        bench.config.runner.trusted_submitters = vec!["no such account".into(), "nobody".into()];
+        let nobody = uzers::get_user_by_name("nobody").unwrap();
+        bench.run("add alice", &[PASSWORD], false).unwrap();
+        let owner = |path: &Path| path.metadata().map(|file| (file.uid(), file.gid(), file.mode() & 0o777)).unwrap();
+        let (uid, gid) = (nobody.uid(), nobody.primary_group_id());
+        let state = &bench.config.api.state_directory;
+        assert_eq!(owner(state), (uid, gid, 0o700));
+        assert_eq!(owner(&state.join("audit.jsonl")), (uid, gid, 0o600));
+        assert_eq!(owner(&bench.config.auth.users_file), (0, gid, 0o640));
+
+        // One that an editor of root's made, and that nobody but root can read, is mended with the next change.
+        atomic::set_owner(&bench.config.auth.users_file, 0, 0).unwrap();
+        atomic::set_mode(&bench.config.auth.users_file, 0o600).unwrap();
+        bench.say("disable alice");
+        assert_eq!(owner(&bench.config.auth.users_file), (0, gid, 0o640));
+        // What an operator has chosen stays.
+        atomic::set_owner(&bench.config.auth.users_file, 0, gid + 1).unwrap();
+        bench.say("enable alice");
+        assert_eq!(owner(&bench.config.auth.users_file), (0, gid + 1, 0o640));
     }
 
     #[test]

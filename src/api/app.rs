@@ -11,6 +11,7 @@ use crate::spool::Spool;
 use super::auth::Auth;
 use super::auth::audit::Audit;
 use super::auth::identity::Identity;
+use super::auth::refusals::Refusals;
 use super::blocking::Writes;
 use super::body::End;
 use super::gerrit::Gerrit;
@@ -51,6 +52,8 @@ pub struct App {
     pub idempotency: Idempotency,
     /// Where it is recorded who did what.
     pub audit: Arc<Audit>,
+    /// Who was kept from what lately: not each try is recorded.
+    pub refusals: Refusals,
     /// How long the server waits for a client.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.

@@ -119,6 +119,25 @@ impl ApiError {
         self.status
     }
 
+    /// By which programs know what is wrong, if there is such a word.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.field("code")
+    }
+
+    /// What is wrong, in words, if somebody wrote some.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.field("message")
+    }
+
+    fn field(&self, name: &str) -> Option<&str> {
+        match &self.detail {
+            Detail::Explained(fields) => fields.get(name)?.as_str(),
+            Detail::NotFound | Detail::MethodNotAllowed { .. } | Detail::Invalid(_) => None,
+        }
+    }
+
     /// Writes the cause to the log and makes the response. The log line gets the request id from the current span.
     #[must_use]
     pub fn into_response(self, request_id: &RequestId) -> Response {

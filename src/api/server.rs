@@ -26,6 +26,7 @@ use self::progress::Progress;
 use super::app::App;
 use super::auth::Auth;
 use super::auth::identity::Identity;
+use super::auth::refusals;
 use super::client::Client;
 use super::defences;
 use super::error::ApiError;
@@ -136,12 +137,19 @@ impl Server {
     ) -> hyper::Response<LoggedBody> {
         progress.begin_request();
         let client = Client::of(origin.peer, request.headers(), &self.app.config.api.trusted_proxies);
-        let id = client.request_id.clone();
+        let (id, asking) = (client.request_id.clone(), client.clone());
+        let mut who = None;
         let mut line = AccessLine::begin(&self.app, &client, request.method(), request.uri());
-        let answer = match self.admit(origin, client, request, &mut line) {
+        let answer = match self.admit(origin, client, request, &mut line, &mut who) {
             Ok((route, request)) => self.handle(route, request, &line).await,
             Err(refused) => Err(refused),
         };
+        if let Err(error) = &answer
+            && refusals::is_refusal(error, who.as_ref())
+        {
+            let reason = error.message().unwrap_or_default().to_owned();
+            self.handlers.spawn(refusals::note(Arc::clone(&self.app), who, asking, line.asked(), reason));
+        }
         let mut response = answer.unwrap_or_else(|error| line.span.in_scope(|| error.into_response(&id)));
         defences::add(response.headers_mut(), &self.app.public_url);
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
@@ -149,19 +157,22 @@ impl Server {
         response.map(|body| LoggedBody::new(body, line, progress))
     }
 
-    /// Checks that a request is meant for us, finds its route, and whether whoever asks may use it.
+    /// Checks that a request is meant for us, finds its route, and whether whoever asks may use it. `who` gets them as soon
+    /// as they are known.
     fn admit(
         &self,
         origin: Origin,
         client: Client,
         request: hyper::Request<Incoming>,
         line: &mut AccessLine,
+        who: &mut Option<Identity>,
     ) -> Result<(&'static Route, Request), ApiError> {
         let (head, body) = request.into_parts();
         let names = Names { public_url: &self.app.public_url, is_local: origin.is_local };
         host::check(names, &head.method, &head.uri, &head.headers)?;
         let identity = self.app.auth.identify(&head.headers, Time::now());
         line.identified(identity.user().map_or("", |user| user));
+        *who = Some(identity.clone());
         let found = routes::find(self.routes, &head.method, head.uri.path());
         let (route, path) = found.or_else(|error| page::instead_of(error, &head))?;
         line.routed(route.path);

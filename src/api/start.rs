@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::app::{App, Limits};
 use super::auth::audit::Audit;
 use super::auth::guard::Guard;
+use super::auth::refusals::Refusals;
 use super::auth::{Auth, follow};
 use super::blocking::{self, Writes};
 use super::gerrit::Gerrit;
@@ -108,6 +109,7 @@ impl Service {
             letters: Writes::default(),
             idempotency,
             audit: Arc::new(audit),
+            refusals: Refusals::default(),
             limits,
             shutdown,
             logs: Logs::default(),

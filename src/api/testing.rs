@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::app::{App, Limits};
 use super::auth::Auth;
 use super::auth::audit::Audit;
+use super::auth::refusals::Refusals;
 use super::blocking::Writes;
 use super::gerrit::{Change, Status as ChangeStatus};
 use super::health::SharedLook;
@@ -192,6 +193,7 @@ impl Bench {
             letters: Writes::default(),
             idempotency: Idempotency::new(self.state_directory()),
             audit: Arc::new(self.audit()),
+            refusals: Refusals::default(),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
             logs: Logs::default(),

@@ -60,6 +60,15 @@ pub fn set_group(path: &Path, group: u32) -> Result<()> {
         .map_err(|error| Error::io("set the group of", path, error))
 }
 
+/// Gives a file or directory to another account and group. Needs to be root.
+///
+/// # Errors
+/// Any failure to set them.
+pub fn set_owner(path: &Path, owner: u32, group: u32) -> Result<()> {
+    rustix::fs::chown(path, Some(Uid::from_raw(owner)), Some(Gid::from_raw(group)))
+        .map_err(|error| Error::io("change the owner of", path, error))
+}
+
 /// Gives a file to the owner of its directory: a file that root makes is for the account that uses it.
 ///
 /// # Errors

@@ -114,6 +114,20 @@ impl Attempts {
         })
     }
 
+    /// An attempt did not come to anything, which is nobody's fault: it does not count, and all others still do.
+    ///
+    /// # Errors
+    /// The file cannot be changed.
+    pub fn take_back(&self, tried: Tried, address: ClientAddress) -> Result<()> {
+        self.file.change(|content| {
+            for (name, _) in limits(tried, address) {
+                if let Some(tries) = content.get_mut(&name) {
+                    tries.at.pop();
+                }
+            }
+        })
+    }
+
     /// The password was right: what the user has tried before does not count any more, nor does this attempt for the
     /// address.
     ///
@@ -269,6 +283,18 @@ mod tests {
         }
         // Eight failures of each round still count for the address.
         assert_eq!((turn(), turn(), turn()), (Turn::Allowed, Turn::Last, Turn::Locked(900)));
+    }
+
+    #[test]
+    fn an_attempt_that_came_to_nothing_takes_no_other_with_it() {
+        let (_directory, attempts) = attempts();
+        let turn = || attempts.begin(Tried::Account("alice"), address("unix"), at(0)).unwrap();
+        assert!((0..9).all(|_| turn() == Turn::Allowed));
+        for _ in 0..3 {
+            assert_eq!(turn(), Turn::Last);
+            attempts.take_back(Tried::Account("alice"), address("unix")).unwrap();
+        }
+        assert_eq!((turn(), turn()), (Turn::Last, Turn::Locked(900)));
     }
 
     #[test]

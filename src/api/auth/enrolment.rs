@@ -47,7 +47,6 @@ pub async fn enrol(app: Arc<App>, mut request: Request) -> Result<Response, ApiE
     let body = request.bytes().await?;
     let Wanted { code } = if body.is_empty() { Wanted::default() } else { request::parse_object(&body)? };
     let guard = Arc::clone(app.auth.guard()?);
-    changed(&request, "begun").record(&app).await?;
     let user = Arc::clone(&request.user);
     let code = code.unwrap_or_default();
     let begun = blocking::run(move || guard.second_factors.begin(&user, code.trim(), Time::now())).await??;
@@ -55,6 +54,8 @@ pub async fn enrol(app: Arc<App>, mut request: Request) -> Result<Response, ApiE
         Ok(enrolment) => enrolment,
         Err(refusal) => return Err(refused(&app, &request.user, &request.client, refusal).await?),
     };
+    // What is not told is known to nobody, and leads to nothing.
+    changed(&request, "begun").record(&app).await?;
     let shown = json!({ "secret": enrolment.secret, "uri": enrolment.uri, "qr": enrolment.qr });
     response::json(StatusCode::OK, &shown)
 }

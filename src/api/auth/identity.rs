@@ -93,6 +93,15 @@ impl Identity {
         }
     }
 
+    /// The identifier of the token, if it is a script's.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        match self {
+            Self::Whole(Caller { proof: Proof::Token { id, .. }, .. }) => Some(id),
+            _ => None,
+        }
+    }
+
     /// The key of the session, if it is one that has shown who it is.
     #[must_use]
     pub fn session(&self) -> Option<&Arc<str>> {

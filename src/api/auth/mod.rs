@@ -21,6 +21,7 @@ pub mod own;
 pub mod password;
 pub mod people;
 pub mod record;
+pub mod refusals;
 pub mod second_factor;
 pub mod second_step;
 pub mod sessions;

@@ -7,7 +7,6 @@ use hyper::StatusCode;
 use serde_json::{Map, Value};
 
 use super::audit::{Entry, Event};
-use super::identity::{Caller, Identity, Proof};
 use crate::api::app::App;
 use crate::api::blocking;
 use crate::api::client::Client;
@@ -35,8 +34,8 @@ pub struct Deed<'a> {
 impl<'a> Deed<'a> {
     /// What somebody did who was let in. If a script did it, the details name its token.
     pub fn of(request: &'a Request, event: Event, mut details: Value) -> Self {
-        if let Identity::Whole(Caller { proof: Proof::Token { id, .. }, .. }) = &request.identity {
-            details["token"] = (**id).into();
+        if let Some(token) = request.identity.token() {
+            details["token"] = token.into();
         }
         Self { event, user: Some(&request.user), client: &request.client, details }
     }

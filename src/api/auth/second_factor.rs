@@ -91,6 +91,8 @@ pub enum Refusal {
     Locked {
         /// For how long.
         seconds: u32,
+        /// Whether this was the failure that locked it.
+        is_new: bool,
     },
     /// The user has no second factor.
     NotEnrolled,
@@ -275,13 +277,13 @@ impl Record {
     /// Does what may fail, and counts it if it does. Success makes all failures forgotten.
     fn attempt<T>(&mut self, now: Time, passes: impl FnOnce(Option<&mut Factor>) -> Option<T>) -> Result<T, Refusal> {
         if let Some(seconds) = self.failures.locked(now) {
-            return Err(Refusal::Locked { seconds });
+            return Err(Refusal::Locked { seconds, is_new: false });
         }
         if let Some(passed) = passes(self.factor.as_mut()) {
             self.failures = Failures::default();
             return Ok(passed);
         }
-        Err(self.failures.add(now).map_or(Refusal::Invalid, |seconds| Refusal::Locked { seconds }))
+        Err(self.failures.add(now).map_or(Refusal::Invalid, |seconds| Refusal::Locked { seconds, is_new: true }))
     }
 }
 

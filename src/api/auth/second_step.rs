@@ -62,20 +62,26 @@ pub(super) async fn checked(
     }
 }
 
-/// Records that a code was refused, and says so.
+/// Records that a code was refused, and says so. A lock is recorded once: who goes on trying fills no disk.
 ///
 /// # Errors
 /// 503 if it cannot be recorded.
 pub(super) async fn refused(app: &App, user: &str, client: &Client, refusal: Refusal) -> Result<ApiError, ApiError> {
-    let event = if matches!(refusal, Refusal::Locked { .. }) { Event::Locked } else { Event::SecondFactorRefused };
-    let details = json!({ "what": "second factor" });
-    Deed { event, user: Some(user), client, details }.record(app).await?;
+    let event = match refusal {
+        Refusal::Locked { is_new: true, .. } => Some(Event::Locked),
+        Refusal::Locked { is_new: false, .. } => None,
+        Refusal::Invalid | Refusal::NotEnrolled | Refusal::NothingPending => Some(Event::SecondFactorRefused),
+    };
+    if let Some(event) = event {
+        let details = json!({ "what": "second factor" });
+        Deed { event, user: Some(user), client, details }.record(app).await?;
+    }
     let invalid = |message: &str| ApiError::refused(StatusCode::BAD_REQUEST, message).with("code", "invalid");
     Ok(match refusal {
         Refusal::Invalid => invalid("This code is not right, or was used before. Wait for the next one"),
         Refusal::NotEnrolled => invalid("You have no second factor yet. Set one up first"),
         Refusal::NothingPending => invalid("There is nothing to confirm any more. Begin again"),
-        Refusal::Locked { seconds } => too_many(seconds),
+        Refusal::Locked { seconds, .. } => too_many(seconds),
     })
 }
 

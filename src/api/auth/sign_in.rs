@@ -113,7 +113,14 @@ async fn begin_try(guard: &Arc<Guard>, user: Option<&str>, address: ClientAddres
     Ok(guard.tries.run(begin).await??)
 }
 
-/// It was right, or nobody's fault.
+/// It came to nothing, which is nobody's fault.
+async fn take_back(guard: &Arc<Guard>, user: Option<&str>, address: ClientAddress) -> Result<(), ApiError> {
+    let (trying, user) = (Arc::clone(guard), user.map(str::to_owned));
+    let take_back = move || trying.attempts.take_back(trying.tried(user.as_deref(), address), address);
+    Ok(guard.tries.run(take_back).await??)
+}
+
+/// It was right.
 async fn forgive(guard: &Arc<Guard>, user: Option<&str>, address: ClientAddress) -> Result<(), ApiError> {
     let (forgiving, user) = (Arc::clone(guard), user.map(str::to_owned));
     let forgive = move || forgiving.attempts.forgive(forgiving.tried(user.as_deref(), address), address);
@@ -129,7 +136,7 @@ async fn verified(
 ) -> Result<Option<Account>, ApiError> {
     let turn = tokio::time::timeout(PATIENCE, Arc::clone(&guard.passwords).acquire_owned()).await;
     let Ok(Ok(turn)) = turn else {
-        forgive(guard, Some(user), client.address).await?;
+        take_back(guard, Some(user), client.address).await?;
         let message = "Too many people sign in at this moment. Try again in a few seconds";
         return Err(ApiError::refused(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(5));
     };
@@ -196,7 +203,7 @@ pub async fn with_ticket(app: Arc<App>, request: Request) -> Result<Response, Ap
     }
     let person = cas.validate(ticket, &next).await;
     if matches!(person, Ok(_) | Err(CasError::Unreachable(_))) {
-        forgive(guard, None, address).await?;
+        take_back(guard, None, address).await?;
     }
     match with_person(&app, guard, person, &request).await? {
         Ok((secret, lifetime)) => with_cookie(redirect(&next)?, guard, &secret, lifetime),

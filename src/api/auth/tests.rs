@@ -194,6 +194,65 @@ async fn five_wrong_codes_lock_also_the_right_one() {
         assert!((800..=900).contains(&seconds) && reply.header("set-cookie").is_none(), "{seconds}");
     }
     assert_eq!(scene.standing(&half).await, "need2fa");
+    let events: Vec<String> = scene.recorded().into_iter().map(|(event, ..)| event).collect();
+    let refused = vec!["second_factor_refused"; 4];
+    assert_eq!(events, [vec!["locked"], refused, vec!["sign_in"]].concat(), "a lock is recorded once");
+}
+
+#[tokio::test]
+async fn an_attempt_that_nobody_had_time_for_forgives_no_other() {
+    let mut scene = Scene::new().await;
+    for _ in 0..9 {
+        assert_eq!(scene.try_password("", "user", "wrong horse battery").await.status, 401);
+    }
+    // As if others had all the turns for longer than anybody waits.
+    scene.people.guard.passwords.close();
+    for _ in 0..3 {
+        assert_eq!(scene.try_password("", "user", "wrong horse battery").await.status, 503);
+    }
+    let address = "127.0.0.1".parse().unwrap();
+    let tried = scene.people.guard.tried(Some("user"), address);
+    let attempts = &scene.people.guard.attempts;
+    assert_eq!(attempts.begin(tried, address, Time::now()).unwrap(), super::attempts::Turn::Last, "nine still count");
+}
+
+#[tokio::test]
+async fn who_is_refused_leaves_a_line_but_not_for_each_try() {
+    let mut scene = Scene::new().await;
+    let viewer = scene.people.signed_in("viewer");
+    for _ in 0..20 {
+        assert_eq!(scene.post(&viewer, "/api/jobs?key=hunter2", "{}").await.status, 403);
+        assert_eq!(scene.post(&viewer, "/api/jobs/1/signal/kill", "").await.status, 400, "a route of the first one");
+    }
+    let bad = "Authorization: Bearer sp_hunter2\r\n";
+    assert_eq!(scene.get(bad, "/api/jobs").await.status, 401);
+    assert_eq!(scene.get(bad, "/api/whoami").await.status, 200, "refused nothing");
+    assert_eq!(scene.get("", "/api/jobs").await.status, 401, "who is not signed in has tried nothing");
+    let user = scene.people.signed_in("user");
+    let elsewhere = format!("{user}Origin: https://evil.test\r\n");
+    assert_eq!(scene.post(&elsewhere, "/api/jobs", "{}").await.status, 403);
+    let script = scene.people.token("user", &["read"], Time::now());
+    assert_eq!(scene.post(&script, "/api/jobs", "{}").await.status, 403);
+    let refused = |scene: &Scene| -> Vec<(Option<String>, Value)> {
+        let lines = scene.recorded().into_iter().filter(|(event, ..)| event == "refused");
+        lines.map(|(_, user, details)| (user, details)).collect()
+    };
+    // They are written after the answer.
+    until(|| refused(&scene).len() == 5 + 3).await;
+    let lines = refused(&scene);
+    let of_viewer: Vec<&Value> =
+        lines.iter().filter(|(user, _)| user.as_deref() == Some("viewer")).map(|(_, details)| details).collect();
+    assert_eq!(of_viewer.len(), 5);
+    assert!(of_viewer.iter().any(|details| details["what"] == "POST /api/jobs"));
+    assert!(of_viewer.iter().all(|details| details["reason"].as_str().unwrap().starts_with("You may look")));
+    let whats: Vec<_> =
+        lines.iter().map(|(user, details)| (user.as_deref(), details["what"].as_str().unwrap())).collect();
+    for expected in [(None, "GET /api/jobs"), (None, "POST /api/jobs"), (Some("user"), "POST /api/jobs")] {
+        assert!(whats.contains(&expected), "{expected:?}: {whats:?}");
+    }
+    let of_script = lines.iter().find(|(user, _)| user.as_deref() == Some("user")).unwrap();
+    assert!(of_script.1["token"].is_string(), "{}", of_script.1);
+    assert!(!format!("{lines:?}").contains("hunter2"));
 }
 
 #[tokio::test]

@@ -126,6 +126,19 @@ impl Tokens {
     /// # Errors
     /// There are no random bytes, or the file cannot be changed.
     pub fn create(&self, new: NewToken, now: Time) -> Result<Created> {
+        self.create_recorded(new, now, |_| Ok::<(), Error>(()))
+    }
+
+    /// The same, of which `record` is told before: that a token of this identifier is made.
+    ///
+    /// # Errors
+    /// The same, and that of `record`: then there is no such token.
+    pub fn create_recorded<E: From<Error>>(
+        &self,
+        new: NewToken,
+        now: Time,
+        record: impl FnOnce(&str) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Created, E> {
         self.directory.make()?;
         let id = self.random::<ID>()?.map(|byte| format!("{byte:02x}")).concat();
         let secret = format!("{PREFIX}{id}_{}", Base64UrlUnpadded::encode_string(&self.random::<SECRET>()?));
@@ -133,9 +146,11 @@ impl Tokens {
         let token = Token { id: id.clone(), name, user, groups, scopes, created: now, expires };
         let stored = Stored { token, sha256: sha256(&secret) };
         self.document.change(|tokens| {
+            record(&id)?;
             tokens.retain(|stored| stored.token.expires > now);
             tokens.push(stored);
-        })?;
+            Ok::<(), E>(())
+        })??;
         Ok(Created { id, secret })
     }
 

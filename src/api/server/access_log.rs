@@ -80,6 +80,11 @@ impl AccessLine {
         self.span.record("user", user);
     }
 
+    /// What was asked for: the method and the path.
+    pub fn asked(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
     /// The line of the route table that answers.
     pub fn routed(&mut self, route: &'static str) {
         self.route = Some(route);

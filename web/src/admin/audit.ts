@@ -15,6 +15,7 @@ export const EVENTS: ReadonlyMap<string, string> = new Map([
   ['second_factor', 'Code given'],
   ['second_factor_refused', 'Code refused'],
   ['locked', 'Too many attempts'],
+  ['refused', 'Not allowed'],
   ['sign_out', 'Signed out'],
   ['sessions_ended', 'Sessions ended'],
   ['second_factor_changed', 'Second factor changed'],
@@ -27,6 +28,7 @@ const TROUBLE: ReadonlyMap<string, string> = new Map([
   ['sign_in_refused', 'Refused'],
   ['second_factor_refused', 'Refused'],
   ['locked', 'Locked'],
+  ['refused', 'Refused'],
 ])
 
 /** What kind of trouble an event is. Null if it is none. */

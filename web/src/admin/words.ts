@@ -101,6 +101,7 @@ const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
         ),
     },
   ],
+  ['refused', { words: () => 'was refused' }],
   ['sign_out', { words: () => 'signed out' }],
   [
     'sessions_ended',
@@ -118,6 +119,7 @@ const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
         const verb = details.choose(
           'what',
           [
+            ['begun', 'began to set up a second factor'],
             ['enrolled', 'set up the second factor'],
             ['removed', 'removed the second factor'],
             ['recovery_codes', 'got new recovery codes'],
@@ -188,9 +190,13 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ['by', 'By'],
   ['expires', 'Expires'],
   ['groups', 'Groups'],
+  ['groups_after', 'Groups after'],
+  ['groups_before', 'Groups before'],
   ['interaction', 'Question'],
   ['job', 'Job'],
   ['known_user', 'There is such a user'],
+  ['left_out', 'Refused before that and not recorded'],
+  ['left_out_of_others', 'Of others refused and not recorded'],
   ['name', 'Name'],
   ['of', 'Of'],
   ['params', 'Parameters'],

@@ -36,11 +36,13 @@ pub enum Event {
     TokenChanged,
     /// There were too many attempts, and further ones are refused for a while.
     Locked,
+    /// They asked for something that they may not do, or showed a token that is none.
+    Refused,
 }
 
 impl Event {
     /// All there are.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SignIn,
         Self::SignInRefused,
         Self::SecondFactor,
@@ -57,6 +59,7 @@ impl Event {
         Self::AccountChanged,
         Self::TokenChanged,
         Self::Locked,
+        Self::Refused,
     ];
 
     /// The words for [`ALL`](Self::ALL), in the same order.
@@ -90,6 +93,7 @@ impl Event {
             Self::AccountChanged => "account_changed",
             Self::TokenChanged => "token_changed",
             Self::Locked => "locked",
+            Self::Refused => "refused",
         }
     }
 

@@ -60,7 +60,8 @@ fn code(seed: &Seed, second: i64) -> String {
     seed.code(totp::step_at(at(second)))
 }
 
-const LOCKED: Result<Passed, Refusal> = Err(Refusal::Locked { seconds: 900 });
+const STILL_LOCKED: Result<Passed, Refusal> = Err(Refusal::Locked { seconds: 900, is_new: false });
+const LOCKED: Result<Passed, Refusal> = Err(Refusal::Locked { seconds: 900, is_new: true });
 
 #[test]
 fn a_code_works_once_ever() {
@@ -104,9 +105,9 @@ fn five_failures_lock_whoever_counts_them() {
     assert_eq!(scene.check("wrong", 63), LOCKED, "the fifth is told");
     let reopened = SecondFactors::open(&scene.one.directory).unwrap();
     for right in [&code(&seed, 90), &codes[0]] {
-        assert_eq!(reopened.check("alice", right, at(63)).unwrap(), LOCKED);
+        assert_eq!(reopened.check("alice", right, at(63)).unwrap(), STILL_LOCKED);
     }
-    assert_eq!(scene.check(&code(&seed, 962), 962), Err(Refusal::Locked { seconds: 1 }));
+    assert_eq!(scene.check(&code(&seed, 962), 962), Err(Refusal::Locked { seconds: 1, is_new: false }));
     assert_eq!(scene.check(&code(&seed, 963), 963), Ok(Passed::Totp), "what was refused is not used up");
     assert_eq!(scene.check(&codes[0], 963), Ok(Passed::Recovery { left: 9 }));
 }
@@ -118,9 +119,9 @@ fn failures_of_a_confirmation_count_alike() {
     scene.fail(2, 60);
     let confirm = |code: &str, second| scene.one.confirm("alice", code, at(second)).unwrap();
     assert_eq!([confirm("00000", 61), confirm(&code(&old, 60), 61)], [Err(Refusal::Invalid), Err(Refusal::Invalid)]);
-    assert_eq!(confirm("", 62), Err(Refusal::Locked { seconds: 900 }));
-    assert_eq!(confirm(&code(&seed, 62), 62), Err(Refusal::Locked { seconds: 900 }));
-    assert_eq!(scene.check(&code(&old, 62), 62), LOCKED);
+    assert_eq!(confirm("", 62), Err(Refusal::Locked { seconds: 900, is_new: true }));
+    assert_eq!(confirm(&code(&seed, 62), 62), Err(Refusal::Locked { seconds: 900, is_new: false }));
+    assert_eq!(scene.check(&code(&old, 62), 62), STILL_LOCKED);
     assert!(scene.one.remove("alice").unwrap() && !scene.one.is_enrolled("alice"));
     let seed = scene.begin("", 63);
     assert!(confirm(&code(&seed, 63), 63).is_ok(), "a reset ends the lock, too");

@@ -50,6 +50,8 @@ async fn another_second_factor_needs_the_one_before_and_ends_other_sessions() {
     }
     let body = json!({ "code": scene.people.code("user") }).to_string();
     assert_eq!(scene.post(&own, "/api/2fa/enrol", &body).await.status, 429, "guessing is no way around the lock");
+    let has_begun = scene.recorded().iter().any(|(_, _, details)| details["what"] == "begun");
+    assert!(!has_begun, "who has not shown the code began nothing");
     // An administrator helps, and the user begins again.
     let admin = scene.people.signed_in("admin");
     assert_eq!(scene.post(&admin, "/api/users/user/reset-second-factor", "").await.status, 200);

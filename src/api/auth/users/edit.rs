@@ -1,10 +1,10 @@
 //! Changes of the users file, one at a time: what people wrote into it stays as it is, comments and all.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use toml_edit::{Array, Decor, Document, DocumentMut, Item, Table, TableLike, Value};
 
-use crate::spool::error::Missing as _;
 use crate::spool::layout::FILE;
 use crate::spool::{Error, Result, atomic, lock};
 
@@ -15,21 +15,24 @@ use super::file::{self, UsersFile};
 const HEAD: &str = "# Who can sign in to SpiderPig: see `spiderpig-api user --help`.\n";
 
 /// Changes the file, durably; one that is not there is made, for its owner and for `group`, if one is given. Its
-/// owner, group and mode stay as they are. What others have changed meanwhile is in it. Returns what `change` does; if
-/// `change` fails, or leaves everything as it is, nothing is written.
+/// owner, group and mode stay as they are, unless root's group is what it has by nobody's choice: then it gets `group`.
+/// What others have changed meanwhile is in it. Returns what `change` does, of which `record` is told before anything is
+/// written; if one of them fails, or `change` leaves everything as it is, nothing is written.
 ///
 /// # Errors
-/// That of `change`; or the file cannot be locked, read or written, or is damaged. Then it is as before.
+/// That of `change` or `record`; or the file cannot be locked, read or written, or is damaged. Then it is as before.
 pub fn change<R, E: From<Error>>(
     path: &Path,
     group: Option<u32>,
     change: impl FnOnce(&Accounts, &mut Editor) -> Result<R, E>,
+    record: impl FnOnce(&R) -> Result<(), E>,
 ) -> Result<R, E> {
     let wrap = |error| Error::io("look at", path, error);
-    let is_new = path.symlink_metadata().map_err(wrap).missing_is_none()?.is_none();
     let lock = lock::replaceable(path, || atomic::open_lock(path, FILE))?;
-    if let (true, Some(group)) = (is_new, group) {
+    let of_root = lock.metadata().map_err(wrap)?;
+    if let Some(group) = group.filter(|_| (of_root.uid(), of_root.gid()) == (0, 0)) {
         atomic::set_group(path, group)?;
+        atomic::set_mode(path, of_root.mode() & 0o7777 | 0o040)?;
     }
     let UsersFile { text, accounts } =
         file::read(path)?.unwrap_or_else(|| UsersFile { text: String::new(), accounts: Accounts::new() });
@@ -41,6 +44,7 @@ pub fn change<R, E: From<Error>>(
             let reason = format!("it cannot be changed as it is written ({}); use an editor", fault.problem);
             Error::invalid(path, reason)
         })?;
+        record(&result)?;
         // Someone may have changed owner or mode since the lock was taken, but then not the file.
         atomic::replace_in_kind(path, changed.as_bytes(), &lock.metadata().map_err(wrap)?)?;
     }
@@ -156,7 +160,6 @@ fn above_blank_line(decor: &Decor) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt as _;
     use std::path::PathBuf;
 
     use crate::spool::atomic::Durability;
@@ -187,10 +190,11 @@ mod tests {
         }
 
         fn change(&self, edit: impl FnOnce(&mut Editor)) -> Result<()> {
-            change(&self.path(), None, |_, editor| {
+            let edit = |_: &Accounts, editor: &mut Editor| {
                 edit(editor);
                 Ok(())
-            })
+            };
+            change(&self.path(), None, edit, |()| Ok(()))
         }
 
         /// The text after a change, which must be one that can be read.
@@ -289,11 +293,12 @@ mod tests {
         assert_eq!(file().mode() & 0o7777, 0o600);
         bench.after(|editor| editor.set_disabled("alice", true));
         bench.after(|editor| editor.set_disabled("nobody", true));
-        let failed: Result<()> = change(&bench.path(), None, |accounts, editor| {
+        let fail = |accounts: &Accounts, editor: &mut Editor| {
             assert!(accounts.contains_key("alice"));
             editor.remove("alice");
             Err(Error::invalid(&bench.path(), "no"))
-        });
+        };
+        let failed: Result<()> = change(&bench.path(), None, fail, |()| panic!("nothing is changed"));
         assert!(failed.is_err());
         assert_eq!(file().ino(), before);
         assert_eq!(std::fs::read_dir(bench.directory.path()).unwrap().count(), 1, "no draft is left");
@@ -311,10 +316,11 @@ mod tests {
         assert_eq!(owner(&bench.path()), (65_533, 65_534));
         let new = bench.directory.path().join("new.toml");
         for user in ["alice", "bob"] {
-            let added: Result<()> = change(&new, Some(65_533), |_, editor| {
+            let add = |_: &Accounts, editor: &mut Editor| {
                 editor.add(user, HASH, &[]);
                 Ok(())
-            });
+            };
+            let added: Result<()> = change(&new, Some(65_533), add, |()| Ok(()));
             added.unwrap();
             assert_eq!(owner(&new), (0, 65_533));
         }
