@@ -20,6 +20,10 @@ use super::error::ApiError;
 /// The largest request body that is accepted, in bytes.
 pub const MAX_REQUEST_BODY: usize = 1 << 20;
 
+/// The largest that is accepted of somebody who is not signed in, in bytes: strangers need to send a name, a password and
+/// a code, and may be many.
+pub const MAX_STRANGERS_BODY: usize = 16 << 10;
+
 /// How much of a body that is too large is read and thrown away. A client that is still writing when the connection is
 /// closed gets a reset instead of the answer, so one that overshoots within reason is heard out.
 const MAX_DISCARDED: usize = 8 * MAX_REQUEST_BODY;
@@ -128,18 +132,18 @@ fn lock(next: &Mutex<Option<Bytes>>) -> MutexGuard<'_, Option<Bytes>> {
 /// Reads a request body to its end.
 ///
 /// # Errors
-/// 413 for more than [`MAX_REQUEST_BODY`], 408 if it takes longer than `limit`, 400 if it breaks off.
-pub async fn read<B>(body: B, limit: Duration) -> Result<Bytes, ApiError>
+/// 413 for more than `most` bytes, 408 if it takes longer than `limit`, 400 if it breaks off.
+pub async fn read<B>(body: B, most: usize, limit: Duration) -> Result<Bytes, ApiError>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    match tokio::time::timeout(limit, read_all(body)).await {
+    match tokio::time::timeout(limit, read_all(body, most)).await {
         Ok(result) => result,
         Err(_) => Err(ApiError::refused(StatusCode::REQUEST_TIMEOUT, "The request body did not arrive in time")),
     }
 }
 
-async fn read_all<B>(mut body: B) -> Result<Bytes, ApiError>
+async fn read_all<B>(mut body: B, most: usize) -> Result<Bytes, ApiError>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
@@ -153,16 +157,16 @@ where
             continue; // trailers
         };
         size += data.len();
-        if size <= MAX_REQUEST_BODY {
+        if size <= most {
             kept.extend_from_slice(&data);
         } else if size > MAX_DISCARDED {
             break;
         }
     }
-    if size > MAX_REQUEST_BODY {
+    if size > most {
         return Err(ApiError::refused(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("The request body is larger than {MAX_REQUEST_BODY} bytes"),
+            format!("The request body is larger than {most} bytes"),
         ));
     }
     Ok(kept.into())
@@ -196,24 +200,24 @@ mod tests {
     #[tokio::test]
     async fn a_body_of_the_limit_is_read_and_one_byte_more_is_413() {
         let largest = Full::new(Bytes::from(vec![b'x'; MAX_REQUEST_BODY]));
-        assert_eq!(read(largest, LONG).await.unwrap().len(), MAX_REQUEST_BODY);
+        assert_eq!(read(largest, MAX_REQUEST_BODY, LONG).await.unwrap().len(), MAX_REQUEST_BODY);
 
         let larger = Full::new(Bytes::from(vec![b'x'; MAX_REQUEST_BODY + 1]));
-        let error = read(larger, LONG).await.unwrap_err();
+        let error = read(larger, MAX_REQUEST_BODY, LONG).await.unwrap_err();
         assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[tokio::test]
     async fn a_body_that_never_ends_is_408_if_slow_and_413_if_fast() {
         let (silent, body) = stream(end_with(CancellationToken::new()));
-        let error = read(body, Duration::from_millis(1)).await.unwrap_err();
+        let error = read(body, MAX_REQUEST_BODY, Duration::from_millis(1)).await.unwrap_err();
         assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
         drop(silent);
 
         let (sender, body) = stream(end_with(CancellationToken::new()));
         let piece = Bytes::from(vec![b'x'; 1 << 16]);
         let writer = tokio::spawn(async move { while sender.send(piece.clone()).await.is_ok() {} });
-        let error = read(body, LONG).await.unwrap_err();
+        let error = read(body, MAX_REQUEST_BODY, LONG).await.unwrap_err();
         assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
         writer.await.unwrap();
     }

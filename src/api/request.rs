@@ -87,7 +87,11 @@ impl Request {
     /// # Errors
     /// 413, 408 or 400, see [`body::read`].
     pub async fn bytes(&mut self) -> Result<Bytes, ApiError> {
-        body::read(&mut self.body, self.body_limit).await
+        let most = match self.identity {
+            Identity::Whole(_) => body::MAX_REQUEST_BODY,
+            Identity::Half(_) | Identity::Nobody(_) => body::MAX_STRANGERS_BODY,
+        };
+        body::read(&mut self.body, most, self.body_limit).await
     }
 
     /// Reads the body as a JSON object, whatever its content type.

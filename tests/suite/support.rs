@@ -412,6 +412,13 @@ pub fn kill_process(pid: u32) {
     }
 }
 
+/// How much memory a process has that is there, in megabytes.
+pub fn resident_megabytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
 /// Whether a process is there and has not ended.
 pub fn is_alive(pid: i32) -> bool {
     spiderpig::runner::process::Process::find(pid).is_some_and(|process| !process.ended)

@@ -27,9 +27,6 @@ use crate::api::state_directory::StateDirectory;
 use crate::config::{AuthConfig, AuthMode, ClientAddress, Config};
 use crate::spool::{Error, Result, Time};
 
-/// So many passwords are looked at at once: each takes 19 MiB and a processor for a while.
-const PASSWORDS_AT_ONCE: usize = 2;
-
 /// So many tries are counted at once.
 const TRIES_AT_ONCE: usize = 4;
 
@@ -92,7 +89,7 @@ impl Guard {
             attempts: Attempts::open(&state)?,
             key: Key::open(&state)?,
             cookies: Cookies { secure: !is_plain_localhost(&config.api.public_url) },
-            passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
+            passwords: Arc::new(Semaphore::new(super::password::AT_ONCE)),
             tries: Writes::at_most(TRIES_AT_ONCE),
             noting: Arc::new(Semaphore::new(1)),
             changes: watch::Sender::new(()),

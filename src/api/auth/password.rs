@@ -9,9 +9,10 @@
 //! time than a user who does not exist: until such a user has a new password, who measures can tell that they do.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use argon2::password_hash::phc;
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher as _, Version};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, PasswordHasher as _, Version};
 use subtle::ConstantTimeEq as _;
 
 use crate::digest;
@@ -29,6 +30,15 @@ const MOST_PASSES: u32 = 16;
 const MOST_LANES: u32 = 16;
 /// The shortest output that a hash may have, in bytes. A shorter one is guessed too easily.
 const LEAST_OUTPUT: usize = 16;
+
+/// So many passwords are looked at at once: each takes 19 MiB and a processor for a while.
+pub const AT_ONCE: usize = 2;
+/// Memory of up to so many blocks of 1 KiB is used again: 64 MiB. What only a hash from elsewhere needs is given back.
+const MOST_KEPT: usize = 64 << 10;
+
+/// Memory for looking at passwords, made when it is first needed. Were it made anew each time, by whichever thread it is,
+/// the allocator would keep some for each thread, which strangers could make grow to gigabytes.
+static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
 /// A text that cannot be a password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,13 +112,38 @@ impl PasswordHash {
     fn is_of(&self, password: &str) -> bool {
         let mut output = vec![0; self.output.len()];
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
-        match argon2.hash_password_into(password.as_bytes(), &self.salt, &mut output) {
+        let hashed = memory_of(self.params.block_count()).and_then(|mut memory| {
+            let hashed =
+                argon2.hash_password_into_with_memory(password.as_bytes(), &self.salt, &mut output, &mut memory);
+            keep(memory);
+            hashed
+        });
+        match hashed {
             Ok(()) => output.ct_eq(&self.output).into(),
             Err(error) => {
                 tracing::error!(%error, "a password cannot be verified");
                 false
             }
         }
+    }
+}
+
+/// Memory of so many blocks at least, whatever is in it.
+fn memory_of(blocks: usize) -> argon2::Result<Vec<Block>> {
+    let kept = MEMORY.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    if let Some(kept) = kept.filter(|kept| kept.len() >= blocks) {
+        return Ok(kept);
+    }
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(blocks).map_err(|_| argon2::Error::OutOfMemory)?;
+    memory.resize(blocks, Block::default());
+    Ok(memory)
+}
+
+fn keep(memory: Vec<Block>) {
+    let mut kept = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() < AT_ONCE && memory.len() <= MOST_KEPT {
+        kept.push(memory);
     }
 }
 
@@ -184,6 +219,18 @@ mod tests {
         let hash = parse(OTHER).unwrap();
         assert!(verify("correct horse battery", Some(&hash)));
         assert!(!verify("correct horse batteries", Some(&hash)));
+    }
+
+    #[test]
+    fn memory_that_is_used_again_makes_no_difference() {
+        let new = parse(&hash("correct horse battery").unwrap()).unwrap();
+        let other = parse(OTHER).unwrap();
+        for _ in 0..2 {
+            for hash in [&new, &other] {
+                assert!(verify("correct horse battery", Some(hash)) && !verify("correct horse batterz", Some(hash)));
+            }
+            assert!(!verify("correct horse battery", None));
+        }
     }
 
     #[test]
