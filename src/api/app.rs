@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -13,7 +14,7 @@ use super::auth::audit::Audit;
 use super::auth::identity::Identity;
 use super::auth::refusals::Refusals;
 use super::blocking::Writes;
-use super::body::End;
+use super::body::{End, Heartbeat, Manner};
 use super::gerrit::Gerrit;
 use super::health::{Disk, SharedLook};
 use super::host::PublicUrl;
@@ -63,10 +64,18 @@ pub struct App {
 }
 
 impl App {
-    /// When a stream ends at the latest that begins now for somebody.
+    /// How a stream is sent that begins now for somebody, and whose pieces say when they are all there.
     #[must_use]
-    pub fn end_of_stream(&self, identity: &Identity) -> End {
-        End { token: self.shutdown.clone(), lifetime: self.limits.stream, standing: self.auth.standing(identity) }
+    pub fn stream(&self, identity: &Identity) -> Manner {
+        let standing = self.auth.standing(identity);
+        let end = End { token: self.shutdown.clone(), lifetime: self.limits.stream, standing };
+        Manner { end, heartbeat: None, marks_its_end: true }
+    }
+
+    /// The sign of life of a stream in which nothing happens.
+    #[must_use]
+    pub fn heartbeat(&self, piece: &'static str) -> Heartbeat {
+        Heartbeat { pause: self.limits.heartbeat, piece: Bytes::from_static(piece.as_bytes()) }
     }
 }
 
@@ -81,7 +90,7 @@ pub struct Limits {
     pub head_read: Duration,
     /// For a complete request body.
     pub body_read: Duration,
-    /// Between two signs of life in a stream of events where nothing happens.
+    /// Between two signs of life in a stream where nothing happens.
     pub heartbeat: Duration,
     /// For a search in a log, or for its marks: what was found until then is told.
     pub search: Duration,

@@ -1,16 +1,17 @@
 //! Bodies of requests and responses.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::StatusCode;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
+use thiserror::Error;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -29,14 +30,41 @@ pub const MAX_STRANGERS_BODY: usize = 16 << 10;
 const MAX_DISCARDED: usize = 8 * MAX_REQUEST_BODY;
 
 /// The body of a response: complete, or streamed.
-pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+pub type Body = UnsyncBoxBody<Bytes, CutOff>;
+
+/// A stream has ended before it was whole. A body that fails with it lacks its last chunk, so that whoever reads it sees
+/// that something is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the stream was cut off")]
+pub struct CutOff;
 
 /// A body that is known completely.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).boxed_unsync()
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// When a stream ends at the latest. It is then ended like any other, and not cut off.
+/// How a body is sent that is made piece by piece.
+#[derive(Debug)]
+pub struct Manner {
+    /// When it ends at the latest.
+    pub end: End,
+    /// What is sent whenever nothing was for a while, if anything is.
+    pub heartbeat: Option<Heartbeat>,
+    /// The pieces themselves say when they are all there. Then it ends in order also if it is cut off; else without its
+    /// last chunk.
+    pub marks_its_end: bool,
+}
+
+/// A sign of life of a stream that has nothing to say, for proxies, which cut what is silent.
+#[derive(Debug)]
+pub struct Heartbeat {
+    /// For so long nothing was sent.
+    pub pause: Duration,
+    /// A whole piece.
+    pub piece: Bytes,
+}
+
+/// When a stream ends at the latest.
 #[derive(Clone, Debug)]
 pub struct End {
     /// Its cancellation ends the stream.
@@ -63,25 +91,28 @@ impl End {
     }
 }
 
-/// A body that is made piece by piece, as fast as the client takes it, until the producer returns or `end` comes.
+/// A body that is made piece by piece, as fast as the client takes it, until the producer returns or its `end` comes.
+/// Then it is cut off, and so it is if the producer says so.
 ///
 /// The producer runs only when the client has room for the next piece: it is a part of the body, and is polled with it.
 /// So a client that does not read costs one piece and what the producer holds meanwhile, and when it goes, the producer
 /// is dropped where it stands.
-pub fn produce<F>(end: End, producer: impl FnOnce(Pieces) -> F) -> Body
+pub fn produce<F>(manner: Manner, producer: impl FnOnce(Pieces) -> F) -> Body
 where
-    F: Future<Output = ()> + Send + 'static,
+    F: Future<Output = Result<(), CutOff>> + Send + 'static,
 {
+    let Manner { end, heartbeat, marks_its_end } = manner;
     let pieces = Pieces::default();
     let next = Arc::clone(&pieces.next);
     let made = producer(pieces).in_current_span();
     let ended = async move {
         tokio::select! {
-            () = made => {}
-            () = end.come() => {}
+            made = made => made,
+            () = end.come() => Err(CutOff),
         }
     };
-    Produced { producer: Some(Box::pin(ended)), next }.boxed_unsync()
+    let heartbeat = heartbeat.map(Pulse::new);
+    Produced { producer: Some(Box::pin(ended)), next, heartbeat, marks_its_end }.boxed_unsync()
 }
 
 /// Where a producer puts the pieces of its body.
@@ -99,29 +130,68 @@ impl Pieces {
     }
 }
 
+/// Whoever makes a body, until it is whole or cut off.
+type Producer = Pin<Box<dyn Future<Output = Result<(), CutOff>> + Send>>;
+
 struct Produced {
     /// None once it has ended.
-    producer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    producer: Option<Producer>,
     next: Arc<Mutex<Option<Bytes>>>,
+    heartbeat: Option<Pulse>,
+    marks_its_end: bool,
+}
+
+/// The heartbeat of one stream.
+struct Pulse {
+    heartbeat: Heartbeat,
+    /// When something was sent last.
+    sent: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Pulse {
+    fn new(heartbeat: Heartbeat) -> Self {
+        let timer = Box::pin(tokio::time::sleep(heartbeat.pause));
+        Self { heartbeat, sent: Instant::now(), timer }
+    }
+
+    /// Pieces are many, so the timer is set anew only when it fires.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Bytes> {
+        loop {
+            ready!(self.timer.as_mut().poll(context));
+            let (now, due) = (Instant::now(), self.sent + self.heartbeat.pause);
+            if now >= due {
+                self.sent = now;
+                self.timer.as_mut().reset(now + self.heartbeat.pause);
+                return Poll::Ready(self.heartbeat.piece.clone());
+            }
+            self.timer.as_mut().reset(due);
+        }
+    }
 }
 
 impl HttpBody for Produced {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = CutOff;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         let Some(producer) = &mut self.producer else { return Poll::Ready(None) };
-        if producer.as_mut().poll(context).is_ready() {
+        if let Poll::Ready(made) = producer.as_mut().poll(context) {
             self.producer = None;
-            return Poll::Ready(None);
+            return Poll::Ready(made.err().filter(|_| !self.marks_its_end).map(Err));
         }
-        match lock(&self.next).take() {
-            Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-            None => Poll::Pending,
-        }
+        let piece = lock(&self.next).take();
+        let piece = match (piece, &mut self.heartbeat) {
+            (Some(piece), heartbeat) => {
+                if let Some(heartbeat) = heartbeat {
+                    heartbeat.sent = Instant::now();
+                }
+                piece
+            }
+            (None, Some(heartbeat)) => ready!(heartbeat.poll(context)),
+            (None, None) => return Poll::Pending,
+        };
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 }
 
@@ -182,19 +252,71 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(10);
 
-    fn end_with(token: CancellationToken) -> End {
-        End { token, lifetime: LONG, standing: None }
+    fn end_with(token: CancellationToken) -> Manner {
+        end(token, LONG)
+    }
+
+    fn end(token: CancellationToken, lifetime: Duration) -> Manner {
+        Manner { end: End { token, lifetime, standing: None }, heartbeat: None, marks_its_end: true }
     }
 
     /// A body that another task feeds, until the sender is dropped or its end comes.
-    fn stream(end: End) -> (mpsc::Sender<Bytes>, Body) {
+    fn stream(manner: Manner) -> (mpsc::Sender<Bytes>, Body) {
         let (sender, mut received) = mpsc::channel(4);
-        let body = produce(end, |mut pieces| async move {
+        let body = produce(manner, |mut pieces| async move {
             while let Some(piece) = received.recv().await {
                 pieces.send(piece).await;
             }
+            Ok(())
         });
         (sender, body)
+    }
+
+    #[tokio::test]
+    async fn what_does_not_mark_its_end_fails_if_it_is_cut_off() {
+        let cut_off = async |made: Result<(), CutOff>, lifetime, marks_its_end| {
+            let manner = Manner { marks_its_end, ..end(CancellationToken::new(), lifetime) };
+            let mut body = produce(manner, |mut pieces| async move {
+                if lifetime < LONG {
+                    std::future::pending::<()>().await;
+                }
+                pieces.send(Bytes::from_static(b"piece")).await;
+                made
+            });
+            let mut last = body.frame().await;
+            while let Some(Ok(_)) = last {
+                last = body.frame().await;
+            }
+            assert!(body.frame().await.is_none(), "nothing comes behind the end");
+            last.is_some()
+        };
+        let short = Duration::from_millis(1);
+        for (made, lifetime) in [(Ok(()), LONG), (Err(CutOff), LONG), (Ok(()), short)] {
+            assert!(!cut_off(made, lifetime, true).await, "who reads it sees it by the pieces");
+            assert_eq!(cut_off(made, lifetime, false).await, made.is_err() || lifetime == short);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_heart_beats_in_silence_and_only_then() {
+        let (pause, begin) = (Duration::from_secs(15), Instant::now());
+        let heartbeat = Some(Heartbeat { pause, piece: Bytes::from_static(b"alive") });
+        let manner = Manner { heartbeat, ..end(CancellationToken::new(), Duration::from_secs(100)) };
+        let mut body = produce(manner, |mut pieces| async move {
+            for _ in 0..4 {
+                pieces.send(Bytes::from_static(b"piece")).await;
+                tokio::time::sleep(Duration::from_secs(10)).await;
+            }
+            std::future::pending().await
+        });
+        let mut told = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let text = String::from_utf8(frame.unwrap().into_data().unwrap().into()).unwrap();
+            told.push(((Instant::now() - begin).as_secs(), text));
+        }
+        let expected = [0, 10, 20, 30].map(|second| (second, "piece".to_owned()));
+        let beats = [45, 60, 75, 90].map(|second| (second, "alive".to_owned()));
+        assert_eq!(told, [expected, beats].concat());
     }
 
     #[tokio::test]
@@ -231,10 +353,10 @@ mod tests {
         assert_eq!(frame.into_data().unwrap(), "one");
         assert!(body.frame().await.is_none());
 
-        let end = CancellationToken::new();
-        let (sender, mut body) = stream(end_with(end.clone()));
+        let token = CancellationToken::new();
+        let (sender, mut body) = stream(end_with(token.clone()));
         sender.send(Bytes::from_static(b"late")).await.unwrap();
-        end.cancel();
+        token.cancel();
         assert!(body.frame().await.is_none());
         sender.closed().await;
     }
@@ -261,13 +383,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_ends_with_its_time() {
-        let end = End { token: CancellationToken::new(), lifetime: Duration::from_millis(1), standing: None };
-        let (sender, mut body) = stream(end);
+        let (sender, mut body) = stream(end(CancellationToken::new(), Duration::from_millis(1)));
         assert!(body.frame().await.is_none());
         sender.closed().await;
 
-        let end = End { token: CancellationToken::new(), lifetime: Duration::from_millis(1), standing: None };
-        let mut endless = produce(end, |mut pieces| async move {
+        let mut endless = produce(end(CancellationToken::new(), Duration::from_millis(1)), |mut pieces| async move {
             loop {
                 pieces.send(Bytes::from_static(b"piece")).await;
             }

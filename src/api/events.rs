@@ -12,13 +12,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::json;
 
 use super::app::App;
 use super::blocking;
-use super::body::Pieces;
+use super::body::{CutOff, Manner, Pieces};
 use super::error::ApiError;
 use super::jobs::job_id;
 use super::jobs::log::length::{Follower, Length};
@@ -40,7 +39,6 @@ const NEWEST: usize = 50;
 const RETRY: u32 = 2000;
 
 const LAST_EVENT_ID: &str = "last-event-id";
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// What [`events`] understands.
 pub const ARGUMENTS: &[Argument] = &[Argument {
@@ -66,14 +64,12 @@ pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let open = app.metrics.stream("events");
     let log = log.map(|id| Follower::new(&app, id));
     let stream = Stream { app: Arc::clone(&app), seen: resume, known: HashSet::new(), log };
-    let mut response =
-        response::produce("text/event-stream", app.end_of_stream(&request.identity), |pieces| async move {
-            let _open = open;
-            stream.send(pieces).await;
-        });
-    // nginx would otherwise keep events until it has a buffer full of them.
-    response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    Ok(response)
+    let manner = Manner { heartbeat: Some(app.heartbeat(": nothing new\n\n")), ..app.stream(&request.identity) };
+    Ok(response::produce("text/event-stream", manner, |pieces| async move {
+        let _open = open;
+        stream.send(pieces).await;
+        Err(CutOff)
+    }))
 }
 
 /// The number of the last event that a client got, if it is one of `instance`.
@@ -120,7 +116,6 @@ impl Stream {
                     Some(length) => told.push_str(&log_event(length)),
                     None => return,
                 },
-                () = tokio::time::sleep(self.app.limits.heartbeat) => ": nothing new\n\n".clone_into(&mut told),
             }
         }
     }

@@ -115,6 +115,10 @@ pub struct Names<'a> {
     pub is_local: bool,
 }
 
+/// For people, and for those who set up a proxy. It does not say which host it is: a page of another site might read it.
+const OTHER_HOST: &str = "This host name is not SpiderPig's: use its public URL. If you did, a proxy names another host: \
+let it pass on the browser's Host (in nginx: proxy_set_header Host $http_host), or set public_url in [api] to what people type";
+
 /// Refuses a request that is not meant for this service or comes from another site's page.
 ///
 /// # Errors
@@ -138,7 +142,7 @@ fn check_host(names: Names, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiErr
     if is_ours_in_target && host.to_str().is_ok_and(is_ours) {
         return Ok(());
     }
-    Err(ApiError::refused(StatusCode::MISDIRECTED_REQUEST, "This host name is not SpiderPig's; use its public URL"))
+    Err(ApiError::refused(StatusCode::MISDIRECTED_REQUEST, OTHER_HOST))
 }
 
 fn check_origin(names: Names, headers: &HeaderMap) -> Result<(), ApiError> {

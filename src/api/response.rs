@@ -1,11 +1,17 @@
 //! Responses that handlers give.
 
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 
-use super::body::{self, Body, End, Pieces};
+use super::body::{self, Body, CutOff, Manner, Pieces};
 use super::error::ApiError;
+
+/// By this nginx, and what speaks its language, knows what not to keep until a buffer is full.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Of a stream. What transforms one, by compressing it for example, may hold it back.
+const STREAMED: HeaderValue = HeaderValue::from_static("no-cache, no-transform");
 
 /// What a handler answers.
 pub type Response = hyper::Response<Body>;
@@ -22,17 +28,25 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Response, ApiE
 /// A response that is made piece by piece, as fast as the client takes it; see [`body::produce`].
 ///
 /// Proxies hold back some types: what must arrive line by line is `application/octet-stream` or `text/event-stream`.
-pub fn produce<F>(content_type: &'static str, end: End, producer: impl FnOnce(Pieces) -> F) -> Response
+/// Each stream asks them not to.
+pub fn produce<F>(content_type: &'static str, manner: Manner, producer: impl FnOnce(Pieces) -> F) -> Response
 where
-    F: Future<Output = ()> + Send + 'static,
+    F: Future<Output = Result<(), CutOff>> + Send + 'static,
 {
-    uncached(StatusCode::OK, content_type, body::produce(end, producer))
+    let mut response = uncached(StatusCode::OK, content_type, body::produce(manner, producer));
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, STREAMED);
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
 }
 
 /// The response, to be kept by nobody: a browser asks again also when somebody goes back in it.
 #[must_use]
 pub fn unstored(mut response: Response) -> Response {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
+    let headers = response.headers_mut();
+    let is_stream = headers.get(CACHE_CONTROL) == Some(&STREAMED);
+    let unstored = if is_stream { "no-cache, no-store, no-transform" } else { "no-cache, no-store" };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(unstored));
     response
 }
 

@@ -11,7 +11,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use super::auth::audit::{Entry, Event};
-use super::routes::{ROUTES, Route, find};
+use super::routes::{Content, ROUTES, Route, find};
 use super::testing::{Bench, Client, ERRORS, TRAIN, job_id, prompt, request, runner_state, status, until};
 use crate::protocol::Piece;
 use crate::spool::atomic::Durability;
@@ -63,6 +63,8 @@ const REQUESTS: &[&str] = &[
     "GET /api/jobs/1/log",
     "GET /api/jobs/1/log?include_sensitive=true",
     "GET /api/jobs/1/log?resume_record=3",
+    "GET /api/jobs/1/log?format=text",
+    "GET /api/jobs/1/log?heartbeat=true&format=text",
     "GET /api/jobs/1/log?resume_record=99",
     "GET /api/jobs/1/log?resume_record=-1",
     "GET /api/jobs/9/log",
@@ -216,6 +218,7 @@ impl Conversation {
         let status: u16 = answer[9..12].parse().unwrap();
         if let Ok((route, _)) = find(ROUTES, &method, sent.split([' ', '?']).nth(1).unwrap()) {
             schema::check(route, status, &answer);
+            check_stream(route, status, &answer);
             if status < 400 {
                 self.succeeded.insert((method, route.path));
             }
@@ -223,6 +226,16 @@ impl Conversation {
         self.text.extend([who, "> ", asked, "\n", redact(&answer).trim_end(), "\n\n"]);
         answer
     }
+}
+
+/// Whatever has no known length asks proxies to let it through at once and as it is.
+fn check_stream(route: &Route, status: u16, answer: &str) {
+    let head = answer.split("\n\n").next().unwrap();
+    let is_stream = head.contains("transfer-encoding: chunked");
+    let asks = head.contains("x-accel-buffering: no") && head.contains("no-transform");
+    assert_eq!(is_stream, asks, "{} {}: {head}", route.method, route.path);
+    let streams = |(_, content): &(u16, Content)| matches!(content, Content::JsonLines(_) | Content::Events);
+    assert!(is_stream || status >= 300 || !route.answers.iter().any(streams), "{} is no stream", route.path);
 }
 
 /// The answer as it comes over the wire, or what of it comes if it does not end.

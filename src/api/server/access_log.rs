@@ -13,7 +13,7 @@ use tracing::field::Empty;
 
 use super::progress::Progress;
 use crate::api::app::App;
-use crate::api::body::Body;
+use crate::api::body::{Body, CutOff};
 use crate::api::client::Client;
 use crate::config::ClientAddress;
 
@@ -26,6 +26,8 @@ pub enum Ending {
     ClientWentAway,
     /// The client took too long to take it.
     TimedOut,
+    /// A stream ended before it was whole, and without its last chunk.
+    CutOff,
     /// The service stopped. A stream was ended in order, and its client comes back; anything else was cut off.
     ShutDown,
 }
@@ -36,6 +38,7 @@ impl Ending {
             Self::Complete => "complete",
             Self::ClientWentAway => "client went away",
             Self::TimedOut => "timed out",
+            Self::CutOff => "cut off",
             Self::ShutDown => "shut down",
         }
     }
@@ -162,7 +165,13 @@ impl HttpBody for LoggedBody {
                 }
             }
             Poll::Ready(None) => self.has_ended = true,
-            _ => {}
+            Poll::Ready(Some(Err(CutOff))) => {
+                if let Some(line) = self.line.take() {
+                    let ending = if line.is_shutting_down() { Ending::ShutDown } else { Ending::CutOff };
+                    line.end(ending);
+                }
+            }
+            Poll::Pending => {}
         }
         polled
     }

@@ -13,6 +13,7 @@ use super::indexes::Indexes;
 use super::survey::{self, MAX_FOUND, Survey as _};
 use super::{invalid, must_exist};
 use crate::api::app::App;
+use crate::api::body::CutOff;
 use crate::api::error::ApiError;
 use crate::api::query::Query;
 use crate::api::request::Request;
@@ -43,12 +44,13 @@ pub async fn marks(app: Arc<App>, request: Request) -> Result<Response, ApiError
     let id = id_in_path(&request)?;
     let from = from(&request.query()?)?;
     must_exist(&app, id)?;
-    Ok(response::produce("application/octet-stream", app.end_of_stream(&request.identity), |mut pieces| async move {
+    Ok(response::produce("application/octet-stream", app.stream(&request.identity), |mut pieces| async move {
         let (beginning, scan) = (Arc::clone(&app), Scan::new(from, MAX_FOUND));
         let begin = move || begin(&beginning.logs.indexes, &beginning.spool.job(id), id, scan);
-        if let Err(error) = survey::run(&app, begin, &mut pieces).await {
+        survey::run(&app, begin, &mut pieces).await.map_err(|error| {
             tracing::error!(job = %id, ?error, "the marks of a log broke off");
-        }
+            CutOff
+        })
     }))
 }
 

@@ -38,6 +38,7 @@ use crate::api::auth::access::Guarded;
 use crate::api::auth::audit::Event;
 use crate::api::auth::record::Deed;
 use crate::api::blocking;
+use crate::api::body::{CutOff, Manner};
 use crate::api::error::{ApiError, Invalid};
 use crate::api::mirror::Ending;
 use crate::api::query::Query;
@@ -65,7 +66,15 @@ pub const ARGUMENTS: &[Argument] = &[
         kind: ArgumentKind::Choices(&["text"]),
         help: "Plain text from the beginning, without sensitive lines",
     },
+    Argument {
+        name: "heartbeat",
+        kind: ArgumentKind::Switch,
+        help: "Say `heartbeat` whenever nothing else was said for 15 seconds, so that no proxy takes the stream for dead",
+    },
 ];
+
+/// It has no `recno`: to come back with the number of a line is right whenever that was.
+const HEARTBEAT: &str = "{\"type\":\"heartbeat\"}\n";
 
 /// How many portions of logs are read, and searched, at a time. The machine has better things to do too, and each takes
 /// a thread; the others wait for their turn, which is short.
@@ -119,7 +128,8 @@ impl Logs {
 }
 
 /// `GET /api/jobs/{id}/log`: JSON lines, see [`transcript`], or plain [`text`]. A stream of JSON lines that ends without
-/// `EOF` was cut off: the client comes back with the last `recno` that it got as `resume_record`.
+/// `EOF` was cut off: the client comes back with the last `recno` that it got as `resume_record`. Plain text that is cut
+/// off lacks the last chunk.
 ///
 /// # Errors
 /// 404 if there is no such job, 422 for arguments of the wrong kind, or that do not go together.
@@ -128,6 +138,7 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
     let query = request.query()?;
     let resume = query.number("resume_record")?;
     let form = form(&query)?;
+    let heartbeat = query.flag("heartbeat")?.then(|| app.heartbeat(HEARTBEAT));
     must_exist(&app, id)?;
     if let Form::Lines { include_sensitive } = form {
         record_use(&app, &request, id, include_sensitive).await?;
@@ -135,13 +146,18 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
     let viewer = Viewer::new(Arc::clone(&app), id, form, resume.unwrap_or(0));
     let open = app.metrics.stream("log");
     let include_sensitive = matches!(form, Form::Lines { include_sensitive: true });
-    let response =
-        response::produce(form.content_type(), app.end_of_stream(&request.identity), |mut pieces| async move {
-            let _open = open;
-            if let Err(error) = viewer.watch(&mut pieces).await {
+    let manner = Manner { heartbeat, marks_its_end: form != Form::Text, ..app.stream(&request.identity) };
+    let response = response::produce(form.content_type(), manner, |mut pieces| async move {
+        let _open = open;
+        match viewer.watch(&mut pieces).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CutOff),
+            Err(error) => {
                 tracing::error!(job = %id, ?error, "a log stream broke off");
+                Err(CutOff)
             }
-        });
+        }
+    });
     Ok(as_secret_as(include_sensitive, response))
 }
 
@@ -156,6 +172,9 @@ fn form(query: &Query) -> Result<Form, ApiError> {
         None => Ok(Form::Lines { include_sensitive }),
         Some("text") if include_sensitive => {
             refused("include_sensitive", "Plain text never has sensitive lines: leave out format, or this")
+        }
+        Some("text") if query.flag("heartbeat")? => {
+            refused("heartbeat", "Plain text has nothing but the log in it: leave out format, or this")
         }
         Some("text") if query.get("resume_record").is_some() => refused(
             "resume_record",

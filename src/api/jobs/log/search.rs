@@ -14,6 +14,7 @@ use super::super::id_in_path;
 use super::survey::{self, MAX_FOUND, Survey};
 use super::{INCLUDE_SENSITIVE, as_secret_as, invalid, must_exist, record_use};
 use crate::api::app::App;
+use crate::api::body::CutOff;
 use crate::api::error::ApiError;
 use crate::api::query::Query;
 use crate::api::request::Request;
@@ -47,12 +48,13 @@ pub async fn search(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     record_use(&app, &request, id, include_sensitive).await?;
     let search = Search { scan: Scan::new(needle, include_sensitive), matches: 0 };
     let response =
-        response::produce("application/octet-stream", app.end_of_stream(&request.identity), |mut pieces| async move {
+        response::produce("application/octet-stream", app.stream(&request.identity), |mut pieces| async move {
             let directory = app.spool.job(id);
             let begin = move || Ok((LogReader::open(&directory)?, search));
-            if let Err(error) = survey::run(&app, begin, &mut pieces).await {
+            survey::run(&app, begin, &mut pieces).await.map_err(|error| {
                 tracing::error!(job = %id, ?error, "a search broke off");
-            }
+                CutOff
+            })
         });
     Ok(as_secret_as(include_sensitive, response))
 }

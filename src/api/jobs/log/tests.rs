@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::auth::testing::People;
 use crate::api::body::{self, Body};
 use crate::api::testing::{Bench, Client, job_id, request, soon, status, until};
 use crate::protocol::Piece;
@@ -119,10 +120,11 @@ pub fn write_everything(log: &mut LogWriter) {
 
 fn body_of(app: &Arc<App>, form: Form, told: u64) -> Body {
     let viewer = Viewer::new(Arc::clone(app), job_id(1), form, told);
-    body::produce(
-        app.end_of_stream(&app.auth.identify(&hyper::HeaderMap::new(), crate::spool::Time::now())),
-        |mut pieces| async move { viewer.watch(&mut pieces).await.unwrap() },
-    )
+    let manner = app.stream(&app.auth.identify(&hyper::HeaderMap::new(), crate::spool::Time::now()));
+    body::produce(manner, |mut pieces| async move {
+        viewer.watch(&mut pieces).await.unwrap();
+        Ok(())
+    })
 }
 
 async fn frame(body: &mut Body) -> String {
@@ -317,11 +319,78 @@ async fn plain_text_is_what_output_log_has() {
 }
 
 #[tokio::test]
+async fn plain_text_has_its_last_chunk_if_it_is_the_whole_log_and_only_then() {
+    let bench = Bench::new();
+    let people = People::of(&bench);
+    let (job, mut log) = running(&bench);
+    log.note("one");
+    log.flush().unwrap();
+
+    let mut app = bench.app();
+    app.limits.stream = Duration::from_millis(100);
+    assert!(!follow_in(app, "?format=text").await.read_to_end().await.contains(END), "its time is over");
+
+    let app = bench.app();
+    let shutdown = app.shutdown.clone();
+    let mut client = follow_in(app, "?format=text").await;
+    client.read_until("[one]\n").await;
+    shutdown.cancel();
+    assert!(!client.read_to_end().await.contains(END), "the service stops");
+
+    let cookie = people.signed_in("user");
+    let mut client = Client::connect(Bench::serve(known(people.app(&bench)).await).await).await;
+    client.write(format!("GET /api/jobs/1/log?format=text HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\n")).await;
+    client.read_until("[one]\n").await;
+    people.guard.sessions.end(|_, _| true).unwrap();
+    people.guard.tell();
+    assert!(!client.read_to_end().await.contains(END), "its session has ended");
+
+    end(&bench, &job, &mut log);
+    let mut client = follow(&bench, "?format=text").await;
+    assert_eq!(unchunked(&mut client).await, "[one]\n");
+    assert_eq!(client.ask("GET /api/whoami").await.status, 200, "the connection goes on");
+
+    atomic::remove(&job.directory().join("log.jsonl")).unwrap();
+    atomic::create_directory(&job.directory().join("log.jsonl"), 0o750).unwrap();
+    assert!(!follow(&bench, "?format=text").await.read_to_end().await.contains(END), "it cannot be read");
+
+    let bench = Bench::new();
+    bench.queue(&request(1));
+    let mut client = follow(&bench, "?format=text").await;
+    crate::spool::queue::remove(&bench.spool, job_id(1)).unwrap();
+    assert!(!client.read_to_end().await.contains(END), "there is no such job any more");
+}
+
+#[tokio::test]
+async fn a_silent_log_shows_that_it_lives_to_those_who_ask_for_it() {
+    let bench = Bench::new();
+    let (job, mut log) = running(&bench);
+    log.note("one");
+    log.flush().unwrap();
+    let app = || {
+        let mut app = bench.app();
+        app.limits.heartbeat = Duration::from_millis(1);
+        app
+    };
+    let mut client = follow_in(app(), "?heartbeat=true").await;
+    let mut quiet = follow_in(app(), "?heartbeat=false").await;
+    client.read_until("one").await;
+    for _ in 0..3 {
+        client.read_until("\r\n{\"type\":\"heartbeat\"}\n\r\n").await;
+    }
+    end(&bench, &job, &mut log);
+    client.read_until("EOF").await;
+    assert!(!quiet.read_until("EOF").await.contains("heartbeat"));
+}
+
+#[tokio::test]
 async fn plain_text_cannot_have_everything() {
     let bench = Bench::new();
     let (_job, _log) = running(&bench);
     let mut client = Client::connect(Bench::serve(known(bench.app()).await).await).await;
-    for query in ["format=html", "format=text&include_sensitive=1", "format=text&resume_record=1"] {
+    for query in
+        ["format=html", "format=text&include_sensitive=1", "format=text&resume_record=1", "format=text&heartbeat=1"]
+    {
         let reply = client.ask(&format!("GET /api/jobs/1/log?{query}")).await;
         assert_eq!(reply.status, 422, "{query}");
     }

@@ -36,11 +36,11 @@ impl Viewer {
         Self { app, id, form, told, changes, tail, own }
     }
 
-    /// Sends the log to its end.
+    /// Sends the log. Returns whether that was all of it; if not, there is no such job any more.
     ///
     /// # Errors
     /// 500 if the log cannot be read. Nobody can be told any more: the stream ends before its time.
-    pub async fn watch(mut self, pieces: &mut Pieces) -> Result<(), ApiError> {
+    pub async fn watch(mut self, pieces: &mut Pieces) -> Result<bool, ApiError> {
         send(pieces, self.form.connected(self.told)).await;
         let mut said_waiting = false;
         loop {
@@ -58,16 +58,16 @@ impl Viewer {
                 }
                 Next::End(text) => {
                     send(pieces, text).await;
-                    return Ok(());
+                    return Ok(true);
                 }
-                Next::Nothing if ending == Ending::NoSuchJob => return Ok(()),
+                Next::Nothing if ending == Ending::NoSuchJob => return Ok(false),
                 Next::Nothing => {
                     let has_log = self.own.as_ref().is_none_or(Rendering::has_log);
                     if !has_log && !std::mem::replace(&mut said_waiting, true) {
                         send(pieces, self.form.waiting(self.told)).await;
                     }
                     if self.changes.changed().await.is_err() {
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
             }

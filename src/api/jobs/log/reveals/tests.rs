@@ -72,7 +72,8 @@ async fn sensitive_lines_are_neither_for_viewers_nor_for_scripts() {
         let asked = format!("GET /api/jobs/1/{path}include_sensitive=1 HTTP/1.1\r\nHost: localhost\r\n{user}\r\n");
         client.write(asked).await;
         let shown = client.reply_or_stream().await;
-        assert_eq!((shown.status.as_u16(), shown.header("cache-control")), (200, Some("no-cache, no-store")), "{path}");
+        assert_eq!(shown.status, 200, "{path}");
+        assert!(shown.header("cache-control").unwrap().starts_with("no-cache, no-store"), "{path}");
         if !shown.body.contains(shows) {
             client.read_until(shows).await;
         }
