@@ -165,7 +165,7 @@ describe('sessions', () => {
     vi.mocked(api.sessions).mockRejectedValueOnce(new ApiError('SpiderPig cannot be reached', 0))
     await open()
     expect(text()).toContain('Your sessions could not be loaded: SpiderPig cannot be reached.')
-    await press('Try again')
+    await press('Try now')
     expect(text()).toContain('Firefox 145 on Linux')
   })
 })

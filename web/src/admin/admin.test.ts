@@ -246,7 +246,7 @@ describe('the audit trail', () => {
     vi.mocked(api.audit).mockRejectedValueOnce(new ApiError('The audit trail cannot be read', 503))
     await open()
     expect(log().text()).toContain('The audit trail could not be loaded: The audit trail cannot be read.')
-    await press('Try again')
+    await press('Try now')
     expect(log().text()).toContain('Nothing has been recorded yet.')
   })
 })

@@ -1,7 +1,8 @@
 import { onScopeDispose, shallowRef, watch, type Ref } from 'vue'
 
-import { api, isAbort, reasonOf, type AuditFilter } from '@/api/client.ts'
+import { api, isAbort, type AuditFilter } from '@/api/client.ts'
 import type { AuditEntry, AuditPage } from '@/api/types.ts'
+import { Retry } from '@/state/retry.ts'
 
 /** How many entries are asked for at once. */
 export const PAGE = 50
@@ -16,6 +17,8 @@ export interface Trail {
   readonly loading: Readonly<Ref<'first' | 'more' | null>>
   /** Why the last attempt failed. */
   readonly problem: Readonly<Ref<string | null>>
+  /** When the same is asked for again by itself: see `Retry`. */
+  readonly retryAt: Readonly<Ref<number | null>>
   /** Asks anew, for the newest. */
   begin: () => Promise<void>
   loadMore: () => Promise<void>
@@ -26,7 +29,8 @@ export function useTrail(filter: Readonly<Ref<AuditFilter>>): Trail {
   const entries = shallowRef<readonly AuditEntry[] | null>(null)
   const hasMore = shallowRef(false)
   const loading = shallowRef<'first' | 'more' | null>(null)
-  const problem = shallowRef<string | null>(null)
+  const retry = new Retry(() => void failed())
+  let failed = begin
   let next: number | undefined
   let attempt = new AbortController()
 
@@ -41,11 +45,12 @@ export function useTrail(filter: Readonly<Ref<AuditFilter>>): Trail {
         take(page)
         hasMore.value = page.more
         next = page.next ?? page.entries.at(-1)?.n
-        problem.value = null
+        retry.succeeded()
       }
     } catch (error) {
       if (!signal.aborted && !isAbort(error)) {
-        problem.value = reasonOf(error)
+        failed = what === 'first' ? begin : loadMore
+        retry.failed(error)
       }
     } finally {
       if (!signal.aborted) {
@@ -54,7 +59,9 @@ export function useTrail(filter: Readonly<Ref<AuditFilter>>): Trail {
     }
   }
 
-  const begin = () => ask('first', undefined, (page) => (entries.value = page.entries))
+  function begin(): Promise<void> {
+    return ask('first', undefined, (page) => (entries.value = page.entries))
+  }
 
   async function loadMore(): Promise<void> {
     if (loading.value === null) {
@@ -70,7 +77,10 @@ export function useTrail(filter: Readonly<Ref<AuditFilter>>): Trail {
       void begin()
     }
   })
-  onScopeDispose(() => attempt.abort())
+  onScopeDispose(() => {
+    attempt.abort()
+    retry.stop()
+  })
   void begin()
-  return { entries, hasMore, loading, problem, begin, loadMore }
+  return { entries, hasMore, loading, problem: retry.problem, retryAt: retry.at, begin, loadMore }
 }

@@ -125,6 +125,18 @@ test('why it is not known is said, and it can be used as it is', async () => {
   expect(page.get('.value-chips__text').attributes('title')).toBe(problem)
 })
 
+test('what could not be asked for is looked up again by itself', async () => {
+  const { input } = show(['42'])
+  await input.setValue('')
+  changes.mockRejectedValueOnce(new Error('SpiderPig cannot be reached'))
+  await pause()
+  expect(chips()).toEqual(['42'])
+  vi.advanceTimersByTime(1000)
+  await flushPromises()
+  expect(chips()[0]).toContain('Subject of 42')
+  expect(changes).toHaveBeenCalledTimes(2)
+})
+
 test('nobody has to wait for an answer, nor for one that fails', async () => {
   const { values, input } = show()
   changes.mockRejectedValue(new Error('SpiderPig cannot be reached'))

@@ -13,6 +13,7 @@ function checkOf(found: Preflight | null, different: Partial<Check> = {}): Check
   return {
     found: shallowRef(found),
     problem: shallowRef(null),
+    retryAt: shallowRef(null),
     isChecking: shallowRef(false),
     obstacle: shallowRef(null),
     again: vi.fn(),

@@ -89,6 +89,19 @@ test('why it could not be asked is told until it is asked again', async () => {
   expect([problem.value, isAsking.value, pending.length]).toEqual([null, true, 2])
 })
 
+test('what could not be asked is asked again by itself, and nobody is kept waiting by that', async () => {
+  const { answer, problem, isAsking } = use()
+  texts.value = ['1']
+  vi.advanceTimersByTime(PAUSE)
+  pending[0]?.fail(new Error('SpiderPig cannot be reached'))
+  await flushPromises()
+  vi.advanceTimersByTime(1000)
+  expect([problem.value, isAsking.value, pending.length]).toEqual(['SpiderPig cannot be reached', false, 2])
+  pending[1]?.answer('one')
+  await flushPromises()
+  expect([answer.value, problem.value]).toEqual(['one', null])
+})
+
 test('who waits until it is settled does not wait for the pause, but for the last question', async () => {
   const { settled } = use()
   const after = vi.fn()

@@ -1,6 +1,6 @@
 import { onScopeDispose, shallowRef, watch, type Ref } from 'vue'
 
-import { reasonOf } from '@/api/client.ts'
+import { Retry } from '@/state/retry.ts'
 
 /** Nobody wants to know about the first half of a number. In milliseconds after the last change. */
 export const PAUSE = 250
@@ -11,6 +11,8 @@ export interface Latest<Answer> {
   readonly answer: Readonly<Ref<Answer | null>>
   /** Why the present question could not be asked. */
   readonly problem: Readonly<Ref<string | null>>
+  /** When it is asked again by itself: see `Retry`. Nobody is kept waiting by that. */
+  readonly retryAt: Readonly<Ref<number | null>>
   /** Whether the present question waits for its answer. */
   readonly isAsking: Readonly<Ref<boolean>>
   /** Asks now, also if there is an answer. */
@@ -28,7 +30,7 @@ export function useLatest<Answer>(
   send: (texts: string[], signal: AbortSignal) => Promise<Answer>,
 ): Latest<Answer> {
   const answer = shallowRef<Answer | null>(null)
-  const problem = shallowRef<string | null>(null)
+  const retry = new Retry(() => void (running = attend(attempt.signal)))
   const isAsking = shallowRef(false)
   let attempt = new AbortController()
   let running = Promise.resolve()
@@ -39,7 +41,7 @@ export function useLatest<Answer>(
     timer = undefined
     attempt.abort()
     attempt = new AbortController()
-    problem.value = null
+    retry.stop()
     isAsking.value = false
   }
 
@@ -56,12 +58,13 @@ export function useLatest<Answer>(
       const got = await send(texts(), signal)
       if (!signal.aborted) {
         answer.value = got
+        retry.succeeded()
         isAsking.value = false
       }
     } catch (error) {
       if (!signal.aborted) {
         answer.value = null
-        problem.value = reasonOf(error)
+        retry.failed(error)
         isAsking.value = false
       }
     }
@@ -91,5 +94,5 @@ export function useLatest<Answer>(
   )
   onScopeDispose(giveUp)
 
-  return { answer, problem, isAsking, ask, settled }
+  return { answer, problem: retry.problem, retryAt: retry.at, isAsking, ask, settled }
 }

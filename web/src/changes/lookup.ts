@@ -10,7 +10,8 @@ const MOST = 50
 
 /**
  * Looks up the changes that somebody has chosen, and the one that they type: apart, as nobody who types is to wait for a
- * change that Gerrit is slow about. Each is looked up once; what was not found is looked up again when it comes back.
+ * change that Gerrit is slow about. Each is looked up once; what was not found is looked up again when it comes back, and
+ * what could not be asked for until there is an answer.
  *
  * Returned is what is known of an input; undefined as long as it is being looked up.
  */
@@ -18,18 +19,28 @@ export function useLookups(chosen: () => string[], typed: () => string | null): 
   const known = shallowRef<ReadonlyMap<string, Lookup>>(new Map())
 
   async function look(asked: string[], signal: AbortSignal): Promise<void> {
-    let problem = 'SpiderPig has not said what it is'
-    const found = await api.changes(asked, signal).catch((error: unknown): Lookup[] => {
-      problem = reasonOf(error)
-      return []
-    })
-    if (!signal.aborted) {
+    const learn = (found: Lookup[], problem: string) => {
       const lookups = asked.map((input, place) => ({ change: null, problem, ...found[place], input }))
       known.value = new Map([...known.value, ...lookups.map((lookup) => [lookup.input, lookup] as const)])
     }
+    try {
+      const found = await api.changes(asked, signal)
+      if (!signal.aborted) {
+        asked.forEach((input) => failed.delete(input))
+        learn(found, 'SpiderPig has not said what it is')
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        asked.forEach((input) => failed.add(input))
+        learn([], reasonOf(error))
+      }
+      throw error
+    }
   }
 
-  const isUnknown = (input: string) => !known.value.has(input)
+  /** What could not be asked for. What is known of it is only why. */
+  const failed = new Set<string>()
+  const isUnknown = (input: string) => !known.value.has(input) || failed.has(input)
   const candidates = () => [typed() ?? []].flat()
   useLatest(() => chosen().filter(isUnknown).slice(0, MOST), look)
   useLatest(() => candidates().filter(isUnknown), look)

@@ -12,6 +12,8 @@ export interface Check {
   readonly found: Readonly<Ref<Preflight | null>>
   /** Why the changes could not be checked. */
   readonly problem: Readonly<Ref<string | null>>
+  /** When that is tried again by itself. Null if it is not. */
+  readonly retryAt: Readonly<Ref<number | null>>
   readonly isChecking: Readonly<Ref<boolean>>
   /** Why a job with these changes is not to be started just like that, and what to do, in words. Null as long as that is not known. */
   readonly obstacle: Readonly<Ref<string | null>>
@@ -22,7 +24,7 @@ export interface Check {
 
 /** Checks the changes whenever others are chosen. Without changes there is nothing to check. */
 export function useCheck(changes: () => string[]): Check {
-  const { answer, problem, isAsking, ask, settled } = useLatest(changes, (inputs, signal) =>
+  const { answer, problem, retryAt, isAsking, ask, settled } = useLatest(changes, (inputs, signal) =>
     api.preflight(inputs, signal),
   )
   const obstacle = computed(() => {
@@ -37,6 +39,7 @@ export function useCheck(changes: () => string[]): Check {
   return {
     found: answer,
     problem: computed(() => problem.value ?? answer.value?.problem ?? null),
+    retryAt,
     isChecking: isAsking,
     obstacle,
     again: ask,

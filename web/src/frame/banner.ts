@@ -1,6 +1,7 @@
 import { onScopeDispose, readonly, shallowRef, watch, type Ref } from 'vue'
 
 import type { Connection } from '@/api/events.ts'
+import { describeRetry } from '@/state/retry.ts'
 import { formatDuration, formatTime } from '@/ui/time.ts'
 
 /** So long, in milliseconds, nobody is told of a connection that may be back in a moment, as it is once an hour. */
@@ -64,9 +65,4 @@ export function describeOutage(connection: Connection, heardAt: number | null, n
 function describeAge(heardAt: number, now: number): string {
   const age = formatDuration(Math.round(Math.max(0, now - heardAt) / 1000))
   return `what you see is ${age} old (as of ${formatTime(heardAt / 1000, now)} UTC)`
-}
-
-function describeRetry(retryAt: number | null, now: number): string {
-  const left = retryAt === null ? 0 : Math.ceil((retryAt - now) / 1000)
-  return left > 0 ? `Trying again in ${left} s` : 'Trying again now'
 }

@@ -86,6 +86,17 @@ describe('a job', () => {
     expect(used.job.value?.id).toBe(3)
   })
 
+  test('that could not be asked for is asked for again also while the connection is there', async () => {
+    vi.useFakeTimers()
+    vi.mocked(api.job).mockRejectedValueOnce(new ApiError('The server is too busy', 503))
+    const { used } = use(3)
+    await vi.advanceTimersByTimeAsync(0)
+    expect([used.problem.value?.kind, used.retryAt.value !== null]).toEqual(['failed', true])
+    await vi.advanceTimersByTimeAsync(1000)
+    expect([used.problem.value, used.job.value?.id]).toEqual([null, 3])
+    vi.useRealTimers()
+  })
+
   test('that the stream forgets stays on the page', async () => {
     live.jobs.set(3, aJob({ id: 3 }))
     const { used } = use(3)

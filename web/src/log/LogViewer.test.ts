@@ -44,7 +44,13 @@ async function viewer(job: Partial<Job> = {}, hash = '', marks: LogMark[] = [], 
   await router.push(`${path}${hash}`)
   const props = {
     job: { id: 7, state: 'running', started_at: null, ...job } as Job,
-    marks: { list: shallowRef(marks), problem: shallowRef(null), isCut: shallowRef(false), retry: () => undefined },
+    marks: {
+      list: shallowRef(marks),
+      problem: shallowRef(null),
+      retryAt: shallowRef(null),
+      isCut: shallowRef(false),
+      retry: () => undefined,
+    },
   }
   const session = new Session()
   await session.refresh()
@@ -133,7 +139,7 @@ describe('the log viewer', () => {
     write('one')
     vi.mocked(api.records).mockRejectedValueOnce(new ApiError('no such luck', 500))
     const shown = await viewer()
-    expect(shown.get('.cdx-message').text()).toContain('The log cannot be read: no such luck.')
+    expect(shown.get('.cdx-message').text()).toContain('The log could not be loaded: no such luck.')
     await shown.get('.cdx-message button').trigger('click')
     await drawn()
     expect(shown.find('.cdx-message').exists()).toBe(false)

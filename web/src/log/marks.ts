@@ -1,14 +1,17 @@
 import { computed, onScopeDispose, shallowRef, toValue, watch, type MaybeRefOrGetter, type Ref } from 'vue'
 
-import { api, isAbort, reasonOf } from '@/api/client.ts'
+import { api, isAbort } from '@/api/client.ts'
 import type { LogMark } from '@/api/types.ts'
 import { useLive } from '@/state/live.ts'
+import { Retry } from '@/state/retry.ts'
 
 /** What there is to jump to in the log of a job, as far as the log has been looked through. */
 export interface Marks {
   readonly list: Readonly<Ref<readonly LogMark[]>>
   /** Why they could not be asked for, the last time. */
   readonly problem: Readonly<Ref<string | null>>
+  /** When they are asked for again by themselves: see `Retry`. */
+  readonly retryAt: Readonly<Ref<number | null>>
   /** Whether there are more than are kept. */
   readonly isCut: Readonly<Ref<boolean>>
   /** Asks again. */
@@ -32,10 +35,12 @@ interface End {
 /** Looks for marks in what a log has more than the last time, and only when it has. */
 export class MarkSearch {
   readonly list = shallowRef<readonly LogMark[]>([])
-  readonly problem = shallowRef<string | null>(null)
   readonly isCut = shallowRef(false)
 
   readonly #ask: Ask
+  readonly #retry = new Retry(() => this.retry())
+  readonly problem = this.#retry.problem
+  readonly retryAt = this.#retry.at
   readonly #controller = new AbortController()
   /** The record to ask on from. */
   #next = 1
@@ -72,6 +77,7 @@ export class MarkSearch {
 
   stop(): void {
     this.#controller.abort()
+    this.#retry.stop()
   }
 
   async #run(): Promise<void> {
@@ -84,13 +90,13 @@ export class MarkSearch {
       const pause = new Promise((resolve) => setTimeout(resolve, PAUSE))
       try {
         const isComplete = await this.#look()
-        this.problem.value = null
+        this.#retry.succeeded()
         this.#isWanted ||= !isComplete || this.#records >= this.#next
       } catch (error) {
         if (isAbort(error)) {
           return
         }
-        this.problem.value = reasonOf(error)
+        this.#retry.failed(error)
       }
       await pause
     }
@@ -156,6 +162,7 @@ export function useMarks(job: MaybeRefOrGetter<number>): Marks {
   return {
     list: computed(() => search.value.list.value),
     problem: computed(() => search.value.problem.value),
+    retryAt: computed(() => search.value.retryAt.value),
     isCut: computed(() => search.value.isCut.value),
     retry: () => search.value.retry(),
   }

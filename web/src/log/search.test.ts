@@ -127,8 +127,16 @@ describe('a search', () => {
     expect([search.problem.value, search.hits.value]).toEqual(['away', [10]])
     problem = null
     search.retry()
+    expect(search.hits.value).toEqual([10])
     await done()
     expect([search.problem.value, search.summary.value]).toEqual([null, '1 match'])
+    problem = new Error('away')
+    search.grown(30)
+    await vi.advanceTimersByTimeAsync(5400)
+    expect([search.problem.value, search.retryAt.value !== null]).toEqual(['away', true])
+    problem = null
+    await vi.advanceTimersByTimeAsync(1000)
+    expect([search.problem.value, search.retryAt.value, search.summary.value]).toEqual([null, null, '1 match'])
   })
 
   test('that could not be done does not say that there is no match', async () => {

@@ -1,6 +1,7 @@
 import { shallowRef } from 'vue'
 
-import { isAbort, reasonOf } from '@/api/client.ts'
+import { isAbort } from '@/api/client.ts'
+import { Retry } from '@/state/retry.ts'
 
 import { nextOf } from './range.ts'
 
@@ -29,9 +30,12 @@ export class LogSearch {
   readonly current = shallowRef<number | null>(null)
   /** In words: how many there are, and what was left out. */
   readonly summary = shallowRef('')
-  readonly problem = shallowRef<string | null>(null)
 
   readonly #ask: Ask
+  readonly #retry = new Retry(() => this.retry())
+  /** Why it could not be searched the last time, and when that is done again by itself: see `Retry`. */
+  readonly problem = this.#retry.problem
+  readonly retryAt = this.#retry.at
   readonly #arrived: (recno: number) => void
   #controller = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -57,7 +61,6 @@ export class LogSearch {
     this.text.value = text
     this.hits.value = []
     this.current.value = null
-    this.problem.value = null
     this.#end = null
     this.#wish = null
     this.summary.value = text === '' ? '' : 'Searching…'
@@ -75,10 +78,11 @@ export class LogSearch {
     }
   }
 
-  /** Tries again what has failed. */
+  /** Tries again what has failed, and keeps what was found until that is done. */
   retry(): void {
     if (this.problem.value !== null) {
-      this.again()
+      this.#giveUp()
+      this.#runIn(0)
     }
   }
 
@@ -88,6 +92,11 @@ export class LogSearch {
   }
 
   stop(): void {
+    this.#giveUp()
+    this.#retry.stop()
+  }
+
+  #giveUp(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#controller.abort()
@@ -125,7 +134,7 @@ export class LogSearch {
       if (isAbort(error) || signal.aborted) {
         return
       }
-      this.problem.value = reasonOf(error)
+      this.#retry.failed(error)
       this.#report(this.#end === null ? hits : this.hits.value)
     }
     this.#isBusy = false
@@ -140,7 +149,7 @@ export class LogSearch {
       signal.throwIfAborted()
       if (found.type === 'end') {
         this.#end = found
-        this.problem.value = null
+        this.#retry.succeeded()
         this.#report(hits)
         return
       }

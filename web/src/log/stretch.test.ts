@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import type { LogRecord, LogWindow } from '@/api/types.ts'
 
@@ -286,6 +286,61 @@ describe('following', () => {
     expect(stretch.isAtEnd).toBe(true)
     expect(stretch.entries.length).toBeLessThan(1001)
     isTrue(stretch, log)
+  })
+})
+
+describe('what could not be loaded', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  test('is loaded later, by itself: where it was to be opened', async () => {
+    const log = many(100)
+    log.problem = new Error('away')
+    const { stretch, opened } = stretchOf(log)
+    stretch.open(50)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect([stretch.problems.open, log.asked.length < 6]).toEqual(['away', true])
+    expect(stretch.retryAt).toBeGreaterThan(Date.now())
+    log.problem = null
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect([stretch.problems.open, stretch.retryAt, opened]).toEqual([null, null, [50]])
+  })
+
+  test('is loaded later, by itself, and sooner when the log grows: at its end', async () => {
+    const log = many(50)
+    // As the pane does it: whatever changes, it asks for the end.
+    const stretch = new Stretch(
+      log.read,
+      () => stretch.follow(),
+      () => undefined,
+    )
+    stretch.open('end')
+    await settled()
+    log.problem = new Error('away')
+    for (let turn = 0; turn < 20; turn += 1) {
+      log.write('more')
+      stretch.grown(log.records.length)
+      await vi.advanceTimersByTimeAsync(1000)
+    }
+    expect(stretch.problems.end).toBe('away')
+    expect(log.asked.length).toBeGreaterThan(15)
+    expect(log.asked.length).toBeLessThan(25)
+    log.problem = null
+    log.write('more')
+    stretch.grown(log.records.length)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect([stretch.problems.end, stretch.retryAt, stretch.isAtEnd]).toEqual([null, null, true])
+    isTrue(stretch, log)
+  })
+
+  test('is not asked for any more when nobody looks', async () => {
+    const log = many(50)
+    log.problem = new Error('away')
+    const { stretch } = stretchOf(log)
+    stretch.open('end')
+    await settled()
+    stretch.close()
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
 

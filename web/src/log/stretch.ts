@@ -1,5 +1,6 @@
 import { isAbort, reasonOf } from '@/api/client.ts'
 import type { LogRecord, LogWindow } from '@/api/types.ts'
+import { Retry } from '@/state/retry.ts'
 
 import { hasRow, type Entry } from './rows.ts'
 
@@ -21,8 +22,10 @@ export interface Loaded {
   readonly next: number
   /** How many records the log has. Null until it is known. */
   readonly total: number | null
-  /** Why it could not grow at an end, or not begin where it was wanted. It is not tried again before `retry`. */
+  /** Why it could not grow at an end, or not begin where it was wanted, until it can. */
   readonly problems: Readonly<Record<Side | 'open', string | null>>
+  /** When that is tried again by itself, in milliseconds since the epoch. Null if it is not. */
+  readonly retryAt: number | null
 }
 
 /** What is kept: more entries, or characters, are let go at the far end. */
@@ -44,7 +47,8 @@ const PATIENCE = 150
  * The stretch of a log that is loaded: one without holes, around what is looked at.
  *
  * It grows at its ends, one request at a time for each, and starts anew where somebody goes far away. So memory is
- * bounded whatever the length of the log, and nothing is asked for that nobody looks at.
+ * bounded whatever the length of the log, and nothing is asked for that nobody looks at. What could not be loaded is tried
+ * again: see `Retry`.
  */
 export class Stretch implements Loaded {
   entries: readonly Entry[] = []
@@ -60,7 +64,11 @@ export class Stretch implements Loaded {
   #opening: { target: Target; since: number; controller: AbortController } | null = null
   /** Where to go when what is being opened is there. */
   #wish: Target | null = null
+  /** What is not tried before its time has come. */
+  #isResting: Readonly<Record<Side | 'open', boolean>> = NOTHING
+  /** What could not be opened. */
   #failed: Target | null = null
+  readonly #retry = new Retry(() => this.retry())
   /** Characters of a record, as it was seen last. */
   #average = 150
 
@@ -69,6 +77,11 @@ export class Stretch implements Loaded {
     this.#read = read
     this.#changed = changed
     this.#opened = opened
+  }
+
+  /** When it tries again by itself. Null if it does not. */
+  get retryAt(): number | null {
+    return this.#retry.at.value
   }
 
   /** Whether the first record of the log is here. */
@@ -91,17 +104,24 @@ export class Stretch implements Loaded {
       this.#wish = target
       return
     }
-    this.close()
+    this.#cancel()
+    if (target !== this.#failed) {
+      this.#retry.stop()
+    }
     const controller = new AbortController()
     const opening = { target, since: Date.now(), controller }
     this.#opening = opening
-    this.problems = NONE
+    // Why the same failed before is told until it does not.
+    this.problems = { ...NONE, open: target === this.#failed ? this.problems.open : null }
+    this.#isResting = NOTHING
     void this.#around(target, controller.signal)
       .then(
         (window) => {
           if (this.#opening === opening) {
             this.#replace(window)
             this.#opening = null
+            this.#failed = null
+            this.#succeeded('open')
             this.#opened(target)
           }
         },
@@ -109,7 +129,7 @@ export class Stretch implements Loaded {
           if (this.#opening === opening && !isAbort(error)) {
             this.#opening = null
             this.#failed = target
-            this.problems = { ...this.problems, open: reasonOf(error) }
+            this.#fail('open', error)
           }
         },
       )
@@ -155,22 +175,40 @@ export class Stretch implements Loaded {
   grown(total: number): void {
     if (total > (this.total ?? -1)) {
       this.total = total
+      this.#retry.hasten()
       this.#changed()
     }
   }
 
-  /** Tries again what has failed. */
+  /** Tries again what has failed: what is at an end as soon as it is asked for. */
   retry(): void {
-    const { open } = this.problems
-    this.problems = NONE
-    if (open !== null && this.#failed !== null) {
+    this.#isResting = NOTHING
+    if (this.problems.open !== null && this.#failed !== null && this.#opening === null) {
       this.open(this.#failed)
     }
     this.#changed()
   }
 
-  /** Gives up what is being asked for. */
+  #fail(what: Side | 'open', error: unknown): void {
+    this.problems = { ...this.problems, [what]: reasonOf(error) }
+    this.#isResting = { ...this.#isResting, [what]: true }
+    this.#retry.failed(error)
+  }
+
+  #succeeded(what: Side | 'open'): void {
+    this.problems = { ...this.problems, [what]: null }
+    if (Object.values(this.problems).every((problem) => problem === null)) {
+      this.#retry.succeeded()
+    }
+  }
+
+  /** Gives up what is being asked for, and what was to be tried again. */
   close(): void {
+    this.#cancel()
+    this.#retry.stop()
+  }
+
+  #cancel(): void {
     this.#opening?.controller.abort()
     this.#opening = null
     this.#wish = null
@@ -184,17 +222,20 @@ export class Stretch implements Loaded {
   }
 
   #ask(side: Side, ask: (signal: AbortSignal) => Promise<void>): void {
-    if (this.#growing[side] || this.#opening !== null || this.problems[side] !== null) {
+    if (this.#growing[side] || this.#opening !== null || this.#isResting[side]) {
       return
     }
     const controller = new AbortController()
     this.#growing = { ...this.#growing, [side]: controller }
     void ask(controller.signal)
-      .catch((error: unknown) => {
-        if (!isAbort(error)) {
-          this.problems = { ...this.problems, [side]: reasonOf(error) }
-        }
-      })
+      .then(
+        () => this.#succeeded(side),
+        (error: unknown) => {
+          if (!isAbort(error)) {
+            this.#fail(side, error)
+          }
+        },
+      )
       .finally(() => {
         if (this.#growing[side] === controller) {
           this.#growing = { ...this.#growing, [side]: undefined }
@@ -301,6 +342,7 @@ export class Stretch implements Loaded {
 }
 
 const NONE = { start: null, end: null, open: null }
+const NOTHING = { start: false, end: false, open: false }
 
 function sizeOf(entry: Entry | null): number {
   return OVERHEAD + (entry?.type === 'line' ? entry.line.length : 0)

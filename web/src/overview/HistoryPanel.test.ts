@@ -130,6 +130,6 @@ test('a failure says why, and can be tried again', async () => {
   await open()
   expect(page.text()).toContain('The history could not be loaded: Too many people search')
   expect(page.text()).not.toContain('No job')
-  await press('Try again')
+  await press('Try now')
   expect(page.text()).not.toContain('could not be loaded')
 })

@@ -194,6 +194,17 @@ test('a failure is told, what is shown stays, and the same can be tried again', 
   expect(shown(history)).toBe('60–11: 50 of 60')
 })
 
+test('what failed is done again by itself', async () => {
+  stored = from(60, 1)
+  const history = await open()
+  jobs.mockRejectedValueOnce(new ApiError('Too many people search', 503))
+  await history.loadMore()
+  expect(history.retryAt.value).not.toBeNull()
+  await vi.advanceTimersByTimeAsync(1000)
+  expect([history.problem.value, history.retryAt.value]).toEqual([null, null])
+  expect(shown(history)).toBe('60–11: 50 of 60')
+})
+
 test('jobs of another filter are not shown where those of this one failed to load', async () => {
   stored = from(60, 1)
   const history = await open()

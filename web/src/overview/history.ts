@@ -1,8 +1,9 @@
 import { onScopeDispose, shallowRef, watch, type Ref } from 'vue'
 
-import { api, reasonOf } from '@/api/client.ts'
+import { api } from '@/api/client.ts'
 import { isFinal, type Job, type JobList } from '@/api/types.ts'
 import type { Live } from '@/state/live.ts'
+import { Retry } from '@/state/retry.ts'
 
 import { jobFilter, type Filter } from './filter.ts'
 
@@ -24,6 +25,8 @@ export interface History {
   readonly loading: Readonly<Ref<'first' | 'more' | null>>
   /** Why the last attempt failed. */
   readonly problem: Readonly<Ref<string | null>>
+  /** When the same is done again by itself: see `Retry`. */
+  readonly retryAt: Readonly<Ref<number | null>>
   loadMore: () => Promise<void>
   /** Does again what failed. */
   tryAgain: () => Promise<void>
@@ -52,10 +55,10 @@ export function useHistory(
   const isComplete = shallowRef(left?.isComplete ?? true)
   const hasMore = shallowRef(left?.hasMore ?? false)
   const loading = shallowRef<'first' | 'more' | null>(null)
-  const problem = shallowRef<string | null>(null)
   /** Of which filter the jobs are, as JSON. */
   let filtered = JSON.stringify(filter.value)
   let failed = begin
+  const retry = new Retry(() => void failed())
   let attempt = new AbortController()
   /** Whether the attempt is one that nobody waits for. */
   let isRefreshing = false
@@ -77,11 +80,10 @@ export function useHistory(
         take(page)
         total.value = page.total
         isComplete.value = page.complete
-        problem.value = null
+        retry.succeeded()
       }
     } catch (error) {
       if (!signal.aborted) {
-        problem.value = reasonOf(error)
         if (what === 'first') {
           // What was shown is of another filter.
           jobs.value = []
@@ -89,6 +91,7 @@ export function useHistory(
           hasMore.value = false
         }
         failed = what === 'first' ? begin : what === 'more' ? loadMore : refresh
+        retry.failed(error)
       }
     } finally {
       if (!signal.aborted) {
@@ -176,11 +179,22 @@ export function useHistory(
       hasMore: hasMore.value,
     })
     attempt.abort()
+    retry.stop()
     clearTimeout(timer)
   })
   void (left === null ? begin() : refresh())
 
-  return { jobs, total, isComplete, hasMore, loading, problem, loadMore, tryAgain: () => failed() }
+  return {
+    jobs,
+    total,
+    isComplete,
+    hasMore,
+    loading,
+    problem: retry.problem,
+    retryAt: retry.at,
+    loadMore,
+    tryAgain: () => failed(),
+  }
 }
 
 function leftOf(live: object, filter: Filter): Left | null {

@@ -50,7 +50,7 @@ test('what failed is asked for again until it is known', async () => {
   jobTypes.mockResolvedValue(declared([BACKPORT]))
   const session = new Session()
   await session.refresh()
-  await vi.advanceTimersByTimeAsync(5000)
+  await vi.advanceTimersByTimeAsync(1000)
   expect(session.problem.value).toBe('no')
   await vi.advanceTimersByTimeAsync(5000)
   expect(session.problem.value).toBeNull()

@@ -1,10 +1,9 @@
 import { computed, inject, readonly, shallowRef, type App, type InjectionKey, type ShallowRef } from 'vue'
 
-import { api, reasonOf, type ApiError } from '@/api/client.ts'
+import { api, type ApiError } from '@/api/client.ts'
 import type { JobType, WhoAmI } from '@/api/types.ts'
 
-/** What failed is asked for again after so long, in milliseconds. */
-const RETRY = 5000
+import { Retry } from './retry.ts'
 
 /** A refusal so soon after the API said that this person is let in is believed, in milliseconds. */
 const DOUBT = 10_000
@@ -52,9 +51,8 @@ export class Session {
   readonly #lapse = shallowRef<string | null>(null)
   readonly #jobTypes = shallowRef<JobType[] | null>(null)
   readonly #titles = shallowRef<Record<string, string>>({})
-  readonly #problem = shallowRef<string | null>(null)
   #attempts = 0
-  #retry: ReturnType<typeof setTimeout> | undefined
+  readonly #retry = new Retry(() => void this.refresh())
   readonly #confirmations = shallowRef(0)
   /** What the API said when it refused something, until it is known what that means. */
   #refusal: string | null = null
@@ -79,13 +77,14 @@ export class Session {
   /** Null until they are known; in the order of the configuration. */
   readonly jobTypes = readonly(this.#jobTypes)
   /** Why all this could not be asked for, the last time. */
-  readonly problem = readonly(this.#problem)
+  readonly problem = this.#retry.problem
+  /** When it is asked for again by itself: see `Retry`. */
+  readonly retryAt = this.#retry.at
   /** As soon as it is known how far this person is let in. */
   readonly known = new Promise<void>((resolve) => (this.#tellKnown = resolve))
 
   /** Asks again, until there is an answer. What an attempt finds out counts only if there is no later one. */
   async refresh(): Promise<void> {
-    clearTimeout(this.#retry)
     this.#attempts += 1
     const attempt = this.#attempts
     const isLast = () => attempt === this.#attempts
@@ -98,12 +97,11 @@ export class Session {
       if (isLast()) {
         this.#jobTypes.value = answer?.jobTypes ?? this.#jobTypes.value
         this.#titles.value = answer?.titles ?? this.#titles.value
-        this.#problem.value = null
+        this.#retry.succeeded()
       }
     } catch (error) {
       if (isLast()) {
-        this.#problem.value = reasonOf(error)
-        this.#retry = setTimeout(() => void this.refresh(), RETRY)
+        this.#retry.failed(error)
       }
     }
   }
@@ -134,7 +132,7 @@ export class Session {
   end(): void {
     this.#attempts += 1
     this.#refusal = null
-    clearTimeout(this.#retry)
+    this.#retry.stop()
     const { mode, loginUrl } = this.#latest.value ?? {}
     this.#latest.value = { user: null, ...(mode && { mode }), ...(loginUrl && { loginUrl }) }
     this.leave()

@@ -3,6 +3,7 @@ import { onScopeDispose, readonly, shallowRef, type Ref } from 'vue'
 import { api } from '@/api/client.ts'
 
 import type { Live } from './live.ts'
+import { Retry } from './retry.ts'
 
 /**
  * Whether SpiderPig was upgraded since this page was loaded: then the page is an old one, and its files may be gone.
@@ -14,6 +15,7 @@ export function useUpgrade(live: Pick<Live, 'onSnapshot'>): Readonly<Ref<boolean
   const isUpgraded = shallowRef(false)
   const loaded = entryOf(document)
   let snapshots = 0
+  const retry = new Retry(() => void look())
   if (import.meta.env.PROD) {
     live.onSnapshot(() => {
       snapshots += 1
@@ -24,7 +26,10 @@ export function useUpgrade(live: Pick<Live, 'onSnapshot'>): Readonly<Ref<boolean
     // A part of the page that was to be loaded now is gone, or nobody can be reached.
     const notice = () => void look()
     window.addEventListener('vite:preloadError', notice)
-    onScopeDispose(() => window.removeEventListener('vite:preloadError', notice))
+    onScopeDispose(() => {
+      window.removeEventListener('vite:preloadError', notice)
+      retry.stop()
+    })
   }
 
   async function look(): Promise<void> {
@@ -33,8 +38,10 @@ export function useUpgrade(live: Pick<Live, 'onSnapshot'>): Readonly<Ref<boolean
       const entry = entryOf(page)
       // A proxy's page says nothing about ours.
       isUpgraded.value ||= entry !== null && entry !== loaded
-    } catch {
-      // Whoever cannot be reached is seen elsewhere, and tells everything anew when it is there again.
+      retry.succeeded()
+    } catch (error) {
+      // Whoever cannot be reached is seen elsewhere.
+      retry.failed(error)
     }
   }
 

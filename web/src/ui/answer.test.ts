@@ -1,5 +1,5 @@
 import { flushPromises } from '@vue/test-utils'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { effectScope, type EffectScope } from 'vue'
 
 import { useAnswer, type Answer } from './answer.ts'
@@ -54,4 +54,16 @@ test('only the last attempt counts, and none once nobody waits', async () => {
   asked[2]?.reject(new Error('too late'))
   await flushPromises()
   expect([answer.value.value, answer.problem.value]).toEqual(['second', null])
+})
+
+test('what could not be asked is asked again by itself', async () => {
+  vi.useFakeTimers()
+  asked[0]?.reject(new Error('SpiderPig cannot be reached'))
+  await vi.advanceTimersByTimeAsync(0)
+  expect(answer.retryAt.value).toBeGreaterThan(Date.now())
+  await vi.advanceTimersByTimeAsync(1000)
+  asked[1]?.resolve('one')
+  await vi.advanceTimersByTimeAsync(0)
+  expect([answer.value.value, answer.problem.value, answer.retryAt.value]).toEqual(['one', null, null])
+  vi.useRealTimers()
 })
