@@ -16,7 +16,7 @@ use super::auth::refusals::Refusals;
 use super::blocking::Writes;
 use super::body::{End, Heartbeat, Manner};
 use super::gerrit::Gerrit;
-use super::health::{Disk, SharedLook};
+use super::health::{Disk, Refusal, SharedLook};
 use super::host::PublicUrl;
 use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
@@ -43,6 +43,8 @@ pub struct App {
     pub metrics: Metrics,
     /// What the spool's disk says when it is asked, if it answers.
     pub disk: SharedLook<Disk>,
+    /// The same for the disk of the state directory: why it takes no file.
+    pub state_disk: SharedLook<Result<(), Refusal>>,
     /// Where changes are looked up, if there is such a place.
     pub gerrit: Option<Gerrit>,
     /// Submissions, which wait for the number of a job.

@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use rustix::io::Errno;
 use serde_json::json;
 
-pub use self::disk::Disk;
+pub use self::disk::{Disk, Refusal};
 pub use self::shared_look::SharedLook;
 use super::app::App;
 use super::auth::Auth;
@@ -32,6 +32,22 @@ const WHO_IS_TOLD: &str = "Something is wrong. Those who are signed in, and scri
 /// What strangers are told instead of the reason of a pause.
 const PAUSED: &str = "Why is told to those who are signed in";
 
+/// Between two looks at what the runner page tells of the spool beside what the runner says.
+const LOOK: Duration = Duration::from_secs(10);
+/// So many problems of the runner are told; its page has them all.
+const MOST_OF_RUNNER: usize = 20;
+
+/// Keeps the mirror informed of what is wrong with the disk and of what nobody deals with, until the service stops: the
+/// page learns of it without asking.
+pub async fn watch(app: Arc<App>) {
+    while app.shutdown.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        let disk = Disk::ask(&app).await;
+        let mut problems = Vec::new();
+        look_at_disk(disk.as_ref(), &mut problems);
+        app.mirror.tell_trouble(problems);
+    }
+}
+
 /// `GET /healthz`: 200 as long as the service can answer at all, even if the disk cannot; what is wrong is in the body,
 /// in words. A pause is somebody's wish and no problem, and what others tell in `monitoring/` is for information only.
 /// Words may name people and paths, so who is not signed in gets none of them.
@@ -39,13 +55,14 @@ const PAUSED: &str = "Why is told to those who are signed in";
 /// # Errors
 /// None.
 pub async fn healthz(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
-    let disk = Disk::ask(&app).await;
+    let (disk, state_disk) = tokio::join!(Disk::ask(&app), disk::ask_state(&app));
     let view = app.mirror.view();
     let mut problems = Vec::new();
     look_at_view(&view, &mut problems);
     look_at_runner(&view, &app.config.hash, &mut problems);
     look_at_disk(disk.as_ref(), &mut problems);
     look_at_state(&app, &mut problems);
+    look_at_state_disk(state_disk, &mut problems);
     let status = if problems.is_empty() { "ok" } else { "degraded" };
     let mut information: Vec<&str> = view.monitoring.problems().collect();
     let mut paused = view.runner.paused.as_deref();
@@ -100,6 +117,13 @@ fn look_at_runner(view: &View, configuration: &str, problems: &mut Vec<String>) 
                 .to_owned(),
         );
     }
+    let reported = state.map_or(&[][..], |state| &state.problems);
+    let most = reported.iter().take(MOST_OF_RUNNER);
+    problems.extend(most.map(|problem| format!("The job runner reports: {problem}")));
+    if reported.len() > MOST_OF_RUNNER {
+        let more = reported.len() - MOST_OF_RUNNER;
+        problems.push(format!("The job runner reports {more} more problems. Its page has them"));
+    }
 }
 
 fn look_at_state(app: &App, problems: &mut Vec<String>) {
@@ -126,20 +150,65 @@ fn look_at_disk(disk: Option<&Disk>, problems: &mut Vec<String>) {
     };
     // Then nothing can be written, and one sentence says so.
     let read_only = disk.space.is_ok_and(|space| space.read_only);
-    if read_only {
-        problems.push(
+    match disk.refused {
+        Some(Refusal::ReadOnly) if !read_only => problems.push(
+            "The spool's disk refuses every write, as after an error, though it is not mounted read-only: nothing is \
+             accepted. See what the kernel says of it (dmesg), check its filesystem, and mount it anew"
+                .to_owned(),
+        ),
+        _ if read_only => problems.push(
             "The spool's filesystem is mounted read-only: nothing is accepted. See why (dmesg), and mount it writable: \
              mount -o remount,rw"
                 .to_owned(),
-        );
-    } else {
+        ),
+        Some(Refusal::Other(kind)) => problems.push(format!(
+            "The spool's disk takes no file ({kind}): nothing is accepted. See what the kernel says of it (dmesg)"
+        )),
+        Some(Refusal::Full) => problems.push(full(disk.space.ok().as_ref())),
+        _ => {}
+    }
+    if !read_only {
         problems.extend(disk.unwritable.iter().map(|(name, refusal)| unwritable(name, *refusal)));
     }
     match &disk.space {
-        Ok(space) => look_at_space(space, problems),
+        Ok(space) => look_at_space(space, disk.refused == Some(Refusal::Full), problems),
         Err(error) => problems
             .push(format!("The spool's disk does not tell how much room is left: {error}. See `stat -f` of the spool")),
     }
+    if let Some(problem) = &disk.no_number {
+        problems.push(format!(
+            "No job can be started, as none gets a number: {problem}. The job runner mends it within half a minute"
+        ));
+    }
+    problems.extend(disk.stalls.iter().map(ToString::to_string));
+}
+
+/// Nothing more can be written by this account; root may have some room left.
+fn full(space: Option<&Space>) -> String {
+    let room = space.map_or_else(String::new, |space| {
+        format!(" ({} of {} and {} files are left)", bytes(space.available), bytes(space.size), space.free_inodes)
+    });
+    format!(
+        "The spool's disk is full, or this account has used up its quota{room}: no job is accepted, and logs have holes. \
+         Make room; `du -xh --max-depth=2` in the spool shows what takes it"
+    )
+}
+
+fn look_at_state_disk(written: Option<Result<(), Refusal>>, problems: &mut Vec<String>) {
+    let reason = match written {
+        None => "its disk does not answer".to_owned(),
+        Some(Ok(())) => return,
+        Some(Err(Refusal::Full)) => "its disk is full. Make room there".to_owned(),
+        Some(Err(Refusal::ReadOnly)) => {
+            "its filesystem is read-only. See why (dmesg), and mount it writable: mount -o remount,rw".to_owned()
+        }
+        Some(Err(Refusal::Other(kind))) => {
+            format!("{kind}. `spiderpig-api check`, as the account of the API, names the fix")
+        }
+    };
+    problems.push(format!(
+        "The state directory of the API cannot be written, so nobody can sign in, and what is done is not recorded: {reason}"
+    ));
 }
 
 fn unwritable(name: &str, refusal: Errno) -> String {
@@ -154,13 +223,14 @@ fn unwritable(name: &str, refusal: Errno) -> String {
     )
 }
 
-fn look_at_space(space: &Space, problems: &mut Vec<String>) {
-    if space.is_low() {
+fn look_at_space(space: &Space, is_full: bool, problems: &mut Vec<String>) {
+    if space.is_low() && !is_full {
         problems.push(format!(
-            "The spool's disk is almost full: {} of {} are free, less than 1 GiB or 5 %. When it is full no job is \
-             accepted and logs have holes. Make room; `du -xh --max-depth=2` in the spool shows what takes it",
+            "The spool's disk is almost full: {} of {} are free, less than {}. When it is full no job is accepted and \
+             logs have holes. Make room; `du -xh --max-depth=2` in the spool shows what takes it",
             bytes(space.available),
-            bytes(space.size)
+            bytes(space.size),
+            bytes(space.least())
         ));
     }
     if space.is_low_on_inodes() {

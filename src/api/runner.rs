@@ -41,8 +41,8 @@ pub struct RunnerStatus<'a> {
     /// Whether the kernel tells it of new files; otherwise it looks every second.
     watching: Option<bool>,
     lanes: BTreeMap<&'a str, Lane<'a>>,
-    /// What a person should look at.
-    problems: &'a [String],
+    /// What a person should look at: what the runner says, and what this service sees of the spool.
+    problems: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,7 +74,12 @@ impl<'a> RunnerStatus<'a> {
             same_configuration: state.map(|state| state.configuration == config.hash),
             watching: state.map(|state| state.watching),
             lanes: lanes.map(|(name, lane)| (name.as_str(), Lane::new(lane, view))).collect(),
-            problems: state.map_or(&[], |state| &state.problems),
+            problems: state
+                .iter()
+                .flat_map(|state| &state.problems)
+                .chain(&*view.trouble)
+                .map(String::as_str)
+                .collect(),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::auth::refusals::Refusals;
 use super::auth::{Auth, follow};
 use super::blocking::{self, Writes};
 use super::gerrit::Gerrit;
-use super::health::SharedLook;
+use super::health::{self, SharedLook};
 use super::host::InvalidPublicUrl;
 use super::idempotency::Idempotency;
 use super::jobs::log::Logs;
@@ -105,6 +105,7 @@ impl Service {
             page: Page::built(),
             metrics: Metrics::default(),
             disk: SharedLook::default(),
+            state_disk: SharedLook::default(),
             submissions: Writes::default(),
             letters: Writes::default(),
             idempotency,
@@ -125,6 +126,7 @@ impl Service {
             let scheme = if matches!(listen, Listen::Tcp(_)) { "http://" } else { "" };
             tracing::info!(spool, "listening on {scheme}{listen}");
         }
+        tokio::spawn(health::watch(Arc::clone(&self.app)));
         server::serve(self.listeners, self.app).await;
     }
 }

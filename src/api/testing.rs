@@ -189,6 +189,7 @@ impl Bench {
             page: Page::of::<TestPage>(),
             metrics: Metrics::default(),
             disk: SharedLook::default(),
+            state_disk: SharedLook::default(),
             submissions: Writes::default(),
             letters: Writes::default(),
             idempotency: Idempotency::new(self.state_directory()),
@@ -299,6 +300,7 @@ pub fn runner_state(configuration: &str, waiting: &[(u64, &str)]) -> RunnerState
     RunnerState {
         version: 1,
         pid: 1,
+        process: None,
         started_at: Time::from_milliseconds(0),
         program: "test".into(),
         configuration: configuration.into(),
@@ -306,6 +308,7 @@ pub fn runner_state(configuration: &str, waiting: &[(u64, &str)]) -> RunnerState
         job_types: vec!["greet".into(), "backport".into(), "train".into()],
         paused: None,
         lanes: [("default".to_owned(), LaneState { waiting, ..LaneState::default() })].into(),
+        held: BTreeMap::new(),
         failed_starts: BTreeMap::new(),
         problems: vec![],
     }

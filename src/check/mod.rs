@@ -6,6 +6,7 @@
 
 mod access;
 mod account;
+mod daemon;
 mod filesystem;
 mod finding;
 mod inotify;
@@ -57,6 +58,7 @@ pub fn check(config: &Config, options: Options) -> Vec<Finding> {
         if let Some(spool) = root.open_spool(config, &mut findings) {
             tree::check(&spool, &root, &mut findings);
             numbers::check(&spool, &mut findings);
+            daemon::check(&spool, &mut findings);
         }
     }
     inotify::check(config, &mut findings);

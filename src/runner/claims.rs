@@ -22,7 +22,7 @@ use crate::spool::status::Status;
 use crate::spool::{JobId, atomic, reject, sequence};
 
 /// After so many failures to start, a job has failed.
-const START_ATTEMPTS: u32 = 3;
+pub(super) const START_ATTEMPTS: u32 = 3;
 
 /// Between two looks at a process whose end cannot be waited for.
 const LOOK_FOR_END: Duration = Duration::from_secs(1);
@@ -41,9 +41,13 @@ impl Daemon {
             self.note_problem(&format!("queue/{}", name.display()), rejected);
         }
         self.waiting.retain(|id, _| ids.binary_search(id).is_ok());
+        self.held.clear();
         for id in ids {
             if !self.waiting.contains_key(&id) && !self.jobs.contains_key(&id) {
                 let admitted = self.admit(id);
+                if let Err(error) = &admitted {
+                    self.held.insert(id, error.to_string());
+                }
                 self.note_problem(&format!("queue/{id}.json"), admitted);
             }
         }

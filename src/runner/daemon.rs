@@ -82,6 +82,8 @@ pub struct Daemon {
     pub(super) finished: JobIdSet,
     /// Valid jobs in the queue, and the lane that each waits for.
     pub(super) waiting: BTreeMap<JobId, String>,
+    /// Files in the queue that a person must look at first, and why.
+    pub(super) held: BTreeMap<JobId, String>,
     pub(super) jobs: BTreeMap<JobId, Phase>,
     pub(super) lanes: Lanes,
     /// How often a job could not be started, and what it said the last time.
@@ -122,6 +124,7 @@ impl Daemon {
             supervisor_environment,
             finished,
             waiting: BTreeMap::new(),
+            held: BTreeMap::new(),
             jobs: BTreeMap::new(),
             lanes: Lanes::default(),
             failed_starts: failed_starts

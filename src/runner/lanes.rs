@@ -74,6 +74,11 @@ impl Lanes {
         self.blocked.insert(job, lane.to_owned());
     }
 
+    /// The jobs that have a slot of a lane, and nobody knows which.
+    pub fn blocking(&self, lane: &str) -> impl Iterator<Item = JobId> {
+        self.blocked.iter().filter(move |(_, blocked)| *blocked == lane).map(|(id, _)| *id)
+    }
+
     /// The job is final: its slot is free.
     pub fn release(&mut self, job: JobId) {
         self.blocked.remove(&job);

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
+pub use crate::spool::process::boot_id;
 use crate::spool::status::ProcessIdentity;
 
 /// Name of the variable by which everything that belongs to a job is known.
@@ -54,13 +55,6 @@ pub fn own_identity() -> ProcessIdentity {
 #[must_use]
 pub fn identity(pid: i32) -> Option<ProcessIdentity> {
     Process::find(pid).map(|process| process.identity)
-}
-
-/// The identifier of this boot: process numbers and start times mean nothing in another.
-#[must_use]
-pub fn boot_id() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(text.trim().to_owned())
 }
 
 /// A descriptor of exactly this process, which becomes readable when it ends. `None` if it is gone already.

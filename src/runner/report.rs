@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::claims::START_ATTEMPTS;
 use super::daemon::{Daemon, Phase};
+use super::process;
 use crate::spool::runner_state::{Holder, LaneState, RunnerState, VERSION};
+use crate::spool::status::ProcessIdentity;
 use crate::spool::{JobId, Time, lock};
 
 /// Between two writes at most often: a person reads no faster.
@@ -19,6 +22,7 @@ const RETRY: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Report {
     started_at: Time,
+    process: ProcessIdentity,
     watching: bool,
     last: Option<RunnerState>,
     not_before: Instant,
@@ -26,7 +30,13 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { started_at: Time::now(), watching: false, last: None, not_before: Instant::now() }
+        Self {
+            started_at: Time::now(),
+            process: process::own_identity(),
+            watching: false,
+            last: None,
+            not_before: Instant::now(),
+        }
     }
 
     pub(super) fn set_watching(&mut self, watching: bool) {
@@ -85,6 +95,7 @@ impl Daemon {
         RunnerState {
             version: VERSION,
             pid: std::process::id(),
+            process: Some(self.report.process),
             started_at: self.report.started_at,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             configuration: self.config.hash.clone(),
@@ -92,6 +103,7 @@ impl Daemon {
             job_types: self.config.job_types.keys().cloned().collect(),
             paused,
             lanes,
+            held: self.held.clone(),
             failed_starts: self.failed_starts.iter().map(|(id, (count, _))| (id.get(), *count)).collect(),
             problems: self.problems.values().cloned().collect(),
         }
@@ -113,21 +125,40 @@ impl Daemon {
             return format!("job {last} is before it in lane {lane}");
         }
         let taken = |slot| state.holders.iter().any(|holder| holder.slot == slot && holder.job != id);
-        let free = (1..=state.concurrency).find(|slot| !taken(*slot));
+        if let Some(problem) = self.problems.get(&format!("job {id}")) {
+            return format!("it could not be started: {problem}; it is tried again");
+        }
+        if let Some(problem) = self.problems.get(&format!("lanes/{lane}")) {
+            return format!("no slot of lane {lane} can be had: {problem}; it is tried again");
+        }
+        let is_blocked = self.lanes.blocking(lane).next().is_some();
+        let free = (1..=state.concurrency).find(|slot| !taken(*slot) && !is_blocked);
         match free {
             Some(slot) if lock::is_held(&self.spool.lane_slot(lane, slot)).unwrap_or(false) => {
                 format!("slot {slot} of lane {lane} is locked by another process")
             }
-            Some(_) => match &self.shortage {
-                Some(shortage) => shortage.to_string(),
-                None => format!("lane {lane} is free; it is about to start"),
+            Some(_) => match (&self.shortage, self.failed_starts.get(&id)) {
+                (Some(shortage), _) => shortage.to_string(),
+                (None, Some((count, words))) if !words.is_empty() => {
+                    format!(
+                        "it could not be started ({count} of {START_ATTEMPTS} attempts): {words}; it is tried again"
+                    )
+                }
+                _ => format!("lane {lane} is free; it is about to start"),
             },
-            None => format!("lane {lane} is busy with {}", list(&state.holders)),
+            None => format!("lane {lane} is busy with {}", self.list(lane, &state.holders)),
         }
     }
-}
 
-fn list(holders: &[Holder]) -> String {
-    let words: Vec<String> = holders.iter().map(|holder| format!("job {} of {}", holder.job, holder.user)).collect();
-    if words.is_empty() { "a job whose plan cannot be read".to_owned() } else { words.join(", ") }
+    /// Who is in a lane. A job that a person must look at keeps it busy until then.
+    fn list(&self, lane: &str, holders: &[Holder]) -> String {
+        let job = |id: JobId| self.problems.get(&format!("jobs/{id}")).map(|problem| format!(": {problem}"));
+        let with_user = |holder: &Holder| {
+            let problem = job(holder.job).unwrap_or_default();
+            format!("job {} of {}{problem}", holder.job, holder.user)
+        };
+        let blocking = self.lanes.blocking(lane).map(|id| format!("job {id}{}", job(id).unwrap_or_default()));
+        let words: Vec<String> = holders.iter().map(with_user).chain(blocking).collect();
+        words.join(", ")
+    }
 }

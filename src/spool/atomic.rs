@@ -137,6 +137,20 @@ pub fn overwrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all_at(&padded, 0).and_then(|()| file.sync_all()).map_err(wrap)
 }
 
+/// Tries whether a file can be made in a directory and written to, which neither the modes nor the flags of a filesystem
+/// tell: a quota or an error of the disk refuses everything, a full disk takes nothing more. Nothing is left of it, and
+/// where the kernel makes files without a name, nobody sees it.
+///
+/// # Errors
+/// Why nothing can be written there.
+pub fn try_writing(directory: &Path) -> Result<()> {
+    // Its own text would name the temporary file.
+    let wrap = |error: std::io::Error| Error::io("write to", directory, error.kind());
+    fault::point().map_err(wrap)?;
+    let mut file = tempfile::tempfile_in(directory).map_err(wrap)?;
+    file.write_all(&[b' '; 4096]).map_err(wrap)
+}
+
 /// Opens a file for appending, creating it with this mode if it is not there. Refuses symbolic links.
 ///
 /// # Errors

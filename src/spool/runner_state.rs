@@ -12,6 +12,7 @@ use super::layout::{FILE, Spool};
 use super::lock::RunnerLock;
 use super::open;
 use super::request::json_line;
+use super::status::ProcessIdentity;
 use super::time::Time;
 
 /// The version of `runner.json` that this program writes.
@@ -24,6 +25,9 @@ pub struct RunnerState {
     pub version: u32,
     /// The daemon's process.
     pub pid: u32,
+    /// The same, so that it is not mistaken for a later one of that number. An earlier version did not tell it.
+    #[serde(default)]
+    pub process: Option<ProcessIdentity>,
     /// When it started.
     pub started_at: Time,
     /// The version of the program.
@@ -38,6 +42,9 @@ pub struct RunnerState {
     pub paused: Option<String>,
     /// What runs and what waits, per lane.
     pub lanes: BTreeMap<String, LaneState>,
+    /// Jobs in the queue that wait for a person and not for a lane → why, in words.
+    #[serde(default)]
+    pub held: BTreeMap<JobId, String>,
     /// Jobs that could not be started, and how often; kept over restarts.
     pub failed_starts: BTreeMap<u32, u32>,
     /// What a person should look at.

@@ -38,10 +38,16 @@ impl Space {
         })
     }
 
-    /// Less than 1 GiB or less than 5 % is available.
+    /// Less is available than [`least`](Self::least).
     #[must_use]
     pub fn is_low(&self) -> bool {
-        self.available < LEAST_BYTES || self.available < self.size / 20
+        self.available < self.least()
+    }
+
+    /// What ought to be available at least, in bytes: 1 GiB, of a small disk the half, of a large one 5 %.
+    #[must_use]
+    pub fn least(&self) -> u64 {
+        LEAST_BYTES.min(self.size / 2).max(self.size / 20)
     }
 
     /// There is room for less than 10,000 files.

@@ -14,13 +14,13 @@ use crate::hostile::HostileSpool;
 use crate::support::{TestSpool, is_alive, wait_for, wait_until};
 
 /// A small filesystem of its own for the spool.
-struct SmallDisk {
-    spool: HostileSpool,
+pub struct SmallDisk {
+    pub spool: HostileSpool,
 }
 
 impl SmallDisk {
     /// None where nobody may mount, as without root.
-    fn new(size: &str) -> Option<Self> {
+    pub fn new(size: &str) -> Option<Self> {
         let spool = TestSpool::new();
         fs::create_dir(spool.root()).unwrap();
         let options = format!("size={size},mode=2750");
@@ -34,7 +34,7 @@ impl SmallDisk {
     }
 
     /// Takes all the space that is left, and gives the file that holds it.
-    fn fill(&self) -> std::path::PathBuf {
+    pub fn fill(&self) -> std::path::PathBuf {
         let ballast = self.spool.root().join("incoming/ballast");
         let mut file = fs::File::create(&ballast).unwrap();
         while file.write_all(&[b'x'; 4096]).is_ok() {}

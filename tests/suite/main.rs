@@ -39,5 +39,6 @@ mod submitting;
 mod support;
 mod tokens;
 mod torture;
+mod truth;
 mod users;
 mod viewers;

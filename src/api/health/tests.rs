@@ -12,6 +12,10 @@ use crate::spool::atomic::{self, Durability};
 const ROOM: Space =
     Space { available: 8 << 30, size: 100 << 30, free_inodes: 1 << 20, inodes: 1 << 20, read_only: false };
 
+fn disk(space: Result<Space, Errno>, unwritable: Vec<(&'static str, Errno)>) -> Disk {
+    Disk { space, unwritable, refused: None, no_number: None, stalls: vec![] }
+}
+
 fn found_on(disk: Option<&Disk>) -> Vec<String> {
     let mut problems = Vec::new();
     look_at_disk(disk, &mut problems);
@@ -21,11 +25,11 @@ fn found_on(disk: Option<&Disk>) -> Vec<String> {
 fn with_space(change: impl FnOnce(&mut Space)) -> Vec<String> {
     let mut space = ROOM;
     change(&mut space);
-    found_on(Some(&Disk { space: Ok(space), unwritable: vec![] }))
+    found_on(Some(&disk(Ok(space), vec![])))
 }
 
 fn with_unwritable(refusal: Errno) -> Vec<String> {
-    found_on(Some(&Disk { space: Ok(ROOM), unwritable: vec![("inbox/", refusal)] }))
+    found_on(Some(&disk(Ok(ROOM), vec![("inbox/", refusal)])))
 }
 
 fn in_view(change: impl FnOnce(&mut View)) -> Vec<String> {
@@ -65,6 +69,8 @@ fn little_room_is_named_with_what_to_do() {
     assert_eq!(few(1 << 30, 20 << 30), [""; 0], "exactly 1 GiB and 5 %");
     assert_one(&few(4 << 30, 100 << 30), &["4.0 GiB of 100.0 GiB"]);
     assert_one(&with_space(|space| space.free_inodes = 9_999), &["9999 more files", "Remove"]);
+    assert_eq!(few(983 << 20, 983 << 20), [""; 0], "a small disk that is empty is not almost full");
+    assert_one(&few(400 << 20, 983 << 20), &["400 MiB of 983 MiB are free, less than 491 MiB"]);
 }
 
 #[test]
@@ -73,10 +79,46 @@ fn what_cannot_be_written_is_named_with_what_to_do() {
     assert_one(&with_unwritable(Errno::NOENT), &["no inbox/", "Start spiderpig-runner"]);
     let read_only = Space { read_only: true, ..ROOM };
     let unwritable = vec![("inbox/", Errno::ROFS), ("queue/", Errno::ROFS)];
-    let disk = Disk { space: Ok(read_only), unwritable };
-    assert_one(&found_on(Some(&disk)), &["read-only", "remount"]);
-    let disk = Disk { space: Err(Errno::IO), unwritable: vec![] };
-    assert_one(&found_on(Some(&disk)), &["how much room", "stat -f"]);
+    assert_one(&found_on(Some(&disk(Ok(read_only), unwritable))), &["read-only", "remount"]);
+    assert_one(&found_on(Some(&disk(Err(Errno::IO), vec![]))), &["how much room", "stat -f"]);
+}
+
+#[test]
+fn what_the_disk_does_to_a_file_counts_and_not_what_it_says_of_itself() {
+    let refused = |refused, space| found_on(Some(&Disk { refused: Some(refused), ..disk(Ok(space), vec![]) }));
+    assert_one(&refused(Refusal::ReadOnly, ROOM), &["refuses every write", "not mounted read-only", "dmesg"]);
+    assert_one(&refused(Refusal::ReadOnly, Space { read_only: true, ..ROOM }), &["is mounted read-only", "remount"]);
+    assert_one(&refused(Refusal::Full, ROOM), &["full, or this account has used up its quota", "8.0 GiB of 100.0"]);
+    assert_one(&refused(Refusal::Full, Space { available: 0, ..ROOM }), &["is full", "0 MiB of 100.0 GiB"]);
+    assert_one(&refused(Refusal::Other(std::io::ErrorKind::TimedOut), ROOM), &["takes no file (timed out)"]);
+    let no_number = Disk { no_number: Some("sequence: damaged".into()), ..disk(Ok(ROOM), vec![]) };
+    assert_one(&found_on(Some(&no_number)), &["No job can be started", "sequence: damaged"]);
+    let state = |written| {
+        let mut problems = Vec::new();
+        look_at_state_disk(written, &mut problems);
+        problems
+    };
+    assert_eq!(state(Some(Ok(()))), [""; 0]);
+    assert_one(&state(None), &["state directory", "does not answer"]);
+    assert_one(&state(Some(Err(Refusal::Full))), &["state directory", "nobody can sign in", "disk is full"]);
+}
+
+#[test]
+fn what_the_runner_reports_is_told() {
+    let told = |up: bool, problems: &[String]| {
+        let mut view = View::default();
+        let state = crate::spool::runner_state::RunnerState { problems: problems.to_vec(), ..runner_state("c", &[]) };
+        view.runner = Arc::new(crate::api::mirror::Runner { up, state: Some(state), paused: None });
+        let mut told = Vec::new();
+        look_at_runner(&view, "c", &mut told);
+        told
+    };
+    assert_eq!(told(true, &[]), [""; 0]);
+    assert_one(&told(true, &["/spool/jobs/7: damaged".into()]), &["reports: /spool/jobs/7: damaged"]);
+    assert_one(&told(false, &["/spool/jobs/7: damaged".into()]), &["is not running"]);
+    let many: Vec<String> = (0..1000).map(|number| format!("problem {number}")).collect();
+    let told = told(true, &many);
+    assert_eq!((told.len(), told[20].contains("980 more")), (21, true), "{told:?}");
 }
 
 #[test]
@@ -111,7 +153,7 @@ async fn a_disk_that_hangs_is_reported_until_it_answers() {
         assert!(mentions(&health, "disk does not answer"), "{health}");
         assert_eq!(health["runner_up"], true, "what was known last");
     }
-    release.send(Disk { space: Ok(ROOM), unwritable: vec![] }).unwrap();
+    release.send(disk(Ok(ROOM), vec![])).unwrap();
     // The limit is short, so it may take more than one look.
     let recovered = async { while mentions(&health(&mut client).await, "disk does not answer") {} };
     soon(recovered).await;

@@ -76,6 +76,11 @@ impl Mirror {
         self.shared.view_mut().insert_queued(request);
     }
 
+    /// Puts in what is wrong with the spool beside what the runner says of itself.
+    pub fn tell_trouble(&self, trouble: Vec<String>) {
+        self.shared.view_mut().set_trouble(trouble);
+    }
+
     /// Tells the number of every change of a job's directory from now on, and of more: it is a hint as well. Many in a
     /// row may be told as one. The numbers of a process only grow.
     #[must_use]

@@ -33,6 +33,8 @@ pub struct View {
     pub changes: Changes,
     /// The runner.
     pub runner: Arc<Runner>,
+    /// What is wrong with the spool beside what the runner says of itself, in words.
+    pub trouble: Arc<Vec<String>>,
     /// What other programs tell of the site.
     pub monitoring: Arc<Monitoring>,
     /// Why the spool could not be read at the last look at everything.
@@ -183,6 +185,7 @@ impl Default for View {
             history: History::default(),
             changes: Changes::default(),
             runner: Arc::default(),
+            trouble: Arc::default(),
             monitoring: Arc::default(),
             problem: None,
             last_full_look: Instant::now(),
@@ -344,6 +347,14 @@ impl View {
         }
     }
 
+    /// Puts in what is wrong with the spool.
+    pub(super) fn set_trouble(&mut self, trouble: Vec<String>) {
+        if *self.trouble != trouble {
+            self.trouble = Arc::new(trouble);
+            self.changes.note(Thing::Runner);
+        }
+    }
+
     /// Puts in what other programs tell.
     pub(super) fn set_monitoring(&mut self, monitoring: Monitoring) {
         if *self.monitoring != monitoring {
@@ -412,6 +423,7 @@ pub fn waiting_for(runner: &Runner, id: JobId) -> Option<Cow<'_, str>> {
     if let Some(reason) = &runner.paused {
         return Some(format!("New jobs are paused: {reason}").into());
     }
-    let lanes = runner.state.as_ref()?.lanes.values();
-    lanes.into_iter().find_map(|lane| lane.waiting.get(&id)).map(|reason| reason.as_str().into())
+    let state = runner.state.as_ref()?;
+    let in_lane = || state.lanes.values().find_map(|lane| lane.waiting.get(&id));
+    state.held.get(&id).or_else(in_lane).map(|reason| reason.as_str().into())
 }

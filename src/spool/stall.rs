@@ -1,0 +1,320 @@
+//! What shows that the runner or a supervisor lives and does nothing: it holds its lock, and yet work lies there undone, or
+//! the kernel says that somebody has stopped it.
+//!
+//! There is no heartbeat: a sign of life that is missing proves nothing. A file that nobody has looked at does.
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::error::Result;
+use super::id::JobId;
+use super::inbox::{self, Letter, Purpose, Recipient};
+use super::job::Job;
+use super::layout::{self, Spool};
+use super::queue::{self, SEVERAL_NAMES_PATIENCE, age_in_seconds};
+use super::runner_state::RunnerState;
+use super::status::{ProcessIdentity, Status};
+
+/// So long, in seconds, something may lie there before it counts as undone.
+const PATIENCE: i64 = 10;
+/// The same where the process that ought to deal with it cannot be seen, as from another container: it may be gone, and
+/// its job about to be recovered.
+const PATIENCE_UNSEEN: i64 = 60;
+/// A runner with many waiting jobs tells of them less often: a second more for so many.
+const WAITING_PER_SECOND: usize = 5000;
+
+/// One thing that ought to be done and is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// Who ought to do it.
+    pub who: Who,
+    /// What shows that it does not.
+    pub evidence: Evidence,
+    /// How the kernel says that its process stands.
+    pub process: Option<Standing>,
+}
+
+/// Who does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The daemon.
+    Runner,
+    /// The leader of a job.
+    Supervisor(JobId),
+}
+
+/// What shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// Its process is stopped, by a signal or a debugger.
+    Stopped,
+    /// A file lies there for so many seconds, and nobody has dealt with it.
+    Undone {
+        /// The file, as seen from the spool.
+        file: String,
+        /// For how long.
+        seconds: i64,
+    },
+}
+
+/// How a process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its number.
+    pub pid: i32,
+    /// The letter of proc(5): `T` or `t` for stopped, `D` for waiting for a device.
+    pub state: char,
+}
+
+impl Standing {
+    /// That of a process; `None` if it is gone or cannot be seen.
+    fn of(process: ProcessIdentity) -> Option<Self> {
+        // The command name stands in parentheses and may hold anything, parentheses included.
+        let stat = std::fs::read(format!("/proc/{}/stat", process.pid)).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
+        let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_ascii_whitespace().collect();
+        let start_time: u64 = fields.get(19)?.parse().ok()?;
+        let state = fields.first()?.chars().next()?;
+        (start_time == process.start_time).then_some(Self { pid: process.pid, state })
+    }
+
+    fn is_stopped(self) -> bool {
+        matches!(self.state, 'T' | 't')
+    }
+}
+
+impl fmt::Display for Stall {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (who, harm) = match self.who {
+            Who::Runner => ("The job runner".to_owned(), "no job starts".to_owned()),
+            Who::Supervisor(id) => (
+                format!("The supervisor of job {id}"),
+                format!("job {id} can be neither answered nor stopped, and its output is not read"),
+            ),
+        };
+        match &self.evidence {
+            Evidence::Stopped => write!(formatter, "{who} is stopped: {harm}")?,
+            Evidence::Undone { file, seconds } => {
+                write!(formatter, "{who} has not taken note of {file}, which has been there for {seconds} seconds")?;
+            }
+        }
+        match self.process {
+            Some(Standing { pid, state: 'T' }) => {
+                write!(formatter, ". Somebody has sent its process SIGSTOP or SIGTSTP; kill -CONT {pid} lets it go on")
+            }
+            Some(Standing { pid, state: 't' }) => {
+                write!(formatter, ". A debugger holds its process {pid}; end that one")
+            }
+            Some(Standing { pid, state: 'D' }) => {
+                write!(formatter, ". Its process {pid} waits for a device; see what the kernel says of it (dmesg)")
+            }
+            Some(Standing { pid, .. }) => write!(formatter, ". See what its process {pid} does, and what its log says"),
+            None => write!(formatter, ". See what its process does, and what its log says"),
+        }
+    }
+}
+
+/// Looks for what the living runner of a spool and the supervisors leave undone. `state` is what the runner says.
+///
+/// # Errors
+/// A directory of the spool cannot be read.
+pub fn look(spool: &Spool, state: &RunnerState) -> Result<Vec<Stall>> {
+    Scene { spool, state, later: 0 }.look()
+}
+
+/// What is looked at.
+struct Scene<'a> {
+    spool: &'a Spool,
+    state: &'a RunnerState,
+    /// How much later than now it is, in seconds: tests do not wait.
+    later: i64,
+}
+
+impl Scene<'_> {
+    fn look(&self) -> Result<Vec<Stall>> {
+        let Self { spool, state, .. } = *self;
+        let mut stalls = Vec::new();
+        let runner = state.process.and_then(Standing::of);
+        stalls.extend(stopped(Who::Runner, runner));
+        let letters = inbox::list(spool)?.0;
+        if stalls.is_empty() {
+            let undone = match self.unseen_job()? {
+                None => letters.iter().find_map(|letter| self.unread_by_runner(letter)),
+                undone => undone,
+            };
+            stalls.extend(undone.map(|evidence| Stall { who: Who::Runner, evidence, process: runner }));
+        }
+        for name in layout::names(&spool.running())? {
+            if let Some(id) = name.to_str().and_then(|name| name.parse().ok()) {
+                stalls.extend(self.supervisor(id, &letters));
+            }
+        }
+        Ok(stalls)
+    }
+
+    /// A job in the queue that the runner has not told of.
+    fn unseen_job(&self) -> Result<Option<Evidence>> {
+        let Self { spool, state, .. } = *self;
+        let waiting: usize = state.lanes.values().map(|lane| lane.waiting.len()).sum();
+        let patience = PATIENCE + i64::try_from(waiting / WAITING_PER_SECOND).unwrap_or(i64::MAX - PATIENCE);
+        let is_known =
+            |id: &JobId| state.held.contains_key(id) || state.lanes.values().any(|lane| lane.waiting.contains_key(id));
+        for id in queue::list(spool)?.0.into_iter().filter(|id| !is_known(id)) {
+            // First this: what is claimed meanwhile is in both places for a while.
+            let undone = self.undone(&format!("queue/{id}.json"), patience);
+            if undone.is_some() && !Job::new(spool, id).exists() {
+                return Ok(undone);
+            }
+        }
+        Ok(None)
+    }
+
+    fn unread_by_runner(&self, letter: &Letter) -> Option<Evidence> {
+        if letter.recipient.job().is_some() {
+            return None;
+        }
+        self.undone(&format!("inbox/{}", letter.name.display()), PATIENCE)
+    }
+
+    /// A signal, or the answer to the open prompt, that the supervisor of a running job has not read. The answers that it
+    /// has read stay until the end.
+    fn supervisor(&self, id: JobId, letters: &[Letter]) -> Option<Stall> {
+        let status = Job::new(self.spool, id).status().ok()??;
+        if status.state.is_final() {
+            return None;
+        }
+        let who = Who::Supervisor(id);
+        let process = status.supervisor.filter(|_| status.boot_id == super::process::boot_id()).and_then(Standing::of);
+        if let Some(stall) = stopped(who, process) {
+            return Some(stall);
+        }
+        let patience = if process.is_some() { PATIENCE } else { PATIENCE_UNSEEN };
+        letters.iter().filter(|letter| is_unread(letter, id, &status)).find_map(|letter| {
+            let evidence = self.undone(&format!("inbox/{}", letter.name.display()), patience)?;
+            Some(Stall { who, evidence, process })
+        })
+    }
+
+    /// A file that has been there for longer than somebody may take for it. What the runner reports already is left out, and
+    /// one with several names, which is left alone for a while.
+    fn undone(&self, file: &str, patience: i64) -> Option<Evidence> {
+        let metadata = std::fs::symlink_metadata(self.spool.root().join(Path::new(file))).ok()?;
+        let patience = if metadata.nlink() > 1 { patience.max(2 * SEVERAL_NAMES_PATIENCE) } else { patience };
+        let seconds = age_in_seconds(metadata.ctime()) + self.later;
+        if seconds < patience || self.state.problems.iter().any(|problem| problem.contains(file)) {
+            return None;
+        }
+        Some(Evidence::Undone { file: file.to_owned(), seconds })
+    }
+}
+
+fn stopped(who: Who, process: Option<Standing>) -> Option<Stall> {
+    process.filter(|process| process.is_stopped())?;
+    Some(Stall { who, evidence: Evidence::Stopped, process })
+}
+
+fn is_unread(letter: &Letter, id: JobId, status: &Status) -> bool {
+    match letter.recipient {
+        Recipient::Job(job, Purpose::Signal) => job == id,
+        Recipient::Job(job, Purpose::Response(prompt)) => {
+            job == id && status.interaction.as_ref().is_some_and(|open| open.id == prompt)
+        }
+        Recipient::Pause | Recipient::Resume => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inbox::{JobSignal, RunnerRequest, SignalRequest};
+    use super::super::lock::RunnerLock;
+    use super::super::queue::NewJob;
+    use super::super::sequence;
+    use super::*;
+
+    fn spool() -> (tempfile::TempDir, Spool) {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        sequence::raise(&spool, &RunnerLock::take(&spool).unwrap(), 0, 0).unwrap();
+        (directory, spool)
+    }
+
+    fn state(change: impl FnOnce(&mut RunnerState)) -> RunnerState {
+        let mut state: RunnerState = serde_json::from_value(serde_json::json!({
+            "version": 1, "pid": 1, "started_at": "2026-01-01T00:00:00.000Z", "program": "test", "configuration": "",
+            "watching": true, "job_types": [], "paused": null, "lanes": {}, "failed_starts": {}, "problems": []
+        }))
+        .unwrap();
+        change(&mut state);
+        state
+    }
+
+    fn found(spool: &Spool, state: &RunnerState, later: i64) -> Vec<String> {
+        Scene { spool, state, later }.look().unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_job_that_the_runner_does_not_tell_of_is_told_of_after_a_while() {
+        let (_directory, spool) = spool();
+        let id = queue::submit(&spool, NewJob { job_type: "x".into(), user: "alice".into(), ..NewJob::default() });
+        let id = id.unwrap().id;
+        assert!(found(&spool, &state(|_| ()), PATIENCE - 5).is_empty());
+        let told = found(&spool, &state(|_| ()), PATIENCE + 5);
+        assert!(told[0].starts_with("The job runner has not taken note of queue/1.json, which has been"), "{told:?}");
+        for known in [
+            state(|state| drop(state.held.insert(id, "why".into()))),
+            state(|state| drop(state.lanes.entry("a".into()).or_default().waiting.insert(id, "why".into()))),
+            state(|state| state.problems.push("cannot read /spool/queue/1.json: EIO".into())),
+        ] {
+            assert!(found(&spool, &known, 1000).is_empty());
+        }
+        super::super::atomic::create_directory(&spool.job(id), 0o750).unwrap();
+        assert!(found(&spool, &state(|_| ()), 1000).is_empty(), "it is claimed");
+    }
+
+    #[test]
+    fn a_pause_that_nobody_reads_is_told_of() {
+        let (_directory, spool) = spool();
+        inbox::pause(&spool, "x", &RunnerRequest { user: "alice".into(), reason: String::new() }).unwrap();
+        assert!(found(&spool, &state(|_| ()), 0).is_empty());
+        assert!(found(&spool, &state(|_| ()), PATIENCE + 5)[0].contains("inbox/runner.pause.x.json"));
+    }
+
+    #[test]
+    fn a_signal_and_the_answer_to_the_open_prompt_are_told_of_when_they_are_not_read() {
+        let (_directory, spool) = spool();
+        let id: JobId = "7".parse().unwrap();
+        let status = serde_json::json!({
+            "version": 1, "id": 7, "type": "x", "user": "alice", "lane": "a", "state": "waiting",
+            "queued_at": "2026-01-01T00:00:00.000Z", "command": [], "log_records": 0, "dropped_bytes": 0,
+            "boot_id": super::super::process::boot_id(),
+            "interaction": {"id": 2, "kind": "choices", "prompt": "?", "choices": {}, "default": null,
+                            "asked_at": "2026-01-01T00:00:00.000Z"}
+        });
+        super::super::atomic::create_directory(&spool.job(id), 0o750).unwrap();
+        let write = |status: &serde_json::Value| {
+            let path = spool.job(id).join("status.json");
+            let durability = super::super::atomic::Durability::Ordered;
+            super::super::atomic::replace(&path, status.to_string().as_bytes(), 0o640, durability).unwrap();
+        };
+        write(&status);
+        super::super::atomic::symlink(Path::new("../jobs/7"), &spool.running_link(id)).unwrap();
+        let answer = inbox::Answer { user: "alice".into(), response: "y".into() };
+        inbox::answer(&spool, id, 1, &answer).unwrap();
+        assert!(found(&spool, &state(|_| ()), 1000).is_empty(), "an answer that was given stays until the end");
+        inbox::answer(&spool, id, 2, &answer).unwrap();
+        let told = found(&spool, &state(|_| ()), PATIENCE_UNSEEN + 5);
+        assert!(
+            told[0].starts_with("The supervisor of job 7 has not taken note of inbox/7.response.2.json"),
+            "{told:?}"
+        );
+        let signal = SignalRequest { user: "alice".into(), signal: JobSignal::Kill };
+        inbox::signal(&spool, id, "x", &signal).unwrap();
+        assert!(found(&spool, &state(|_| ()), PATIENCE_UNSEEN + 5)[0].contains("inbox/7.signal.x.json"));
+        assert!(found(&spool, &state(|_| ()), PATIENCE_UNSEEN - 5).is_empty());
+        let mut ended = status;
+        ended["state"] = "failed".into();
+        write(&ended);
+        assert!(found(&spool, &state(|_| ()), 1000).is_empty());
+    }
+}
