@@ -154,6 +154,7 @@ impl Bench {
             stop_leftovers: true,
             lane: status.lane.clone(),
             slot: None,
+            lock: None,
             trusted_submitters: TrustedSubmitters::default(),
             shown_params: Map::new(),
             watch: true,

@@ -174,7 +174,7 @@ const FAULT_VARIABLE: &str = "SPIDERPIG_FAULT";
 fn plan_faults() {
     if cfg!(debug_assertions)
         && let Ok(text) = std::env::var(FAULT_VARIABLE)
-        && let Some(plan) = text.strip_prefix("api=")
+        && let Some(plan) = text.strip_prefix("api=").or_else(|| text.strip_prefix("all="))
         && let Ok(plan) = plan.parse()
     {
         fault::install(plan);

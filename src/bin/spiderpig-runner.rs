@@ -166,7 +166,8 @@ fn complain(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Variable by which tests make the writes of a process fail, as `runner=7:die` or `supervise=3:fail`.
+/// Variable by which tests make the writes of a process fail, as `runner=7:die`, `supervise=3:fail`, or
+/// `all=1:norename` for those of the API as well.
 const FAULT_VARIABLE: &str = "SPIDERPIG_FAULT";
 
 /// Lets a debug build break on demand; a release build never does.
@@ -174,7 +175,7 @@ fn plan_faults(role: &str) {
     if cfg!(debug_assertions)
         && let Ok(text) = std::env::var(FAULT_VARIABLE)
         && let Some((whose, plan)) = text.split_once('=')
-        && whose == role
+        && (whose == role || whose == "all")
         && let Ok(plan) = plan.parse()
     {
         fault::install(plan);

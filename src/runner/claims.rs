@@ -41,6 +41,7 @@ impl Daemon {
             self.note_problem(&format!("queue/{}", name.display()), rejected);
         }
         self.waiting.retain(|id, _| ids.binary_search(id).is_ok());
+        self.inherited.retain(|id| ids.binary_search(id).is_ok());
         self.held.clear();
         for id in ids {
             if !self.waiting.contains_key(&id) && !self.jobs.contains_key(&id) {
@@ -48,6 +49,8 @@ impl Daemon {
                 if let Err(error) = &admitted {
                     self.held.insert(id, error.to_string());
                 }
+                let held = |reason| Error::invalid(&self.spool.queued(id), reason);
+                let admitted = admitted.and_then(|()| self.held.get(&id).cloned().map_or(Ok(()), |why| Err(held(why))));
                 self.note_problem(&format!("queue/{id}.json"), admitted);
             }
         }
@@ -84,6 +87,13 @@ impl Daemon {
             Ok((job_type, _)) => {
                 let lane = job_type.lane.clone();
                 Ok(Some((submission, lane)))
+            }
+            // It may have been accepted, and its submitter told so, before the configuration was changed.
+            Err(reason) if self.inherited.contains(&id) => {
+                let what_to_do = "it was submitted before the runner was started, and waits: put the configuration back as \
+                                  it was and restart spiderpig-runner, or cancel the job";
+                self.held.insert(id, format!("{reason}; {what_to_do}"));
+                Ok(None)
             }
             Err(reason) => self.reject(id, &reason).map(|()| None),
         }

@@ -1,6 +1,6 @@
 //! The daemon's loop, and the table of what it knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
@@ -84,6 +84,8 @@ pub struct Daemon {
     pub(super) waiting: BTreeMap<JobId, String>,
     /// Files in the queue that a person must look at first, and why.
     pub(super) held: BTreeMap<JobId, String>,
+    /// What was in the queue when this runner started: it may have been accepted under another configuration.
+    pub(super) inherited: BTreeSet<JobId>,
     pub(super) jobs: BTreeMap<JobId, Phase>,
     pub(super) lanes: Lanes,
     /// How often a job could not be started, and what it said the last time.
@@ -112,7 +114,9 @@ impl Daemon {
     ) -> Result<Self> {
         let spool = Spool::lay_out(&config.spool)?;
         let lock = RunnerLock::take(&spool)?;
+        atomic::try_new_names(&spool.incoming())?;
         let finished = history::ids(&spool)?;
+        let inherited = queue::list(&spool)?.0.into_iter().collect();
         let before = RunnerState::read(&spool).ok().flatten();
         let failed_starts = before.map(|state| state.failed_starts).unwrap_or_default();
         let trusted = TrustedSubmitters::from_names(&config.runner.trusted_submitters);
@@ -125,6 +129,7 @@ impl Daemon {
             finished,
             waiting: BTreeMap::new(),
             held: BTreeMap::new(),
+            inherited,
             jobs: BTreeMap::new(),
             lanes: Lanes::default(),
             failed_starts: failed_starts
@@ -250,6 +255,8 @@ impl Daemon {
     /// Meets every job that is in `jobs/` and not finished, and puts the view in `running/` right.
     fn look_at_jobs(&mut self) -> Result<()> {
         let (jobs, uncommitted) = job::list(&self.spool)?;
+        let mended = self.mend_sequence(jobs.last().copied());
+        self.note_problem("sequence", mended);
         for id in uncommitted {
             let removed = self.remove_uncommitted(id);
             self.note_problem(&format!("jobs/.{id}"), removed);
@@ -267,12 +274,32 @@ impl Daemon {
         self.mend_view()
     }
 
+    /// Somebody may have brought an old `sequence` back from a backup, or damaged it.
+    fn mend_sequence(&self, last_claimed: Option<JobId>) -> Result<()> {
+        let used = last_claimed.max(self.finished.highest()).map_or(0, u64::from);
+        if sequence::last(&self.spool).is_ok_and(|last| last >= used) {
+            return Ok(());
+        }
+        warn!("`sequence` is damaged, or lower than the numbers in use; mending it");
+        self.raise_sequence()
+    }
+
     /// The directory of a job is gone. A supervisor that still leads it keeps its slot until it ends.
     fn forget(&mut self, id: JobId) {
-        if !matches!(self.jobs.get(&id), Some(Phase::Led { .. } | Phase::BeingStopped)) {
-            self.jobs.remove(&id);
-            self.lanes.release(id);
+        if matches!(self.jobs.get(&id), Some(Phase::Led { .. } | Phase::BeingStopped)) {
+            let gone = "somebody has removed the directory of this job while it runs, so its output and its end are not \
+                        recorded any more. It keeps its lane until it ends; a signal in inbox/ still stops it";
+            self.note_problem(&removed(id), Err(Error::invalid(&self.spool.job(id), gone)));
+            return;
         }
+        self.drop_job(id);
+    }
+
+    /// Nothing of a job is left, and no directory.
+    pub(super) fn drop_job(&mut self, id: JobId) {
+        self.jobs.remove(&id);
+        self.lanes.release(id);
+        self.problems.remove(&removed(id));
     }
 
     /// A claim that was not committed has no value; one that is being built belongs to this very process.
@@ -352,6 +379,11 @@ async fn hint(hints: &AsyncFd<Hints>) {
             return;
         }
     }
+}
+
+/// What the removal of a running job's directory is called among the problems.
+fn removed(id: JobId) -> String {
+    format!("removed {id}")
 }
 
 fn is_hidden(path: &Path) -> bool {

@@ -67,6 +67,7 @@ impl Daemon {
             // Only the supervisor touches the letters of a live job; recovery deals with those of a dead one.
             Some(_) => Ok(()),
             None if self.finished.contains(id) => self.refuse_late_letter(id, letter),
+            None if self.held.contains_key(&id) && purpose == Purpose::Signal => self.cancel_held(letter, id),
             None if self.waiting.contains_key(&id) && purpose == Purpose::Signal => self.cancel(letter, id),
             None if self.spool.queued(id).exists() || self.spool.job(id).exists() => Ok(()),
             None => self.remove_if_old(letter, "there is no such job"),
@@ -87,6 +88,19 @@ impl Daemon {
             }
             Reading::Gone | Reading::Later => Ok(()),
         }
+    }
+
+    /// A signal for a file in the queue that cannot be claimed: it is put aside.
+    fn cancel_held(&mut self, letter: &Letter, id: JobId) -> Result<()> {
+        match inbox::read::<SignalRequest>(&self.spool, letter, &self.trusted)? {
+            Reading::Valid(SignalRequest { user, .. }) => {
+                let why = self.held.remove(&id).unwrap_or_default();
+                self.reject(id, &format!("cancelled by {user} before it started. It waited, as {why}"))?;
+            }
+            Reading::Refused { user, reason } => warn!(job = %id, user, reason, "signal refused"),
+            Reading::Gone | Reading::Later => return Ok(()),
+        }
+        letter.remove(&self.spool)
     }
 
     fn leaders_without_slot(&self) -> usize {

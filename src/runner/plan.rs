@@ -93,6 +93,7 @@ pub fn make(
         stop_leftovers: job_type.leftovers == Leftovers::Stop,
         lane: job_type.lane.clone(),
         slot,
+        lock: None,
         trusted_submitters: trusted.clone(),
         shown_params: job_type.masked_params(&request.params),
         watch: config.runner.watch,

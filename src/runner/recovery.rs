@@ -25,8 +25,7 @@ impl Daemon {
         let before = self.jobs.insert(id, Phase::Damaged);
         let met = self.meet(id, before);
         if matches!(&met, Err(error) if error.is_not_found()) && !Job::new(&self.spool, id).exists() {
-            self.jobs.remove(&id);
-            self.lanes.release(id);
+            self.drop_job(id);
             return;
         }
         self.note_problem(&format!("jobs/{id}"), met);
@@ -42,6 +41,12 @@ impl Daemon {
         {
             // All that its supervisor had to make durable is, and it left nothing lying about.
             return self.tidy(&job, status);
+        }
+        if let Ok(Some(status)) = &status
+            && !status.state.is_final()
+            && job.is_copy()
+        {
+            return self.end_copy(&job, status.clone());
         }
         // Before anything can fail: no other job may have its slot while it is not final.
         self.hold_slot(id, job.plan().ok().as_ref(), status.as_ref().ok().and_then(Option::as_ref));
@@ -190,6 +195,26 @@ impl Daemon {
             self.jobs.insert(id, Phase::Damaged);
         }
         self.note_problem(&format!("jobs/{id}"), concluded);
+    }
+
+    /// What runs of the job runs in the directory that this one was copied from, and is not touched. How it ended can be
+    /// known only if it had when the copy was made.
+    fn end_copy(&mut self, job: &LockedJob, mut status: Status) -> Result<()> {
+        let id = job.id();
+        warn!(job = %id, "its directory is a copy of the one that it was started in; nothing of it is touched");
+        let account = account(job)?;
+        let end = account.end(id).unwrap_or_else(|| End::copied(id, account.phase()));
+        if let Ok(mut log) = job.log_writer() {
+            log.note(
+                "this directory is a copy of the one in which the job was started; what runs there is not touched",
+            );
+            let _ = log.finish();
+            status.log_records = log.records();
+        }
+        end.put_into(&mut status, job.directory());
+        job.write_final_status(&status)?;
+        job.make_durable(&self.spool)?;
+        self.tidy(job, &status)
     }
 
     fn write_end(&mut self, job: &LockedJob, stopped: usize) -> Result<()> {

@@ -10,9 +10,11 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Gid, IFlags, Mode, OFlags, RenameFlags, Uid};
+use rustix::io::Errno;
 
 use super::error::{Error, Missing as _, Result};
 use super::fault;
+use super::lock::RunnerLock;
 
 /// Whether a write is waited for until it would survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -297,18 +299,79 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     rustix::fs::rename(from, to).map_err(|error| wrap(error.into()))
 }
 
-/// Renames to a name that must be new (`renameat2` with `RENAME_NOREPLACE`).
+/// Gives a file a name that must be new, in place of the one it has: by `renameat2` with `RENAME_NOREPLACE`, or, where the
+/// filesystem does not know that, by a link and a removal. After a crash between these two it has both names.
 ///
 /// # Errors
 /// Any failure to rename but "already exists".
 pub fn rename_new(from: &Path, to: &Path) -> Result<Published> {
+    if let Some(published) = try_rename_new(from, to)? {
+        return Ok(published);
+    }
+    let published = link_new(from, to)?;
+    if published == Published::New {
+        // It has its name, so this has succeeded. A first name that stays is found, and removed, by the runner.
+        let _ = remove(from);
+    }
+    Ok(published)
+}
+
+/// The same for directories too, in directories where only the runner gives names: where the filesystem knows no
+/// `RENAME_NOREPLACE` the lock is what keeps others from taking the name between the look and the rename.
+///
+/// # Errors
+/// Any failure to rename but "already exists".
+pub fn rename_new_as_runner(_runner: &RunnerLock, from: &Path, to: &Path) -> Result<Published> {
+    if let Some(published) = try_rename_new(from, to)? {
+        return Ok(published);
+    }
+    match to.symlink_metadata() {
+        Ok(_) => Ok(Published::Exists),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => rename(from, to).map(|()| Published::New),
+        Err(error) => Err(Error::io("look at", to, error)),
+    }
+}
+
+/// `None` if the filesystem does not know such renames. It says so only of names that are free.
+fn try_rename_new(from: &Path, to: &Path) -> Result<Option<Published>> {
     let wrap = |error| Error::io("rename into place", to, error);
     fault::point().map_err(wrap)?;
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(Published::New),
-        Err(rustix::io::Errno::EXIST) => Ok(Published::Exists),
+    let renamed = if fault::refuses_renames() && to.symlink_metadata().is_err() {
+        Err(Errno::INVAL)
+    } else {
+        rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
+    };
+    match renamed {
+        Ok(()) => Ok(Some(Published::New)),
+        Err(Errno::EXIST) => Ok(Some(Published::Exists)),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(None),
         Err(error) => Err(wrap(error.into())),
     }
+}
+
+/// Tries whether a file in a directory can be given a new name without replacing anything: without that no job can be
+/// taken safely. Nothing is left of it.
+///
+/// # Errors
+/// The filesystem can do it in no way that is known here. Another failure, as of a full disk, is none.
+pub fn try_new_names(directory: &Path) -> Result<()> {
+    let Ok(file) = tempfile::Builder::new().prefix(".name.").tempfile_in(directory) else { return Ok(()) };
+    let mut name = file.path().as_os_str().to_owned();
+    name.push(".new");
+    match rename_new(file.path(), Path::new(&name)) {
+        Ok(_) => remove(Path::new(&name)),
+        Err(error) if error.kind().is_some_and(cannot) => Err(Error::invalid(
+            directory,
+            "its filesystem knows neither renames that replace nothing nor hard links, so one job could take the place of \
+             another; move the spool to another filesystem",
+        )),
+        Err(_) => Ok(()),
+    }
+}
+
+fn cannot(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    matches!(kind, InvalidInput | PermissionDenied | Unsupported)
 }
 
 /// Exchanges what two names stand for: nobody sees one of them missing.
@@ -328,6 +391,9 @@ pub fn exchange(one: &Path, other: &Path) -> Result<()> {
 pub fn link_new(from: &Path, to: &Path) -> Result<Published> {
     let wrap = |error| Error::io("link", to, error);
     fault::point().map_err(wrap)?;
+    if fault::refuses_links() {
+        return Err(wrap(Errno::PERM.into()));
+    }
     match rustix::fs::linkat(CWD, from, CWD, to, AtFlags::empty()) {
         Ok(()) => Ok(Published::New),
         Err(rustix::io::Errno::EXIST) => Ok(Published::Exists),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static PLAN: OnceLock<Plan> = OnceLock::new();
 static PASSED: AtomicU64 = AtomicU64::new(0);
 
-/// What is to go wrong, and when. Written as `7:die`, `7:fail` or `7:full`.
+/// What is to go wrong, and when. Written as `7:die`, `7:fail`, `7:full`, `1:norename` or `1:nolink`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The write that is hit, counted from 1 in this process.
@@ -29,11 +29,15 @@ pub enum Effect {
     Fail,
     /// This write and all after it fail because the disk is full.
     Full,
+    /// From this write on nothing is renamed without replacing: some filesystems cannot.
+    NoRename,
+    /// The same, and there are no hard links either.
+    NoLink,
 }
 
 /// A text that is no fault plan.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a fault plan looks like 7:die, 7:fail or 7:full")]
+#[error("a fault plan looks like 7:die, 7:fail, 7:full, 1:norename or 1:nolink")]
 pub struct NotAPlan;
 
 impl FromStr for Plan {
@@ -45,6 +49,8 @@ impl FromStr for Plan {
             "die" => Effect::Die,
             "fail" => Effect::Fail,
             "full" => Effect::Full,
+            "norename" => Effect::NoRename,
+            "nolink" => Effect::NoLink,
             _ => return Err(NotAPlan),
         };
         Ok(Self { at: at.parse().map_err(|_| NotAPlan)?, effect })
@@ -75,6 +81,18 @@ pub fn point() -> io::Result<()> {
     }
 }
 
+/// Whether the filesystem is to be one that does not rename without replacing.
+#[must_use]
+pub fn refuses_renames() -> bool {
+    PLAN.get().is_some_and(|plan| matches!(plan.effect, Effect::NoRename | Effect::NoLink))
+}
+
+/// Whether the filesystem is to be one without hard links.
+#[must_use]
+pub fn refuses_links() -> bool {
+    PLAN.get().is_some_and(|plan| plan.effect == Effect::NoLink)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +101,8 @@ mod tests {
     fn plans_are_read_from_text() {
         assert_eq!("7:die".parse(), Ok(Plan { at: 7, effect: Effect::Die }));
         assert_eq!("1:full".parse(), Ok(Plan { at: 1, effect: Effect::Full }));
+        assert_eq!("1:norename".parse(), Ok(Plan { at: 1, effect: Effect::NoRename }));
+        assert_eq!("1:nolink".parse(), Ok(Plan { at: 1, effect: Effect::NoLink }));
         assert_eq!("die".parse::<Plan>(), Err(NotAPlan));
         assert_eq!("x:fail".parse::<Plan>(), Err(NotAPlan));
     }

@@ -114,12 +114,12 @@ impl LockedJob {
     ///
     /// # Errors
     /// The directory exists already ([`Error::Locked`]), or cannot be built; then nothing is left of it.
-    pub fn claim(spool: &Spool, _runner: &RunnerLock, request: &[u8], plan: &Plan, status: &Status) -> Result<Self> {
+    pub fn claim(spool: &Spool, runner: &RunnerLock, request: &[u8], plan: &Plan, status: &Status) -> Result<Self> {
         let hidden = spool.uncommitted_job(plan.id);
         atomic::remove_tree(&hidden)?;
         let built = Self::build(&hidden, request, plan, status).and_then(|lock| {
             let job = Job::new(spool, plan.id);
-            match atomic::rename_new(&hidden, &job.directory)? {
+            match atomic::rename_new_as_runner(runner, &hidden, &job.directory)? {
                 Published::New => Ok(Self { job, lock }),
                 Published::Exists => {
                     Err(Error::Locked { path: job.directory, holder: "a job with this number exists".into() })
@@ -136,6 +136,7 @@ impl LockedJob {
     fn build(hidden: &Path, request: &[u8], plan: &Plan, status: &Status) -> Result<JobLock> {
         atomic::create_directory(hidden, PRIVATE_DIRECTORY)?;
         let lock = JobLock::create(hidden, plan.id)?;
+        let plan = Plan { lock: lock.identity(), ..plan.clone() };
         let status = status.to_bytes();
         atomic::create_file(&hidden.join("job.json"), request, FILE)?;
         atomic::create_file(&hidden.join("plan.json"), &plan.to_bytes(), SECRET_FILE)?;
@@ -160,6 +161,17 @@ impl LockedJob {
     #[must_use]
     pub fn inherited(spool: &Spool, lock: JobLock) -> Self {
         Self { job: Job::new(spool, lock.id()), lock }
+    }
+
+    /// Whether this directory is a copy of the one in which the job was claimed, in this boot: what belongs to the job
+    /// then belongs to the job over there. In another boot there is nothing that could be mistaken for it.
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        let claimed = self.plan().ok().and_then(|plan| plan.lock);
+        match (claimed, self.lock.identity()) {
+            (Some(claimed), Some(own)) => claimed.boot_id == own.boot_id && claimed != own,
+            _ => false,
+        }
     }
 
     /// The lock.

@@ -10,12 +10,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fs2::FileExt as _;
+use serde::{Deserialize, Serialize};
 
 use super::atomic;
 use super::error::{Error, Missing as _, Result};
 use super::id::JobId;
 use super::layout::{FILE, SECRET_FILE, Spool};
 use super::open;
+use super::process;
 use super::runner_state::RunnerState;
 
 /// How long the starting runner waits for `runner.lock`: a recipe that looks at it holds it for a moment.
@@ -122,6 +124,17 @@ pub fn runner_is_up(spool: &Spool) -> Result<bool> {
     }
 }
 
+/// Which file a lock is, as long as the machine runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockIdentity {
+    /// The boot in which the rest means something: devices are numbered anew in each.
+    pub boot_id: String,
+    /// The device.
+    pub device: u64,
+    /// The inode on it.
+    pub inode: u64,
+}
+
 /// `jobs/N/lock`: the job is alive, and this process leads it.
 #[derive(Debug)]
 pub struct JobLock {
@@ -161,6 +174,14 @@ impl JobLock {
     #[must_use]
     pub fn inherited(id: JobId, descriptor: OwnedFd) -> Self {
         Self { id, file: File::from(descriptor) }
+    }
+
+    /// Which file it is; `None` if the system does not say.
+    #[must_use]
+    pub fn identity(&self) -> Option<LockIdentity> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = self.file.metadata().ok()?;
+        Some(LockIdentity { boot_id: process::boot_id()?, device: metadata.dev(), inode: metadata.ino() })
     }
 
     /// Whose lock it is.

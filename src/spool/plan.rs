@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::id::JobId;
+use super::lock::LockIdentity;
 use super::outcome::OutcomeRule;
 use super::request::json_line;
 use super::submitter::TrustedSubmitters;
@@ -52,6 +53,9 @@ pub struct Plan {
     pub lane: String,
     /// The slot of the lane, from 1. None for a job that is claimed only to be cancelled.
     pub slot: Option<u32>,
+    /// The file that is the job's lock where it was claimed. A plan of an earlier version does not tell it.
+    #[serde(default)]
+    pub lock: Option<LockIdentity>,
     /// Whose inbox files may name another user.
     pub trusted_submitters: TrustedSubmitters,
     /// The parameters as people may see them.

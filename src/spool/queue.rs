@@ -65,17 +65,31 @@ impl NewJob {
 /// # Errors
 /// No number could be taken, or the file could not be made durable; then the job does not exist.
 pub fn submit(spool: &Spool, new: NewJob) -> Result<JobRequest> {
-    let mut request = new.numbered(sequence::take(spool)?);
+    submit_above(spool, new, 0)
+}
+
+/// The same with a number above `floor`, the highest that a job is known to have had. No number is taken under which
+/// there is a job, a rejected file, or anything else in the queue.
+///
+/// # Errors
+/// As for [`submit`].
+pub fn submit_above(spool: &Spool, new: NewJob, floor: u64) -> Result<JobRequest> {
+    let is_used = |id: JobId| {
+        let rejected = spool.rejected().join(format!("{id}.json"));
+        [spool.queued(id), spool.job(id), rejected].iter().any(|path| path.symlink_metadata().is_ok())
+    };
+    let take = || sequence::take_above(spool, floor, is_used);
+    let mut request = new.numbered(take()?);
     for _ in 0..ATTEMPTS {
         let path = spool.queued(request.id);
         if atomic::publish(&spool.incoming(), &path, &request.to_bytes(), FILE)? == Published::New {
             return Ok(request);
         }
-        request.id = sequence::take(spool)?;
+        request.id = take()?;
     }
     Err(Error::invalid(
         &spool.sequence(),
-        format!("{ATTEMPTS} numbers in a row are taken already; restart spiderpig-runner, which mends the file"),
+        format!("{ATTEMPTS} numbers in a row are taken already; spiderpig-runner mends the file within half a minute"),
     ))
 }
 

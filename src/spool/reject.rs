@@ -20,9 +20,9 @@ const LONGEST_STEM: usize = 200;
 ///
 /// # Errors
 /// The file cannot be linked, moved or removed.
-pub fn reject(spool: &Spool, _runner: &RunnerLock, name: &OsStr, reason: &str) -> Result<OsString> {
+pub fn reject(spool: &Spool, runner: &RunnerLock, name: &OsStr, reason: &str) -> Result<OsString> {
     let from = spool.queue().join(name);
-    let (kept, linked) = keep(spool, name, &from)?;
+    let (kept, linked) = keep(spool, runner, name, &from)?;
     let reason_path = spool.rejected().join(reason_name(&kept));
     if !reason_path.exists() {
         atomic::replace(&reason_path, format!("{reason}\n").as_bytes(), FILE, Durability::Ordered)?;
@@ -38,7 +38,7 @@ pub fn reject(spool: &Spool, _runner: &RunnerLock, name: &OsStr, reason: &str) -
 
 /// Gives the file a name in `rejected/`: by a link where the system allows one, else by moving it. Returns whether the
 /// old name is still there.
-fn keep(spool: &Spool, name: &OsStr, from: &PathBuf) -> Result<(OsString, bool)> {
+fn keep(spool: &Spool, runner: &RunnerLock, name: &OsStr, from: &PathBuf) -> Result<(OsString, bool)> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::symlink_metadata(from).map_err(|error| Error::io("look at", from, error))?;
     let identity = (metadata.dev(), metadata.ino());
@@ -58,7 +58,7 @@ fn keep(spool: &Spool, name: &OsStr, from: &PathBuf) -> Result<(OsString, bool)>
         let (published, linked) = match atomic::link_new(from, &to) {
             Ok(published) => (published, true),
             Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => {
-                (atomic::rename_new(from, &to)?, false)
+                (atomic::rename_new_as_runner(runner, from, &to)?, false)
             }
             Err(error) => return Err(error),
         };

@@ -22,7 +22,7 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<u64> {
     let damaged = || {
         Error::invalid(
             path,
-            "damaged: it must hold twenty digits and a newline; a restart of spiderpig-runner mends it",
+            "damaged: it must hold twenty digits and a newline; spiderpig-runner mends it within half a minute",
         )
     };
     let digits = bytes.strip_suffix(b"\n").filter(|digits| digits.len() == 20).ok_or_else(damaged)?;
@@ -34,6 +34,15 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<u64> {
 /// # Errors
 /// `sequence` is missing or damaged, its lock was not free within [`PATIENCE`], or the numbers are used up.
 pub fn take(spool: &Spool) -> Result<JobId> {
+    take_above(spool, 0, |_| false)
+}
+
+/// Takes the next number above `floor` that is not used: a file that was brought back from a backup knows less than the
+/// jobs do.
+///
+/// # Errors
+/// As for [`take`].
+pub fn take_above(spool: &Spool, floor: u64, is_used: impl Fn(JobId) -> bool) -> Result<JobId> {
     let path = spool.sequence();
     let file = atomic::open_update(&path)?;
     if !lock::exclusive_within(&file, &path, PATIENCE)? {
@@ -41,8 +50,14 @@ pub fn take(spool: &Spool) -> Result<JobId> {
     }
     let mut bytes = [0; 32];
     let length = file.read_at(&mut bytes, 0).map_err(|error| Error::io("read", &path, error))?;
-    let next = decode(&path, &bytes[..length])? + 1;
-    let id = JobId::try_from(next).map_err(|_| Error::invalid(&path, "all job numbers are used up"))?;
+    let mut next = decode(&path, &bytes[..length])?.max(floor);
+    let id = loop {
+        next += 1;
+        let id = JobId::try_from(next).map_err(|_| Error::invalid(&path, "all job numbers are used up"))?;
+        if !is_used(id) {
+            break id;
+        }
+    };
     file.write_all_at(encode(next).as_bytes(), 0).map_err(|error| Error::io("write", &path, error))?;
     file.sync_data().map_err(|error| Error::io("sync", &path, error))?;
     Ok(id)
@@ -57,7 +72,7 @@ pub fn last(spool: &Spool) -> Result<u64> {
     decode(&path, &open::read(&path)?)
 }
 
-/// Mends `sequence` at the runner's start. One that can be read is raised to `used`, the highest number that a job has
+/// Mends `sequence`, as the runner does at its start and at every rescan. One that can be read is raised to `used`, the highest number that a job has
 /// had; a larger one stays. One that is missing or damaged becomes the highest number known, `queued` included. Where it
 /// can be read, a higher number in the queue is somebody's invention, and must not use up all the numbers below it.
 ///

@@ -53,6 +53,7 @@ fn plan(spool: &TestSpool, id: JobId) -> Plan {
         stop_leftovers: true,
         lane: "default".into(),
         slot: Some(1),
+        lock: None,
         trusted_submitters: TrustedSubmitters::from_names(&[]),
         shown_params: Map::new(),
         watch: true,

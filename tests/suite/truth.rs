@@ -1,13 +1,14 @@
 //! What is wrong is told: by `/healthz`, by the runner's page, by `check`, and to whoever waits.
 
 use std::fs;
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::client::{Api, start};
+use crate::client::{Api, start, start_as};
 use crate::disk::SmallDisk;
-use crate::support::{Daemon, TestSpool, wait_for, wait_until};
+use crate::support::{ASK, Daemon, TestSpool, wait_for, wait_until};
 
 fn send(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
@@ -111,10 +112,8 @@ fn a_full_disk_is_told_of_by_what_it_does() {
 fn a_state_directory_that_cannot_be_written_is_told_of() {
     let (spool, _runner, api) = with_runner_and_api();
     fs::create_dir_all(spool.state_directory()).unwrap();
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "ro", "tmpfs"])
-        .arg(spool.state_directory())
-        .status();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "ro", "tmpfs"]).arg(spool.state_directory()).status();
     if !mounted.is_ok_and(|status| status.success()) {
         return;
     }
@@ -122,7 +121,149 @@ fn a_state_directory_that_cannot_be_written_is_told_of() {
         let (_, health): (u16, Value) = api.get("/healthz");
         health["problems"].to_string().contains("The state directory of the API cannot be written").then_some(health)
     });
-    let unmounted = std::process::Command::new("umount").arg("--lazy").arg(spool.state_directory()).status();
+    let unmounted = Command::new("umount").arg("--lazy").arg(spool.state_directory()).status();
     assert!(unmounted.unwrap().success());
     assert!(told.to_string().contains("read-only"), "{told}");
+}
+
+fn runner_json(spool: &TestSpool) -> Value {
+    serde_json::from_slice(&fs::read(spool.root().join("runner.json")).unwrap_or_default()).unwrap_or_default()
+}
+
+#[test]
+fn a_filesystem_that_cannot_rename_without_replacing_does_all_that_is_asked() {
+    let spool = TestSpool::new();
+    let fault = ("SPIDERPIG_FAULT", "all=1:norename");
+    let _runner = spool.start_runner(spool.command("spiderpig-runner").env(fault.0, fault.1));
+    let api = start_as(&spool, spool.command("spiderpig-api").args(["--listen", "127.0.0.1:0"]).env(fault.0, fault.1));
+    let id = api.create(&format!("{ASK} ask sure; exit 3"));
+    api.wait_prompt(id, 1);
+    assert_eq!(api.answer(id, 1, "y").0, 200);
+    assert!([404, 409].contains(&api.answer(id, 1, "n").0), "the first answer wins");
+    let job = id.try_into().unwrap();
+    assert_eq!(spool.wait_final(job).exit_status, Some(3));
+    assert_eq!(spool.lines(job).last().unwrap(), "got:y");
+    spool.drop_file("queue/7777.json", "{}");
+    spool.wait_rejected("7777.reason");
+    fs::create_dir(spool.root().join("queue/folder")).unwrap();
+    spool.wait_rejected("folder.reason");
+    assert_eq!(spool.names("incoming"), [""; 0]);
+    assert!(spool.names("inbox").iter().all(|name| name.starts_with('.')), "{:?}", spool.names("inbox"));
+}
+
+#[test]
+fn a_filesystem_without_hard_links_either_is_refused_at_the_start() {
+    let spool = TestSpool::new();
+    let refused = spool.command("spiderpig-runner").env("SPIDERPIG_FAULT", "runner=1:nolink").output().unwrap();
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && words.contains("neither renames that replace nothing nor hard links"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_sequence_from_a_backup_gives_no_number_twice() {
+    let (spool, runner, api) = with_runner_and_api();
+    for number in 1..=3 {
+        assert_eq!(api.create("exit 0"), number);
+        spool.wait_final(number.try_into().unwrap());
+    }
+    wait_until("the API knows them", || api.get("/api/jobs/3").1["job"]["state"] == "succeeded");
+    spool.drop_file("queue/4.json", "{}");
+    spool.wait_rejected("4.reason");
+    fs::write(spool.root().join("sequence"), "00000000000000000001\n").unwrap();
+    let id = api.create("exit 0");
+    assert_eq!(id, 5, "3 has been a job, and 4 is a file that was rejected");
+    spool.wait_final(id.try_into().unwrap());
+    // Who submits without the API is helped by the runner.
+    runner.terminate();
+    fs::write(spool.root().join("sequence"), "damaged").unwrap();
+    let _runner = spool.runner();
+    assert_eq!(fs::read_to_string(spool.root().join("sequence")).unwrap(), "00000000000000000005\n");
+}
+
+#[test]
+fn a_running_runner_mends_the_sequence() {
+    let spool = TestSpool::with_configuration("rescan = \"1s\"\n");
+    let _runner = spool.runner();
+    let id = spool.submit_script("exit 0");
+    spool.wait_final(id);
+    for damage in ["00000000000000000000\n", "damaged"] {
+        fs::write(spool.root().join("sequence"), damage).unwrap();
+        wait_until("it is mended", || {
+            fs::read_to_string(spool.root().join("sequence")).unwrap() == "00000000000000000001\n"
+        });
+    }
+}
+
+#[test]
+fn a_job_whose_type_is_gone_after_a_restart_waits_and_says_so() {
+    let spool = TestSpool::new();
+    let runner = spool.runner();
+    fs::write(spool.root().join("paused"), "later\n").unwrap();
+    let ids: Vec<_> = (0..2).map(|_| spool.submit("noop", json!({}))).collect();
+    runner.terminate();
+    fs::remove_file(spool.root().join("paused")).unwrap();
+    let before = fs::read_to_string(spool.configuration()).unwrap();
+    fs::write(spool.configuration(), before.replace("[job_types.noop]", "[job_types.other]")).unwrap();
+    let runner = spool.runner();
+    let held = |id: spiderpig::spool::JobId| runner_json(&spool)["held"][id.to_string()].as_str().map(str::to_owned);
+    let why = wait_for("the runner says why it waits", || held(ids[0]));
+    assert!(why.contains("the job type `noop` is not declared") && why.contains("put the configuration back"), "{why}");
+    assert!(runner_json(&spool)["problems"].to_string().contains("noop"));
+    let new = spool.submit("noop", json!({}));
+    assert!(spool.wait_rejected(&format!("{new}.reason")).contains("not declared"), "it was never accepted");
+    spool.signal(ids[1], "carol", spiderpig::spool::inbox::JobSignal::Interrupt);
+    let reason = spool.wait_rejected(&format!("{}.reason", ids[1]));
+    assert!(reason.starts_with("cancelled by carol before it started"), "{reason}");
+    runner.terminate();
+    fs::write(spool.configuration(), before).unwrap();
+    let _runner = spool.runner();
+    assert_eq!(spool.wait_final(ids[0]).exit_status, Some(0));
+}
+
+#[test]
+fn a_runner_on_a_copy_of_a_spool_leaves_the_original_alone() {
+    let spool = TestSpool::new();
+    let _runner = spool.runner();
+    let end = spool.path().join("end");
+    let id = spool.submit_script(&format!("echo up; until [ -e {} ]; do sleep 0.05; done; echo done", end.display()));
+    let status = spool.wait_status(id, "it runs", |status| status.process.is_some());
+    let copy = spool.path().join("copy");
+    let copied = Command::new("cp").arg("-a").arg(spool.root()).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    let _other = spool.daemon(spool.command("spiderpig-runner").arg("--spool").arg(&copy), "copy.log");
+    let there: Value = wait_for("the copy ends in the copy", || {
+        let status = fs::read(copy.join(format!("jobs/{id}/status.json"))).ok()?;
+        let status: Value = serde_json::from_slice(&status).ok()?;
+        (status["state"] == "lost").then_some(status)
+    });
+    assert!(there["reason"].as_str().unwrap().starts_with("this directory is a copy"), "{there}");
+    assert!(crate::support::is_alive(status.process.unwrap().pid), "the job goes on");
+    fs::write(end, "").unwrap();
+    assert_eq!(spool.wait_final(id).exit_status, Some(0));
+    assert_eq!(spool.lines(id), ["up", "done"]);
+}
+
+#[test]
+fn a_directory_that_is_removed_under_its_job_is_told_of_and_the_lane_is_free_after_its_end() {
+    let spool = TestSpool::with_configuration("rescan = \"1s\"\n");
+    let _runner = spool.runner();
+    let end = spool.path().join("end");
+    let id = spool.submit_script(&format!("echo up; until [ -e {} ]; do sleep 0.05; done", end.display()));
+    spool.wait_status(id, "it runs", |status| status.process.is_some());
+    fs::remove_dir_all(spool.root().join(format!("jobs/{id}"))).unwrap();
+    let told =
+        || runner_json(&spool)["problems"].to_string().contains("somebody has removed the directory of this job");
+    wait_until("the runner says so", told);
+    let next = spool.submit_script("exit 0");
+    wait_until("its lane is still its own", || {
+        runner_json(&spool)["lanes"]["default"]["waiting"][next.to_string()]
+            .as_str()
+            .is_some_and(|why| why.contains(&format!("busy with job {id}")))
+    });
+    fs::write(end, "").unwrap();
+    spool.wait_final(next);
+    wait_until("that is over", || !told());
 }

@@ -97,7 +97,8 @@ fn submit_once(app: &App, key: &Key, new: NewJob) -> Result<Submitted, ApiError>
 }
 
 fn queue(app: &App, new: NewJob) -> Result<JobId, ApiError> {
-    let job = queue::submit(&app.spool, new)?;
+    let floor = app.mirror.view().highest_used();
+    let job = queue::submit_above(&app.spool, new, floor)?;
     tracing::info!(job = %job.id, job_type = job.job_type, "job queued");
     let id = job.id;
     app.mirror.insert_queued(job);

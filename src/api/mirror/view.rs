@@ -232,6 +232,13 @@ impl View {
         &self.history
     }
 
+    /// The highest number that a job has had; 0 if there was none. What somebody put into the queue is none yet.
+    #[must_use]
+    pub fn highest_used(&self) -> u64 {
+        let is_job = |entry: &Entry| matches!(entry, Entry::Claimed(_) | Entry::Finished(_));
+        self.newest(u64::MAX).find(is_job).map_or(0, |entry| u64::from(entry.id()))
+    }
+
     /// How many jobs there are.
     #[must_use]
     pub fn count(&self) -> usize {

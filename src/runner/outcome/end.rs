@@ -105,7 +105,18 @@ impl End {
     /// Nobody knows how the command ended; `rest` says what was found of it.
     #[must_use]
     pub fn lost(id: JobId, phase: Option<&str>, rest: &str) -> Self {
-        let reason = format!("its supervisor died, so whether the command succeeded is unknown; {rest}");
+        Self::unknown(id, phase, format!("its supervisor died, so whether the command succeeded is unknown; {rest}"))
+    }
+
+    /// The job was started in another directory, of which this one is a copy.
+    #[must_use]
+    pub fn copied(id: JobId, phase: Option<&str>) -> Self {
+        let reason = "this directory is a copy of the one in which the job was started, and how it ended there is not \
+                      known here; nothing of it was touched";
+        Self::unknown(id, phase, reason.to_owned())
+    }
+
+    fn unknown(id: JobId, phase: Option<&str>, reason: String) -> Self {
         Self {
             state: State::Lost,
             outcome: Outcome::Lost,
