@@ -6,6 +6,7 @@ pub mod admin;
 pub mod api;
 pub mod check;
 pub mod config;
+pub mod daemon_log;
 pub mod digest;
 pub mod output;
 pub mod protocol;

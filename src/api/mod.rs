@@ -25,7 +25,6 @@ pub mod job;
 pub mod job_types;
 pub mod jobs;
 pub mod listener;
-pub mod log_writer;
 pub mod metrics;
 pub mod mirror;
 pub mod monitoring;

@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -15,16 +14,15 @@ use listenfd::ListenFd;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use spiderpig::admin::{self, Operator};
 use spiderpig::api::listener::PassedSocket;
-use spiderpig::api::log_writer::LogWriter;
 use spiderpig::api::start::Service;
 use spiderpig::check::{self, Account};
-use spiderpig::config::{self, Config, Listen, LogFormat};
+use spiderpig::config::{self, Config, Listen};
+use spiderpig::daemon_log::DaemonLog;
 use spiderpig::shortage;
 use spiderpig::spool::fault;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 /// How long work that may not be abandoned half done gets after everything else has ended.
 const LAST_WRITES: Duration = Duration::from_millis(100);
@@ -32,9 +30,6 @@ const LAST_WRITES: Duration = Duration::from_millis(100);
 /// How long a thread that waits for disks or locks is kept for the next work: for good. Where the system gives no more
 /// threads, work waits for one that is there; the event loop would panic only if there were none.
 const KEEP_THREADS: Duration = Duration::from_secs(u32::MAX as u64);
-
-/// How long the last lines of the log may take to be read.
-const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// Exit status for arguments and configurations that cannot be used.
 const USAGE: u8 = 2;
@@ -77,10 +72,8 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, message }) => {
-            #[expect(clippy::print_stderr, reason = "a program that cannot start says why")]
-            {
-                eprintln!("spiderpig-api: {message}");
-            }
+            // If nobody can be told, the exit code still tells.
+            let _ = message.map_or(Ok(()), |message| writeln!(std::io::stderr(), "{message}"));
             code.into()
         }
     }
@@ -88,12 +81,13 @@ fn main() -> ExitCode {
 
 struct Failure {
     code: u8,
-    message: String,
+    /// None if it stands in the log.
+    message: Option<String>,
 }
 
 impl Failure {
     fn new(code: u8, error: impl std::fmt::Display) -> Self {
-        Self { code, message: error.to_string() }
+        Self { code, message: Some(format!("spiderpig-api: {error}")) }
     }
 }
 
@@ -135,12 +129,16 @@ fn read_line() -> std::io::Result<String> {
 }
 
 fn run(config: Config, manager: ServiceManager) -> Result<(), Failure> {
-    let log = start_log(config.api.log_format).map_err(|error| no_thread(&error))?;
+    let filter = std::env::var("RUST_LOG").ok();
+    let (output, ansi) = (std::io::stderr(), std::io::stderr().is_terminal());
+    let log = DaemonLog::start(output, filter.as_deref(), config.api.log_format, ansi);
     raise_open_files();
     plan_faults();
-    let served = serve(config, manager);
-    log.finish(LAST_LINES);
-    served
+    serve(config, manager).map_err(|failure| {
+        // Not past the log: standard error may take nothing.
+        failure.message.iter().for_each(|message| log.say(message));
+        Failure { message: None, ..failure }
+    })
 }
 
 fn serve(config: Config, mut manager: ServiceManager) -> Result<(), Failure> {
@@ -179,24 +177,6 @@ fn plan_faults() {
     {
         fault::install(plan);
     }
-}
-
-/// Everything that is logged goes through a thread of its own, so that a stuck reader stops nothing.
-fn start_log(format: LogFormat) -> std::io::Result<LogWriter> {
-    let writer = LogWriter::start(std::io::stderr())?;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_terminal = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::new(writer.clone()));
-    match format {
-        LogFormat::Text => log.with_ansi(is_terminal).init(),
-        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
-    }
-    // The standard hook writes to standard error itself, and would wait for its reader.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, message = panic.payload_as_str(), "a part of this program panicked");
-    }));
-    Ok(writer)
 }
 
 /// Connections are open files, and the usual soft limit is made for programs that use `select`.

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use spiderpig::check;
-use spiderpig::config::{self, Config};
+use spiderpig::config::{self, Config, LogFormat};
+use spiderpig::daemon_log::DaemonLog;
 use spiderpig::runner::job_script::{self, Job, JobCommand, Streams};
 use spiderpig::runner::supervise::{self, Inherited};
 use spiderpig::runner::{AccountEnvironment, Daemon};
 use spiderpig::spool::{Spool, fault};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 /// The search path of jobs where the runner itself has none.
 const DEFAULT_SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -82,21 +82,24 @@ fn speak_in_sentences() {
 }
 
 fn daemon(config: Option<PathBuf>, spool: Option<PathBuf>) -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let color = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr).init();
+    let filter = std::env::var("RUST_LOG").ok();
+    let (output, ansi) = (std::io::stderr(), std::io::stderr().is_terminal());
+    let log = DaemonLog::start(output, filter.as_deref(), LogFormat::Text, ansi);
+    // Not past the log: standard error may take nothing.
+    let end = |error: &dyn std::fmt::Display, code: u8| {
+        log.say(&last_word(error));
+        ExitCode::from(code)
+    };
     let config = match load(config, spool) {
         Ok(config) => config,
-        Err(error) => return complain(&error, USAGE),
+        Err(error) => return end(&error, USAGE),
     };
     plan_faults("runner");
     let language = std::env::var("LANG").ok();
     let account = AccountEnvironment::new(&search_path(), language.as_deref());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => outcome(runtime.block_on(run(config, account))),
-        Err(error) => complain(&error, FAILURE),
-    }
+    let served = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(config, account)));
+    served.map_or_else(|error| end(&error, FAILURE), |()| ExitCode::SUCCESS)
 }
 
 async fn run(config: Config, account: AccountEnvironment) -> Result<(), Box<dyn std::error::Error>> {
@@ -162,8 +165,12 @@ fn outcome<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
 
 fn complain(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
     // If nobody can be told, the exit code still tells.
-    let _ = writeln!(std::io::stderr(), "spiderpig-runner: {error}");
+    let _ = writeln!(std::io::stderr(), "{}", last_word(error));
     ExitCode::from(code)
+}
+
+fn last_word(error: &dyn std::fmt::Display) -> String {
+    format!("spiderpig-runner: {error}")
 }
 
 /// Variable by which tests make the writes of a process fail, as `runner=7:die`, `supervise=3:fail`, or

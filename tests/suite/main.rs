@@ -12,6 +12,7 @@ mod cas;
 mod client;
 mod compatibility;
 mod crash;
+mod daemon_log;
 mod demo;
 mod disk;
 mod events;

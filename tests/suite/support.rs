@@ -191,9 +191,15 @@ impl TestSpool {
     pub fn daemon(&self, command: &mut Command, log: &str) -> Daemon {
         let log = self.path().join(log);
         let file = fs::File::create(&log).unwrap();
-        let child = command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        let daemon = self.spawn(command.stdout(file.try_clone().unwrap()).stderr(file));
+        Daemon { log, ..daemon }
+    }
+
+    /// Starts a daemon whose standard output and error are those of the command.
+    pub fn spawn(&self, command: &mut Command) -> Daemon {
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
         self.children.lock().unwrap().push(child.id());
-        Daemon { child, log }
+        Daemon { child, log: PathBuf::new() }
     }
 
     /// Submits a job as the API would.

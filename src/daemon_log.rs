@@ -1,0 +1,51 @@
+//! What a daemon says of itself: lines on its standard error, which never make it wait, fail or end.
+
+mod writer;
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+use writer::LogWriter;
+
+/// How long the last lines may take to be read.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The log of this process. When it is dropped the last lines are written, if anybody takes them.
+pub struct DaemonLog(LogWriter);
+
+impl DaemonLog {
+    /// Logs to `output` from now on, panics as well. `filter` says what, as `RUST_LOG` does; in colours if `ansi`.
+    #[must_use]
+    pub fn start(output: std::io::Stderr, filter: Option<&str>, format: LogFormat, ansi: bool) -> Self {
+        let writer = LogWriter::start(output);
+        let filter = filter.filter(|filter| !filter.is_empty()).and_then(|filter| EnvFilter::try_new(filter).ok());
+        let filter = filter.unwrap_or_else(|| EnvFilter::new("info"));
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::new(writer.clone()));
+        match format {
+            LogFormat::Text => log.with_ansi(ansi).init(),
+            LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
+        }
+        // The standard hook writes to standard error itself, and would wait for its reader.
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            tracing::error!(place, message = panic.payload_as_str(), "a part of this program panicked");
+        }));
+        Self(writer)
+    }
+
+    /// Adds a line as it is: the last word of a program that ends with an error.
+    pub fn say(&self, line: &str) {
+        // It takes or loses everything, and never fails.
+        let _ = (&self.0).write_all(format!("{line}\n").as_bytes());
+    }
+}
+
+impl Drop for DaemonLog {
+    fn drop(&mut self) {
+        self.0.finish(LAST_LINES);
+    }
+}
