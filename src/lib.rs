@@ -9,6 +9,7 @@ pub mod config;
 pub mod daemon_log;
 pub mod digest;
 pub mod output;
+pub mod process_state;
 pub mod protocol;
 pub mod runner;
 pub mod shortage;

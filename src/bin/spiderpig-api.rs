@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::RawFd;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -18,6 +19,7 @@ use spiderpig::api::start::Service;
 use spiderpig::check::{self, Account};
 use spiderpig::config::{self, Config, Listen};
 use spiderpig::daemon_log::DaemonLog;
+use spiderpig::process_state;
 use spiderpig::shortage;
 use spiderpig::spool::fault;
 use tokio::runtime;
@@ -30,6 +32,9 @@ const LAST_WRITES: Duration = Duration::from_millis(100);
 /// How long a thread that waits for disks or locks is kept for the next work: for good. Where the system gives no more
 /// threads, work waits for one that is there; the event loop would panic only if there were none.
 const KEEP_THREADS: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// The number of the first descriptor that systemd passes.
+const FIRST_PASSED: RawFd = 3;
 
 /// Exit status for arguments and configurations that cannot be used.
 const USAGE: u8 = 2;
@@ -63,6 +68,9 @@ fn main() -> ExitCode {
     // First of all: the environment may only be changed while there is no other thread.
     let manager = ServiceManager::take();
     let Arguments { config, spool, listen, command } = Arguments::parse();
+    if command.is_none() {
+        process_state::begin_daemon(&manager.descriptors());
+    }
     let configuration = configuration(config, spool, listen);
     let done = configuration.and_then(|config| match command {
         Some(Command::Check) => check(&config),
@@ -133,6 +141,11 @@ fn run(config: Config, manager: ServiceManager) -> Result<(), Failure> {
     let (output, ansi) = (std::io::stderr(), std::io::stderr().is_terminal());
     let log = DaemonLog::start(output, filter.as_deref(), config.api.log_format, ansi);
     raise_open_files();
+    if let Some(limit) = process_state::file_size_limit() {
+        tracing::warn!(
+            "no file can become larger than {limit} bytes (`ulimit -f`, LimitFSIZE=): the audit trail ends there"
+        );
+    }
     plan_faults();
     serve(config, manager).map_err(|failure| {
         // Not past the log: standard error may take nothing.
@@ -203,6 +216,14 @@ fn configuration(file: Option<PathBuf>, spool: Option<PathBuf>, listen: Option<L
 fn stop_on_signals(shutdown: &CancellationToken, notifier: Notifier) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!(
+                "received SIGHUP: nothing is read again; for another configuration restart, which disturbs no job"
+            );
+        }
+    });
     let shutdown = shutdown.clone();
     tokio::spawn(async move {
         tokio::select! {
@@ -234,6 +255,11 @@ impl ServiceManager {
             }
         }
         Self { sockets, notifier }
+    }
+
+    /// The numbers of the sockets that it has opened for us (`sd_listen_fds(3)`).
+    fn descriptors(&self) -> Vec<RawFd> {
+        (FIRST_PASSED..).take(self.sockets.len()).collect()
     }
 
     /// The sockets that it has opened for us.

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use spiderpig::check;
 use spiderpig::config::{self, Config, LogFormat};
 use spiderpig::daemon_log::DaemonLog;
+use spiderpig::process_state;
 use spiderpig::runner::job_script::{self, Job, JobCommand, Streams};
 use spiderpig::runner::supervise::{self, Inherited};
 use spiderpig::runner::{AccountEnvironment, Daemon};
@@ -53,6 +54,8 @@ enum Command {
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(arguments) = supervise::Arguments::parse(&arguments) {
+        let locks: Vec<_> = std::iter::once(arguments.job_lock).chain(arguments.slot_lock).collect();
+        process_state::begin_supervisor(&locks);
         plan_faults("supervise");
         speak_in_sentences();
         return supervise(&arguments)
@@ -82,6 +85,7 @@ fn speak_in_sentences() {
 }
 
 fn daemon(config: Option<PathBuf>, spool: Option<PathBuf>) -> ExitCode {
+    process_state::begin_daemon(&[]);
     let filter = std::env::var("RUST_LOG").ok();
     let (output, ansi) = (std::io::stderr(), std::io::stderr().is_terminal());
     let log = DaemonLog::start(output, filter.as_deref(), LogFormat::Text, ansi);
@@ -105,6 +109,14 @@ fn daemon(config: Option<PathBuf>, spool: Option<PathBuf>) -> ExitCode {
 async fn run(config: Config, account: AccountEnvironment) -> Result<(), Box<dyn std::error::Error>> {
     let shutdown = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!(
+                "received SIGHUP: nothing is read again; for another configuration restart, which disturbs no job"
+            );
+        }
+    });
     let stop = shutdown.clone();
     tokio::spawn(async move {
         tokio::select! {

@@ -12,6 +12,7 @@ mod finding;
 mod inotify;
 mod job_types;
 mod jobs;
+mod limits;
 mod monitoring;
 mod numbers;
 mod root;
@@ -62,6 +63,7 @@ pub fn check(config: &Config, options: Options) -> Vec<Finding> {
         }
     }
     inotify::check(config, &mut findings);
+    limits::check(&mut findings);
     job_types::check(config, options.search_path, &runner, &mut findings);
     findings.into_vec()
 }

@@ -251,6 +251,7 @@ impl Daemon {
             Ok(supervisor) => {
                 self.jobs.insert(id, Phase::Led { last_words: Some(supervisor.last_words), ended: Ended::Somehow });
                 self.end_shortage();
+                self.supervisors.insert(id, supervisor.child.id().cast_signed());
                 self.events.spawn(wait_for_end(id, supervisor.child, supervisor.end));
                 Ok(())
             }

@@ -16,7 +16,9 @@ use super::lanes::Lanes;
 use super::plan::AccountEnvironment;
 use super::readable;
 use super::report::Report;
+use super::strangers;
 use crate::config::Config;
+use crate::process_state;
 use crate::shortage::Shortage;
 use crate::spool::error::{Error, Result};
 use crate::spool::id::JobIdSet;
@@ -87,6 +89,8 @@ pub struct Daemon {
     /// What was in the queue when this runner started: it may have been accepted under another configuration.
     pub(super) inherited: BTreeSet<JobId>,
     pub(super) jobs: BTreeMap<JobId, Phase>,
+    /// The supervisors that are children of this process, by their process numbers.
+    pub(super) supervisors: BTreeMap<JobId, i32>,
     pub(super) lanes: Lanes,
     /// How often a job could not be started, and what it said the last time.
     pub(super) failed_starts: BTreeMap<JobId, (u32, String)>,
@@ -131,6 +135,7 @@ impl Daemon {
             held: BTreeMap::new(),
             inherited,
             jobs: BTreeMap::new(),
+            supervisors: BTreeMap::new(),
             lanes: Lanes::default(),
             failed_starts: failed_starts
                 .into_iter()
@@ -172,6 +177,11 @@ impl Daemon {
             warn!("{problem}");
             self.problems.insert("watch".into(), problem);
         }
+        if let Some(limit) = process_state::file_size_limit() {
+            let words = "(`ulimit -f`, LimitFSIZE=): logs of jobs end there";
+            self.tell_problem("file size", format!("no file can become larger than {limit} bytes {words}"));
+        }
+        let mut adopted_end = strangers::ends()?;
         self.report.set_watching(hints.watching());
         let rescan = hints.rescan(self.config.runner.rescan);
         let hints = readable::register(hints).map_err(|error| Error::io("wait for", Path::new("hints"), error))?;
@@ -192,6 +202,7 @@ impl Daemon {
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(event) = self.events.join_next() => self.handle(event),
+                () = strangers::next(&mut adopted_end) => self.reap_strangers(),
                 () = hint(&hints) => self.drops_may_have_changed = true,
                 () = tokio::time::sleep_until(wake_at.into()) => {}
             }
@@ -207,6 +218,9 @@ impl Daemon {
     fn handle(&mut self, event: std::result::Result<Event, tokio::task::JoinError>) {
         match event {
             Ok(Event::LeaderEnded(id, how)) => {
+                if self.supervisors.remove(&id).is_some() {
+                    self.reap_strangers();
+                }
                 if let Some(Phase::Led { ended, .. }) = self.jobs.get_mut(&id) {
                     *ended = how;
                 }
@@ -234,6 +248,7 @@ impl Daemon {
     /// anything is claimed. What people drop is listed when something may have come: it can be much.
     fn look(&mut self, everything: bool) {
         if everything {
+            self.reap_strangers();
             let looked = self.look_at_jobs();
             self.note_problem("jobs", looked);
             let cleaned = self.clean_incoming();

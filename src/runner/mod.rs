@@ -19,6 +19,7 @@ mod readable;
 mod recovery;
 mod report;
 mod stop;
+mod strangers;
 pub mod supervise;
 mod supervisor;
 mod tidy;

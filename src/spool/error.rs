@@ -40,7 +40,12 @@ pub enum Error {
 impl Error {
     /// Wraps an I/O error with what was tried and where.
     pub fn io(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        Self::Io { action, path: path.to_owned(), source: source.into() }
+        let mut source = source.into();
+        if source.kind() == io::ErrorKind::FileTooLarge {
+            let words = "the limit of a file's size is reached (`ulimit -f`, LimitFSIZE=), or that of the filesystem";
+            source = io::Error::new(io::ErrorKind::FileTooLarge, words);
+        }
+        Self::Io { action, path: path.to_owned(), source }
     }
 
     /// A file whose content is wrong.

@@ -30,6 +30,7 @@ mod outcomes;
 mod output;
 mod own_jobs;
 mod pausing;
+mod process_state;
 mod processes;
 mod recipes;
 mod recovery;

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use rustix::fs::Access;
 use rustix::pipe::PipeFlags;
 
+use crate::process_state::{self, Disposition};
 use crate::protocol::IoKey;
 use crate::runner::helper_line;
 use crate::shortage;
@@ -188,12 +189,12 @@ impl Image {
 fn become_command(umask: u32, image: &Image) -> std::io::Result<()> {
     rustix::process::setsid()?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
-    #[expect(unsafe_code, reason = "signal dispositions and execve have no safe form")]
-    // SAFETY: signal(2) and execve(2) are async-signal-safe; the pointers end with NULL and are alive.
+    for signal in 1..=process_state::LAST_SIGNAL {
+        process_state::set(signal, Disposition::Default);
+    }
+    #[expect(unsafe_code, reason = "execve has no safe form")]
+    // SAFETY: execve(2) is async-signal-safe; the pointers end with NULL and are alive.
     unsafe {
-        for signal in 1..=64 {
-            libc::signal(signal, libc::SIG_DFL);
-        }
         libc::execve(image.program.as_ptr(), image.arguments.as_ptr(), image.environment.as_ptr());
     }
     Err(std::io::Error::last_os_error())

@@ -104,8 +104,7 @@ pub fn run(spool: &Spool, id: JobId, inherited: Inherited) -> Result<()> {
     }
 }
 
-/// A session of its own, no signals but those that cannot be ignored, and the adoption of every orphan of the job:
-/// what ends the runner, its terminal or its service must not end a deployment.
+/// A session of its own, and the adoption of every orphan of the job: what ends the runner, its terminal or its service must not end a deployment.
 fn leave_the_runner(id: JobId) -> Result<()> {
     let this = Path::new("this process");
     if let Ok(name) = CString::new(format!("supervise-{id}")) {
@@ -114,13 +113,6 @@ fn leave_the_runner(id: JobId) -> Result<()> {
     }
     // A process that leads a group cannot begin a session; it is then nobody's child in a terminal either.
     let _ = rustix::process::setsid();
-    #[expect(unsafe_code, reason = "signal dispositions have no safe form")]
-    // SAFETY: SIG_IGN is a valid disposition, and no handler runs.
-    unsafe {
-        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
-            libc::signal(signal, libc::SIG_IGN);
-        }
-    }
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| Error::io("become the subreaper of", this, error))
 }

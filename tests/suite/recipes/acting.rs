@@ -150,7 +150,9 @@ fn take_a_lane() {
     let first = asking(&spool);
     let (began, gate) = (spool.path().join("began"), spool.path().join("gate"));
     let mut recipe = recipe(&spool, "Take a lane");
-    recipe.set("COMMAND", format!("touch {}; {}", began.display(), wait_for_file(&gate)));
+    // What it leaves running goes with the directory, and does not keep the lane.
+    let service = format!("while [ -d {} ]; do sleep 0.1; done", spool.path().display());
+    recipe.set("COMMAND", format!("({service}) & touch {}; {}", began.display(), wait_for_file(&gate)));
     let taken = recipe.set("LANE", "default").start();
     let lock = spool.root().join("lanes/default.1.lock");
     wait_until("it waits for the lane", || is_waited_for(&lock));

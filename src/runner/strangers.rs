@@ -1,0 +1,57 @@
+//! Children that the daemon did not start. As process 1 of a container, or as a subreaper, it becomes the parent of what
+//! the supervisors leave behind, and of what other programs do; a shell that turns into the daemon leaves it its own.
+
+use std::path::Path;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::daemon::Daemon;
+use crate::spool::error::{Error, Result};
+
+/// The ends of children, where this process becomes the parent of strangers: as process 1, or as a subreaper. Elsewhere
+/// a rescan meets the few that there can be.
+///
+/// # Errors
+/// The system does not tell of them.
+pub(super) fn ends() -> Result<Option<Signal>> {
+    let adopts =
+        std::process::id() == 1 || rustix::process::child_subreaper().is_ok_and(|subreaper| subreaper.is_some());
+    let ends = adopts.then(|| signal(SignalKind::child())).transpose();
+    ends.map_err(|error| Error::io("wait for", Path::new("children"), error))
+}
+
+/// Waits until a child has ended; for ever where there are no ends to wait for.
+pub(super) async fn next(ends: &mut Option<Signal>) {
+    match ends {
+        Some(ends) => drop(ends.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+impl Daemon {
+    /// Collects the children that have ended and are no supervisors of this daemon, so that none stays as a zombie. It stops
+    /// at one of its own, whose end is told to whoever waits for it, and is asked again after that.
+    pub(super) fn reap_strangers(&self) {
+        while let Some(pid) = ended_child() {
+            if self.supervisors.values().any(|supervisor| *supervisor == pid) {
+                return;
+            }
+            let Some(child) = rustix::process::Pid::from_raw(pid) else { return };
+            match rustix::process::waitpid(Some(child), rustix::process::WaitOptions::NOHANG) {
+                Ok(_) => tracing::debug!(pid, "collected a process that this daemon did not start"),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// A child that has ended. It is only looked at, and stays to be collected.
+fn ended_child() -> Option<i32> {
+    #[expect(unsafe_code, reason = "the safe form does not say which child it is about")]
+    // SAFETY: the structure is the kernel's to fill; it is read only if that succeeded.
+    unsafe {
+        let mut information: libc::siginfo_t = std::mem::zeroed();
+        let looked = libc::waitid(libc::P_ALL, 0, &raw mut information, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
+        (looked == 0).then(|| information.si_pid()).filter(|pid| *pid != 0)
+    }
+}
