@@ -72,7 +72,7 @@ pub enum ParamKind {
         /// The texts, at least one.
         choices: Vec<String>,
     },
-    /// A change in Gerrit: its number or its address, passed on as it was given.
+    /// A change in Gerrit: its number or its address. The command gets the number.
     GerritChange {
         /// Whose addresses are taken; those of any host if there is no Gerrit.
         gerrit: Option<GerritUrl>,

@@ -76,7 +76,9 @@ impl Param {
             ParamKind::Choice { choices } if !choices.contains(&text) => {
                 Err(format!("must be one of {}", names::list(choices)))
             }
-            ParamKind::GerritChange { gerrit } if !is_change(&text, gerrit.as_ref()) => Err(no_change(gerrit.as_ref())),
+            ParamKind::GerritChange { gerrit } => {
+                change(&text, gerrit.as_ref()).ok_or_else(|| no_change(gerrit.as_ref()))
+            }
             _ => Ok(text),
         }
     }
@@ -124,10 +126,11 @@ fn whole_number(value: &Value, min: Option<i64>, max: Option<i64>) -> Result<Str
     }
 }
 
-/// Of which change it is the address can only be said of a Gerrit that is known.
-fn is_change(text: &str, gerrit: Option<&GerritUrl>) -> bool {
+/// A change as the command gets it: its number, however it was given. So no command meets a form of an address that it
+/// does not know. Of which change it is the address can only be said of a Gerrit that is known.
+fn change(text: &str, gerrit: Option<&GerritUrl>) -> Option<String> {
     match gerrit {
-        Some(gerrit) => gerrit.change_number(text).is_some(),
-        None => gerrit::number(text).is_some() || units::is_http_url(text),
+        Some(gerrit) => gerrit.change_number(text).map(|number| number.to_string()),
+        None => Some(text).filter(|text| gerrit::number(text).is_some() || units::is_http_url(text)).map(str::to_owned),
     }
 }

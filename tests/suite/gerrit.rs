@@ -256,7 +256,7 @@ fn a_backport_has_its_changes_with_links_each_once() {
     assert_eq!((code, &created), (200, &json!({ "message": "Job created", "id": created["id"] })));
     let job = stage.finished(&created["id"]);
     assert_eq!(job["type"], "backport");
-    assert_eq!(job["params"], json!({ "change_url": ["210", "42", address] }), "the command gets what was typed");
+    assert_eq!(job["params"], json!({ "change_url": ["210", "42", address] }), "the request stays as it was");
     let infos = job["data"]["change_infos"].as_array().unwrap();
     assert_eq!(job["data"].as_object().unwrap().len(), 1, "nothing was overcome");
     assert_eq!(infos.iter().map(|info| info["number"].as_u64().unwrap()).collect::<Vec<_>>(), [210, 42]);

@@ -64,8 +64,8 @@ fn placeholders_become_arguments() {
         ("'{{one}}', '{{{must}}}', '}}{{'", json!({}), &["{one}", "{m}", "}{"]),
         (
             "'{change}'",
-            json!({"change": [1_234_567, "89", "https://gerrit.wikimedia.org/r/c/12"]}),
-            &["1234567", "89", "https://gerrit.wikimedia.org/r/c/12"],
+            json!({"change": [1_234_567, "89", "https://gerrit.wikimedia.org/r/c/core/+/12/3?tab=$(x)#message-1"]}),
+            &["1234567", "89", "12"],
         ),
         ("'{one}'", json!({"one": "{must}"}), &["{must}"]),
     ];
