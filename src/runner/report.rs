@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::claims::START_ATTEMPTS;
 use super::daemon::{Daemon, Phase};
 use super::process;
+use crate::spool::printable::printable;
 use crate::spool::runner_state::{Holder, LaneState, RunnerState, VERSION};
 use crate::spool::status::ProcessIdentity;
 use crate::spool::{JobId, Time, lock};
@@ -105,7 +106,7 @@ impl Daemon {
             lanes,
             held: self.held.clone(),
             failed_starts: self.failed_starts.iter().map(|(id, (count, _))| (id.get(), *count)).collect(),
-            problems: self.problems.values().cloned().collect(),
+            problems: self.problems.values().map(|problem| printable(problem)).collect(),
         }
     }
 

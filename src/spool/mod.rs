@@ -18,6 +18,7 @@ pub mod monitoring;
 pub mod open;
 pub mod outcome;
 pub mod plan;
+pub mod printable;
 pub mod process;
 pub mod queue;
 pub mod reject;

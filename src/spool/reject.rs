@@ -8,6 +8,7 @@ use super::atomic::{self, Durability, Published};
 use super::error::{Error, Result};
 use super::layout::{FILE, Spool};
 use super::lock::RunnerLock;
+use super::printable::printable;
 use super::queue::is_same_file;
 
 /// How much of a name is kept, in bytes. Filesystems take 255; the temporary name of the reason needs some as well.
@@ -25,7 +26,7 @@ pub fn reject(spool: &Spool, runner: &RunnerLock, name: &OsStr, reason: &str) ->
     let (kept, linked) = keep(spool, runner, name, &from)?;
     let reason_path = spool.rejected().join(reason_name(&kept));
     if !reason_path.exists() {
-        atomic::replace(&reason_path, format!("{reason}\n").as_bytes(), FILE, Durability::Ordered)?;
+        atomic::replace(&reason_path, format!("{}\n", printable(reason)).as_bytes(), FILE, Durability::Ordered)?;
         atomic::sync_file(&reason_path)?;
     }
     if linked {
@@ -70,8 +71,12 @@ fn keep(spool: &Spool, runner: &RunnerLock, name: &OsStr, from: &PathBuf) -> Res
 }
 
 /// `42.json`, then `42.2.json`, `42.3.json`… The end of a very long name is cut off, so that the number and `.reason`
-/// have room.
+/// have room; control characters in it are written as text.
 fn numbered(name: &OsStr, attempt: u64) -> OsString {
+    // Most names are what they should be, and others need not be UTF-8.
+    let shown = name.to_string_lossy();
+    let shown = if shown.contains(char::is_control) { OsString::from(printable(&shown)) } else { name.to_owned() };
+    let name = shown.as_os_str();
     let number = if attempt == 1 { String::new() } else { format!(".{attempt}") };
     let (stem, suffix) = match name.as_bytes().strip_suffix(b".json") {
         Some(stem) => (stem, ".json"),
@@ -113,6 +118,25 @@ mod tests {
         assert_eq!((read("7.2.json"), read("7.2.reason")), ("two".into(), "two\n".into()));
         assert_eq!(read("folder.reason"), "a folder\n");
         assert!(layout::names(&spool.queue()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn neither_names_nor_reasons_tell_a_terminal_anything() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::lay_out(directory.path()).unwrap();
+        let runner = RunnerLock::take(&spool).unwrap();
+        let name = "7.\u{1b}]0;owned\u{7}\u{9b}2J.json";
+        fs::write(spool.queue().join(name), "one").unwrap();
+        let reason = "unknown field `\u{1b}[2J\nall is well`";
+        assert_eq!(
+            reject(&spool, &runner, OsStr::new(name), reason).unwrap(),
+            "7.\\u001b]0;owned\\u0007\\u009b2J.json"
+        );
+        for kept in layout::names(&spool.rejected()).unwrap() {
+            assert!(!kept.to_str().unwrap().contains(char::is_control), "{kept:?}");
+        }
+        let told = spool.rejected().join("7.\\u001b]0;owned\\u0007\\u009b2J.reason");
+        assert_eq!(fs::read_to_string(told).unwrap(), "unknown field `\\u001b[2J\\u000aall is well`\n");
     }
 
     #[test]

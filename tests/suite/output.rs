@@ -185,6 +185,28 @@ fn a_key_that_a_job_prints_in_any_way_is_in_no_file() {
 }
 
 #[test]
+fn the_limit_of_a_log_is_for_all_that_is_kept_of_the_output() {
+    let spool = HostileSpool::with_configuration(
+        "[job_types.limited]\ncommand = [\"sh\", \"-c\", \"{script}\"]\nmax_log = \"200kB\"\n\
+         params = [{ name = \"script\", kind = \"string\" }]\n",
+    );
+    let size = |id: JobId| {
+        let size = |name: &str| fs::metadata(spool.job(id).directory().join(name)).unwrap().len();
+        size("log.jsonl") + size("output.log")
+    };
+    let id = spool.shell_as("limited", "yes \"$(printf %01000d 0)\" | head -n 1000");
+    assert!(spool.wait_final(id).dropped_bytes > 800_000);
+    let long_lines = size(id);
+    assert!((190_000..210_000).contains(&long_lines), "{long_lines}");
+
+    // Empty lines cost little more than they are.
+    let id = spool.shell_as("limited", "head -c 50000 /dev/zero | tr '\\0' '\\n'");
+    assert_eq!(spool.wait_final(id).dropped_bytes, 0);
+    let output = fs::read_to_string(spool.job(id).directory().join("output.log")).unwrap();
+    assert_eq!((output.len(), output.trim()), (50_000, ""));
+}
+
+#[test]
 fn a_log_at_its_limit_keeps_the_prompts_the_messages_and_the_end() {
     let spool = HostileSpool::with_configuration(
         "[job_types.limited]\ncommand = [\"sh\", \"-c\", \"{script}\"]\nmax_log = \"20kB\"\n\

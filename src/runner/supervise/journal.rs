@@ -310,7 +310,7 @@ impl Journal {
 
 impl Sink for Journal {
     fn piece(&mut self, piece: Piece<'_>) {
-        if self.log.length() >= self.plan.max_log {
+        if self.log.size() >= self.plan.max_log {
             if !std::mem::replace(&mut self.full, true) {
                 let limit = self.plan.max_log;
                 self.note(format!("the log has reached {limit} bytes (max_log); further output is not kept"));

@@ -24,6 +24,11 @@ const BACKLOG: usize = 1 << 20;
 /// How the remark begins that tells of a gap.
 const GAP: &str = "the log has a gap here";
 
+/// From so many empty lines on that come one after the other they are one record: alone each would cost sixty times its size.
+const RUN: usize = 16;
+/// So many empty lines are one record, at most.
+const LONGEST_RUN: usize = 32 << 10;
+
 impl<'a> From<&'a Line> for Piece<'a> {
     fn from(line: &'a Line) -> Self {
         Self {
@@ -45,6 +50,8 @@ pub struct LogWriter {
     index: PathBuf,
     output: Appender,
     plain: PlainText,
+    /// Empty lines that came last and are in no batch yet.
+    empty: usize,
     /// Records in the file and in the batch.
     records: u64,
     /// Index entries of the batch.
@@ -76,6 +83,7 @@ impl LogWriter {
             index: directory.join("log.index"),
             output: Appender::open(&directory.join("output.log"))?,
             plain: PlainText::default(),
+            empty: 0,
             records,
             checkpoints: String::new(),
             head: Vec::new(),
@@ -96,6 +104,12 @@ impl LogWriter {
         self.log.length + self.log.batch.len() as u64
     }
 
+    /// What the log and the plain text take together, in bytes, the batches included.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.length() + self.output.length + self.output.batch.len() as u64
+    }
+
     /// How many bytes of output were dropped.
     #[must_use]
     pub fn dropped(&self) -> u64 {
@@ -109,6 +123,27 @@ impl LogWriter {
 
     /// Adds a line, or a piece of one, to the batch; and to `output.log`, unless it is sensitive.
     pub fn text(&mut self, text: Piece<'_>) {
+        if text == Piece::default() {
+            self.empty += 1;
+            if self.empty < LONGEST_RUN {
+                return;
+            }
+        }
+        self.end_run();
+        if text != Piece::default() {
+            self.put(text);
+        }
+    }
+
+    /// Puts the empty lines that came last into the batch.
+    fn end_run(&mut self) {
+        match std::mem::take(&mut self.empty) {
+            count @ ..RUN => (0..count).for_each(|_| self.put(Piece::default())),
+            count => self.put(Piece { text: &"\n".repeat(count - 1), ..Piece::default() }),
+        }
+    }
+
+    fn put(&mut self, text: Piece<'_>) {
         self.begin();
         let batch = &mut self.log.batch;
         batch.extend_from_slice(b"\"line\",\"line\":");
@@ -134,6 +169,7 @@ impl LogWriter {
             self.text(line.into());
             return;
         }
+        self.end_run();
         self.begin();
         // The head ends with `"type":`; the serialised kind begins with `{"type":`.
         let mut json = Vec::new();
@@ -171,6 +207,7 @@ impl LogWriter {
     /// The log cannot be written; the batch is kept as far as there is room. `output.log` and the index are
     /// conveniences: their errors are not reported, their content can be had from the log.
     pub fn flush(&mut self) -> Result<()> {
+        self.end_run();
         let written = self.log.flush();
         if written.is_ok() {
             if !self.checkpoints.is_empty() {
@@ -199,6 +236,7 @@ impl LogWriter {
     /// Drops the output and the progress of the batch, counts them, and says so in their place. What was asked, answered
     /// and noted stays.
     pub fn drop_output_lines(&mut self) {
+        self.end_run();
         let head = self.head.len();
         let gap = [b"\"note\",\"note\":\"", GAP.as_bytes()].concat();
         // Of several gaps that meet one tells all.
@@ -244,6 +282,7 @@ impl LogWriter {
     /// # Errors
     /// The log cannot be written or synced.
     pub fn finish(&mut self) -> Result<()> {
+        self.end_run();
         self.plain.end_line(&mut self.output.batch);
         let finished = self.sync();
         if finished.is_err() {
@@ -409,6 +448,32 @@ mod tests {
         writer.finish().unwrap();
         let output = std::fs::read_to_string(directory.path().join("output.log")).unwrap();
         assert_eq!(output, "first\nsecond\n10%\n100%\nFATAL\n");
+    }
+
+    #[test]
+    fn empty_lines_that_come_at_once_cost_little_and_stay_as_many() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        let mut lines = |count| (0..count).for_each(|_| writer.text(line("")));
+        lines(RUN - 1);
+        writer.text(line("few"));
+        let mut lines = |count| (0..count).for_each(|_| writer.text(line("")));
+        lines(100_000);
+        writer.note("many");
+        writer.text(line(""));
+        writer.finish().unwrap();
+        let size = |name: &str| std::fs::metadata(directory.path().join(name)).unwrap().len();
+        assert_eq!(writer.size(), size("log.jsonl") + size("output.log"));
+        assert!(size("log.jsonl") < 3 * 100_000, "{}", size("log.jsonl"));
+        let output = std::fs::read_to_string(directory.path().join("output.log")).unwrap();
+        assert_eq!(output, format!("{}few\n{}[many]\n\n", "\n".repeat(RUN - 1), "\n".repeat(100_000)));
+        let records = records(directory.path());
+        let texts = records.iter().filter_map(|record| match &record.kind {
+            RecordKind::Line(line) => Some(line.line.as_str()),
+            _ => None,
+        });
+        assert_eq!(texts.map(|text| text.split('\n').count()).sum::<usize>(), RUN + 100_000 + 1);
+        assert_eq!((records.len(), writer.records()), (RUN + 4 + 2, (RUN + 4 + 2) as u64));
     }
 
     #[test]
