@@ -59,6 +59,8 @@ pub struct Job<'a> {
     cancelled_by: Option<&'a str>,
     /// Since when it has printed nothing, in seconds since the epoch, if that is worth a warning.
     quiet_since: Option<f64>,
+    /// What people must know of it while it runs.
+    warning: Option<&'a str>,
     /// The parameters, sensitive ones masked.
     params: Cow<'a, Map<String, Value>>,
     retry_of: Option<JobId>,
@@ -161,6 +163,7 @@ impl<'a> Job<'a> {
             reason: status.reason.as_deref(),
             cancelled_by: status.cancelled_by.as_deref(),
             quiet_since: status.quiet_since.map(Time::as_seconds_f64),
+            warning: status.warning.as_deref(),
             params: Cow::Owned(request.as_ref().map_or_else(Map::new, |request| masked(job_type, &request.params))),
             retry_of: request.as_ref().and_then(|request| request.retry_of),
             retries: &[],
@@ -191,6 +194,7 @@ impl<'a> Job<'a> {
             reason: line.reason.as_deref(),
             cancelled_by: line.cancelled_by.as_deref(),
             quiet_since: None,
+            warning: None,
             params: Cow::Borrowed(&line.params),
             retry_of: line.retry_of,
             retries: &[],
@@ -270,6 +274,7 @@ impl<'a> Job<'a> {
             reason: None,
             cancelled_by: None,
             quiet_since: None,
+            warning: None,
             params: Cow::default(),
             retry_of: None,
             retries: &[],

@@ -286,6 +286,7 @@ pub fn status(number: u64, state: State) -> Status {
         last_error: None,
         cancelled_by: None,
         quiet_since: None,
+        warning: None,
         log_records: 0,
         dropped_bytes: 0,
         marker: None,

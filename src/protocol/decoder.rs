@@ -7,6 +7,7 @@
 //! - What begins like a message and does not parse was torn by the output of another process. It is sensitive, and so
 //!   is every line up to the one where the key turns up.
 //! - A line with the key and without a message is sensitive, and stored without the key.
+//! - When the key of a torn message turns up, that is noted; a question that was torn is lost, which people must know.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use memchr::{memchr, memmem};
 use super::candidate::{Candidate, OPENING};
 use super::chunk::Chunk;
 use super::key::IoKey;
-use super::message;
+use super::message::{self, Message};
 use super::piece::{Piece, Sink};
 use super::text::{LineText, whole_characters};
 
@@ -24,6 +25,12 @@ const MAX_CANDIDATES: usize = 64;
 
 /// How long the lines after a torn message stay sensitive if the key does not turn up.
 const TORN_TIME: Duration = Duration::from_secs(5);
+
+/// What happened to a message whose parts are in several lines.
+const TORN: &str = "was torn by another process writing at the same time";
+
+/// What may have happened to one that is whole in its line.
+const BROKEN: &str = "is not valid JSON, or another process has written into it";
 
 /// Turns the output of one job into pieces of text and messages.
 ///
@@ -41,6 +48,8 @@ pub struct Decoder {
     /// Bytes of the current line.
     length: usize,
     torn: Option<Torn>,
+    /// What was torn looks like a question.
+    asks: bool,
 }
 
 /// In bytes. Tests use smaller ones.
@@ -91,13 +100,14 @@ impl Decoder {
 
     pub(super) fn with_limits(key: IoKey, limits: Limits) -> Self {
         let line = LineText::new(key.clone(), limits.piece);
-        Self { key, limits, line, held: Vec::new(), spilled: None, length: 0, torn: None }
+        Self { key, limits, line, held: Vec::new(), spilled: None, length: 0, torn: None, asks: false }
     }
 
     /// Takes the bytes of one read, which came at the time `now`.
     pub fn feed(&mut self, bytes: &[u8], now: Instant, sink: &mut impl Sink) {
         if self.torn.is_some_and(|torn| torn.until.is_some_and(|until| until <= now)) {
             self.torn = None;
+            self.asks = false;
         }
         let mut chunk = Chunk::new(bytes);
         let mut at = 0;
@@ -198,13 +208,16 @@ impl Decoder {
 
     fn end_line(&mut self, sink: &mut impl Sink) {
         self.torn = self.torn.and_then(|torn| torn.after(self.length));
+        self.asks &= self.torn.is_some();
         self.length = 0;
         let held = std::mem::take(&mut self.held);
         if held.len() < OPENING.len() {
             self.line.push(&held, sink);
-            let has_key = self.line.end(sink);
-            if has_key {
-                self.torn = None;
+            let seen = self.line.end(sink);
+            self.asks |= seen.question && (seen.key || self.torn.is_some());
+            if seen.key {
+                let was_torn = self.torn.take().is_some();
+                self.tell_of_torn(was_torn, TORN, sink);
             } else if self.spilled.is_some_and(|spilled| spilled.torn) {
                 self.tear();
             }
@@ -258,11 +271,29 @@ impl Decoder {
             self.line.hide();
         }
         self.line.push(rest.text.as_bytes(), sink);
-        let has_key = self.line.end(sink);
+        let seen = self.line.end(sink);
+        let is_part = rest.torn_at.is_some() || self.torn.is_some();
+        self.asks |= seen.question && (seen.key || is_part);
         if self.is_torn(rest) {
             self.tear();
-        } else if has_key && rest.torn_at.is_none() {
-            self.torn = None;
+        } else if seen.key {
+            let how = if rest.torn_at.is_some() && self.torn.is_none() { BROKEN } else { TORN };
+            if rest.torn_at.is_none() {
+                self.torn = None;
+            }
+            self.tell_of_torn(is_part, how, sink);
+        }
+    }
+
+    /// Tells that a message was torn, now that its key has turned up outside a message.
+    fn tell_of_torn(&mut self, was_torn: bool, how: &str, sink: &mut impl Sink) {
+        let asks = std::mem::take(&mut self.asks);
+        if asks || was_torn {
+            let what = if asks { "question" } else { "message" };
+            sink.message(Message::Note(format!("a {what} {how}; what is left of it is among the sensitive lines")));
+        }
+        if asks {
+            sink.message(Message::Unasked(format!("it {how}")));
         }
     }
 

@@ -25,11 +25,16 @@ pub enum Message {
     Interaction(Prompt),
     /// For the log: a message that was not understood or was too long, and what was done about it.
     Note(String),
+    /// A question that cannot be shown, and why. The job may wait for its answer for ever.
+    Unasked(String),
 }
 
 /// Passes on what a message says. The key is not in the object any more.
 pub(super) fn deliver(object: Map<String, Value>, piece_limit: usize, sink: &mut impl Sink) {
     if let Err(problem) = act(&object, piece_limit, sink) {
+        if object.get("type").and_then(Value::as_str) == Some("interaction") {
+            sink.message(Message::Unasked(problem.clone()));
+        }
         let json = Value::Object(object);
         // Who marks a message as sensitive means its content, also when the rest is wrong.
         if matches!(json.get("sensitive"), None | Some(Value::Null | Value::Bool(false))) {
@@ -96,7 +101,8 @@ fn prompt_kind(object: &Map<String, Value>) -> Result<PromptKind, String> {
                 None => None,
                 Some(_) => optional_text(object, "default")?.map(str::to_owned),
             };
-            Ok(PromptKind::Choices { choices, default })
+            let kind = PromptKind::Choices { choices, default };
+            kind.unanswerable().map_or(Ok(kind), Err)
         }
         other => Err(format!("unknown subtype “{}”", cut(other, 80))),
     }

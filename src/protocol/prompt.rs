@@ -34,6 +34,27 @@ pub enum PromptKind {
     InputLine,
 }
 
+impl PromptKind {
+    /// Why one of the choices could never be answered, if it is so.
+    #[must_use]
+    pub fn unanswerable(&self) -> Option<String> {
+        let Self::Choices { choices, default } = self else { return None };
+        choices.iter().find_map(|(label, code)| {
+            let problem = if code.len() > MAX_ANSWER {
+                format!("has {} bytes, and an answer has at most {MAX_ANSWER}", code.len())
+            } else if code.contains(char::is_control) {
+                "has a control character, which no answer may have".to_owned()
+            } else if code.is_empty() && default.as_ref().is_some_and(|default| !default.is_empty()) {
+                "is empty, which stands for the default".to_owned()
+            } else {
+                return None;
+            };
+            let label = label.get(..label.floor_char_boundary(80)).unwrap_or_default().escape_debug();
+            Some(format!("the code of the choice “{label}” {problem}"))
+        })
+    }
+}
+
 /// Why a text is no answer to a prompt.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum AnswerError {
@@ -180,6 +201,23 @@ mod tests {
         }
         assert_eq!(input_line("?").check(&"x".repeat(4_000)), Ok(()));
         assert_eq!(input_line("?").check(&"x".repeat(4_001)), Err(AnswerError::TooLong(4_001)));
+    }
+
+    #[test]
+    fn a_choice_that_nobody_can_answer_is_known() {
+        let problem =
+            |code: &str, default| choices("Q", &[("Yes", "y"), ("Odd\u{1b}", code)], default).kind.unanswerable();
+        for code in ["a\tb", "a\n", "\0", "\u{9b}1m"] {
+            let expected = "the code of the choice “Odd\\u{1b}” has a control character, which no answer may have";
+            assert_eq!(problem(code, None).as_deref(), Some(expected), "{code:?}");
+        }
+        assert!(problem(&"x".repeat(4_001), None).unwrap().contains("has 4001 bytes, and an answer has at most 4000"));
+        assert!(problem("", Some("y")).unwrap().contains("is empty"));
+        for (code, default) in [("", None), ("", Some("")), ("y", Some("y")), ("é =", Some("y"))] {
+            assert_eq!(problem(code, default), None, "{code:?}");
+        }
+        assert_eq!(problem(&"x".repeat(4_000), None), None);
+        assert_eq!(input_line("?").kind.unanswerable(), None);
     }
 
     #[test]

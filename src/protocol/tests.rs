@@ -164,7 +164,7 @@ fn a_sensitive_message_cut_by_another_process_stays_hidden() {
     let seen = decode_text(&text);
     assert_eq!(seen[..2], expected);
     assert!(matches!(&seen[2], Seen::Piece(text, flags) if text.contains("[key removed]") && flags == &["sensitive"]));
-    assert_eq!(seen[3..], [line("after")]);
+    assert_eq!(seen[3..], [torn("message"), line("after")]);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_message_in_the_middle_of_a_torn_one_is_acted_on_and_ends_nothing() {
     let seen = decode_text(&text);
     assert_eq!(seen[..3], [hidden(start), status("s"), hidden(one)]);
     assert!(matches!(&seen[3], Seen::Piece(_, flags) if flags == &["sensitive"]));
-    assert_eq!(seen[4..], [line("after")]);
+    assert_eq!(seen[4..], [torn("message"), line("after")]);
 }
 
 #[test]
@@ -184,7 +184,31 @@ fn a_message_broken_within_its_line_hides_that_line_only() {
     let text = format!("{{\"type\": \"line\", \"line\": \"a \"quoted\" b\", \"iokey\": \"{KEY}\"}}\nafter\n");
     let seen = decode_text(&text);
     assert!(matches!(&seen[0], Seen::Piece(_, flags) if flags == &["sensitive"]));
-    assert_eq!(seen[1..], [line("after")]);
+    let note = "a message is not valid JSON, or another process has written into it; what is left of it is among the \
+                sensitive lines";
+    assert_eq!(seen[1..], [Seen::Message(Message::Note(note.to_owned())), line("after")]);
+}
+
+/// The note that something was torn across lines.
+fn torn(what: &str) -> Seen {
+    let how = "was torn by another process writing at the same time; what is left of it is among the sensitive lines";
+    Seen::Message(Message::Note(format!("a {what} {how}")))
+}
+
+#[test]
+fn a_question_that_was_torn_is_lost_and_people_must_know() {
+    let question = json!({"type": "interaction", "subtype": "choices", "prompt": "Q", "choices": {"Yes": "y"}});
+    let question = message(question);
+    // In the first member, behind it, and with a whole message of the other process in it.
+    for (place, other) in [(5, "other\n".to_owned()), (70, "other\n".to_owned()), (70, status_message("s") + "\n")] {
+        let (start, end) = question.split_at(place);
+        let seen = decode_text(&format!("{start}{other}{end}\nafter\n"));
+        let unasked = "it was torn by another process writing at the same time".to_owned();
+        let expected = [torn("question"), Seen::Message(Message::Unasked(unasked)), line("after")];
+        assert_eq!(seen[seen.len() - 3..], expected, "{place} {other}");
+    }
+    let seen = decode_text(&format!("+ echo {KEY}\n{question}\nthe key {KEY}\n"));
+    assert!(seen.iter().all(|seen| !matches!(seen, Seen::Message(Message::Note(_)))), "{seen:?}");
 }
 
 #[test]
@@ -262,7 +286,8 @@ fn what_was_too_long_and_torn_hides_what_follows() {
     let limits = Limits { piece: 100, held: 150, torn: 1_000 };
     let text = format!("{{\"type\": \"{}\nsecret\n{KEY}\"}}\nafter\n", "x".repeat(300));
     let seen = decode(limits, [text.as_bytes()]);
-    assert_eq!(seen[seen.len() - 3..], [hidden("secret"), hidden("[key removed]\"}"), line("after")]);
+    let expected = [hidden("secret"), hidden("[key removed]\"}"), torn("message"), line("after")];
+    assert_eq!(seen[seen.len() - 4..], expected);
 }
 
 #[test]
@@ -425,6 +450,9 @@ fn interactions_keep_the_order_of_their_choices() {
 fn what_is_not_understood_is_noted() {
     let note = |members| match &decode_text(&message(members))[..] {
         [Seen::Message(Message::Note(note))] => note.clone(),
+        [Seen::Message(Message::Unasked(problem)), Seen::Message(Message::Note(note))] if note.contains(problem) => {
+            note.clone()
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(note(json!({"type": "dance"})), r#"Message ignored, unknown type “dance”: {"type":"dance"}"#);

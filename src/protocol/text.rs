@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::key::IoKey;
 use super::piece::{Piece, Sink};
+
+/// Members and values that only questions have.
+const OF_QUESTIONS: [&[u8]; 3] = [b"\"interaction\"", b"\"input_line\"", b"\"choices\""];
 
 /// How long a line may stay unfinished before what there is of it is shown.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -36,12 +39,21 @@ struct State {
     shown: bool,
     /// What goes out is sensitive.
     hidden: bool,
-    /// The key was in what has gone out.
-    key_seen: bool,
+    /// What has gone out was not ordinary text.
+    seen: Seen,
     /// The text changed since it was last shown. When, is known at the end of the read.
     unshown: bool,
     unshown_since: Option<Instant>,
     shown_at: Option<Instant>,
+}
+
+/// What of a message was in the text of a line.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Seen {
+    /// The key.
+    pub key: bool,
+    /// A part of a question.
+    pub question: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -106,14 +118,14 @@ impl LineText {
         }
     }
 
-    /// Ends the line, and says whether the key was in it.
-    pub(super) fn end(&mut self, sink: &mut impl Sink) -> bool {
+    /// Ends the line, and says what was in it.
+    pub(super) fn end(&mut self, sink: &mut impl Sink) -> Seen {
         if !self.text.is_empty() || !self.state.shown {
             self.emit(self.text.len(), Reason::End, sink);
         }
-        let key_seen = self.state.key_seen;
+        let seen = self.state.seen;
         self.reset();
-        key_seen
+        seen
     }
 
     /// Goes to the beginning of the next line.
@@ -164,9 +176,10 @@ impl LineText {
     fn emit(&mut self, end: usize, reason: Reason, sink: &mut impl Sink) {
         let bytes = &self.text[..end];
         if self.key.find(bytes).is_some() {
-            self.state.key_seen = true;
+            self.state.seen.key = true;
             self.state.hidden = true;
         }
+        self.state.seen.question |= OF_QUESTIONS.iter().any(|part| memmem::find(bytes, part).is_some());
         let text = self.key.redact(String::from_utf8_lossy(bytes));
         sink.piece(Piece {
             text: &text,

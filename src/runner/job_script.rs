@@ -123,6 +123,9 @@ pub enum JobScriptError {
     /// The default is none of the choices.
     #[error("the default “{0}” is not the code of a choice")]
     UnknownDefault(String),
+    /// Nobody could choose that.
+    #[error("the question was not asked: {0}")]
+    Unanswerable(String),
 }
 
 /// Does what the script wants. `key` is the job's key; without one, or with an empty one, a person is at the terminal.
@@ -249,6 +252,9 @@ impl Choose {
             return Err(JobScriptError::UnknownDefault(default.clone()));
         }
         let kind = PromptKind::Choices { choices, default: self.default.clone() };
+        if let Some(problem) = kind.unanswerable() {
+            return Err(JobScriptError::Unanswerable(problem));
+        }
         Ok(Prompt { prompt: self.prompt.clone(), kind })
     }
 }
@@ -362,6 +368,8 @@ mod tests {
     fn choices_that_cannot_work_are_refused() {
         let twice = run_with(None, "", &["choose", "Q", "--choice=A=1", "--choice=A=2"]).result;
         assert!(matches!(twice, Err(JobScriptError::LabelTwice(label)) if label == "A"));
+        let long = run_with(None, "", &["choose", "Q", &format!("--choice=A={}", "x".repeat(4_001))]).result;
+        assert!(matches!(long, Err(JobScriptError::Unanswerable(_))));
         let unknown = run_with(None, "", &["choose", "Q", "--choice=A=1", "--default=2"]).result;
         assert!(matches!(unknown, Err(JobScriptError::UnknownDefault(code)) if code == "2"));
     }

@@ -177,6 +177,9 @@ pub struct Status {
     /// Since when it has printed nothing, if that is longer than its type's `quiet_after` and it waits for nobody.
     #[serde(default)]
     pub quiet_since: Option<Time>,
+    /// What people must know of a job that runs, in a sentence: it has asked something that cannot be shown.
+    #[serde(default)]
+    pub warning: Option<String>,
     /// How many records the log had when this was written.
     pub log_records: u64,
     /// How many bytes of output could not be kept.
@@ -225,6 +228,7 @@ impl Status {
             last_error: None,
             cancelled_by: None,
             quiet_since: None,
+            warning: None,
             log_records: 0,
             dropped_bytes: 0,
             marker: Some(plan.marker.clone()),
@@ -248,6 +252,7 @@ impl Status {
         self.interaction = None;
         self.progress = None;
         self.quiet_since = None;
+        self.warning = None;
         self.finished_at = Some(Time::now());
     }
 }

@@ -241,3 +241,50 @@ fn an_answer_to_a_job_that_died_at_its_prompt_is_refused() {
     assert!(!spool.log(id).iter().any(|record| matches!(record.kind, RecordKind::Response { .. })));
     assert_eq!(spool.history_lines(id), 1);
 }
+
+#[test]
+fn a_question_that_nobody_could_answer_is_not_asked_and_people_are_told() {
+    let spool = HostileSpool::new();
+    let ask = "def ask(code):\n  put(message('interaction', subtype='choices', prompt='On?', choices={'Odd': code}, \
+               default='d') + '\\n')\n";
+    let codes = [("'a\\tb'", "a control character"), ("'x' * 4001", "4001 bytes"), ("''", "is empty")];
+    for (code, problem) in codes {
+        let id =
+            spool.python(&format!("{ask}ask({code})\ngate('{problem}')\nask('y')\nput('got:' + answer() + '\\n')"));
+        spool.wait_note(id, "Message ignored, the code of the choice “Odd” ");
+        let status = spool.wait_status(id, "people are told", |status| status.warning.is_some());
+        assert_eq!((status.state, status.interaction), (State::Running, None));
+        let warning = status.warning.unwrap();
+        assert!(warning.starts_with("The job has asked something that cannot be shown") && warning.contains(problem));
+        spool.open_gate(problem);
+        assert_eq!(spool.wait_prompt(id, 1).warning, None, "it asks something else");
+        spool.answer(id, 1, "alice", "y");
+        assert_eq!(spool.wait_final(id).state, State::Succeeded);
+    }
+}
+
+#[test]
+fn a_question_that_another_process_tore_apart_is_told_of() {
+    let spool = HostileSpool::new();
+    let question = r"text = message('interaction', subtype='choices', prompt='Deploy now?', choices={'Yes': 'y'})
+put(text[:PLACE])
+put('somebody else\n')
+put(text[PLACE:] + '\n')
+gate('end')";
+    // In the prompt, in the first member and before the key.
+    for place in ["60", "4", "len(text) - 80"] {
+        let id = spool.python(&question.replace("PLACE", place));
+        spool.wait_note(id, "a question was torn by another process writing at the same time");
+        let status = spool.wait_status(id, "people are told", |status| status.warning.is_some());
+        let warning = status.warning.unwrap();
+        assert!(warning.ends_with("for ever: it was torn by another process writing at the same time"), "{warning}");
+        spool.signal(id, "carol", JobSignal::Kill);
+        assert_eq!(spool.wait_final(id).warning, None);
+    }
+    // Any other message is noted only.
+    let id =
+        spool.python("text = message('status', status='x' * 99)\nput(text[:50] + 'somebody\\n' + text[50:] + '\\n')");
+    assert_eq!(spool.wait_final(id).state, State::Succeeded);
+    let notes = spool.notes(id);
+    assert!(notes.len() == 1 && notes[0].starts_with("a message was torn by another process"), "{notes:?}");
+}

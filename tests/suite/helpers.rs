@@ -306,6 +306,18 @@ fn where_the_supervisor_cannot_be_reached_only_the_jobs_own_input_answers() {
     assert_eq!(told.count(), 2);
 }
 
+#[test]
+fn a_choice_that_nobody_could_answer_ends_the_helper() {
+    let spool = HostileSpool::new();
+    let long = "x".repeat(4001);
+    let id =
+        start(&spool, &format!("set -e; job choose 'On?' --choice Odd={long} || echo \"status $?\"; job status done"));
+    assert_eq!(spool.wait_final(id).state, State::Succeeded);
+    let lines = spool.lines(id);
+    assert!(lines[0].contains("the question was not asked: the code of the choice “Odd” has 4001 bytes"), "{lines:?}");
+    assert_eq!((lines.last().unwrap().as_str(), answers(&spool, id).len()), ("status 1", 0));
+}
+
 /// Runs a shell script at a terminal, and types this.
 fn at_terminal(script: &str, typed: &str) -> String {
     const TERMINAL: &str = "import os, pty, sys, signal\n\

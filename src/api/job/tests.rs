@@ -46,6 +46,7 @@ fn a_queued_job_shows_the_command_that_would_run() {
       "reason": null,
       "cancelled_by": null,
       "quiet_since": null,
+      "warning": null,
       "params": {
         "name": "World",
         "key": "•••"
@@ -93,6 +94,7 @@ fn a_running_job_has_every_member() {
       "reason": null,
       "cancelled_by": null,
       "quiet_since": null,
+      "warning": null,
       "params": {
         "name": "World",
         "key": "•••"

@@ -238,9 +238,9 @@ impl Connection {
     }
 
     fn ask(&mut self, line: &[u8], key: &IoKey, heard: &mut Vec<Heard>) -> bool {
-        let Said { question, notes } = Said::read(line, key);
+        let Said { question, unasked, notes } = Said::read(line, key);
         let Some(prompt) = question.filter(|_| self.received.is_empty()) else {
-            return self.refuse(notes.last().map_or("it is no question", String::as_str));
+            return self.refuse(unasked.as_deref().unwrap_or("it is no question"));
         };
         heard.extend(notes.into_iter().map(Heard::Note));
         heard.push(Heard::Question(self.id, prompt));
@@ -266,6 +266,7 @@ impl Connection {
 #[derive(Default)]
 struct Said {
     question: Option<Prompt>,
+    unasked: Option<String>,
     notes: Vec<String>,
 }
 
@@ -286,6 +287,7 @@ impl Sink for Said {
         match message {
             Message::Interaction(prompt) => self.question = Some(prompt),
             Message::Note(note) => self.notes.push(note),
+            Message::Unasked(reason) => self.unasked = Some(reason),
             Message::Status(_) | Message::Progress(_) => {}
         }
     }

@@ -109,10 +109,13 @@ fn a_wrong_key_opens_nothing() {
 fn what_is_no_question_is_refused_with_the_reason() {
     let mut bench = Bench::new();
     let status = encode::status(&bench.key, Some("busy"));
+    let choices = [("Tab".to_owned(), "\t".to_owned())].into_iter().collect();
+    let tab = Prompt { prompt: "?".to_owned(), kind: PromptKind::Choices { choices, default: None } };
     let cases = [
         (status.clone(), "it is no question"),
         ("{}\n".to_owned(), "it is no question"),
-        (status.replace("status", "dance"), "unknown type “dance”"),
+        (status.replace("status\":", "type\":"), "it is no question"),
+        (encode::interaction(&bench.key, &tab), "the code of the choice “Tab” has a control character"),
         ("x".repeat(2 * LONGEST_QUESTION), "the question is too long"),
     ];
     for (text, reason) in cases {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::Journal;
+use super::{Journal, Urgency};
 use crate::protocol::{Piece, Prompt};
 use crate::runner::supervise::prompts::{Asker, HelperId, Question, Replaced};
 use crate::spool::log::RecordKind;
@@ -10,6 +10,10 @@ use crate::spool::log::RecordKind;
 impl Journal {
     /// Somebody asks something. It is shown when nothing else is asked.
     pub fn ask(&mut self, asker: Asker, prompt: Prompt) {
+        if asker == Asker::Job {
+            // It has not waited for the answer to what it could not ask.
+            self.status.warning = None;
+        }
         match self.prompts.ask(Question { asker, prompt }) {
             Some(Replaced::Open(number)) => {
                 self.note(format!("prompt {number} was not answered: the job has asked something else"));
@@ -22,6 +26,13 @@ impl Journal {
             None => {}
         }
         self.open_next_prompt();
+    }
+
+    /// The job has asked something that cannot be shown: people must know why it waits.
+    pub(super) fn warn_of_unasked(&mut self, reason: &str) {
+        let warning = format!("The job has asked something that cannot be shown, and may wait for ever: {reason}");
+        self.status.warning = Some(warning);
+        self.changed(Urgency::Now);
     }
 
     /// A helper has ended: nobody waits for the answer to its question.
@@ -45,6 +56,7 @@ impl Journal {
         self.ended = true;
         let unseen = self.prompts.close();
         self.status.interaction = None;
+        self.status.warning = None;
         self.refresh_state();
         if let Some(prompt) = unseen {
             self.ask(Asker::Job, prompt);
