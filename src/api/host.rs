@@ -86,6 +86,11 @@ impl Authority {
         is_host.then_some(Self { host, port })
     }
 
+    /// Whether both are the same place, where `port` is meant if none is named.
+    fn is_at(&self, other: &Self, port: u16) -> bool {
+        self.host == other.host && self.port.unwrap_or(port) == other.port.unwrap_or(port)
+    }
+
     fn is_loopback(&self) -> bool {
         ["localhost", "127.0.0.1", "[::1]"].contains(&self.host.as_str())
     }
@@ -124,30 +129,32 @@ let it pass on the browser's Host (in nginx: proxy_set_header Host $http_host), 
 /// # Errors
 /// 400 without exactly one `Host`, 421 for another's, 403 for the `Origin` of another site.
 pub fn check(names: Names, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
-    check_host(names, uri, headers)?;
+    let host = check_host(names, uri, headers)?;
     if method.is_safe() {
         return Ok(());
     }
-    check_origin(names, headers)
+    check_origin(names, &host, headers)
 }
 
-fn check_host(names: Names, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+/// The host that a request names.
+fn check_host(names: Names, uri: &Uri, headers: &HeaderMap) -> Result<Authority, ApiError> {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return Err(ApiError::refused(StatusCode::BAD_REQUEST, "A request needs exactly one Host"));
     };
-    let is_ours = |name: &str| Authority::parse(name).is_some_and(|host| names.have_host(&host));
+    let ours = |name: &str| Authority::parse(name).filter(|host| names.have_host(host));
     // `GET http://host/path` names the host a second time, and both must be ours.
-    let is_ours_in_target = uri.authority().is_none_or(|name| is_ours(name.as_str()));
-    if is_ours_in_target && host.to_str().is_ok_and(is_ours) {
-        return Ok(());
+    let is_ours_in_target = uri.authority().is_none_or(|name| ours(name.as_str()).is_some());
+    if let Some(host) = host.to_str().ok().and_then(ours).filter(|_| is_ours_in_target) {
+        return Ok(host);
     }
     Err(ApiError::refused(StatusCode::MISDIRECTED_REQUEST, OTHER_HOST))
 }
 
-fn check_origin(names: Names, headers: &HeaderMap) -> Result<(), ApiError> {
-    let is_ours =
-        |origin: &str| parse_origin(origin).is_some_and(|(scheme, authority)| names.have_origin(scheme, &authority));
+fn check_origin(names: Names, host: &Authority, headers: &HeaderMap) -> Result<(), ApiError> {
+    let is_ours = |origin: &str| {
+        parse_origin(origin).is_some_and(|(scheme, authority)| names.have_origin(scheme, &authority, host))
+    };
     let mut origins = headers.get_all(ORIGIN).iter();
     // Browsers add this one by themselves, also where they leave out the Origin.
     let is_cross_site = headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site");
@@ -165,10 +172,13 @@ impl Names<'_> {
         self.public_url.names(host) || self.have_loopback(host)
     }
 
-    /// The hosts of [`Names::have_host`], but whoever can replace a page that came without TLS must not reach one with
-    /// it.
-    fn have_origin(&self, scheme: Scheme, host: &Authority) -> bool {
-        (self.public_url.names(host) && scheme == self.public_url.scheme) || self.have_loopback(host)
+    /// The public URL itself: whoever can replace a page that came without TLS must not reach one with it. Or the page
+    /// that this listener serves to this machine, by the very name and port of the request: another port is another
+    /// program's, which may be anybody's.
+    fn have_origin(&self, scheme: Scheme, origin: &Authority, host: &Authority) -> bool {
+        let is_served_here = scheme == Scheme::Http && origin.is_at(host, scheme.default_port());
+        (self.public_url.names(origin) && scheme == self.public_url.scheme)
+            || (self.have_loopback(origin) && is_served_here)
     }
 
     fn have_loopback(&self, host: &Authority) -> bool {
@@ -261,7 +271,7 @@ mod tests {
     fn a_page_elsewhere_cannot_post() {
         let by = reached("https://deploy.example.org", true);
         let host = ["localhost:8000"];
-        for good in ["https://deploy.example.org", "https://deploy.example.org:443", "http://localhost:5173"] {
+        for good in ["https://deploy.example.org", "https://deploy.example.org:443", "http://localhost:8000"] {
             assert_eq!(status(&by, &host, Some(good), "/"), 200, "{good}");
         }
         for bad in [
@@ -273,8 +283,28 @@ mod tests {
             "https://deploy.example.org/",
             "deploy.example.org",
             "ftp://localhost",
+            "http://localhost:5173",
+            "http://localhost",
+            "http://127.0.0.1:8000",
+            "https://localhost:8000",
         ] {
             assert_eq!(status(&by, &host, Some(bad), "/"), 403, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_page_on_another_port_of_this_machine_is_a_page_elsewhere() {
+        for public_url in ["http://localhost:8000", "https://deploy.example.org"] {
+            let by = reached(public_url, true);
+            for (host, origin, expected) in [
+                ("127.0.0.1:8000", "http://127.0.0.1:8000", 200),
+                ("[::1]:8000", "http://[::1]:8000", 200),
+                ("localhost", "http://localhost:80", 200),
+                ("127.0.0.1:8000", "http://127.0.0.1:3000", 403),
+                ("127.0.0.1:8000", "http://[::1]:8000", 403),
+            ] {
+                assert_eq!(status(&by, &[host], Some(origin), "/"), expected, "{host} {origin}");
+            }
         }
     }
 
