@@ -10,6 +10,7 @@ use super::finding::{Finding, Findings};
 use super::root::Root;
 use super::shape::{FILES, Shape};
 use super::shell::quote;
+use super::writable::Writable;
 use super::{inotify, state_directory, submitters, users};
 
 /// Checks what the API relies on, as the account that runs it. An empty list means that all is well.
@@ -20,7 +21,9 @@ pub fn check_access(config: &Config, account: &Account) -> Vec<Finding> {
         check_account(config, account, &root, &mut findings);
     }
     state_directory::check(config, account, &mut findings);
-    users::check(config, account, &mut findings);
+    let mut writable = Writable::by_others_than(&[account.uid()]);
+    writable.check_file(&config.path, "the configuration", &mut findings);
+    users::check(config, account, &mut writable, &mut findings);
     inotify::check_now(&mut findings);
     findings.into_vec()
 }

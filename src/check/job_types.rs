@@ -7,12 +7,19 @@ use crate::config::{Config, EnvFileError, JobType, read_env_file};
 use super::account::{Account, EXECUTE, READ};
 use super::finding::{Finding, Findings};
 use super::shell::quote;
+use super::writable::Writable;
 
 /// Checks every job type, and that every declared lane has one.
-pub(super) fn check(config: &Config, search_path: &str, runner: &Account, findings: &mut Findings) {
+pub(super) fn check(
+    config: &Config,
+    search_path: &str,
+    runner: &Account,
+    writable: &mut Writable,
+    findings: &mut Findings,
+) {
     let file = quote(&config.path);
     for job_type in config.job_types.values() {
-        let mut checker = Checker { job_type, runner, file: &file, findings };
+        let mut checker = Checker { job_type, runner, file: &file, writable, findings };
         checker.check_working_directory();
         let own_path = checker.check_env_file().or_else(|| job_type.env.get("PATH").cloned());
         checker.check_program(own_path.as_deref().unwrap_or(search_path));
@@ -34,6 +41,7 @@ struct Checker<'a> {
     runner: &'a Account,
     /// The configuration file, quoted.
     file: &'a str,
+    writable: &'a mut Writable,
     findings: &'a mut Findings,
 }
 
@@ -65,6 +73,8 @@ impl Checker<'_> {
     /// Checks the file with the rules of the claim. Returns the `PATH` that it sets.
     fn check_env_file(&mut self) -> Option<String> {
         let path = self.job_type.env_file.as_ref()?;
+        // Its own mode is a matter of the claim, below.
+        self.writable.check_way(path, &format!("the env_file of {}", self.job_type.name), self.findings);
         let quoted = quote(path);
         let own = format!("chown {} {quoted} && chmod 600 {quoted}", quote(self.runner.name()));
         match read_env_file(path) {
@@ -114,9 +124,15 @@ impl Checker<'_> {
             search_path.split(':').map(|entry| directory.join(entry).join(program)).collect()
         };
         let mut refused = None;
-        for path in candidates.iter().filter(|path| path.is_file()) {
+        let what = format!("the program of the job type {}", self.job_type.name);
+        for path in &candidates {
+            // A directory that is searched before may get a program of this name.
+            self.writable.check_way(path, &what, self.findings);
+            if !path.is_file() {
+                continue;
+            }
             match self.runner.obstacle(path, EXECUTE) {
-                Ok(None) => return,
+                Ok(None) => return self.writable.check_file(path, &what, self.findings),
                 Ok(Some(obstacle)) => refused = refused.or(Some((path, obstacle))),
                 Err(_) => {}
             }
@@ -248,7 +264,7 @@ mod tests {
         let nobody = Account::of(uzers::get_user_by_name("nobody").unwrap().uid());
         let look = |account: &Account| {
             let mut found = Findings::default();
-            check(&config, "/bin", account, &mut found);
+            check(&config, "/bin", account, &mut Writable::by_others_than(&[]), &mut found);
             let texts: Vec<String> = found.into_vec().iter().map(ToString::to_string).collect();
             texts.join("\n").replace(directory.path().to_str().unwrap(), "DIR")
         };

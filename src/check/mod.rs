@@ -22,6 +22,7 @@ mod state_directory;
 mod submitters;
 mod tree;
 mod users;
+mod writable;
 
 #[cfg(test)]
 mod testing;
@@ -34,6 +35,7 @@ use crate::config::Config;
 
 use self::finding::Findings;
 use self::root::Root;
+use self::writable::Writable;
 
 /// What a check is told beside the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,9 @@ pub fn check(config: &Config, options: Options) -> Vec<Finding> {
     }
     inotify::check(config, &mut findings);
     limits::check(&mut findings);
-    job_types::check(config, options.search_path, &runner, &mut findings);
+    let mut writable = Writable::by_others_than(&[runner.uid()]);
+    writable.check_file(&config.path, "the configuration", &mut findings);
+    job_types::check(config, options.search_path, &runner, &mut writable, &mut findings);
     findings.into_vec()
 }
 

@@ -12,16 +12,18 @@ use crate::spool::layout::FILE;
 use super::account::{Account, READ};
 use super::finding::{Finding, Findings};
 use super::shell::quote;
+use super::writable::Writable;
 
 /// What nobody but the owner may do, and what nobody but the owner and the group may.
 const TOO_OPEN: u32 = 0o037;
 
 /// Checks the users file for the account that runs the API, if people sign in by it.
-pub(super) fn check(config: &Config, account: &Account, findings: &mut Findings) {
+pub(super) fn check(config: &Config, account: &Account, writable: &mut Writable, findings: &mut Findings) {
     if config.auth.mode != AuthMode::Local {
         return;
     }
     let path = &config.auth.users_file;
+    writable.check_way(path, "the users file", findings);
     let mut add = |problem: String, fix: String| findings.add(Finding::new(quote(path), problem, fix));
     let metadata = match path.symlink_metadata() {
         Ok(metadata) => metadata,
@@ -124,7 +126,7 @@ mod tests {
 
     fn findings(config: &Config, account: &Account) -> String {
         let mut findings = Findings::default();
-        check(config, account, &mut findings);
+        check(config, account, &mut Writable::by_others_than(&[account.uid()]), &mut findings);
         let texts: Vec<String> = findings.into_vec().iter().map(ToString::to_string).collect();
         texts.join("\n").replace(&config.auth.users_file.display().to_string(), "USERS")
     }
