@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -26,7 +27,7 @@ use crate::spool::job::{self, LockedJob};
 use crate::spool::layout;
 use crate::spool::lock::RunnerLock;
 use crate::spool::runner_state::RunnerState;
-use crate::spool::submitter::TrustedSubmitters;
+use crate::spool::submitter::{self, TrustedSubmitters};
 use crate::spool::{JobId, Spool, atomic, history, queue, sequence};
 
 /// Between two looks at something that gives no hint when it changes: a slot that a stranger holds, a lock whose holder
@@ -59,6 +60,20 @@ pub(super) enum Ended {
     Well,
     /// It could not begin, for want of what the system may have again later.
     ForWant,
+}
+
+/// Refuses to run as root on a spool that is another account's, which would run its jobs as root.
+fn refuse_root_for_others(spool: &Path) -> Result<()> {
+    let owner = spool.metadata().ok().map(|metadata| metadata.uid()).filter(|owner| *owner != 0);
+    let Some(owner) = owner.filter(|_| rustix::process::geteuid().is_root()) else { return Ok(()) };
+    let name = submitter::login_name(owner).unwrap_or_else(|| format!("'#{owner}'"));
+    Err(Error::invalid(
+        spool,
+        format!(
+            "it belongs to {name}, and this runner was started by root: all jobs would run as root. Start it as {name}: \
+             sudo -u {name} spiderpig-runner"
+        ),
+    ))
 }
 
 /// What the daemon waits for besides hints and time.
@@ -116,6 +131,7 @@ impl Daemon {
         account: AccountEnvironment,
         supervisor_environment: Vec<(OsString, OsString)>,
     ) -> Result<Self> {
+        refuse_root_for_others(&config.spool)?;
         let spool = Spool::lay_out(&config.spool)?;
         let lock = RunnerLock::take(&spool)?;
         atomic::try_new_names(&spool.incoming())?;
