@@ -3,6 +3,9 @@
 //! It is JSON, and never empty: a file with nothing in it is one that was cut off. Who changes it holds its `flock`, reads
 //! it anew, and replaces it as a whole. Requests are answered from memory, which follows when somebody tells that there may
 //! be news.
+//!
+//! Beside it is a spare, a file of spaces that really takes its room: on a full disk the next content is written into that,
+//! and the two change places. What takes something away from somebody makes the content smaller, so it always fits.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,6 +20,9 @@ use crate::spool::atomic::{self, Durability};
 use crate::spool::error::Missing as _;
 use crate::spool::layout::SECRET_FILE;
 use crate::spool::{Error, Result, lock, open};
+
+/// The least that is set aside for a disk that is full, in bytes.
+const SPARE: usize = 64 << 10;
 
 /// A file of the state directory, and what was in it when it was read last.
 #[derive(Debug)]
@@ -139,12 +145,62 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
         let version = if content == before {
             version_of(&file, &self.path)?
         } else {
-            atomic::replace(&self.path, &self.bytes(&content)?, SECRET_FILE, Durability::Synced)?;
+            self.put(&self.bytes(&content)?)?;
             // Still locked out: whoever waits has the old file, sees that, and takes this one.
             version_of(&open::read_only(&self.path)?, &self.path)?
         };
         self.remember(content, Some(version));
         Ok(result)
+    }
+
+    fn put(&self, bytes: &[u8]) -> Result<()> {
+        match atomic::replace(&self.path, bytes, SECRET_FILE, Durability::Synced) {
+            Err(error) if error.is_disk_full() => {
+                let spared = self.put_into_spare(bytes);
+                spared.inspect_err(|reason| tracing::error!(%reason, "what was set aside for a full disk is of no use"))
+            }
+            put => {
+                put?;
+                self.set_room_aside(bytes.len());
+                Ok(())
+            }
+        }
+    }
+
+    /// Needs no new room, and neither does the next time: then the file of now is the spare, and what is written is shorter.
+    fn put_into_spare(&self, bytes: &[u8]) -> Result<()> {
+        let spare = self.spare();
+        atomic::overwrite(&atomic::open_update(&spare)?, &spare, bytes)?;
+        // Where two names cannot be exchanged there is room for this time only.
+        atomic::exchange(&spare, &self.path).or_else(|_| atomic::rename(&spare, &self.path))?;
+        atomic::sync_directory(self.path.parent().unwrap_or(&self.path))
+    }
+
+    /// Sets room aside for a content of this size, if that was not done. Without it all is well until the disk is full.
+    fn set_room_aside(&self, size: usize) {
+        let spare = self.spare();
+        let wanted = size.max(SPARE);
+        if spare.metadata().is_ok_and(|metadata| usize::try_from(metadata.len()).is_ok_and(|there| there >= wanted)) {
+            return;
+        }
+        let fresh = self.path.with_extension("json.spare.new");
+        let set_aside = atomic::remove(&fresh)
+            .and_then(|()| atomic::set_aside(&fresh, 2 * wanted, SECRET_FILE))
+            .and_then(|_| atomic::rename(&fresh, &spare));
+        if let Err(error) = set_aside {
+            tracing::warn!(%error, "no room is set aside: on a full disk nobody could be signed out");
+        }
+    }
+
+    /// Sets room aside for what is in the file now: before the first change of this process, the disk may be full.
+    pub fn prepare_for_full_disk(&self) {
+        if let Ok(metadata) = self.path.metadata() {
+            self.set_room_aside(usize::try_from(metadata.len()).unwrap_or(usize::MAX / 2));
+        }
+    }
+
+    fn spare(&self) -> PathBuf {
+        self.path.with_extension("json.spare")
     }
 
     fn lock(&self) -> Result<File> {
@@ -228,9 +284,40 @@ impl From<&std::fs::Metadata> for Version {
 mod tests {
     use std::collections::BTreeMap;
 
+    use crate::api::auth::testing::SmallDisk;
+
     use super::*;
 
     type Counts = BTreeMap<String, u32>;
+
+    #[test]
+    fn on_a_full_disk_what_takes_something_away_is_written_again_and_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let Some(disk) = SmallDisk::at(directory.path()) else { return };
+        let path = directory.path().join("counts.json");
+        let document: Document<Counts> = Document::open(path.clone()).unwrap();
+        let names: Vec<String> = (0..20).map(|n| format!("name{n}")).collect();
+        for name in &names {
+            assert_eq!(add(&document, name), 1);
+        }
+        disk.fill();
+        let other: Document<Counts> = Document::open(path.clone()).unwrap();
+        for (removed, name) in names.iter().enumerate() {
+            let (remover, follower) = if removed % 2 == 0 { (&document, &other) } else { (&other, &document) };
+            remover.change(|counts| counts.remove(name)).unwrap().unwrap();
+            assert!(follower.refresh().unwrap(), "{name}");
+            assert_eq!((follower.get().len(), follower.get().contains_key(name)), (19 - removed, false));
+        }
+        let grown = document.change(|counts| {
+            counts.extend((0..20_000).map(|n| (format!("another{n}"), n)));
+        });
+        assert!(grown.unwrap_err().is_disk_full());
+        assert_eq!(Document::<Counts>::open(path.clone()).unwrap().get().len(), 0, "it is as before");
+        disk.empty();
+        add(&document, "alice");
+        let spare = path.with_extension("json.spare").metadata().unwrap();
+        assert_eq!((spare.len(), spare.mode() & 0o777), (2 * SPARE as u64, 0o600), "room is set aside again");
+    }
 
     fn add(document: &Document<Counts>, name: &str) -> u32 {
         let added = document.change(|counts| {
