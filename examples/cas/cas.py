@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A stand-in for a single sign-on server that speaks CAS 3.0, for the demo and the tests. Nobody needs a password.
 
-    cas.py [--port N] [--people FILE] [--ticket-seconds N] [--service PREFIX]...
+    cas.py [--port N] [--people FILE] [--ticket-seconds N] [--service PREFIX]... [--logout-url URL]
 
 It listens on 127.0.0.1 only, prints the port as its first line, and writes what it is asked to standard error. The
 paths of CAS may stand behind any prefix: http://127.0.0.1:PORT/login, .../cas/login. SpiderPig needs
@@ -18,7 +18,9 @@ paths of CAS may stand behind any prefix: http://127.0.0.1:PORT/login, .../cas/l
 A ticket is good once, for the URL that it was made for, and for --ticket-seconds (10 if left out; with 0 each is too
 old). Whoever asks with another URL has used it up. Codes of failures are those of the specification: INVALID_REQUEST,
 INVALID_TICKET_SPEC, INVALID_TICKET, INVALID_SERVICE. URL must begin with a --service; without one it must be at
-localhost or 127.0.0.1. There are no proxy tickets, and services are not told when somebody signs out.
+localhost or 127.0.0.1. There are no proxy tickets. When somebody signs out, or in as somebody else, each service that
+has taken a ticket of theirs is told, at its URL or at the one of --logout-url: POST logoutRequest=, a LogoutRequest of
+SAML whose SessionIndex is the ticket. Nobody waits for that, and it is not tried again.
 
 FILE of --people is a JSON object from names to lists of groups, as PEOPLE below. It is read anew at each request.
 
@@ -67,7 +69,8 @@ import time
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.request import urlopen
 from xml.sax.saxutils import escape, quoteattr
 
 PEOPLE = {
@@ -92,6 +95,7 @@ class Ticket:
     service: str
     made: float
     typed: bool  # whether it is from a form, and not from the cookie
+    session: str
 
 
 class Sessions:
@@ -102,6 +106,7 @@ class Sessions:
         self.ticket_seconds = ticket_seconds
         self.users = {}
         self.tickets = {}
+        self.taken = {}
 
     def begin(self, user):
         session = f"TGT-{secrets.token_urlsafe(32)}"
@@ -114,13 +119,15 @@ class Sessions:
             return self.users.get(session)
 
     def end(self, session):
+        """Which tickets of it were taken, and by which services."""
         with self.lock:
             self.users.pop(session, None)
+            return self.taken.pop(session, [])
 
-    def ticket(self, user, service, typed):
+    def ticket(self, user, service, typed, session):
         name = f"ST-{secrets.token_urlsafe(24)}"
         with self.lock:
-            self.tickets[name] = Ticket(user, service, time.monotonic(), typed)
+            self.tickets[name] = Ticket(user, service, time.monotonic(), typed, session)
         return name
 
     def validate(self, name, service, renew):
@@ -137,6 +144,8 @@ class Sessions:
             return None, ("INVALID_SERVICE", f"Ticket '{name}' does not match supplied service")
         if renew and not ticket.typed:
             return None, ("INVALID_TICKET", f"Ticket '{name}' is not from a new login")
+        with self.lock:
+            self.taken.setdefault(ticket.session, []).append((name, service))
         return ticket, None
 
 
@@ -205,7 +214,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.page(200, "Sign in", self.form())
         if not service:
             return self.page(200, "Signed in", f"<p>You are {html.escape(user)}. <a href='logout'>Sign out</a>")
-        self.back(302, service, self.server.sessions.ticket(user, service, typed=False))
+        self.back(302, service, self.server.sessions.ticket(user, service, False, self.cookie()))
 
     def sign_in(self):
         """POST /login: what the form sends."""
@@ -220,21 +229,27 @@ class Handler(BaseHTTPRequestHandler):
             return self.foreign(service)
         if user not in self.people() and user not in TROUBLE:
             return self.page(401, "Sign in", f"<p>There is no user {html.escape(repr(user))} here.{self.form()}")
-        self.server.sessions.end(self.cookie())
+        self.end()
         session = self.server.sessions.begin(user)
         cookie = ("Set-Cookie", f"TGC={session}; Path=/; HttpOnly; SameSite=Lax")
         if not service:
             return self.page(200, "Signed in", f"<p>You are {html.escape(user)}.", [cookie])
-        self.back(303, service, self.server.sessions.ticket(user, service, typed=True), cookie)
+        self.back(303, service, self.server.sessions.ticket(user, service, True, session), cookie)
 
     def logout(self):
         """GET /logout"""
-        self.server.sessions.end(self.cookie())
+        self.end()
         gone = ("Set-Cookie", "TGC=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
         service = self.argument("service")
         if service and self.is_ours(service):
             return self.redirect(302, service, gone)
         self.page(200, "Signed out", "<p>You are signed out of everything.", [gone])
+
+    def end(self):
+        """Ends the session of the cookie, and tells those who have taken its tickets."""
+        for ticket, service in self.server.sessions.end(self.cookie()):
+            address = self.server.logout_url or service
+            threading.Thread(target=tell_logout, args=(address, ticket), daemon=True).start()
 
     def service_validate(self):
         """GET /p3/serviceValidate"""
@@ -315,6 +330,19 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in [("Content-Type", "application/xml"), ("Connection", "close"), *headers]:
             self.send_header(name, value)
         self.end_headers()
+
+
+def tell_logout(address, ticket):
+    request = (
+        '<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" '
+        f'ID="LR-{secrets.token_hex(8)}" Version="2.0" IssueInstant="{time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}">'
+        '<saml:NameID xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">@NOT_USED@</saml:NameID>'
+        f"<samlp:SessionIndex>{escape(ticket)}</samlp:SessionIndex></samlp:LogoutRequest>"
+    )
+    try:
+        urlopen(address, urlencode({"logoutRequest": request}).encode(), timeout=5).close()
+    except (OSError, ValueError) as error:
+        print(f"{address} was not told of a logout: {error}", file=sys.stderr)
 
 
 def usual(handler, ticket):
@@ -429,10 +457,12 @@ def main():
     arguments.add_argument("--people", metavar="FILE", help="other names and groups, as JSON")
     arguments.add_argument("--ticket-seconds", type=float, default=10, help="how long a ticket is good")
     arguments.add_argument("--service", action="append", default=[], metavar="PREFIX", help="who may be signed in to")
+    arguments.add_argument("--logout-url", metavar="URL", help="where services are told that somebody has signed out")
     options = arguments.parse_args()
     server = Server(("127.0.0.1", options.port), Handler)
     server.file = options.people
     server.services = options.service
+    server.logout_url = options.logout_url
     server.sessions = Sessions(options.ticket_seconds)
     print(server.server_address[1], flush=True)
     try:

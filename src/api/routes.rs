@@ -42,7 +42,7 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/login", Open => sign_in::with_ticket, "Sign in at the single sign-on, or be sent to where people sign in",
         takes(sign_in::ARGUMENTS), gives(&[(303, Content::Empty)]), refuses(&[503]), secret(true);
     POST "/api/login", Open => sign_in::with_password, "Sign in with a password",
-        reads(Json("Credentials")), gives(&[(200, Json("SignedIn"))]), refuses(&[401, 404, 429, 503]), secret(true);
+        reads(Json("Credentials")), gives(&[(200, Json("SignedIn")), (200, Text)]), refuses(&[401, 404, 429, 503]), secret(true);
     POST "/api/2fa", Session => second_step::second_step, "Show the second factor",
         reads(TextOrJsonString), gives(&[(200, Json("SecondStep"))]), refuses(&[404, 429, 503]), secret(true);
     GET "/api/2fa", Session => enrolment::state, "How do I stand with the second factor?",
@@ -67,6 +67,10 @@ pub static ROUTES: &[Route] = routes! {
         gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
     GET "/api/users", Admin => people::users, "Who signs in, and how?",
         gives(&[(200, Json("Users"))]), refuses(&[404]);
+    GET "/api/users/tokens", Admin => people::tokens, "Which scripts may sign in, and as whom?",
+        gives(&[(200, Json("Tokens"))]), refuses(&[404]);
+    POST "/api/users/{user:text}/tokens/{id:text}/revoke", Admin => people::revoke_token,
+        "Let a script no longer sign in as somebody", gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
     POST "/api/users/{user:text}/reset-second-factor", Admin => people::reset_second_factor,
         "Take somebody's second factor away", gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
     POST "/api/users/{user:text}/end-sessions", Admin => people::end_sessions, "Sign somebody out everywhere",

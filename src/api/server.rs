@@ -148,7 +148,9 @@ impl Server {
             && refusals::is_refusal(error, who.as_ref())
         {
             let reason = error.message().unwrap_or_default().to_owned();
-            self.handlers.spawn(refusals::note(Arc::clone(&self.app), who, asking, line.asked(), reason));
+            // Apart from the connection, so that who goes away at once is recorded as well.
+            let note = refusals::note(Arc::clone(&self.app), who, asking, line.asked(), reason);
+            let _ = self.handlers.spawn(note).await;
         }
         let mut response = answer.unwrap_or_else(|error| line.span.in_scope(|| error.into_response(&id)));
         defences::add(response.headers_mut(), &self.app.public_url);

@@ -29,6 +29,8 @@ pub struct AuthConfig {
     pub viewer_groups: Vec<String>,
     /// Whether a password or ticket alone is not enough.
     pub two_factor: bool,
+    /// Whether a browser may bring a ticket of the single sign-on without having been sent there from here.
+    pub unsolicited_tickets: bool,
 }
 
 /// How people prove who they are.
@@ -58,8 +60,10 @@ pub struct OpenToAll(
 
 impl AuthConfig {
     pub(super) fn read(section: &Section, listen: &Listen) -> Result<Self, Fault> {
+        let cas = section.section("cas", &["server_url", "unsolicited_tickets"])?;
         let auth = Self {
-            mode: mode(section)?,
+            mode: mode(section, &cas)?,
+            unsolicited_tickets: cas.read("unsolicited_tickets", Node::boolean)?.unwrap_or(false),
             dev_user: section.read("dev_user", units::optional_name)?.flatten(),
             users_file: section
                 .read("users_file", units::absolute_path)?
@@ -90,8 +94,8 @@ impl AuthConfig {
     }
 }
 
-fn mode(section: &Section) -> Result<AuthMode, Fault> {
-    let server_url = section.section("cas", &["server_url"])?.read("server_url", units::http_url)?;
+fn mode(section: &Section, cas: &Section) -> Result<AuthMode, Fault> {
+    let server_url = cas.read("server_url", units::http_url)?;
     let Some(node) = section.get("mode") else {
         return Ok(AuthMode::Local);
     };

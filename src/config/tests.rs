@@ -107,6 +107,7 @@ fn a_complete_file_is_read_as_it_says() {
             user_groups: vec!["deployers".to_owned(), "train".to_owned()],
             admin_groups: vec!["root".to_owned()],
             viewer_groups: vec!["readers".to_owned()],
+            unsolicited_tickets: false,
             two_factor: false,
         }
     );

@@ -1,6 +1,8 @@
 //! Single sign-on, which is a process of its own here, `examples/cas/cas.py`: how it keeps to the protocol, what we make
 //! of its answers, and how people sign in and out by it.
 
+use std::cell::RefCell;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use ureq::Body;
 use ureq::http::Response;
 
 use crate::client::{self, Api};
-use crate::support::{DEADLINE, Daemon, StandIn, TestSpool};
+use crate::support::{DEADLINE, Daemon, StandIn, TestSpool, wait_until};
 
 /// Where people come back to, encoded as an argument.
 const SERVICE: &str = "http%3A%2F%2Flocalhost%3A8000%2Fapi%2Flogin";
@@ -66,7 +68,7 @@ impl Sso {
     /// Who somebody is who chooses a name and comes back.
     fn person(&self, user: &str, time_limit: Duration) -> Result<Person, CasError> {
         let ticket = self.ticket(SERVICE, user);
-        wait(self.client(time_limit).validate(&ticket, "/"))
+        wait(self.client(time_limit).validate(&ticket, None, "/"))
     }
 }
 
@@ -207,14 +209,16 @@ mod answers {
         let sso = Sso::start(&[]);
         let cas = sso.client(DEADLINE);
         let ticket = |next: &str| {
-            let url = cas.sign_in_url(next);
+            let url = cas.sign_in_url("5f", next);
             sso.choose(url.strip_prefix(&sso.url).unwrap(), "alice").ticket()
         };
-        let code = |ticket: &str, next: &str| match wait(cas.validate(ticket, next)) {
+        let code_of = |ticket: &str, state: &str, next: &str| match wait(cas.validate(ticket, Some(state), next)) {
             Ok(person) => person.user,
             Err(CasError::Refused { code, .. }) => code,
             Err(error) => panic!("{error}"),
         };
+        let code = |ticket: &str, next: &str| code_of(ticket, "5f", next);
+        assert_eq!(code_of(&ticket("/"), "60", "/"), "INVALID_SERVICE", "sent with another state");
         for next in ["/", "/jobs/7", "/?q=a&b=ü%20#x", "/a?ticket=ST-1"] {
             let good = ticket(next);
             assert_eq!((code(&good, next).as_str(), code(&good, next).as_str()), ("alice", "INVALID_TICKET"), "{next}");
@@ -273,7 +277,7 @@ mod answers {
         }
         let cas = sso.client(DEADLINE);
         sso.service.stop();
-        let error = wait(cas.validate("ST-1", "/")).unwrap_err().to_string();
+        let error = wait(cas.validate("ST-1", None, "/")).unwrap_err().to_string();
         assert!(error.starts_with("cannot be asked: Connection refused"), "{error}");
     }
 }
@@ -285,20 +289,33 @@ mod signing_in {
     struct Stage {
         api: Api,
         sso: Sso,
+        /// The cookie of a browser that was sent away.
+        sent: RefCell<String>,
         _runner: Daemon,
-        _spool: TestSpool,
+        spool: TestSpool,
     }
 
     fn stage(arguments: &[&str]) -> Stage {
+        stage_with(arguments, "")
+    }
+
+    fn stage_with(arguments: &[&str], more: &str) -> Stage {
         let sso = Sso::start(arguments);
         let spool = TestSpool::new();
-        spool.set_auth(&format!("mode = \"cas\"\ntwo_factor = false\ncas = {{ server_url = \"{}\" }}\n", sso.url));
+        let cas = format!("cas = {{ server_url = \"{}\"{more} }}\n", sso.url);
+        spool.set_auth(&format!("mode = \"cas\"\ntwo_factor = false\n{cas}"));
         let runner = spool.runner();
-        Stage { api: client::start(&spool), sso, _runner: runner, _spool: spool }
+        Stage { api: client::start(&spool), sso, sent: RefCell::default(), _runner: runner, spool }
     }
 
     impl Stage {
+        /// With what the browser that was sent away has, too.
         fn get(&self, path: &str, cookie: &str) -> Reply {
+            self.get_elsewhere(path, &format!("{}; {cookie}", self.sent.borrow()))
+        }
+
+        /// In another browser.
+        fn get_elsewhere(&self, path: &str, cookie: &str) -> Reply {
             get(&format!("{}{path}", self.api.base), cookie)
         }
 
@@ -306,6 +323,8 @@ mod signing_in {
         fn way_back(&self, next: &str, user: &str) -> String {
             let away = self.get(&format!("/api/login?next={next}"), "");
             assert_eq!(away.status, 303);
+            assert!(away.cookie.starts_with("sign_in="), "{}", away.cookie);
+            self.sent.replace(away.cookie.clone());
             let back = self.sso.choose(away.location.strip_prefix(&self.sso.url).unwrap(), user);
             back.location.strip_prefix(PUBLIC_URL).unwrap().to_owned()
         }
@@ -362,7 +381,7 @@ mod signing_in {
 
     #[test]
     fn a_ticket_that_is_not_for_us_signs_nobody_in() {
-        let stage = stage(&[]);
+        let stage = stage_with(&[], ", unsolicited_tickets = true");
         let foreign = stage.sso.ticket("http%3A%2F%2Flocalhost%3A9000%2F", "ada");
         let other_page = stage.way_back("/jobs/7", "ada").replace("next=%2Fjobs%2F7", "next=%2Fjobs%2F8");
         for ticket in [&foreign, "ST-1", "x", "", "%3Cscript%3E", "TGT-1"] {
@@ -387,7 +406,87 @@ mod signing_in {
             refused(&stage.sign_in(user), "unreachable");
         }
         stage.sso.service.stop();
-        refused(&stage.get("/api/login?ticket=ST-1", ""), "unreachable");
+        let way = stage.get("/api/login", "").location;
+        let (_, sent_with) = way.split_once("state%3D").unwrap();
+        refused(&stage.get(&format!("/api/login?ticket=ST-1&state={sent_with}"), ""), "unreachable");
+    }
+
+    #[test]
+    fn a_ticket_is_taken_only_of_the_browser_that_asked_for_it() {
+        let stage = stage(&[]);
+        // Somebody signs in as far as the ticket, and has another follow the link.
+        let way = stage.way_back("/jobs/7", "mallory");
+        refused(&stage.get_elsewhere(&way, ""), "unsolicited");
+        let other = stage.get_elsewhere("/api/login", "").cookie;
+        refused(&stage.get_elsewhere(&way, &other), "unsolicited");
+        let (path, _) = way.split_once("state=").unwrap();
+        let ticket = way.rsplit('=').next().unwrap();
+        for forged in [format!("/api/login?ticket={ticket}"), format!("{path}state=&ticket={ticket}")] {
+            refused(&stage.get(&forged, &other), "unsolicited");
+        }
+        // The ticket was not used up, and is good for who asked; several windows may be on their way at once.
+        let second = stage.way_back("/", "mallory");
+        for way in [&way, &second] {
+            assert_eq!(stage.whoami(&stage.get(way, "").cookie)["user"], "mallory");
+        }
+        let trail = std::fs::read_to_string(stage.spool.state_directory().join("audit.jsonl")).unwrap();
+        assert!(trail.contains("\"event\":\"refused\"") && trail.contains("was not sent"), "{trail}");
+        assert!(!trail.contains(ticket), "{trail}");
+    }
+
+    #[test]
+    fn where_it_is_configured_a_ticket_may_come_alone() {
+        let stage = stage_with(&[], ", unsolicited_tickets = true");
+        let ticket = stage.sso.ticket(SERVICE, "alice");
+        let back = stage.get_elsewhere(&format!("/api/login?ticket={ticket}"), "");
+        assert_eq!((back.status, stage.whoami(&back.cookie)["user"].as_str()), (303, Some("alice")));
+        refused(&stage.get_elsewhere(&stage.way_back("/", "alice"), ""), "unsolicited");
+    }
+
+    #[test]
+    fn who_signs_out_at_the_single_sign_on_is_signed_out_here_at_every_api() {
+        let told = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let logout_url = format!("http://{}/", told.local_addr().unwrap());
+        let stage = stage(&["--logout-url", &logout_url]);
+        let other = client::start(&stage.spool);
+        let at_other = |cookie: &str| get(&format!("{}/api/jobs", other.base), cookie).status;
+        let away = stage.get("/api/login", "");
+        stage.sent.replace(away.cookie);
+        let chosen = stage.sso.choose(away.location.strip_prefix(&stage.sso.url).unwrap(), "alice");
+        let session = stage.get(chosen.location.strip_prefix(PUBLIC_URL).unwrap(), "").cookie;
+        let bystander = stage.sign_in("bob").cookie;
+        wait_until("the other API knows", || [&session, &bystander].map(|cookie| at_other(cookie)) == [200, 200]);
+
+        let telling = std::thread::spawn(move || {
+            let (mut stream, _) = told.accept().unwrap();
+            let (mut head, mut length) = (BufReader::new(stream.try_clone().unwrap()), 0);
+            for line in head.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()) {
+                if let Some((_, value)) = line.to_ascii_lowercase().split_once("content-length: ") {
+                    length = value.parse().unwrap();
+                }
+            }
+            let mut form = vec![0; length];
+            head.read_exact(&mut form).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            String::from_utf8(form).unwrap()
+        });
+        stage.sso.get("/logout", &chosen.cookie);
+        let form = telling.join().unwrap();
+        let tell = |form: &str| {
+            let kind = "application/x-www-form-urlencoded";
+            let url = format!("{}/api/login", stage.api.base);
+            agent().post(url).header("Content-Type", kind).send(form).unwrap().status().as_u16()
+        };
+        // Who does not know the ticket ends nothing, and is told nothing.
+        assert_eq!(tell(&form.replace("ST-", "ST-x")), 200);
+        assert_eq!((tell("logoutRequest=x"), tell("")), (400, 400));
+        assert_eq!(at_other(&session), 200);
+        assert_eq!(tell(&form), 200);
+        assert_eq!(stage.whoami(&session)["user"], Value::Null);
+        wait_until("the other API knows", || at_other(&session) == 401);
+        assert_eq!((at_other(&bystander), tell(&form)), (200, 200));
+        let trail = std::fs::read_to_string(stage.spool.state_directory().join("audit.jsonl")).unwrap();
+        assert_eq!(trail.matches("\"event\":\"sign_out\",\"user\":\"alice\"").count(), 1, "{trail}");
     }
 
     #[test]
@@ -404,8 +503,9 @@ mod signing_in {
     #[test]
     fn signing_out_is_signing_out_of_everything() {
         let stage = stage(&[]);
-        let away = stage.get("/api/login", "").location;
-        let login = away.strip_prefix(&stage.sso.url).unwrap();
+        let away = stage.get("/api/login", "");
+        stage.sent.replace(away.cookie);
+        let login = away.location.strip_prefix(&stage.sso.url).unwrap();
         let chosen = stage.sso.choose(login, "alice");
         let session = stage.get(chosen.location.strip_prefix(PUBLIC_URL).unwrap(), "").cookie;
         assert_eq!(stage.sso.get(login, &chosen.cookie).status, 302, "a second visit would be silent");

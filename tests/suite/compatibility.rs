@@ -43,6 +43,8 @@ const OURS: &[&str] = &[
     "/api/tokens",
     "/api/tokens/{id}/revoke",
     "/api/users",
+    "/api/users/tokens",
+    "/api/users/{user}/tokens/{id}/revoke",
     "/api/users/{user}/reset-second-factor",
     "/api/users/{user}/end-sessions",
     "/api/audit",

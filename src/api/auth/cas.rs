@@ -3,9 +3,11 @@
 //!
 //! Who wants in is sent to the server with the address of this service, and comes back to that address with a ticket.
 //! The server is asked whose ticket it is; it takes each one once, and only together with the address that it was made
-//! for.
+//! for. The address has a state, which is that of the browser that was sent: a ticket in a link signs nobody in who did
+//! not ask for it. When somebody signs out there, the server tells of it: [`logout`].
 
 mod answer;
+pub mod logout;
 
 use std::time::Duration;
 
@@ -64,10 +66,10 @@ impl Cas {
         Self { server_url: server_url.to_owned(), public_url: public_url.to_owned(), service }
     }
 
-    /// Where somebody signs in who then wants to see `next`, a path of ours.
+    /// Where somebody signs in who then wants to see `next`, a path of ours; `state` is that of their browser.
     #[must_use]
-    pub fn sign_in_url(&self, next: &str) -> String {
-        format!("{}/login?service={}", self.server_url, encode(&self.service_url(next)))
+    pub fn sign_in_url(&self, state: &str, next: &str) -> String {
+        format!("{}/login?service={}", self.server_url, encode(&self.service_url(Some(state), next)))
     }
 
     /// Where somebody signs out of everything.
@@ -76,20 +78,23 @@ impl Cas {
         format!("{}/logout?service={}", self.server_url, encode(&format!("{}/", self.public_url)))
     }
 
-    /// Whose ticket this is. `next` must be what it was when they were sent away: the ticket is for that address only.
+    /// Whose ticket this is. `state` and `next` must be what they were when the browser was sent away: the ticket is for
+    /// that address only. One that nobody was sent for has no state.
     ///
     /// # Errors
     /// [`CasError`].
-    pub async fn validate(&self, ticket: &str, next: &str) -> Result<Person, CasError> {
-        let service = encode(&self.service_url(next));
+    pub async fn validate(&self, ticket: &str, state: Option<&str>, next: &str) -> Result<Person, CasError> {
+        let service = encode(&self.service_url(state, next));
         let url = format!("{}/p3/serviceValidate?service={service}&ticket={}", self.server_url, encode(ticket));
         answer::read(&self.service.get(&url).await?)
     }
 
     /// The address that a ticket is for.
-    fn service_url(&self, next: &str) -> String {
-        let next = if next == "/" { String::new() } else { format!("?next={}", encode(next)) };
-        format!("{}{LOGIN}{next}", self.public_url)
+    fn service_url(&self, state: Option<&str>, next: &str) -> String {
+        let next = (next != "/").then(|| format!("next={}", encode(next)));
+        let arguments: Vec<String> = state.map(|state| format!("state={state}")).into_iter().chain(next).collect();
+        let query = if arguments.is_empty() { String::new() } else { format!("?{}", arguments.join("&")) };
+        format!("{}{LOGIN}{query}", self.public_url)
     }
 }
 
@@ -109,14 +114,16 @@ mod tests {
     #[test]
     fn a_ticket_is_for_the_address_that_people_come_back_to() {
         assert_eq!(
-            cas().sign_in_url("/"),
-            "https://idp.test/cas/login?service=https%3A%2F%2Fdeploy.test%2Fapi%2Flogin"
+            cas().sign_in_url("5f", "/"),
+            "https://idp.test/cas/login?service=https%3A%2F%2Fdeploy.test%2Fapi%2Flogin%3Fstate%3D5f"
         );
-        let url = cas().sign_in_url("/jobs/7?a=b&c=ü#x");
+        assert_eq!(cas().service_url(None, "/"), "https://deploy.test/api/login");
+        assert_eq!(cas().service_url(None, "/jobs/7"), "https://deploy.test/api/login?next=%2Fjobs%2F7");
+        let url = cas().sign_in_url("5f", "/jobs/7?a=b&c=ü#x");
         let (_, service) = url.split_once("?service=").unwrap();
         assert!(!service.contains(['&', '#', '?', '/']), "{service}");
         let service = percent::decode(service).unwrap();
-        let (login, next) = service.split_once("?next=").unwrap();
+        let (login, next) = service.split_once("?state=5f&next=").unwrap();
         assert_eq!(login, "https://deploy.test/api/login");
         assert!(!next.contains(['&', '#', '?', '/']), "{next}");
         assert_eq!(percent::decode(next).unwrap(), "/jobs/7?a=b&c=ü#x");

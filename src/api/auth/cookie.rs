@@ -1,4 +1,7 @@
-//! The cookie that names a session: a random secret and a signature, so that a forged one costs no look at the sessions.
+//! The cookies. One names a session: a random secret and a signature, so that a forged one costs no look at the sessions.
+//! The other is a browser's that was sent to the single sign-on: by it is known who comes back with a ticket.
+//!
+//! Where browsers come by TLS the names begin with `__Host-`: then no other host of the domain can plant one.
 
 use std::path::Path;
 
@@ -14,8 +17,17 @@ use crate::spool::atomic;
 use crate::spool::layout::SECRET_FILE;
 use crate::spool::{Error, Result, open};
 
-/// Its name.
-const NAME: &str = "session";
+/// What the names begin with where browsers come by TLS.
+const HOST_ONLY: &str = "__Host-";
+
+/// The name of the one for a session.
+const SESSION: &str = "session";
+
+/// The name of the one of who was sent to the single sign-on.
+const SENT: &str = "sign_in";
+
+/// For so long somebody who was sent may come back, in seconds.
+const SENT_FOR: i64 = 3600;
 
 /// The length of key and secret, in bytes.
 const LENGTH: usize = 32;
@@ -91,8 +103,8 @@ impl Key {
 
     /// The secret in the cookies of a request, if one of them is ours and signed by this key.
     #[must_use]
-    pub fn verify(&self, headers: &HeaderMap) -> Option<Secret> {
-        values(headers).find_map(|value| {
+    pub fn verify(&self, cookies: Cookies, headers: &HeaderMap) -> Option<Secret> {
+        cookies.values(SESSION, headers).find_map(|value| {
             let (secret, signature) = value.split_once('.')?;
             let signature = digest::bytes(signature)?;
             // It compares in constant time.
@@ -100,28 +112,76 @@ impl Key {
             Some(Secret(secret.to_owned()))
         })
     }
-}
 
-/// The values of our cookie: a browser may have one of another path or domain beside it.
-fn values(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let fields = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
-    let pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(name, _)| *name == NAME).map(|(_, value)| value)
-}
+    /// What stands in the address to which a browser comes back that has this secret.
+    #[must_use]
+    pub fn state(&self, sent: &Secret) -> String {
+        digest::hexadecimal(&self.mac(&format!("state:{}", sent.0)).finalize().into_bytes())
+    }
 
-/// Whether a request has a cookie that should name a session.
-#[must_use]
-pub fn is_there(headers: &HeaderMap) -> bool {
-    values(headers).next().is_some()
+    /// Whether the browser that a request comes from was sent with this state.
+    #[must_use]
+    pub fn was_sent_with(&self, state: &str, cookies: Cookies, headers: &HeaderMap) -> bool {
+        let Some(state) = digest::bytes(state) else { return false };
+        let mut sent = cookies.values(SENT, headers);
+        // It compares in constant time.
+        sent.any(|secret| self.mac(&format!("state:{secret}")).verify_slice(&state).is_ok())
+    }
 }
 
 impl Cookies {
+    /// The values of one of our cookies: a browser may have one of another path or domain beside it.
+    fn values<'a>(self, name: &'static str, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
+        let fields = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
+        let pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let prefix = self.prefix();
+        let is_it = move |given: &str| given.strip_prefix(prefix).is_some_and(|given| given == name);
+        pairs.filter(move |(given, _)| is_it(given)).map(|(_, value)| value)
+    }
+
+    fn prefix(self) -> &'static str {
+        if self.secure { HOST_ONLY } else { "" }
+    }
+
+    /// Whether a request has a cookie that should name a session.
+    #[must_use]
+    pub fn is_there(self, headers: &HeaderMap) -> bool {
+        self.values(SESSION, headers).next().is_some()
+    }
+
+    /// What a browser has that was sent to the single sign-on before, and not come back; else something fresh. So several
+    /// windows of one browser may be sent at once.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn sent(self, headers: &HeaderMap) -> Result<Secret> {
+        let is_ours = |value: &&str| digest::bytes(value).is_some_and(|bytes| bytes.len() == LENGTH);
+        let before = self.values(SENT, headers).find(is_ours).map(|value| Secret(value.to_owned()));
+        before.map_or_else(Secret::fresh, Ok)
+    }
+
+    /// The field that lets a browser come back from the single sign-on.
+    ///
+    /// # Errors
+    /// None that can happen.
+    pub fn set_sent(self, sent: &Secret) -> Result<HeaderValue, ApiError> {
+        self.field(SENT, &sent.0, SENT_FOR)
+    }
+
+    /// The field that takes that away: they have come back.
+    ///
+    /// # Errors
+    /// None that can happen.
+    pub fn remove_sent(self) -> Result<HeaderValue, ApiError> {
+        self.field(SENT, "", 0)
+    }
+
     /// The field that gives a browser its session, for so many seconds.
     ///
     /// # Errors
     /// None that can happen.
     pub fn set(self, key: &Key, secret: &Secret, seconds: i64) -> Result<HeaderValue, ApiError> {
-        self.field(&key.sign(secret), seconds)
+        self.field(SESSION, &key.sign(secret), seconds)
     }
 
     /// The field that takes it away.
@@ -129,12 +189,13 @@ impl Cookies {
     /// # Errors
     /// None that can happen.
     pub fn remove(self) -> Result<HeaderValue, ApiError> {
-        self.field("", 0)
+        self.field(SESSION, "", 0)
     }
 
-    fn field(self, value: &str, seconds: i64) -> Result<HeaderValue, ApiError> {
+    fn field(self, name: &str, value: &str, seconds: i64) -> Result<HeaderValue, ApiError> {
         let secure = if self.secure { "; Secure" } else { "" };
-        let field = format!("{NAME}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+        let prefix = self.prefix();
+        let field = format!("{prefix}{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
         HeaderValue::try_from(field).map_err(ApiError::internal)
     }
 }
@@ -159,6 +220,8 @@ mod tests {
         Key(*b"0123456789abcdef0123456789abcdef")
     }
 
+    const PLAIN: Cookies = Cookies { secure: false };
+
     fn asked(fields: &[&str]) -> HeaderMap {
         fields.iter().map(|field| (COOKIE, HeaderValue::from_str(field).unwrap())).collect()
     }
@@ -167,7 +230,7 @@ mod tests {
     fn a_cookie_is_believed_only_with_our_signature() {
         let secret = Secret::fresh().unwrap();
         let signed = key().sign(&secret);
-        let found = |value: &str| key().verify(&asked(&[&format!("session={value}")])).map(|found| found.0);
+        let found = |value: &str| key().verify(PLAIN, &asked(&[&format!("session={value}")])).map(|found| found.0);
         assert_eq!(found(&signed), Some(secret.0.clone()));
         let mut forged = signed.clone().into_bytes();
         for index in 0..forged.len() {
@@ -192,9 +255,37 @@ mod tests {
             &["theme=dark", &ours],
             &[&format!("session=planted; {ours}; x=y")],
         ] {
-            assert!(key().verify(&asked(fields)).is_some(), "{fields:?}");
+            assert!(key().verify(PLAIN, &asked(fields)).is_some(), "{fields:?}");
         }
-        assert!(!is_there(&asked(&["mysession=1; session2=1"])) && is_there(&asked(&["a=b; session=x"])));
+        assert!(!PLAIN.is_there(&asked(&["mysession=1; session2=1"])) && PLAIN.is_there(&asked(&["a=b; session=x"])));
+    }
+
+    #[test]
+    fn by_tls_another_host_of_the_domain_plants_nothing() {
+        let secret = Secret::fresh().unwrap();
+        let by_tls = Cookies { secure: true };
+        let signed = key().sign(&secret);
+        let found = |field: &str| key().verify(by_tls, &asked(&[field])).is_some();
+        assert!(found(&format!("__Host-session={signed}")) && !found(&format!("session={signed}")));
+        assert!(key().verify(PLAIN, &asked(&[&format!("__Host-session={signed}")])).is_none());
+    }
+
+    #[test]
+    fn who_comes_back_is_who_was_sent() {
+        for (cookies, prefix) in [(PLAIN, ""), (Cookies { secure: true }, "__Host-")] {
+            let sent = cookies.sent(&asked(&[])).unwrap();
+            let state = key().state(&sent);
+            let fields = asked(&[&format!("{prefix}sign_in=planted; {prefix}sign_in={}", sent.0)]);
+            assert!(key().was_sent_with(&state, cookies, &fields));
+            assert_eq!(key().state(&cookies.sent(&fields).unwrap()), state, "another window of the same browser");
+            let other = cookies.sent(&asked(&[])).unwrap();
+            for bad in ["", "x", &key().state(&other), &sent.0, &state[2..]] {
+                assert!(!key().was_sent_with(bad, cookies, &fields), "{bad}");
+            }
+            assert!(!key().was_sent_with(&state, cookies, &asked(&[&format!("{prefix}sign_in={}", other.0)])));
+            assert!(!key().was_sent_with(&state, cookies, &asked(&[])));
+            assert!(!key().sign(&sent).ends_with(&state), "one is not good for the other");
+        }
     }
 
     #[test]
@@ -202,6 +293,7 @@ mod tests {
         let secret = Secret::fresh().unwrap();
         let field = |secure| Cookies { secure }.set(&key(), &secret, 60).unwrap().to_str().unwrap().to_owned();
         assert!(field(true).ends_with("; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"));
+        assert!(field(true).starts_with("__Host-session=") && field(false).starts_with("session="));
         assert!(!field(false).contains("Secure"));
         let removed = Cookies { secure: false }.remove().unwrap();
         assert_eq!(removed, "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
@@ -212,7 +304,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = StateDirectory::new(directory.path());
         let signed = Key::open(&state).unwrap().sign(&Secret::fresh().unwrap());
-        assert!(Key::open(&state).unwrap().verify(&asked(&[&format!("session={signed}")])).is_some());
+        assert!(Key::open(&state).unwrap().verify(PLAIN, &asked(&[&format!("session={signed}")])).is_some());
         crate::spool::atomic::replace(&state.join("cookie.key"), b"short", 0o600, atomic::Durability::Ordered).unwrap();
         assert!(Key::open(&state).unwrap_err().to_string().contains("Remove it"));
     }

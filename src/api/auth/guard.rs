@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use super::access::Role;
 use super::attempts::{Attempts, Tried};
 use super::cas::Cas;
-use super::cookie::{self, Cookies, Key};
+use super::cookie::{Cookies, Key, Secret};
 use super::identity::{Caller, Half, Identity, Proof, Unknown};
 use super::second_factor::SecondFactors;
 use super::sessions::{self, Session, Sessions};
@@ -157,11 +157,17 @@ impl Guard {
             let token = self.tokens.find(bearer, now);
             return token.map_or(Identity::Nobody(Unknown::Token), |token| self.with_token(&token));
         }
-        match self.key.verify(headers) {
+        match self.secret(headers) {
             Some(secret) => self.with_session(&secret.key(), now),
-            None if cookie::is_there(headers) => Identity::Nobody(Unknown::Ended),
+            None if self.cookies.is_there(headers) => Identity::Nobody(Unknown::Ended),
             None => Identity::Nobody(Unknown::NotSignedIn),
         }
+    }
+
+    /// The secret of the session that a browser has.
+    #[must_use]
+    pub fn secret(&self, headers: &HeaderMap) -> Option<Secret> {
+        self.key.verify(self.cookies, headers)
     }
 
     /// Who it is that has shown this before.

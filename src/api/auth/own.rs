@@ -102,10 +102,11 @@ pub async fn tokens(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     response::json(StatusCode::OK, &json!({ "tokens": tokens }))
 }
 
-fn show_token(token: &Token) -> Value {
+pub(super) fn show_token(token: &Token) -> Value {
     let scopes: Vec<String> = token.scopes.iter().map(ToString::to_string).collect();
     json!({
         "id": token.id,
+        "user": token.user,
         "name": token.name,
         "scopes": scopes,
         "created": token.created.as_seconds_f64(),
@@ -118,15 +119,23 @@ fn show_token(token: &Token) -> Value {
 /// # Errors
 /// 404 if they have none of this id, 503 if the files cannot be written.
 pub async fn revoke_token(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    revoke(&app, &request, &request.user, "You have no such token. It may have been revoked").await
+}
+
+/// Makes the token that the path names worth nothing, if it is this user's.
+///
+/// # Errors
+/// 404 in these words if they have none of this id, 503 if the files cannot be written.
+pub(super) async fn revoke(app: &App, request: &Request, of: &str, missing: &str) -> Result<Response, ApiError> {
     let id = request.path.text("id")?.to_owned();
     let guard = Arc::clone(app.auth.guard()?);
-    if !guard.tokens.of_user(&request.user).iter().any(|token| token.id == id) {
-        return Err(ApiError::refused(StatusCode::NOT_FOUND, "You have no such token. It may have been revoked"));
+    if !guard.tokens.of_user(of).iter().any(|token| token.id == id) {
+        return Err(ApiError::refused(StatusCode::NOT_FOUND, missing));
     }
-    let details = json!({ "what": "revoked", "token": id, "of": &*request.user });
-    let (revoking, user) = (Arc::clone(&guard), Arc::clone(&request.user));
+    let details = json!({ "what": "revoked", "token": id, "of": of });
+    let (revoking, user) = (Arc::clone(&guard), of.to_owned());
     blocking::run(move || revoking.tokens.revoke(&id, Some(&user))).await??;
     guard.tell();
-    Deed::of(&request, Event::TokenChanged, details).note(&app).await;
+    Deed::of(request, Event::TokenChanged, details).note(app).await;
     response::json(StatusCode::OK, &json!({ "message": "The token is worth nothing now" }))
 }

@@ -84,6 +84,24 @@ pub async fn reset_second_factor(app: Arc<App>, request: Request) -> Result<Resp
     response::json(StatusCode::OK, &json!({ "message": message }))
 }
 
+/// `GET /api/users/tokens`: by which scripts sign in, and as whom.
+///
+/// # Errors
+/// 404 where nobody signs in.
+pub async fn tokens(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
+    let tokens: Vec<Value> = app.auth.guard()?.tokens.all().iter().map(own::show_token).collect();
+    response::json(StatusCode::OK, &json!({ "tokens": tokens }))
+}
+
+/// `POST /api/users/{user}/tokens/{id}/revoke`: makes a token of somebody worth nothing.
+///
+/// # Errors
+/// 404 if they have none of this id, 503 if the files cannot be written.
+pub async fn revoke_token(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let user = request.path.text("user")?;
+    own::revoke(&app, &request, user, "This user has no such token. It may have been revoked").await
+}
+
 /// `POST /api/users/{user}/end-sessions`: signs somebody out everywhere.
 ///
 /// # Errors

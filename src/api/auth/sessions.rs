@@ -60,6 +60,9 @@ pub struct Session {
     /// Which password it was, see [`Account::stamp`](super::users::Account::stamp).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// The digest of the ticket by which it was begun: the single sign-on names it when it has ended there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// Where it was begun.
     pub address: String,
     /// By which browser.
@@ -86,6 +89,7 @@ impl Session {
             last_seen: now,
             second_factor: false,
             password: None,
+            ticket: None,
             address,
             user_agent: user_agent.chars().filter(|letter| !letter.is_control()).take(MOST_USER_AGENT).collect(),
         }
@@ -129,7 +133,9 @@ impl Sessions {
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn open(state: &StateDirectory) -> Result<Self> {
-        Ok(Self { file: Document::open(state.join("sessions.json"))? })
+        let file = Document::open(state.join("sessions.json"))?;
+        file.prepare_for_full_disk();
+        Ok(Self { file })
     }
 
     /// Reads them again if another process has changed them. Returns whether that is so.
@@ -205,6 +211,22 @@ impl Sessions {
     #[must_use]
     pub fn is_to_be_noted(session: &Session, now: Time) -> bool {
         after(session.last_seen, NOTED) <= now
+    }
+
+    /// Ends the session that was begun by a ticket of this digest, and says whose it was. For a ticket that nobody knows,
+    /// nothing is written.
+    ///
+    /// # Errors
+    /// The file cannot be read or changed.
+    pub fn end_of_ticket(&self, ticket: &str) -> Result<Option<String>> {
+        // Another API may have begun it just now.
+        self.refresh()?;
+        let is_it = |session: &Session| session.ticket.as_deref() == Some(ticket);
+        let user = self.file.get().values().find(|session| is_it(session)).map(|session| session.user.clone());
+        if user.is_some() {
+            self.end(|_, session| is_it(session))?;
+        }
+        Ok(user)
     }
 
     /// Ends the sessions for which this holds; it is given their keys. Returns how many.

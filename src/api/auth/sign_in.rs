@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{HeaderValue, LOCATION, SET_COOKIE, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT};
 use hyper::{HeaderMap, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
@@ -13,11 +13,12 @@ use tokio::time::Instant;
 use super::Auth;
 use super::attempts::Turn;
 use super::audit::Event;
-use super::cas::{CasError, Person};
+use super::cas::{Cas, CasError, Person, logout};
 use super::cookie::Secret;
 use super::guard::{Guard, Source};
 use super::password;
 use super::record::Deed;
+use super::refusals;
 use super::sessions::{LONGEST, Session};
 use super::users::Account;
 use crate::api::app::App;
@@ -29,11 +30,13 @@ use crate::api::request::Request;
 use crate::api::response::{self, Response};
 use crate::api::routes::{Argument, ArgumentKind};
 use crate::config::ClientAddress;
+use crate::digest;
 use crate::spool::Time;
 
 /// What `GET /api/login` takes after the question mark.
 pub const ARGUMENTS: &[Argument] = &[
     Argument { name: "ticket", kind: ArgumentKind::Text, help: "What the single sign-on gave the browser" },
+    Argument { name: "state", kind: ArgumentKind::Text, help: "What the browser was sent there with" },
     Argument { name: "next", kind: ArgumentKind::Text, help: "The path of the page to go to then" },
 ];
 
@@ -53,6 +56,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_USER: usize = 256;
 const MOST_PASSWORD: usize = 1024;
 
+/// How a browser's form is encoded, and what the single sign-on sends.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// No ticket is longer, in bytes: the protocol asks for 256 at least.
 const MOST_TICKET: usize = 256;
 
@@ -63,18 +69,20 @@ struct Given {
     password: String,
 }
 
-/// `POST /api/login`: with user and password.
+/// `POST /api/login`: with user and password; or what the single sign-on tells of somebody who has signed out there.
 ///
 /// # Errors
 /// 401 if the two do not belong together, which takes the same time whatever is wrong; 429 after too many of those; 400
 /// where people sign in otherwise; 503 if the files cannot be written, or too many others sign in.
 pub async fn with_password(app: Arc<App>, mut request: Request) -> Result<Response, ApiError> {
     let began = Instant::now();
+    if let Auth::Guarded(guard) = &app.auth
+        && let Source::Cas(_) = guard.source
+    {
+        return signed_out_elsewhere(&app, guard, request).await;
+    }
     let Given { user, password } = request.json().await?;
     let guard = Arc::clone(app.auth.guard()?);
-    let Source::Local(_) = guard.source else {
-        return Err(ApiError::refused(StatusCode::BAD_REQUEST, "Sign in at the single sign-on: GET /api/login"));
-    };
     if user.len() > MOST_USER || password.len() > MOST_PASSWORD {
         return Err(refusal());
     }
@@ -96,6 +104,28 @@ pub async fn with_password(app: Arc<App>, mut request: Request) -> Result<Respon
     let secret = begin(&guard, session, &request.headers).await?;
     let answer = json!({ "message": "Signed in", "user": user, "secondFactor": state });
     with_cookie(response::json(StatusCode::OK, &answer)?, &guard, &secret, LONGEST)
+}
+
+/// Ends the session that a ticket has begun, if the single sign-on says so. Who knows the ticket is believed; who does not
+/// is told the same, and nothing is written.
+async fn signed_out_elsewhere(app: &App, guard: &Arc<Guard>, mut request: Request) -> Result<Response, ApiError> {
+    let elsewhere = || ApiError::refused(StatusCode::BAD_REQUEST, "Sign in at the single sign-on: GET /api/login");
+    let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.trim_start().to_ascii_lowercase().starts_with(FORM) {
+        return Err(elsewhere());
+    }
+    let ticket = logout::ticket(&request.bytes().await?).map_err(|reason| {
+        tracing::info!(reason, "what came as a logout of the single sign-on is none");
+        ApiError::refused(StatusCode::BAD_REQUEST, "This is no logout of the single sign-on")
+    })?;
+    let (ending, ticket) = (Arc::clone(guard), digest::sha256(ticket));
+    let user = guard.tries.run(move || ending.sessions.end_of_ticket(&ticket)).await??;
+    if let Some(user) = user {
+        guard.tell();
+        let (client, details) = (&request.client, json!({ "by": "single sign-on" }));
+        Deed { event: Event::SignOut, user: Some(&user), client, details }.note(app).await;
+    }
+    Ok(response::uncached(StatusCode::OK, "text/plain", body::full("")))
 }
 
 fn refusal() -> ApiError {
@@ -190,25 +220,48 @@ pub async fn with_ticket(app: Arc<App>, request: Request) -> Result<Response, Ap
     let Source::Cas(cas) = &guard.source else {
         return redirect(&format!("/login?next={}", utf8_percent_encode(&next, IN_ARGUMENT)));
     };
-    let Some(ticket) = query.get("ticket") else { return redirect(&cas.sign_in_url(&next)) };
+    let Some(ticket) = query.get("ticket") else { return send_away(guard, cas, &request.headers, &next) };
+    let state = query.get("state");
     let problem =
         |problem: &str| redirect(&format!("/login?problem={problem}&next={}", utf8_percent_encode(&next, IN_ARGUMENT)));
     if !ticket.starts_with("ST-") || ticket.len() > MOST_TICKET {
         return problem("ticket");
+    }
+    let is_solicited = match state {
+        Some(state) => guard.key.was_sent_with(state, guard.cookies, &request.headers),
+        None => guard.config.unsolicited_tickets,
+    };
+    if !is_solicited {
+        let reason = "This browser was not sent to the single sign-on from here".to_owned();
+        let (client, asked) = (request.client.clone(), "GET /api/login".to_owned());
+        refusals::note(Arc::clone(&app), None, client, asked, reason).await;
+        return problem("unsolicited");
     }
     // Each costs the single sign-on a question, and the audit trail a line.
     let address = request.client.address;
     if let Turn::Locked(_) = begin_try(guard, None, address).await? {
         return problem("rate_limited");
     }
-    let person = cas.validate(ticket, &next).await;
+    let person = cas.validate(ticket, state, &next).await;
     if matches!(person, Ok(_) | Err(CasError::Unreachable(_))) {
         take_back(guard, None, address).await?;
     }
-    match with_person(&app, guard, person, &request).await? {
-        Ok((secret, lifetime)) => with_cookie(redirect(&next)?, guard, &secret, lifetime),
+    match with_person(&app, guard, person, ticket, &request).await? {
+        Ok((secret, lifetime)) => {
+            let mut response = with_cookie(redirect(&next)?, guard, &secret, lifetime)?;
+            response.headers_mut().append(SET_COOKIE, guard.cookies.remove_sent()?);
+            Ok(response)
+        }
         Err(word) => problem(word),
     }
+}
+
+/// Sends a browser to the single sign-on, with a state by which it is known when it comes back.
+fn send_away(guard: &Guard, cas: &Cas, headers: &HeaderMap, next: &str) -> Result<Response, ApiError> {
+    let sent = guard.cookies.sent(headers)?;
+    let mut response = redirect(&cas.sign_in_url(&guard.key.state(&sent), next))?;
+    response.headers_mut().append(SET_COOKIE, guard.cookies.set_sent(&sent)?);
+    Ok(response)
 }
 
 /// Signs somebody in for whom the single sign-on vouches; or says in a word what is wrong.
@@ -216,6 +269,7 @@ async fn with_person(
     app: &App,
     guard: &Arc<Guard>,
     person: Result<Person, CasError>,
+    ticket: &str,
     request: &Request,
 ) -> Result<Result<(Secret, Duration), &'static str>, ApiError> {
     let client = &request.client;
@@ -226,7 +280,8 @@ async fn with_person(
             (Some(person.user), "other_user")
         }
         Ok(person) => {
-            let session = of_person(&person, before, request);
+            let mut session = of_person(&person, before, request);
+            session.ticket = Some(digest::sha256(ticket));
             let lifetime = session.longest_end().as_milliseconds() - session.checked.as_milliseconds();
             let details = json!({ "by": "single sign-on" });
             Deed { event: Event::SignIn, user: Some(&person.user), client, details }.record(app).await?;
@@ -254,7 +309,7 @@ fn word(error: &CasError) -> &'static str {
 
 /// The session that the browser has, which may be one whose groups have to be asked for again.
 fn current(guard: &Guard, headers: &HeaderMap) -> Option<Session> {
-    guard.sessions.get(&guard.key.verify(headers)?.key(), Time::now())
+    guard.sessions.get(&guard.secret(headers)?.key(), Time::now())
 }
 
 /// Who comes back so that the groups can be looked at need not show the second factor again, nor does it last longer.
@@ -274,7 +329,7 @@ fn new_session(user: &str, request: &Request) -> Session {
 }
 
 async fn begin(guard: &Arc<Guard>, session: Session, headers: &HeaderMap) -> Result<Secret, ApiError> {
-    let before = guard.key.verify(headers).map(|secret| secret.key());
+    let before = guard.secret(headers).map(|secret| secret.key());
     let beginning = Arc::clone(guard);
     let secret = blocking::run(move || beginning.sessions.begin(session, before.as_deref())).await??;
     guard.tell();

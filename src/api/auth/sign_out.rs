@@ -24,7 +24,7 @@ use crate::api::response::{self, Response};
 pub async fn sign_out(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let Auth::Guarded(guard) = &app.auth else { return signed_out(&app) };
     // Also a session that would not be let in any more: nothing of it is left.
-    if let Some(secret) = guard.key.verify(&request.headers) {
+    if let Some(secret) = guard.secret(&request.headers) {
         let (ending, key) = (Arc::clone(guard), secret.key());
         blocking::run(move || ending.sessions.end(|other, _| other == key)).await??;
         guard.tell();

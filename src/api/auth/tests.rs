@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::testing::{PASSWORD, People, cookie_from};
+use super::testing::{PASSWORD, People, SmallDisk, cookie_from, headers};
 use crate::api::app::App;
 use crate::api::testing::{Bench, Client, Reply, until};
 use crate::spool::Time;
@@ -118,17 +118,19 @@ async fn a_cookie_that_somebody_planted_is_worth_nothing_after_the_sign_in() {
 async fn the_cookie_is_kept_from_scripts_and_from_other_sites() {
     let bench = Bench::new();
     People::of(&bench);
-    for (public_url, is_secure) in [("https://spiderpig.test", true), ("http://localhost:8000", false)] {
+    for (public_url, name, is_secure) in
+        [("https://spiderpig.test", "__Host-session=", true), ("http://localhost:8000", "session=", false)]
+    {
         let people = People::with(&bench, |config| config.api.public_url = public_url.to_owned());
         let mut client = Client::connect(Bench::serve(people.app(&bench)).await).await;
         let credentials = json!({ "user": "user", "password": PASSWORD }).to_string();
         let reply = client.ask_as("", "POST /api/login", &credentials).await;
-        let (name, attributes) = reply.header("set-cookie").unwrap().split_once("; ").unwrap();
-        assert!(name.starts_with("session=") && name.len() > 100, "{name}");
+        let (pair, attributes) = reply.header("set-cookie").unwrap().split_once("; ").unwrap();
+        assert!(pair.starts_with(name) && pair.len() > 100, "{pair}");
         let secure = if is_secure { "; Secure" } else { "" };
         assert_eq!(attributes, format!("Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax{secure}"));
         let removed = client.ask_as("", "POST /api/logout", "").await;
-        let expected = format!("session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
+        let expected = format!("{name}; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
         assert_eq!(removed.header("set-cookie"), Some(&*expected));
     }
 }
@@ -237,9 +239,8 @@ async fn who_is_refused_leaves_a_line_but_not_for_each_try() {
         let lines = scene.recorded().into_iter().filter(|(event, ..)| event == "refused");
         lines.map(|(_, user, details)| (user, details)).collect()
     };
-    // They are written after the answer.
-    until(|| refused(&scene).len() == 5 + 3).await;
     let lines = refused(&scene);
+    assert_eq!(lines.len(), 5 + 3);
     let of_viewer: Vec<&Value> =
         lines.iter().filter(|(user, _)| user.as_deref() == Some("viewer")).map(|(_, details)| details).collect();
     assert_eq!(of_viewer.len(), 5);
@@ -312,6 +313,33 @@ async fn who_signs_out_is_out_everywhere_that_the_cookie_is_known() {
 }
 
 #[tokio::test]
+async fn on_a_full_disk_who_signs_out_is_out_at_every_api() {
+    let bench = Bench::new();
+    bench.state_directory().make().unwrap();
+    let Some(disk) = SmallDisk::at(bench.state_directory().path()) else { return };
+    let people = People::of(&bench);
+    let other = People::with(&bench, |_| {});
+    let [user, viewer, admin] = ["user", "viewer", "admin"].map(|user| people.signed_in(user));
+    let script = people.token("viewer", &["read"], Time::now());
+    let id = people.guard.tokens.all()[0].id.clone();
+    let elsewhere = |fields: &str| {
+        other.guard.refresh();
+        other.guard.identify(&headers(fields), Time::now()).user().is_some()
+    };
+    assert!([&user, &viewer, &admin, &script].into_iter().all(|fields| elsewhere(fields)));
+    let mut scene = Scene::of(bench, people).await;
+    disk.fill();
+    assert_eq!(scene.post(&user, "/api/logout", "").await.status, 200);
+    assert_eq!((scene.standing(&user).await, elsewhere(&user)), ("needauth".into(), false));
+    assert_eq!(scene.post(&viewer, &format!("/api/tokens/{id}/revoke"), "").await.status, 200);
+    assert_eq!((scene.standing(&script).await, elsewhere(&script)), ("needauth".into(), false));
+    assert_eq!(scene.post(&admin, "/api/users/viewer/end-sessions", "").await.status, 200);
+    assert_eq!((scene.standing(&viewer).await, elsewhere(&viewer)), ("needauth".into(), false));
+    assert_eq!(scene.post(&admin, "/api/logoutAll", "").await.status, 200);
+    assert_eq!((scene.standing(&admin).await, elsewhere(&admin)), ("needauth".into(), false));
+}
+
+#[tokio::test]
 async fn an_administrator_signs_everybody_out_but_no_script() {
     let mut scene = Scene::new().await;
     let [user, admin] = ["user", "admin"].map(|user| scene.people.signed_in(user));
@@ -335,6 +363,32 @@ async fn a_token_that_is_revoked_ends_its_streams_and_only_its_user_revokes_it()
     assert_eq!(scene.post(&user, &format!("/api/tokens/{id}/revoke"), "").await.status, 200);
     stream.read_until(END).await;
     assert_eq!(scene.standing(&script).await, "needauth");
+}
+
+#[tokio::test]
+async fn administrators_see_and_revoke_the_tokens_of_others_which_is_recorded() {
+    let mut scene = Scene::new().await;
+    let [user, admin] = ["user", "admin"].map(|user| scene.people.signed_in(user));
+    let script = scene.people.token("user", &["read", "answer:greet"], Time::now());
+    assert_eq!(scene.get(&user, "/api/users/tokens").await.status, 403);
+    let list = scene.get(&admin, "/api/users/tokens").await.json();
+    let token = &list["tokens"][0];
+    assert_eq!((&token["user"], &token["scopes"]), (&json!("user"), &json!(["read", "answer:greet"])));
+    assert!(token.get("sha256").is_none(), "{token}");
+    let id = token["id"].as_str().unwrap();
+    let mut stream = scene.listen(&script).await;
+    for (who, of, status) in
+        [(&user, "user", 403), (&admin, "viewer", 404), (&admin, "user", 200), (&admin, "user", 404)]
+    {
+        let reply = scene.post(who, &format!("/api/users/{of}/tokens/{id}/revoke"), "").await;
+        assert_eq!(reply.status.as_u16(), status, "{of}: {}", reply.body);
+    }
+    stream.read_until(END).await;
+    assert_eq!(scene.standing(&script).await, "needauth");
+    let recorded = scene.recorded();
+    let line = recorded.iter().find(|(event, ..)| event == "token_changed").unwrap();
+    let expected = json!({ "what": "revoked", "token": id, "of": "user" });
+    assert_eq!((line.1.as_deref(), &line.2), (Some("admin"), &expected));
 }
 
 #[tokio::test]

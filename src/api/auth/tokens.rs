@@ -104,7 +104,9 @@ impl Tokens {
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn open(directory: &StateDirectory) -> Result<Self> {
-        Ok(Self { directory: directory.clone(), document: Document::open(directory.join(FILE))? })
+        let document = Document::open(directory.join(FILE))?;
+        document.prepare_for_full_disk();
+        Ok(Self { directory: directory.clone(), document })
     }
 
     /// The tokens of a state directory, none of which works before [`refresh`](Self::refresh) has read the file.

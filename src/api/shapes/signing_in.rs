@@ -83,6 +83,9 @@ const REQUESTS: &[(&str, &str)] = &[
     ("admin", "POST /api/users/stranger/reset-second-factor"),
     ("admin", "POST /api/users/stranger/reset-second-factor"),
     ("admin", "POST /api/users/half/end-sessions"),
+    ("admin", "GET /api/users/tokens"),
+    ("admin", "POST /api/users/viewer/tokens/OTHERS/revoke"),
+    ("admin", "POST /api/users/viewer/tokens/0/revoke"),
     ("half", "GET /api/whoami"),
     ("admin", "GET /api/audit?limit=1"),
     ("admin", "POST /api/logoutAll"),
@@ -121,6 +124,7 @@ pub(super) async fn conversation() -> Conversation {
     let (address, free) = (address.await, free.await);
     let forged = "Cookie: session=0123.4567\r\n".to_owned();
     let script = people.token("user", &["read", "start:other"], Time::now());
+    people.token("viewer", &["answer:greet"], Time::now());
     let mut fields = BTreeMap::from([("forger", forged), ("script", script)]);
     let mut conversation = Conversation::default();
     let mut secret = String::new();
@@ -143,14 +147,16 @@ pub(super) async fn conversation() -> Conversation {
 
 fn fill_in(asked: &str, user: &str, secret: &str, people: &People) -> String {
     let now = Time::now();
-    let values: [(&str, &dyn Fn() -> String); 5] = [
+    let token = |user: &str| {
+        people.guard.tokens.of_user(user).first().map_or_else(|| "none".to_owned(), |token| token.id.clone())
+    };
+    let values: [(&str, &dyn Fn() -> String); 6] = [
         ("PASSWORD", &|| PASSWORD.to_owned()),
         ("CODE", &|| people.code(user)),
         ("PENDING", &|| code_of(secret, now)),
         ("SESSION", &|| sessions::id(&people.guard.sessions.list(Some(user), now)[0].0).to_owned()),
-        ("TOKEN", &|| {
-            people.guard.tokens.of_user(user).first().map_or_else(|| "none".to_owned(), |token| token.id.clone())
-        }),
+        ("TOKEN", &|| token(user)),
+        ("OTHERS", &|| token("viewer")),
     ];
     let filled = values.iter().find(|(name, _)| asked.contains(name));
     filled.map_or_else(|| asked.to_owned(), |(name, value)| asked.replace(name, &value()))

@@ -12,21 +12,24 @@ use crate::support::{StandIn, wait_until};
 struct Sso {
     service: StandIn,
     stage: Stage,
+    /// The cookie of the browser that was sent there, as a field.
+    sent: String,
 }
 
 impl Sso {
     fn start(arguments: &[&str]) -> Self {
         let service = StandIn::start("examples/cas/cas.py", arguments);
         let url = format!("http://127.0.0.1:{}", service.port);
-        let auth = format!(
-            "mode = \"cas\"\ntwo_factor = false\nviewer_groups = [\"viewers\"]\ncas = {{ server_url = \"{url}\" }}\n"
-        );
-        Self { service, stage: Stage::cas(&auth) }
+        let cas = format!("cas = {{ server_url = \"{url}\", unsolicited_tickets = true }}");
+        let auth = format!("mode = \"cas\"\ntwo_factor = false\nviewer_groups = [\"viewers\"]\n{cas}\n");
+        let stage = Stage::cas(&auth);
+        let sent = get(&stage.api, "/api/login", "").cookie();
+        Self { service, stage, sent }
     }
 
     /// A ticket of a user for a page, as the address by which the browser comes back.
     fn way_back(&self, user: &str, next: &str) -> String {
-        let away = get(&self.stage.api, &format!("/api/login?next={next}"), "");
+        let away = get(&self.stage.api, &format!("/api/login?next={next}"), &self.sent);
         let form = away.field("location").unwrap().to_owned();
         assert!(form.contains(&self.service.port.to_string()), "{form}");
         let agent: ureq::Agent = ureq::Agent::config_builder().max_redirects(0).build().into();
@@ -36,7 +39,7 @@ impl Sso {
     }
 
     fn come_back(&self, way: &str, fields: &str) -> Reply {
-        get(&self.stage.api, way, fields)
+        get(&self.stage.api, way, &format!("{fields}{}", self.sent))
     }
 
     fn sign_in(&self, user: &str) -> String {

@@ -59,7 +59,7 @@ pub fn read(bytes: &[u8]) -> Result<Person, CasError> {
 }
 
 /// The characters of a document: UTF-8, whatever it says of itself, and only those that XML allows.
-fn text(bytes: &[u8]) -> Result<&str, String> {
+pub(super) fn text(bytes: &[u8]) -> Result<&str, String> {
     if bytes.len() > MAX_SIZE {
         return Err(format!("it is larger than {} MiB", MAX_SIZE >> 20));
     }
@@ -73,7 +73,7 @@ fn is_character(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-fn ill_formed(error: &dyn std::fmt::Display) -> String {
+pub(super) fn ill_formed(error: &dyn std::fmt::Display) -> String {
     format!("it is no XML: {}", cut(&error.to_string().escape_debug().to_string(), MAX_WORDS))
 }
 
@@ -265,7 +265,7 @@ fn check_attributes(element: &BytesStart) -> Result<Option<String>, String> {
 }
 
 /// What a reference stands for: a character by its number, or one of the five that have names.
-fn resolve(reference: &BytesRef) -> Result<String, String> {
+pub(super) fn resolve(reference: &BytesRef) -> Result<String, String> {
     if let Some(character) = reference.resolve_char_ref().map_err(|error| ill_formed(&error))? {
         let allowed = Some(character).filter(|&character| is_character(character));
         return allowed.map(String::from).ok_or_else(|| "it refers to a character that XML does not allow".to_owned());

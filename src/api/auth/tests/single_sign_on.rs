@@ -47,7 +47,12 @@ fn begin(scene: &Scene, user: &str, hours: i64) -> Secret {
 
 /// Comes back with a ticket.
 async fn come_back(scene: &mut Scene, who: &str) -> Reply {
-    let reply = scene.get(who, "/api/login?ticket=ST-1&next=/jobs/1").await;
+    let reply = scene.get(who, "/api/login?next=/jobs/1").await;
+    let sent = cookie_from(&reply).unwrap();
+    let (_, state) = reply.header("location").unwrap().split_once("state%3D").unwrap();
+    let state = state.split('%').next().unwrap();
+    let path = format!("/api/login?ticket=ST-1&state={state}&next=/jobs/1");
+    let reply = scene.get(&format!("{who}{sent}"), &path).await;
     assert_eq!(reply.status, 303, "{}", reply.body);
     reply
 }
@@ -117,11 +122,13 @@ async fn with_the_single_sign_on_nobody_has_a_password_here() {
     let reply = scene.get("", "/api/login?next=/jobs/1").await;
     let location = reply.header("location").unwrap();
     assert!(reply.status == 303 && location.starts_with("https://sso.test/login?service="), "{location}");
-    let reply = scene.get("", "/api/login?ticket=ST-1&next=/jobs/1").await;
+    let reply = come_back(&mut scene, "").await;
     assert_eq!(reply.header("location"), Some("/login?problem=unreachable&next=/jobs/1"));
     assert_eq!((reply.status.as_u16(), reply.header("set-cookie")), (303, None));
     let (event, user, details) = scene.recorded().swap_remove(0);
     assert_eq!((&*event, user, &details["reason"]), ("sign_in_refused", None, &json!("unreachable")));
+    let alone = scene.get("", "/api/login?ticket=ST-1&next=/jobs/1").await;
+    assert_eq!(alone.header("location"), Some("/login?problem=unsolicited&next=/jobs/1"));
     let elsewhere = scene.post("", "/api/logout", "").await.json()["SSOLogoutUrl"].clone();
     assert!(elsewhere.as_str().unwrap().starts_with("https://sso.test/logout"), "{elsewhere}");
 }
