@@ -425,3 +425,25 @@ fn is_hidden(path: &Path) -> bool {
 pub(super) fn link_target(id: JobId) -> std::path::PathBuf {
     Path::new("../jobs").join(id.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::chown;
+
+    use super::*;
+
+    #[test]
+    fn root_runs_nobody_elses_jobs() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        refuse_root_for_others(directory.path()).unwrap();
+        refuse_root_for_others(&directory.path().join("none")).unwrap();
+        chown(directory.path(), Some(4_000_000), None).unwrap();
+        let refused = refuse_root_for_others(directory.path()).unwrap_err().to_string();
+        for words in ["belongs to '#4000000'", "all jobs would run as root", "sudo -u '#4000000' spiderpig-runner"] {
+            assert!(refused.contains(words), "{refused}");
+        }
+    }
+}
