@@ -66,6 +66,8 @@ export interface Job {
   reason: string | null
   /** Since when a job has printed nothing that is not expected to be silent for so long, and waits for nobody. */
   quiet_since: number | null
+  /** What people must know of a job that runs: it has asked something that cannot be shown. */
+  warning: string | null
   cancelled_by: string | null
   params: Record<string, unknown>
   retry_of: number | null

@@ -58,6 +58,16 @@ test('a job that prints nothing is warned of, with how long, until it prints', a
   expect(said()).toContain('Job 7 prints nothing.')
 })
 
+test('what people must know of a job that runs is shown and read out', async () => {
+  await open({ id: 7 })
+  expect(page.find('.cdx-message').exists()).toBe(false)
+  await becomes({ id: 7, warning: 'It has asked something that cannot be shown.' })
+  expect(page.get('.cdx-message--warning').text()).toBe('It has asked something that cannot be shown.')
+  expect(said()).toBe('Job 7: It has asked something that cannot be shown.')
+  await becomes({ id: 7 })
+  expect(page.find('.cdx-message').exists()).toBe(false)
+})
+
 test('a job leads to the one that it tries again, and to those that tried it again', async () => {
   await open({ id: 7, retry_of: 3, retries: [12, 15] })
   const links = page.findAll('.job-facts a').map((link) => link.attributes('href'))

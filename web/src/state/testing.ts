@@ -25,6 +25,7 @@ export function aJob(given: Partial<Job> = {}): Job {
     last_error: null,
     reason: null,
     quiet_since: null,
+    warning: null,
     cancelled_by: null,
     params: {},
     retry_of: null,
