@@ -70,6 +70,9 @@ pub struct Config {
     pub path: PathBuf,
     /// SHA-256 of the file's bytes in hexadecimal. Daemons with the same hash agree on every job type.
     pub hash: String,
+    /// SHA-256 of what runner and API must agree about: the spool, what the runner does, lanes, Gerrit and job types. How
+    /// the file is written, and where the API listens, is no part of it.
+    pub shared_hash: String,
     /// The spool directory, absolute.
     pub spool: PathBuf,
     /// How the API is reached, and where it keeps its own state.
@@ -139,9 +142,10 @@ impl Config {
         let root = Section::document(&document, known)?;
         let api = ApiConfig::read(&root.section("api", api::KEYS)?)?;
         let gerrit = GerritConfig::read(&root.section("gerrit", gerrit::KEYS)?)?;
-        Ok(Self {
+        let mut config = Self {
             path: path.to_owned(),
             hash: digest::sha256(text),
+            shared_hash: String::new(),
             spool: root.read("spool", units::absolute_path)?.unwrap_or_else(|| "/var/spool/spiderpig".into()),
             auth: AuthConfig::read(&root.section("auth", auth::KEYS)?, &api.listen)?,
             api,
@@ -158,7 +162,15 @@ impl Config {
                 .map(|(name, node)| Ok((name.to_owned(), JobType::read(name, &node, &gerrit)?)))
                 .collect::<Result<_, _>>()?,
             gerrit,
-        })
+        };
+        config.shared_hash = config.hash_shared();
+        Ok(config)
+    }
+
+    /// The texts by which programmers see the values tell all of them apart.
+    fn hash_shared(&self) -> String {
+        let Self { spool, runner, lanes, job_types, gerrit, .. } = self;
+        digest::sha256(format!("{:?}", (spool, runner, lanes, job_types, &gerrit.url)))
     }
 
     /// The job type of this name, if it is declared.

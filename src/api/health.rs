@@ -13,13 +13,18 @@ use serde_json::json;
 pub use self::disk::{Disk, Refusal};
 pub use self::shared_look::SharedLook;
 use super::app::App;
+
 use super::auth::Auth;
 use super::auth::access::Role;
 use super::auth::identity::Identity;
+use super::blocking;
 use super::error::ApiError;
 use super::mirror::View;
 use super::request::Request;
 use super::response::{self, Response};
+use super::runner;
+use crate::config::Config;
+use crate::spool::runner_state::RunnerState;
 use crate::spool::space::{Space, bytes};
 
 /// A look at the whole spool that is older than this was to be followed by another long ago.
@@ -55,11 +60,12 @@ pub async fn watch(app: Arc<App>) {
 /// # Errors
 /// None.
 pub async fn healthz(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let present = present_configuration(&app).await;
     let (disk, state_disk) = tokio::join!(Disk::ask(&app), disk::ask_state(&app));
     let view = app.mirror.view();
     let mut problems = Vec::new();
     look_at_view(&view, &mut problems);
-    look_at_runner(&view, &app.config.hash, &mut problems);
+    look_at_runner(&view, &app.config, present.as_ref(), &mut problems);
     look_at_disk(disk.as_ref(), &mut problems);
     look_at_state(&app, &mut problems);
     look_at_state_disk(state_disk, &mut problems);
@@ -105,17 +111,14 @@ fn look_at_view(view: &View, problems: &mut Vec<String>) {
     }
 }
 
-fn look_at_runner(view: &View, configuration: &str, problems: &mut Vec<String>) {
+fn look_at_runner(view: &View, own: &Config, present: Option<&Config>, problems: &mut Vec<String>) {
     if !view.runner.up {
         problems.push("The job runner is not running: no job starts. Start spiderpig-runner".to_owned());
     }
     // What a runner that is gone read does not matter.
     let state = view.runner.state.as_ref().filter(|_| view.runner.up);
-    if state.is_some_and(|state| state.configuration != configuration) {
-        problems.push(
-            "The API and the job runner have read different configurations. Restart the one that was started first"
-                .to_owned(),
-        );
+    if let Some(state) = state.filter(|state| !runner::agrees(state, own)) {
+        problems.push(who_is_to_be_restarted(state, own, present).to_owned());
     }
     let reported = state.map_or(&[][..], |state| &state.problems);
     let most = reported.iter().take(MOST_OF_RUNNER);
@@ -123,6 +126,36 @@ fn look_at_runner(view: &View, configuration: &str, problems: &mut Vec<String>) 
     if reported.len() > MOST_OF_RUNNER {
         let more = reported.len() - MOST_OF_RUNNER;
         problems.push(format!("The job runner reports {more} more problems. Its page has them"));
+    }
+}
+
+/// The configuration file as it is now, if that matters: whoever has read another one is to be restarted.
+async fn present_configuration(app: &App) -> Option<Config> {
+    let runner = Arc::clone(&app.mirror.view().runner);
+    let state = runner.state.as_ref().filter(|_| runner.up)?;
+    if runner::agrees(state, &app.config) {
+        return None;
+    }
+    let path = app.config.path.clone();
+    let load = blocking::run(move || Config::load(&path).ok());
+    tokio::time::timeout(app.limits.disk, load).await.ok()?.ok()?
+}
+
+fn who_is_to_be_restarted(state: &RunnerState, own: &Config, present: Option<&Config>) -> &'static str {
+    let is_new = present.map(|present| (runner::agrees(state, present), own.shared_hash == present.shared_hash));
+    match is_new {
+        Some((true, false)) => {
+            "The configuration was changed, and the job runner has read it again, but the API has not. Restart spiderpig-api"
+        }
+        Some((false, true)) => {
+            "The configuration was changed, and the API has read it again, but the job runner has not. Restart \
+             spiderpig-runner; jobs that run go on"
+        }
+        Some((false, false)) => {
+            "The configuration was changed, and neither the API nor the job runner has read it again. Restart spiderpig-api \
+             and spiderpig-runner; jobs that run go on"
+        }
+        _ => "The API and the job runner have read different configurations. Restart the one that was started first",
     }
 }
 

@@ -12,6 +12,7 @@ use super::error::ApiError;
 use super::mirror::View;
 use super::request::Request;
 use super::response::{self, Response};
+use super::runner;
 use crate::config::{Config, GerritUrl, JobType, Param, ParamKind, Pattern};
 
 /// `GET /api/job-types`: the declared job types that this user may start, in the order of the configuration.
@@ -32,12 +33,12 @@ pub async fn job_types(app: Arc<App>, request: Request) -> Result<Response, ApiE
 #[must_use]
 pub fn disabled_reason(job_type: &str, config: &Config, view: &View) -> Option<&'static str> {
     let state = view.runner.state.as_ref().filter(|_| view.runner.up)?;
-    if state.configuration == config.hash || state.job_types.iter().any(|known| known == job_type) {
+    if runner::agrees(state, config) || state.job_types.iter().any(|known| known == job_type) {
         return None;
     }
     Some(
-        "The job runner does not know this job type yet, because the configuration has changed since it was started. \
-         Restart spiderpig-runner; jobs that run go on",
+        "The job runner does not know this job type yet, or not any more, because the configuration has changed since it or \
+         this service was started. /healthz says which of the two to restart; jobs that run go on",
     )
 }
 

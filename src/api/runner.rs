@@ -14,7 +14,7 @@ use super::request::Request;
 use super::response::{self, Response};
 use crate::config::Config;
 use crate::spool::JobId;
-use crate::spool::runner_state::{Holder, LaneState};
+use crate::spool::runner_state::{Holder, LaneState, RunnerState};
 
 /// `GET /api/runner`.
 ///
@@ -23,6 +23,12 @@ use crate::spool::runner_state::{Holder, LaneState};
 pub async fn runner(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
     let view = app.mirror.view();
     response::json(StatusCode::OK, &RunnerStatus::new(&view, &app.config))
+}
+
+/// Whether a runner has read what matters to both as this service has.
+#[must_use]
+pub fn agrees(state: &RunnerState, config: &Config) -> bool {
+    state.configuration == config.hash || state.shared_configuration == config.shared_hash
 }
 
 /// The runner as clients see it. What it said last is shown also when it is gone.
@@ -71,7 +77,7 @@ impl<'a> RunnerStatus<'a> {
             paused: runner.paused.as_deref(),
             started_at: state.map(|state| state.started_at.as_seconds_f64()),
             program: state.map(|state| state.program.as_str()),
-            same_configuration: state.map(|state| state.configuration == config.hash),
+            same_configuration: state.map(|state| agrees(state, config)),
             watching: state.map(|state| state.watching),
             lanes: lanes.map(|(name, lane)| (name.as_str(), Lane::new(lane, view))).collect(),
             problems: state

@@ -306,6 +306,7 @@ pub fn runner_state(configuration: &str, waiting: &[(u64, &str)]) -> RunnerState
         started_at: Time::from_milliseconds(0),
         program: "test".into(),
         configuration: configuration.into(),
+        shared_configuration: String::new(),
         watching: true,
         job_types: vec!["greet".into(), "backport".into(), "train".into()],
         paused: None,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::spool::mount::Mount;
 use crate::spool::space::{Space, bytes};
 
 use super::finding::{Finding, Findings};
@@ -34,12 +35,35 @@ struct Facts {
 /// Checks the filesystem that holds the spool.
 pub(super) fn check(root: &Path, any_kind: bool, findings: &mut Findings) {
     match facts(root) {
-        Ok(facts) => facts.judge(&quote(root), any_kind, findings),
+        Ok(facts) => {
+            facts.judge(&quote(root), any_kind, findings);
+            if let Some(mount) = Mount::of(root) {
+                judge_mount(&mount, &quote(root), findings);
+            }
+        }
         Err(error) => findings.add(Finding::new(
             quote(root),
             format!("its filesystem cannot be looked at: {error}"),
             format!("find out why: stat -f {}", quote(root)),
         )),
+    }
+}
+
+/// What the options of a mount say, and nothing else.
+fn judge_mount(mount: &Mount, spool: &str, findings: &mut Findings) {
+    if mount.kind == "overlay" && mount.has("volatile") {
+        findings.add(Finding::new(
+            spool,
+            "is on an overlay that is mounted `volatile`: nothing is synced, so a power cut takes accepted jobs",
+            "mount it without `volatile`, or put the spool on a volume of its own",
+        ));
+    }
+    if mount.has("emergency_ro") {
+        findings.add(Finding::new(
+            spool,
+            "is on a filesystem that refuses every write since it met an error (emergency_ro)",
+            "see what the kernel says of it (dmesg), check the filesystem, and mount it anew",
+        ));
     }
 }
 

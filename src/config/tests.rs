@@ -201,6 +201,10 @@ fn the_example_says_what_the_defaults_are() {
 #[test]
 fn the_hash_is_of_the_bytes() {
     // What `printf '# x\n' | sha256sum` says.
+    let shared = |text: &str| parse(text).unwrap().shared_hash;
+    assert_eq!(shared("[api]\nlisten = '127.0.0.1:1'"), shared("# x\n[auth]\nmode = 'none'"), "that is not shared");
+    let job = |command: &str| shared(&format!("[job_types.a]\ncommand = ['{command}']"));
+    assert!(job("a") == job("a") && job("a") != job("b") && job("a") != shared(""));
     assert_eq!(parse("# x\n").unwrap().hash, "253b610bd786f2543252c8d4b45bb40eb375882587f825cb9ce1fd1241f66f1e");
 }
 

@@ -36,6 +36,13 @@ const IMPATIENCE: Duration = Duration::from_secs(2);
 /// A file in `incoming/` that was not written to for longer was left by a writer that died.
 const INCOMING_AGE: Duration = Duration::from_hours(1);
 
+/// After this a watch that was not to be had is asked for again, and then after twice that, and so on.
+const WATCH_AGAIN: Duration = Duration::from_secs(5);
+/// The longest of these pauses.
+const WATCH_AGAIN_AT_MOST: Duration = Duration::from_mins(5);
+/// What the lack of a watch is called among the problems.
+const WATCH: &str = "watch";
+
 /// A job that is claimed and not finished.
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -182,32 +189,25 @@ impl Daemon {
     /// # Errors
     /// The system gives no descriptor to wait on. Nothing that is found in the spool ends the daemon.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
-        let (queue, inbox, root) = (self.spool.queue(), self.spool.inbox(), self.spool.root());
-        let paused = self.spool.paused();
-        let hints = Hints::new(&[&queue, &inbox, root], self.config.runner.watch, move |path| {
-            // What vanishes from the queue was taken by a supervisor. A pause ends by vanishing.
-            path == paused || path.parent() != paused.parent() && !is_hidden(path) && path.symlink_metadata().is_ok()
-        })?;
-        if let Some(trouble) = hints.trouble() {
-            let problem = format!("looking every second, because nothing can be watched: {trouble}");
-            warn!("{problem}");
-            self.problems.insert("watch".into(), problem);
-        }
+        let mut hints = self.hints()?;
+        let (mut watch_pause, mut watch_at) = (WATCH_AGAIN, Instant::now() + WATCH_AGAIN);
         if let Some(limit) = process_state::file_size_limit() {
             let words = "(`ulimit -f`, LimitFSIZE=): logs of jobs end there";
             self.tell_problem("file size", format!("no file can become larger than {limit} bytes {words}"));
         }
         let mut adopted_end = strangers::ends()?;
-        self.report.set_watching(hints.watching());
-        let rescan = hints.rescan(self.config.runner.rescan);
-        let hints = readable::register(hints).map_err(|error| Error::io("wait for", Path::new("hints"), error))?;
         info!(spool = %self.spool.root().display(), "the runner is up");
         let mut rescan_at = Instant::now();
         loop {
             self.drops_may_have_changed |= std::mem::take(&mut self.impatient);
+            if hints.get_ref().trouble().is_some() && Instant::now() >= watch_at {
+                hints = self.hints()?;
+                watch_pause = (2 * watch_pause).min(WATCH_AGAIN_AT_MOST);
+                (watch_at, rescan_at) = (Instant::now() + watch_pause, Instant::now());
+            }
             let everything = Instant::now() >= rescan_at;
             if everything {
-                rescan_at = Instant::now() + rescan;
+                rescan_at = Instant::now() + hints.get_ref().rescan(self.config.runner.rescan);
             }
             self.look_with_processes(everything);
             let report_at = self.write_report();
@@ -229,6 +229,29 @@ impl Daemon {
         info!("the runner leaves; running jobs go on");
         self.events.detach_all();
         Ok(())
+    }
+
+    /// Watches what others drop, or notes why that is not possible.
+    fn hints(&mut self) -> Result<AsyncFd<Hints>> {
+        let (queue, inbox, root) = (self.spool.queue(), self.spool.inbox(), self.spool.root());
+        let paused = self.spool.paused();
+        let hints = Hints::new(&[&queue, &inbox, root], self.config.runner.watch, move |path| {
+            // What vanishes from the queue was taken by a supervisor. A pause ends by vanishing.
+            path == paused || path.parent() != paused.parent() && !is_hidden(path) && path.symlink_metadata().is_ok()
+        })?;
+        let trouble = hints.trouble().map(|trouble| {
+            let problem = format!("looking every second, because nothing can be watched: {trouble}");
+            if !self.problems.contains_key(WATCH) {
+                warn!("{problem}");
+            }
+            problem
+        });
+        match trouble {
+            Some(problem) => drop(self.problems.insert(WATCH.into(), problem)),
+            None => drop(self.problems.remove(WATCH)),
+        }
+        self.report.set_watching(hints.watching());
+        readable::register(hints).map_err(|error| Error::io("wait for", Path::new("hints"), error))
     }
 
     fn handle(&mut self, event: std::result::Result<Event, tokio::task::JoinError>) {

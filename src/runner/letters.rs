@@ -1,12 +1,15 @@
 //! The inbox, as far as it is the daemon's: pauses, signals for jobs that nobody leads yet, and letters that nobody
 //! will read.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use tracing::{info, warn};
 
 use super::daemon::{Daemon, Phase};
-use crate::spool::JobId;
 use crate::spool::error::Result;
 use crate::spool::inbox::{self, Letter, Purpose, Reading, Recipient, RunnerRequest, SignalRequest};
+use crate::spool::{JobId, reject};
 
 /// A letter for an unknown job is removed when it is older than this, in seconds: its job may be about to appear.
 const UNKNOWN_AGE: i64 = 60;
@@ -24,6 +27,12 @@ impl Daemon {
             Recipient::Job(..) => (Some(letter.clone()), None),
         });
         for name in others {
+            let directory = self.spool.inbox().join(&name);
+            if directory.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                let put_aside = self.put_directory_aside(&name, &directory);
+                self.note_problem(&format!("inbox/{}", name.display()), put_aside);
+                continue;
+            }
             let letter = Letter { recipient: Recipient::Resume, name };
             let removed = self.remove_if_old(&letter, "its name means nothing");
             self.note_problem(&format!("inbox/{}", letter.name.display()), removed);
@@ -32,6 +41,18 @@ impl Daemon {
             let read = self.read_letter(&letter);
             self.note_problem(&format!("inbox/{}", letter.name.display()), read);
         }
+        Ok(())
+    }
+
+    /// One with the name of a letter keeps people from answering, so it goes at once; others as what means nothing.
+    fn put_directory_aside(&self, name: &OsStr, directory: &Path) -> Result<()> {
+        let letter = Letter { recipient: Recipient::Resume, name: name.to_owned() };
+        let is_old = letter.age(&self.spool).is_some_and(|age| age >= UNKNOWN_AGE);
+        if Recipient::of(name).is_none() && !is_old {
+            return Ok(());
+        }
+        reject::put_aside(&self.spool, &self.lock, directory, "a directory is no letter")?;
+        warn!(directory = %directory.display(), "a directory in inbox/ was put aside into rejected/");
         Ok(())
     }
 

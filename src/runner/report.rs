@@ -100,6 +100,7 @@ impl Daemon {
             started_at: self.report.started_at,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             configuration: self.config.hash.clone(),
+            shared_configuration: self.config.shared_hash.clone(),
             watching: self.report.watching,
             job_types: self.config.job_types.keys().cloned().collect(),
             paused,

@@ -34,15 +34,51 @@ pub enum Published {
     Exists,
 }
 
-/// Creates a directory with exactly this mode, whatever the umask.
+/// Creates a directory with exactly this mode, whatever the umask. The set-group-id bit may come from the directory that
+/// it is in: some accounts and services may not set it (systemd's `RestrictSUIDSGID`), and need not where it is there.
 ///
 /// # Errors
-/// Any failure to create it or to set its mode, "already exists" included.
+/// Any failure to create it or to give it its mode, "already exists" included.
 pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
     let wrap = |error| Error::io("create directory", path, error);
     fault::point().map_err(wrap)?;
-    rustix::fs::mkdir(path, Mode::from_raw_mode(mode & 0o777)).map_err(|error| wrap(error.into()))?;
-    set_mode(path, mode)
+    make_directory(path, mode)?;
+    if mode_of(path)? == mode {
+        return Ok(());
+    }
+    let set = set_mode(path, mode);
+    if mode_of(path)? == mode {
+        return Ok(());
+    }
+    if mode & SET_GROUP_ID == 0 {
+        return set;
+    }
+    // To set the other bits takes the inherited one away, so it is made with all of them.
+    rustix::fs::rmdir(path).map_err(|error| wrap(error.into()))?;
+    let umask = rustix::process::umask(Mode::empty());
+    let again = make_directory(path, mode);
+    rustix::process::umask(umask);
+    again?;
+    if mode_of(path)? == mode {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        path,
+        "the set-group-id bit can neither be set nor is it inherited, so what is made here would have another group; give \
+         the directory above it the spool's group and mode 2750",
+    ))
+}
+
+const SET_GROUP_ID: u32 = 0o2000;
+
+fn make_directory(path: &Path, mode: u32) -> Result<()> {
+    rustix::fs::mkdir(path, Mode::from_raw_mode(mode & 0o1777))
+        .map_err(|error| Error::io("create directory", path, error))
+}
+
+fn mode_of(path: &Path) -> Result<u32> {
+    let metadata = path.symlink_metadata().map_err(|error| Error::io("look at", path, error))?;
+    Ok(metadata.mode() & 0o7777)
 }
 
 /// Sets the mode of a file or directory.

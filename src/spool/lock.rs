@@ -16,6 +16,7 @@ use super::atomic;
 use super::error::{Error, Missing as _, Result};
 use super::id::JobId;
 use super::layout::{FILE, SECRET_FILE, Spool};
+use super::mount::Mount;
 use super::open;
 use super::process;
 use super::runner_state::RunnerState;
@@ -228,8 +229,8 @@ impl AsFd for SlotLock {
     }
 }
 
-/// Whether somebody holds the `flock` of a file, looked up in `/proc/locks` by its inode, so that looking never gets
-/// in the way of someone who wants the lock.
+/// Whether somebody holds the `flock` of a file, looked up in `/proc/locks` by its device and inode, so that looking never
+/// gets in the way of someone who wants the lock. Where the device is not known the inode alone counts.
 ///
 /// # Errors
 /// The file or `/proc/locks` cannot be read. A file that is not there is locked by nobody.
@@ -239,10 +240,18 @@ pub fn is_held(path: &Path) -> Result<bool> {
     let Some(metadata) = metadata.missing_is_none()? else { return Ok(false) };
     let table = Path::new("/proc/locks");
     let locks = std::fs::read_to_string(table).map_err(|error| Error::io("read", table, error))?;
-    let inode = format!(":{}", metadata.ino());
-    Ok(locks.lines().any(|line| {
-        line.contains(" FLOCK ") && line.split_whitespace().nth(5).is_some_and(|file| file.ends_with(&inode))
-    }))
+    let device = Mount::of(path).map(|mount| mount.device);
+    Ok(has_lock(&locks, device.as_deref(), metadata.ino()))
+}
+
+/// Whether a table of locks has a `flock` of a file.
+fn has_lock(locks: &str, device: Option<&str>, inode: u64) -> bool {
+    let inode = inode.to_string();
+    locks.lines().filter(|line| line.contains(" FLOCK ")).any(|line| {
+        // `12: FLOCK  ADVISORY  WRITE 5670 fe:00:131104 0 EOF`
+        let file = line.split_whitespace().nth(5).and_then(|file| file.rsplit_once(':'));
+        file.is_some_and(|(on, number)| number == inode && device.is_none_or(|device| device == on))
+    })
 }
 
 #[cfg(test)]
@@ -262,6 +271,14 @@ mod tests {
         drop(slot);
         assert!(!is_held(&path).unwrap());
         assert!(SlotLock::try_take(&spool, "default", 1).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_of_another_device_is_not_that_of_the_same_number_here() {
+        let table = "1: FLOCK  ADVISORY  WRITE 5670 fe:00:131104 0 EOF\n2: POSIX  ADVISORY  WRITE 7 00:34:7 0 EOF\n";
+        assert!(has_lock(table, Some("fe:00"), 131_104) && has_lock(table, None, 131_104));
+        assert!(!has_lock(table, Some("fe:01"), 131_104) && !has_lock(table, Some("00:34"), 7));
+        assert!(!has_lock(table, None, 1104));
     }
 
     #[test]

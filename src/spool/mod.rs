@@ -15,6 +15,7 @@ pub mod layout;
 pub mod lock;
 pub mod log;
 pub mod monitoring;
+pub mod mount;
 pub mod open;
 pub mod outcome;
 pub mod plan;

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::atomic::{self, Durability, Published};
 use super::error::{Error, Result};
@@ -22,8 +22,22 @@ const LONGEST_STEM: usize = 200;
 /// # Errors
 /// The file cannot be linked, moved or removed.
 pub fn reject(spool: &Spool, runner: &RunnerLock, name: &OsStr, reason: &str) -> Result<OsString> {
-    let from = spool.queue().join(name);
-    let (kept, linked) = keep(spool, runner, name, &from)?;
+    put_aside(spool, runner, &spool.queue().join(name), reason)
+}
+
+/// Does the same with a file or directory of another place where others put things. What cannot be moved, as somebody
+/// else's directory, gets a name there that is ignored.
+///
+/// # Errors
+/// As for [`reject`].
+pub fn put_aside(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result<OsString> {
+    let name = from.file_name().unwrap_or_default();
+    let (kept, linked) = match keep(spool, runner, name, from) {
+        Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => {
+            return hide(spool, runner, from, reason);
+        }
+        kept => kept?,
+    };
     let reason_path = spool.rejected().join(reason_name(&kept));
     if !reason_path.exists() {
         atomic::replace(&reason_path, format!("{}\n", printable(reason)).as_bytes(), FILE, Durability::Ordered)?;
@@ -32,14 +46,34 @@ pub fn reject(spool: &Spool, runner: &RunnerLock, name: &OsStr, reason: &str) ->
     if linked {
         // The name there must be durable before the one here goes, also if an earlier attempt wrote the reason.
         atomic::sync_directory(&spool.rejected())?;
-        atomic::remove(&from)?;
+        atomic::remove(from)?;
     }
     Ok(kept)
 }
 
+/// To move a directory to another one takes the right to write to it; to rename it where it is does not.
+fn hide(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result<OsString> {
+    let name = from.file_name().unwrap_or_default();
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let kept = numbered(name, attempt);
+        let hidden = OsString::from_vec([b".", kept.as_bytes(), b".aside"].concat());
+        let reason_path = spool.rejected().join(reason_name(&kept));
+        if reason_path.symlink_metadata().is_ok()
+            || atomic::rename_new_as_runner(runner, from, &from.with_file_name(&hidden))? == Published::Exists
+        {
+            continue;
+        }
+        let reason = format!("{reason}; it cannot be moved here, and is {} where it was\n", hidden.display());
+        atomic::replace(&reason_path, reason.as_bytes(), FILE, Durability::Ordered)?;
+        return Ok(kept);
+    }
+}
+
 /// Gives the file a name in `rejected/`: by a link where the system allows one, else by moving it. Returns whether the
 /// old name is still there.
-fn keep(spool: &Spool, runner: &RunnerLock, name: &OsStr, from: &PathBuf) -> Result<(OsString, bool)> {
+fn keep(spool: &Spool, runner: &RunnerLock, name: &OsStr, from: &Path) -> Result<(OsString, bool)> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::symlink_metadata(from).map_err(|error| Error::io("look at", from, error))?;
     let identity = (metadata.dev(), metadata.ino());

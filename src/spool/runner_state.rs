@@ -34,6 +34,9 @@ pub struct RunnerState {
     pub program: String,
     /// SHA-256 of the configuration file that it read.
     pub configuration: String,
+    /// SHA-256 of what of it the API must have read as well. An earlier version did not tell it.
+    #[serde(default)]
+    pub shared_configuration: String,
     /// Whether it is told of new files, or looks every second.
     pub watching: bool,
     /// The job types that it knows.

@@ -267,3 +267,70 @@ fn a_directory_that_is_removed_under_its_job_is_told_of_and_the_lane_is_free_aft
     spool.wait_final(next);
     wait_until("that is over", || !told());
 }
+
+#[test]
+fn a_directory_with_the_name_of_a_letter_or_a_job_is_put_aside() {
+    let (spool, _runner, api) = with_runner_and_api();
+    let id = api.create(&format!("{ASK} ask sure; exit 3"));
+    api.wait_prompt(id, 1);
+    fs::create_dir(spool.root().join(format!("inbox/{id}.response.1.json"))).unwrap();
+    spool.wait_rejected(&format!("{id}.response.1.reason"));
+    assert_eq!(api.answer(id, 1, "y").0, 200);
+    assert_eq!(spool.wait_final(id.try_into().unwrap()).exit_status, Some(3));
+    for number in id + 1..id + 120 {
+        fs::create_dir(spool.root().join(format!("queue/{number}.json"))).unwrap();
+    }
+    let next = api.create("exit 0");
+    spool.wait_final(next.try_into().unwrap());
+    wait_until("the queue is empty", || spool.names("queue").is_empty());
+}
+
+#[test]
+fn a_configuration_that_differs_in_what_only_the_api_reads_is_no_problem() {
+    let (spool, _runner, api) = with_runner_and_api();
+    let text = fs::read_to_string(spool.configuration()).unwrap();
+    fs::write(spool.configuration(), text.replace("dev_user = \"tester\"", "dev_user = \"another\"")).unwrap();
+    let other = start(&spool);
+    wait_until("it sees the runner", || other.get("/healthz").1["runner_up"] == true);
+    assert!(!problems(&other).iter().any(|problem| problem.contains("onfiguration")), "{:?}", problems(&other));
+    // The file gets another job type: the API that is started now has read it, the runner and the first API have not.
+    fs::write(spool.configuration(), text + "\n[job_types.new]\ncommand = [\"true\"]\n").unwrap();
+    let new = start(&spool);
+    wait_problem(&new, "Restart spiderpig-runner; jobs that run go on");
+    assert!(!problems(&api).iter().any(|problem| problem.contains("onfiguration")), "the two agree");
+}
+
+/// Forbids every change of a mode that has the set-user-id or the set-group-id bit, as systemd's `RestrictSUIDSGID` does.
+const RESTRICT: &str = r#"
+import ctypes, os, platform, struct, sys
+if platform.machine() != "x86_64": sys.exit(77)
+def op(code, jt, jf, k): return struct.pack("HBBI", code, jt, jf, k)
+LD, JEQ, JSET, RET = 0x20, 0x15, 0x45, 0x06
+program = b""
+for number, argument in ((90, 1), (91, 1), (268, 2), (452, 2)):
+    program += op(LD, 0, 0, 0) + op(JEQ, 0, 3, number) + op(LD, 0, 0, 16 + 8 * argument)
+    program += op(JSET, 0, 1, 0o6000) + op(RET, 0, 0, 0x00050001)
+program += op(RET, 0, 0, 0x7FFF0000)
+buffer = ctypes.create_string_buffer(program)
+class Filter(ctypes.Structure): _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+libc = ctypes.CDLL(None, use_errno=True)
+filter = Filter(len(program) // 8, ctypes.addressof(buffer))
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(filter), 0, 0): sys.exit(77)
+os.umask(0o022)
+os.execvp(sys.argv[1], sys.argv[1:])
+"#;
+
+#[test]
+fn a_runner_that_may_not_set_the_set_group_id_bit_inherits_it() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let spool = TestSpool::new();
+    fs::create_dir(spool.root()).unwrap();
+    fs::set_permissions(spool.root(), fs::Permissions::from_mode(0o2750)).unwrap();
+    let mut command = Command::new("python3");
+    command.args(["-c", RESTRICT, crate::support::program("spiderpig-runner"), "--config"]).arg(spool.configuration());
+    let _runner = spool.start_runner(&mut command);
+    let id = spool.submit_script("exit 0");
+    assert_eq!(spool.wait_final(id).exit_status, Some(0));
+    let mode = |path: &str| spool.root().join(path).metadata().unwrap().mode() & 0o7777;
+    assert_eq!((mode("queue"), mode("jobs"), mode(&format!("jobs/{id}"))), (0o3770, 0o2750, 0o2750));
+}

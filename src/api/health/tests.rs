@@ -105,12 +105,14 @@ fn what_the_disk_does_to_a_file_counts_and_not_what_it_says_of_itself() {
 
 #[test]
 fn what_the_runner_reports_is_told() {
+    let config = crate::config::Config::parse("test.toml".as_ref(), "").unwrap();
     let told = |up: bool, problems: &[String]| {
         let mut view = View::default();
-        let state = crate::spool::runner_state::RunnerState { problems: problems.to_vec(), ..runner_state("c", &[]) };
+        let state =
+            crate::spool::runner_state::RunnerState { problems: problems.to_vec(), ..runner_state(&config.hash, &[]) };
         view.runner = Arc::new(crate::api::mirror::Runner { up, state: Some(state), paused: None });
         let mut told = Vec::new();
-        look_at_runner(&view, "c", &mut told);
+        look_at_runner(&view, &config, None, &mut told);
         told
     };
     assert_eq!(told(true, &[]), [""; 0]);
@@ -119,6 +121,29 @@ fn what_the_runner_reports_is_told() {
     let many: Vec<String> = (0..1000).map(|number| format!("problem {number}")).collect();
     let told = told(true, &many);
     assert_eq!((told.len(), told[20].contains("980 more")), (21, true), "{told:?}");
+}
+
+#[test]
+fn who_has_read_another_configuration_than_there_is_now_is_to_be_restarted() {
+    let config = |text: &str| Config::parse("test.toml".as_ref(), text).unwrap();
+    let (old, new) = (config(""), config("[job_types.a]\ncommand = ['a']"));
+    let told = |runner: &Config, own: &Config, present| {
+        let state = RunnerState { shared_configuration: runner.shared_hash.clone(), ..runner_state(&runner.hash, &[]) };
+        let mut view = View::default();
+        view.runner = Arc::new(crate::api::mirror::Runner { up: true, state: Some(state), paused: None });
+        let mut told = Vec::new();
+        look_at_runner(&view, own, present, &mut told);
+        told
+    };
+    assert_one(&told(&new, &old, Some(&new)), &["Restart spiderpig-api"]);
+    assert_one(&told(&old, &new, Some(&new)), &["Restart spiderpig-runner;"]);
+    assert_one(&told(&old, &config("[lanes.a]\nconcurrency = 2"), Some(&new)), &["and spiderpig-runner;"]);
+    assert_one(&told(&old, &new, None), &["Restart the one that was started first"]);
+    assert_eq!(
+        told(&old, &config("[api]\nlisten = '127.0.0.1:1'"), Some(&new)),
+        [""; 0],
+        "where it listens is its own"
+    );
 }
 
 #[test]
