@@ -26,7 +26,15 @@ function aSession(given: Partial<BrowserSession>): BrowserSession {
 
 function aToken(given: Partial<Token> = {}): Token {
   const now = Date.now() / 1000
-  return { id: 'k3', name: 'nightly', scopes: ['read'], created: now, expires: now + 30 * 86_400, ...given }
+  return {
+    id: 'k3',
+    user: 'alice',
+    name: 'nightly',
+    scopes: ['read'],
+    created: now,
+    expires: now + 30 * 86_400,
+    ...given,
+  }
 }
 
 let page: VueWrapper

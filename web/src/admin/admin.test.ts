@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 
 import { api, ApiError } from '@/api/client.ts'
-import type { AuditEntry, AuditPage, User, WhoAmI } from '@/api/types.ts'
+import type { AuditEntry, AuditPage, Token, User, WhoAmI } from '@/api/types.ts'
 import { provideSession, Session } from '@/state/session.ts'
 import { declared, aPerson } from '@/state/testing.ts'
 
@@ -35,9 +35,17 @@ function anEntry(given: Partial<AuditEntry> = {}): AuditEntry {
   }
 }
 
+const DAY = 86_400
+
+function aToken(given: Partial<Token> = {}): Token {
+  const now = Date.now() / 1000
+  return { id: 'k3', user: 'bob', name: 'nightly', scopes: ['read'], created: now, expires: now + 30 * DAY, ...given }
+}
+
 let page: VueWrapper
 let router: Router
 let users: User[]
+let tokens: Token[]
 let pages: AuditPage[]
 
 async function open(who: Partial<WhoAmI> = {}, path = '/admin'): Promise<void> {
@@ -80,9 +88,11 @@ async function press(label: string): Promise<void> {
 
 beforeEach(() => {
   users = [aUser({ user: 'alice' }), aUser()]
+  tokens = []
   pages = [{ entries: [anEntry()], more: false, next: null }]
   vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   vi.spyOn(api, 'users').mockImplementation(() => Promise.resolve(users))
+  vi.spyOn(api, 'allTokens').mockImplementation(() => Promise.resolve(tokens))
   vi.spyOn(api, 'audit').mockImplementation(() =>
     Promise.resolve(pages.shift() ?? { entries: [], more: false, next: null }),
   )
@@ -101,6 +111,29 @@ test('where nobody signs in there is only the audit trail', async () => {
   expect(text()).toContain('Nobody signs in here.')
   expect(page.findAll('h2').map((heading) => heading.text())).toEqual(['Audit trail'])
   expect(api.users).not.toHaveBeenCalled()
+})
+
+describe('tokens', () => {
+  test('are told with whose they are and what they may, and are revoked', async () => {
+    tokens = [
+      aToken({ scopes: ['read', 'answer:backport'] }),
+      aToken({ id: 'z9', user: 'carol', name: 'old', expires: 1 }),
+    ]
+    const revoke = vi.spyOn(api, 'revokeTokenOf').mockResolvedValue({ message: '' })
+    await open()
+    for (const words of ['see jobs and logs', 'answer questions and stop jobs of backport', 'sp_k3_']) {
+      expect(text()).toContain(words)
+    }
+    expect(text()).toMatch(/Acts as\s*bob/)
+    expect(text()).toMatch(/old\s*Expired/)
+    await press('Revoke the token nightly of bob')
+    expect(dialogText()).toContain('Revoke the token nightly of bob?')
+    tokens = []
+    await press('Revoke the token')
+    expect(revoke).toHaveBeenCalledExactlyOnceWith('bob', 'k3')
+    expect(text()).toContain('The token nightly of bob is revoked.')
+    expect(text()).toContain('There are none.')
+  })
 })
 
 describe('users', () => {

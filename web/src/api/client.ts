@@ -351,6 +351,12 @@ export const api = {
 
   revokeToken: (id: string) => post<{ message: string }>(`/api/tokens/${encodeURIComponent(id)}/revoke`),
 
+  /** Those of everybody, for admins. */
+  allTokens: async (signal?: AbortSignal) => (await get<{ tokens: Token[] }>('/api/users/tokens', { signal })).tokens,
+
+  revokeTokenOf: (user: string, id: string) =>
+    post<{ message: string }>(`/api/users/${encodeURIComponent(user)}/tokens/${encodeURIComponent(id)}/revoke`),
+
   users: async (signal?: AbortSignal) => (await get<{ users: User[] }>('/api/users', { signal })).users,
 
   resetSecondFactor: (user: string) =>

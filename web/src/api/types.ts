@@ -224,8 +224,10 @@ export interface BrowserSession {
 /** Lets a program in, as the one who has it. */
 export interface Token {
   id: string
+  /** Who acts by it. */
+  user: string
   name: string
-  /** `read`, `answer`, `start:` and a job type. */
+  /** `read`, `answer`, `answer:` or `start:` and a job type. */
   scopes: string[]
   created: number
   expires: number

@@ -9,6 +9,9 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   nonsense:
     'SpiderPig did not understand what the single sign-on says about you. ' +
     'Trying again will not help: tell whoever looks after SpiderPig.',
+  unsolicited:
+    'This browser did not ask the single sign-on to sign you in here, or that was too long ago. ' +
+    'Sign in from this page.',
   rate_limited:
     'Too many tickets from where you are were refused by the single sign-on. Try again in a quarter of an hour.',
   other_user:
