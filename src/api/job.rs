@@ -114,6 +114,9 @@ pub struct Interaction<'a> {
     prompt: &'a str,
     choices: &'a indexmap::IndexMap<String, String>,
     default: Option<&'a str>,
+    /// The answer is hidden from people.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    sensitive: bool,
     /// Always null: an answered prompt is not open any more.
     responded_by: Option<&'a str>,
     response: Option<&'a str>,
@@ -301,6 +304,7 @@ pub fn pending_interaction(claimed: &Claimed) -> Option<Interaction<'_>> {
         prompt: &interaction.prompt,
         choices: &interaction.choices,
         default: interaction.default.as_deref(),
+        sensitive: interaction.sensitive,
         responded_by: None,
         response: None,
     })

@@ -341,6 +341,7 @@ pub const ERRORS: &str = r#"{
 /// A prompt with the codes `y` and `n`, of which the second is the default.
 pub fn prompt(number: u32) -> Interaction {
     Interaction {
+        sensitive: false,
         id: number,
         kind: InteractionKind::Choices,
         prompt: "Deploy?".into(),

@@ -29,21 +29,20 @@ pub fn progress(key: &IoKey, progress: &Map<String, Value>) -> String {
 /// A question. The answer comes as a line on standard input.
 #[must_use]
 pub fn interaction(key: &IoKey, prompt: &Prompt) -> String {
-    message(
-        key,
-        match &prompt.kind {
-            PromptKind::Choices { choices, default } => json!({
-                "type": "interaction",
-                "subtype": "choices",
-                "prompt": prompt.prompt,
-                "choices": choices,
-                "default": default,
-            }),
-            PromptKind::InputLine => {
-                json!({ "type": "interaction", "subtype": "input_line", "prompt": prompt.prompt })
-            }
-        },
-    )
+    let mut question = match &prompt.kind {
+        PromptKind::Choices { choices, default } => json!({
+            "type": "interaction",
+            "subtype": "choices",
+            "prompt": prompt.prompt,
+            "choices": choices,
+            "default": default,
+        }),
+        PromptKind::InputLine => json!({ "type": "interaction", "subtype": "input_line", "prompt": prompt.prompt }),
+    };
+    if prompt.sensitive {
+        question["sensitive"] = true.into();
+    }
+    message(key, question)
 }
 
 fn message(key: &IoKey, mut message: Value) -> String {

@@ -50,12 +50,7 @@ pub(super) fn deliver(object: Map<String, Value>, piece_limit: usize, sink: &mut
 fn act(object: &Map<String, Value>, piece_limit: usize, sink: &mut impl Sink) -> Result<(), String> {
     match object.get("type").and_then(Value::as_str) {
         Some("line") => {
-            let sensitive = match object.get("sensitive") {
-                None | Some(Value::Null) => false,
-                Some(Value::Bool(sensitive)) => *sensitive,
-                Some(_) => return Err("“sensitive” is neither true nor false".to_owned()),
-            };
-            emit_whole(text(object, "line")?, sensitive, piece_limit, sink);
+            emit_whole(text(object, "line")?, is_sensitive(object)?, piece_limit, sink);
         }
         Some("status") => {
             let status = optional_text(object, "status")?;
@@ -72,9 +67,10 @@ fn act(object: &Map<String, Value>, piece_limit: usize, sink: &mut impl Sink) ->
         Some("interaction") => {
             let question = text(object, "prompt")?;
             let kind = prompt_kind(object)?;
+            let sensitive = is_sensitive(object)?;
             let prompt = cut(question, MAX_PROMPT).into_owned();
             note_cut("prompt", question, MAX_PROMPT, sink);
-            sink.message(Message::Interaction(Prompt { prompt, kind }));
+            sink.message(Message::Interaction(Prompt { prompt, sensitive, kind }));
         }
         Some(other) => return Err(format!("unknown type “{}”", cut(other, 80))),
         None => return Err("it has no type".to_owned()),
@@ -105,6 +101,14 @@ fn prompt_kind(object: &Map<String, Value>) -> Result<PromptKind, String> {
             kind.unanswerable().map_or(Ok(kind), Err)
         }
         other => Err(format!("unknown subtype “{}”", cut(other, 80))),
+    }
+}
+
+fn is_sensitive(object: &Map<String, Value>) -> Result<bool, String> {
+    match object.get("sensitive") {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(sensitive)) => Ok(*sensitive),
+        Some(_) => Err("“sensitive” is neither true nor false".to_owned()),
     }
 }
 

@@ -14,6 +14,9 @@ const NORMAL: &str = "\u{1b}[0m";
 pub struct Prompt {
     /// The question. It may have several lines.
     pub prompt: String,
+    /// The answer is for the job alone: it is hidden from people, and kept nowhere.
+    #[serde(default)]
+    pub sensitive: bool,
     /// What can be answered.
     #[serde(flatten)]
     pub kind: PromptKind,
@@ -150,7 +153,11 @@ mod tests {
 
     fn choices(prompt: &str, choices: &[(&str, &str)], default: Option<&str>) -> Prompt {
         let choices = choices.iter().map(|&(label, code)| (label.to_owned(), code.to_owned())).collect();
-        Prompt { prompt: prompt.to_owned(), kind: PromptKind::Choices { choices, default: default.map(str::to_owned) } }
+        Prompt {
+            prompt: prompt.to_owned(),
+            sensitive: false,
+            kind: PromptKind::Choices { choices, default: default.map(str::to_owned) },
+        }
     }
 
     fn yes_or_no(default: Option<&str>) -> Prompt {
@@ -158,7 +165,7 @@ mod tests {
     }
 
     fn input_line(prompt: &str) -> Prompt {
-        Prompt { prompt: prompt.to_owned(), kind: PromptKind::InputLine }
+        Prompt { prompt: prompt.to_owned(), sensitive: false, kind: PromptKind::InputLine }
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub use way::{Job, Way};
 pub enum JobCommand {
     /// Ask for one line of text and print it
     Ask {
+        /// Hide the answer from people, and keep it nowhere
+        #[arg(long)]
+        sensitive: bool,
         /// The question
         #[arg(allow_hyphen_values = true)]
         prompt: String,
@@ -60,6 +63,9 @@ pub struct Choose {
     /// What a person reads, and the code that is printed; give it once for each choice
     #[arg(long = "choice", value_name = "LABEL=CODE", required = true, value_parser = label_and_code)]
     choices: Vec<(String, String)>,
+    /// Hide the answer from people, and keep it nowhere
+    #[arg(long)]
+    sensitive: bool,
     /// The code that an empty answer stands for
     #[arg(long, value_name = "CODE")]
     default: Option<String>,
@@ -144,8 +150,8 @@ pub fn run<'a>(
     let key = key.filter(|key| !key.is_empty()).map(IoKey::from_text);
     let key = key.as_ref();
     let message = match command {
-        JobCommand::Ask { prompt } => {
-            let prompt = Prompt { prompt: prompt.clone(), kind: PromptKind::InputLine };
+        JobCommand::Ask { sensitive, prompt } => {
+            let prompt = Prompt { prompt: prompt.clone(), sensitive: *sensitive, kind: PromptKind::InputLine };
             return ask(&prompt, key, streams, find_way()?);
         }
         JobCommand::Choose(choose) => return ask(&choose.prompt()?, key, streams, find_way()?),
@@ -255,7 +261,7 @@ impl Choose {
         if let Some(problem) = kind.unanswerable() {
             return Err(JobScriptError::Unanswerable(problem));
         }
-        Ok(Prompt { prompt: self.prompt.clone(), kind })
+        Ok(Prompt { prompt: self.prompt.clone(), sensitive: self.sensitive, kind })
     }
 }
 
@@ -401,6 +407,16 @@ mod tests {
         assert_eq!(job(Some("0xkey"), "one\n\nhalf"), [message("one"), message(""), message("half")].concat());
         assert_eq!(job(Some("0xkey"), ""), "");
         assert_eq!(job(None, "one\ntwo\n"), "one\ntwo\n");
+    }
+
+    #[test]
+    fn a_question_may_be_sensitive() {
+        let ask = run_with(Some("0xkey"), "y\n", &["ask", "--sensitive", "Password?"]).messages;
+        let expected =
+            r#"{"type":"interaction","subtype":"input_line","prompt":"Password?","sensitive":true,"iokey":"0xkey"}"#;
+        assert_eq!(ask, format!("{expected}\n"));
+        let choose = run_with(Some("0xkey"), "y\n", &["choose", "Q", "--sensitive", "--choice=Yes=y"]).messages;
+        assert!(choose.contains(r#""sensitive":true"#), "{choose}");
     }
 
     #[test]

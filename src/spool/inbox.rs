@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::atomic::{self, Published};
+use super::atomic::{self, Durability, Published};
 use super::error::{Error, Result};
 use super::id::JobId;
-use super::layout::Spool;
+use super::layout::{FILE, Spool};
 use super::open::{self, INBOX_LIMIT, Look};
 use super::request::json_line;
 use super::room;
@@ -21,6 +21,9 @@ use super::submitter::TrustedSubmitters;
 
 /// The most that an answer may have, in bytes.
 pub const ANSWER_LIMIT: usize = 4000;
+
+/// What stands for the answer to a sensitive prompt, wherever people read who answered.
+pub const HIDDEN: &str = "•••";
 
 /// `N.response.I.json`: an answer to prompt I of job N.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,6 +312,16 @@ pub fn answer(spool: &Spool, id: JobId, interaction: u32, answer: &Answer) -> Re
         Published::New => Answered::First,
         Published::Exists => Answered::TooLate,
     })
+}
+
+/// Takes the answer out of a letter that was delivered, and leaves who answered. The name stays taken without a gap, so
+/// that the first answer stays the only one.
+///
+/// # Errors
+/// The file cannot be replaced.
+pub fn hide_answer(spool: &Spool, letter: &Letter, user: &str) -> Result<()> {
+    let answer = Answer { user: user.to_owned(), response: HIDDEN.to_owned() };
+    atomic::replace(&letter.path(spool), &json_line(&answer), FILE, Durability::Synced)
 }
 
 /// The answer that is in the inbox for a prompt, if there is one and it can be read.

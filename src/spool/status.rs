@@ -107,6 +107,9 @@ pub struct Interaction {
     pub choices: IndexMap<String, String>,
     /// The code that an empty answer stands for.
     pub default: Option<String>,
+    /// The answer is hidden from people, and kept nowhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
     /// When it was asked.
     pub asked_at: Time,
 }

@@ -75,7 +75,12 @@ fn recorded_lines(recording: &str) -> Vec<String> {
 /// The open question as lines of a log.
 fn question(status: &Status) -> Vec<String> {
     let open = status.interaction.clone().unwrap();
-    Prompt { prompt: open.prompt, kind: PromptKind::Choices { choices: open.choices, default: open.default } }.render()
+    Prompt {
+        prompt: open.prompt,
+        sensitive: false,
+        kind: PromptKind::Choices { choices: open.choices, default: open.default },
+    }
+    .render()
 }
 
 /// What a job was told on how to speak to SpiderPig, from its environment.

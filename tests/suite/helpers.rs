@@ -14,9 +14,10 @@ use spiderpig::spool::log::RecordKind;
 use spiderpig::spool::outcome::Outcome;
 use spiderpig::spool::status::State;
 
+use crate::client;
 use crate::demo::search_path;
 use crate::hostile::HostileSpool;
-use crate::support::{program, wait_until};
+use crate::support::{TestSpool, program, wait_until};
 
 /// A loop that reads a list, which a helper in it shares.
 const LIST: &str = r#"#!/bin/bash
@@ -78,7 +79,7 @@ fn connect(socket: &str) -> UnixStream {
 }
 
 /// Who answered what.
-fn answers(spool: &HostileSpool, id: JobId) -> Vec<(u32, String)> {
+fn answers(spool: &TestSpool, id: JobId) -> Vec<(u32, String)> {
     let answer = |kind| match kind {
         RecordKind::Response { response, interaction, .. } => Some((interaction, response)),
         _ => None,
@@ -316,6 +317,51 @@ fn a_choice_that_nobody_could_answer_ends_the_helper() {
     let lines = spool.lines(id);
     assert!(lines[0].contains("the question was not asked: the code of the choice “Odd” has 4001 bytes"), "{lines:?}");
     assert_eq!((lines.last().unwrap().as_str(), answers(&spool, id).len()), ("status 1", 0));
+}
+
+#[test]
+fn the_answer_to_a_sensitive_question_reaches_the_job_and_nobody_else() {
+    let spool = TestSpool::with_api("");
+    let runner = spool.start_runner(spool.command("spiderpig-runner").env("PATH", search_path()));
+    let api = client::start(&spool);
+    let gate = spool.path().join("gate");
+    let id = spool.submit_script(&format!(
+        "p=$(spiderpig-runner job ask --sensitive Password?); echo \"${{#p}} letters\"; until [ -e {} ]; do sleep 0.01; done",
+        gate.display()
+    ));
+    let interaction = spool.wait_prompt(id, 1).interaction.unwrap();
+    assert!(interaction.sensitive);
+    wait_until("the answer is taken", || api.answer(id.into(), 1, "hunter2!").0 == 200);
+    wait_until("the job has it", || spool.lines(id).contains(&"8 letters".to_owned()));
+    // The first answer wins, and is hidden from those that come later.
+    let (code, late) = api.answer(id.into(), 1, "other");
+    assert_eq!((code, &late["detail"]["response"]), (409, &serde_json::json!("•••")), "{late}");
+    assert_eq!(answers(&spool, id), [(1, "•••".to_owned())]);
+    let everything = Command::new("grep").args(["-r", "-l", "hunter2!"]).arg(spool.path()).output().unwrap();
+    assert_eq!(String::from_utf8(everything.stdout).unwrap(), "");
+    fs::write(&gate, "").unwrap();
+    assert_eq!(spool.wait_final(id).state, State::Succeeded);
+    wait_until("it is tidied up", || spool.history_lines(id) == 1);
+    assert_eq!(spool.notes(id), [""; 0]);
+    let output = fs::read_to_string(spool.job(id).directory().join("output.log")).unwrap();
+    assert!(output.contains(" answered: •••]"), "{output}");
+    drop(runner);
+}
+
+#[test]
+fn what_does_not_fit_a_sensitive_question_is_refused_without_telling_it() {
+    let spool = HostileSpool::new();
+    let id = start(&spool, "job choose 'Which?' --sensitive --choice Red=r --choice Blue=b");
+    spool.wait_prompt(id, 1);
+    spool.answer(id, 1, "alice", "hunter2");
+    spool.wait_note(id, "answer of alice to prompt 1 refused: it is no answer to this prompt");
+    spool.drop_file(&format!("inbox/{id}.response.1.json"), r#"{"user":"alice","response":222333444}"#);
+    spool.wait_note(id, "refused: it is not valid");
+    spool.answer(id, 1, "alice", "r");
+    spool.wait_final(id);
+    let told = spool.notes(id).concat();
+    assert!(!told.contains("hunter2") && !told.contains("222333444"), "{told}");
+    assert_eq!(answers(&spool, id), [(1, "•••".to_owned())]);
 }
 
 /// Runs a shell script at a terminal, and types this.

@@ -36,8 +36,9 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
     }
     request.may_answer(Guarded::by(&job_type_of(&app, id)?, &app.config))?;
     let answer = Answer { user: request.user.as_ref().into(), response };
-    let given = answer.response.clone();
-    let is_open = is_open(&app, id, prompt, &answer.response)?;
+    let openness = openness(&app, id, prompt, &answer.response)?;
+    let is_open = openness != Openness::Closed;
+    let given = if openness == Openness::Sensitive { inbox::HIDDEN.to_owned() } else { answer.response.clone() };
     let spool = app.spool.clone();
     let first = app.letters.run(move || {
         if is_open && inbox::answer(&spool, id, prompt, &answer)? == Answered::First {
@@ -70,17 +71,30 @@ fn not_pending(id: JobId, interaction: u64) -> ApiError {
         .with("interaction_id", interaction)
 }
 
+/// Whether a prompt takes answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Openness {
+    Closed,
+    Open,
+    /// It is open, and nobody is to see the answer.
+    Sensitive,
+}
+
 /// Whether the prompt is open, as far as is known.
 ///
 /// # Errors
 /// 404 if there is no such job, 400 if the open prompt does not take the answer.
-fn is_open(app: &App, id: JobId, prompt: u32, response: &str) -> Result<bool, ApiError> {
+fn openness(app: &App, id: JobId, prompt: u32, response: &str) -> Result<Openness, ApiError> {
     let view = app.mirror.view();
-    let Entry::Claimed(claimed) = view.get(id).ok_or_else(|| no_such_job(id))? else { return Ok(false) };
-    let Some(open) = claimed.status.interaction.as_ref().filter(|open| open.id == prompt) else { return Ok(false) };
+    let entry = view.get(id).ok_or_else(|| no_such_job(id))?;
+    let Entry::Claimed(claimed) = entry else { return Ok(Openness::Closed) };
+    let Some(open) = claimed.status.interaction.as_ref().filter(|open| open.id == prompt) else {
+        return Ok(Openness::Closed);
+    };
     match refusal(open, response) {
         Some(reason) => Err(ApiError::refused(StatusCode::BAD_REQUEST, reason).with("job_id", u64::from(id))),
-        None => Ok(true),
+        None if open.sensitive => Ok(Openness::Sensitive),
+        None => Ok(Openness::Open),
     }
 }
 
@@ -111,9 +125,23 @@ fn is_taken(spool: &Spool, id: JobId, prompt: u32) -> bool {
 /// The answer that was first: in the inbox until the job has ended, and in its log for ever.
 fn first_answer(spool: &Spool, id: JobId, prompt: u32) -> SpoolResult<Option<Answer>> {
     match inbox::pending_answer(spool, id, prompt) {
+        // The job may not have taken it yet, and then it is still what somebody typed.
+        Some(answer) if is_sensitive(spool, id, prompt)? => {
+            Ok(Some(Answer { response: inbox::HIDDEN.to_owned(), ..answer }))
+        }
         Some(answer) => Ok(Some(answer)),
         None => logged_answer(spool, id, prompt),
     }
+}
+
+fn is_sensitive(spool: &Spool, id: JobId, prompt: u32) -> SpoolResult<bool> {
+    let mut found = false;
+    if let Some(mut log) = LogReader::open(&spool.job(id))? {
+        log.for_each_of(&["interaction"], |record| {
+            found |= matches!(record, RecordKind::Interaction { id, sensitive: true, .. } if id == prompt);
+        })?;
+    }
+    Ok(found)
 }
 
 fn logged_answer(spool: &Spool, id: JobId, prompt: u32) -> SpoolResult<Option<Answer>> {

@@ -132,8 +132,15 @@ impl Prompts {
             PromptKind::Choices { choices, default } => (InteractionKind::Choices, choices.clone(), default.clone()),
             PromptKind::InputLine => (InteractionKind::InputLine, indexmap::IndexMap::new(), None),
         };
-        let interaction =
-            Interaction { id: self.last, kind, prompt: prompt.prompt.clone(), choices, default, asked_at: Time::now() };
+        let interaction = Interaction {
+            id: self.last,
+            kind,
+            prompt: prompt.prompt.clone(),
+            choices,
+            default,
+            sensitive: prompt.sensitive,
+            asked_at: Time::now(),
+        };
         self.open = Some(question);
         Some(interaction)
     }

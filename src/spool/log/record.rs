@@ -45,12 +45,15 @@ pub enum RecordKind {
         choices: IndexMap<String, String>,
         /// The code that an empty answer stands for.
         default: Option<String>,
+        /// The answer is hidden.
+        #[serde(default, skip_serializing_if = "is_false")]
+        sensitive: bool,
     },
     /// A prompt was answered, and the answer given to the job.
     Response {
         /// Who answered.
         user: String,
-        /// The answer.
+        /// The answer; [`HIDDEN`](crate::spool::inbox::HIDDEN) if the prompt was sensitive.
         response: String,
         /// The prompt's number.
         interaction: u32,

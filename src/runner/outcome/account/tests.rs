@@ -58,6 +58,7 @@ fn account(rules: &[OutcomeRule], acts: &[Act]) -> Account {
             Asks(prompt, choices, user, response) => {
                 prompts += 1;
                 account.meet(&RecordKind::Interaction {
+                    sensitive: false,
                     id: prompts,
                     kind: InteractionKind::Choices,
                     prompt: prompt.into(),

@@ -21,7 +21,7 @@ impl Bench {
     }
 
     fn question(&self, text: &str) -> String {
-        let prompt = Prompt { prompt: text.to_owned(), kind: PromptKind::InputLine };
+        let prompt = Prompt { prompt: text.to_owned(), sensitive: false, kind: PromptKind::InputLine };
         format!("{}\n{}", self.key.as_str(), encode::interaction(&self.key, &prompt))
     }
 
@@ -110,7 +110,7 @@ fn what_is_no_question_is_refused_with_the_reason() {
     let mut bench = Bench::new();
     let status = encode::status(&bench.key, Some("busy"));
     let choices = [("Tab".to_owned(), "\t".to_owned())].into_iter().collect();
-    let tab = Prompt { prompt: "?".to_owned(), kind: PromptKind::Choices { choices, default: None } };
+    let tab = Prompt { prompt: "?".to_owned(), sensitive: false, kind: PromptKind::Choices { choices, default: None } };
     let cases = [
         (status.clone(), "it is no question"),
         ("{}\n".to_owned(), "it is no question"),

@@ -61,25 +61,41 @@ impl Journal {
         let what = |user: &str| format!("answer of {user} to prompt {number}");
         let answer = match inbox::read::<Answer>(&self.spool, letter, &self.plan.trusted_submitters) {
             Ok(Reading::Valid(answer)) => answer,
-            Ok(Reading::Refused { user, reason }) => return self.refuse(letter, &what(&user), &reason),
+            Ok(Reading::Refused { user, reason }) => {
+                // What is wrong with it may tell what is in it.
+                let is_secret = self.prompts.expect(number).is_ok_and(|question| question.prompt.sensitive);
+                let reason = if is_secret { "it is not valid" } else { &reason };
+                return self.refuse(letter, &what(&user), reason);
+            }
             Ok(Reading::Gone | Reading::Later) => return,
             Err(error) => return self.complain(letter.name.clone(), &error.to_string()),
         };
         let sent = self.prompts.expect(number).and_then(|question| {
-            question.prompt.check(&answer.response).map_err(|error| error.to_string())?;
+            question.prompt.check(&answer.response).map_err(|error| {
+                if question.prompt.sensitive { "it is no answer to this prompt".to_owned() } else { error.to_string() }
+            })?;
             match question.asker {
-                Asker::Job => input.send_line(&answer.response),
-                Asker::Helper(helper) => helpers.answer(helper, &answer.response),
+                Asker::Job => input.send_line(&answer.response)?,
+                Asker::Helper(helper) => helpers.answer(helper, &answer.response)?,
             }
+            Ok(question.prompt.sensitive)
         });
-        if let Err(reason) = sent {
-            return self.refuse(letter, &what(&answer.user), &reason);
-        }
+        let is_secret = match sent {
+            Ok(sensitive) => sensitive,
+            Err(reason) => return self.refuse(letter, &what(&answer.user), &reason),
+        };
         self.prompts.deliver();
         self.status.interaction = None;
         self.status.answered = Some(number);
         let Answer { user, response } = answer;
-        self.record(&RecordKind::Response { user, response, interaction: number });
+        let response = if is_secret { inbox::HIDDEN.to_owned() } else { response };
+        self.record(&RecordKind::Response { user: user.clone(), response, interaction: number });
+        if is_secret {
+            self.sync();
+            if let Err(error) = inbox::hide_answer(&self.spool, letter, &user) {
+                self.complain(letter.name.clone(), &error.to_string());
+            }
+        }
         self.open_next_prompt();
     }
 

@@ -78,6 +78,7 @@ impl Journal {
                 prompt: interaction.prompt.clone(),
                 choices: interaction.choices.clone(),
                 default: interaction.default.clone(),
+                sensitive: interaction.sensitive,
             });
             if self.ended {
                 // Asked with its last breath: it is on record, and nobody is made to answer.

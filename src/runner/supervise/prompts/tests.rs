@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn question(asker: Asker, text: &str) -> Question {
-    Question { asker, prompt: Prompt { prompt: text.into(), kind: PromptKind::InputLine } }
+    Question { asker, prompt: Prompt { prompt: text.into(), sensitive: false, kind: PromptKind::InputLine } }
 }
 
 fn job(text: &str) -> Question {
