@@ -3,28 +3,30 @@
 //! A client gets a `snapshot`, and then a `job` for each job that changed, a `removed` for one that was taken away, a
 //! `runner`, and a `monitoring`. Each is the state at that time: a client that is slow, or comes back, is told of every
 //! thing once, as it is then. The data of a job never change and may be large, so of a job that runs they are told once
-//! in a stream. If it asks for one, a `log` tells how long the log of a job is, at the beginning and when
-//! it has grown. The format is that of the HTML standard, section 9.2.
+//! in a stream. For each job that it names, a `log` tells how long its log is, at the beginning and when it has
+//! grown: one stream may feed many pages, each with the log of another job. The format is that of the HTML standard, section 9.2.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use futures_util::future;
 use hyper::HeaderMap;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::app::App;
 use super::blocking;
 use super::body::{CutOff, Manner, Pieces};
-use super::error::ApiError;
+use super::error::{ApiError, Invalid};
 use super::jobs::job_id;
 use super::jobs::log::length::{Follower, Length};
 use super::jobs::log::must_exist;
 use super::jobs::show::{Show, Shown};
 use super::mirror::{Entry, Thing, View};
 use super::monitoring::Summary;
+use super::query::Query;
 use super::request::Request;
 use super::response::{self, Response};
 use super::routes::{Argument, ArgumentKind, Header};
@@ -38,13 +40,16 @@ const NEWEST: usize = 50;
 /// After so many milliseconds a browser comes back that lost the stream.
 const RETRY: u32 = 2000;
 
+/// How many logs one stream tells of at most.
+const MOST_LOGS: usize = 100;
+
 const LAST_EVENT_ID: &str = "last-event-id";
 
 /// What [`events`] understands.
 pub const ARGUMENTS: &[Argument] = &[Argument {
     name: "log",
-    kind: ArgumentKind::Number,
-    help: "The job whose log is on the page: how many records it has is told as it grows",
+    kind: ArgumentKind::Numbers,
+    help: "The jobs whose logs are on pages, at most 100: how many records each has is told as it grows",
 }];
 
 /// What [`events`] heeds.
@@ -54,22 +59,34 @@ pub const HEADERS: &[Header] =
 /// `GET /api/events`. With the `Last-Event-ID` of this process it goes on from there, else it begins with a snapshot.
 ///
 /// # Errors
-/// 404 if there is no job that is `log`, 422 if that is no number.
+/// 404 if there is no job that is a `log`, 422 if that is no number, or if there are too many.
 pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
-    let log = request.query()?.number("log")?.map(job_id).transpose()?;
-    if let Some(id) = log {
-        must_exist(&app, id)?;
-    }
+    let logs = logs(&app, &request.query()?)?;
     let resume = last_event(&request.headers, app.mirror.view().changes.instance());
     let open = app.metrics.stream("events");
-    let log = log.map(|id| Follower::new(&app, id));
-    let stream = Stream { app: Arc::clone(&app), seen: resume, known: HashSet::new(), log };
+    let logs = logs.into_iter().map(|id| Follower::new(&app, id)).collect();
+    let stream = Stream { app: Arc::clone(&app), seen: resume, known: HashSet::new(), logs };
     let manner = Manner { heartbeat: Some(app.heartbeat(": nothing new\n\n")), ..app.stream(&request.identity) };
     Ok(response::produce("text/event-stream", manner, |pieces| async move {
         let _open = open;
         stream.send(pieces).await;
         Err(CutOff)
     }))
+}
+
+/// The jobs whose logs are followed, each once.
+fn logs(app: &App, query: &Query) -> Result<BTreeSet<JobId>, ApiError> {
+    let logs: BTreeSet<JobId> = query.numbers("log")?.into_iter().map(job_id).collect::<Result<_, _>>()?;
+    if logs.len() > MOST_LOGS {
+        return Err(ApiError::invalid(Invalid {
+            kind: "too_long",
+            location: vec!["query".into(), "log".into()],
+            message: format!("At most {MOST_LOGS} logs are followed at once"),
+            input: Value::Null,
+        }));
+    }
+    logs.iter().try_for_each(|id| must_exist(app, *id))?;
+    Ok(logs)
 }
 
 /// The number of the last event that a client got, if it is one of `instance`.
@@ -86,8 +103,8 @@ struct Stream {
     seen: Option<u64>,
     /// The running jobs whose data it was told.
     known: HashSet<JobId>,
-    /// The log that its page shows.
-    log: Option<Follower>,
+    /// The logs that its pages show.
+    logs: Vec<Follower>,
 }
 
 impl Stream {
@@ -112,7 +129,7 @@ impl Stream {
             }
             tokio::select! {
                 _ = changes.changed() => {}
-                length = next_length(&mut self.log) => match length {
+                length = next_length(&mut self.logs) => match length {
                     Some(length) => told.push_str(&log_event(length)),
                     None => return,
                 },
@@ -132,12 +149,13 @@ impl Stream {
     }
 }
 
-/// The next length of a log, if one is followed. `None` if it cannot be told any more.
-async fn next_length(log: &mut Option<Follower>) -> Option<Length> {
-    match log {
-        Some(log) => log.next().await,
-        None => std::future::pending().await,
+/// The next length of any log that is followed. `None` if one cannot be told any more.
+async fn next_length(logs: &mut [Follower]) -> Option<Length> {
+    if logs.is_empty() {
+        return std::future::pending().await;
     }
+    let (length, ..) = future::select_all(logs.iter_mut().map(|log| Box::pin(log.next()))).await;
+    length
 }
 
 /// It has no id: a client that comes back is told of a log anew, and of the changes what it missed.

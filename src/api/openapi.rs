@@ -114,6 +114,7 @@ fn argument_schema(kind: &ArgumentKind) -> Value {
         ArgumentKind::Switch => json!({ "enum": ["true", "1", "false", "0"] }),
         ArgumentKind::Text => json!({ "type": "string" }),
         ArgumentKind::Choices(words) => json!({ "type": "array", "items": { "enum": words } }),
+        ArgumentKind::Numbers => json!({ "type": "array", "items": { "type": "integer", "minimum": 0 } }),
         ArgumentKind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
     }
 }

@@ -37,11 +37,15 @@ impl Query {
     /// # Errors
     /// 422 if it is not such a number.
     pub fn number<N: FromStr>(&self, name: &str) -> Result<Option<N>, ApiError> {
-        let parse = |value: &str| {
-            let number = value.parse();
-            number.map_err(|_| invalid(name, value, "int_parsing", "Input should be a whole number in range"))
-        };
-        self.get(name).map(parse).transpose()
+        self.get(name).map(|value| number(name, value)).transpose()
+    }
+
+    /// Every value of a name as a whole number of type `N`, in order.
+    ///
+    /// # Errors
+    /// 422 if one is not such a number.
+    pub fn numbers<N: FromStr>(&self, name: &str) -> Result<Vec<N>, ApiError> {
+        self.all(name).map(|value| number(name, value)).collect()
     }
 
     /// The value of a name as a switch, which is off if it was not given.
@@ -55,6 +59,11 @@ impl Query {
             Some(value) => Err(invalid(name, value, "bool_parsing", "Input should be true or false")),
         }
     }
+}
+
+fn number<N: FromStr>(name: &str, value: &str) -> Result<N, ApiError> {
+    let number = value.parse();
+    number.map_err(|_| invalid(name, value, "int_parsing", "Input should be a whole number in range"))
 }
 
 fn parse_argument(argument: &str) -> Result<(String, String), ApiError> {
@@ -115,6 +124,8 @@ mod tests {
         assert_eq!(query.number::<u64>("absent").unwrap(), None);
         assert!(query.number::<u64>("skip").is_err());
         assert!(query.number::<u64>("big").is_err());
+        assert_eq!(query.numbers::<i64>("limit").unwrap(), [10]);
+        assert!(query.numbers::<i64>("big").is_err() && query.numbers::<i64>("absent").unwrap().is_empty());
         assert!(query.flag("on").unwrap());
         assert!(!query.flag("off").unwrap() && !query.flag("absent").unwrap());
         assert!(query.flag("odd").is_err());

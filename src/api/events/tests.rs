@@ -230,6 +230,34 @@ async fn a_log_is_told_of_from_the_queue_to_its_end() {
 }
 
 #[tokio::test]
+async fn one_stream_tells_of_many_logs() {
+    let bench = Bench::new();
+    (1..=3).for_each(|number| bench.queue(&request(number)));
+    let app = bench.app();
+    until(|| app.mirror.view().get(job_id(3)).is_some()).await;
+    let address = Bench::serve(app).await;
+    let mut client = open_with(address, "?log=3&log=1&log=3", None).await;
+    assert_eq!(next(&mut client).await.name, "snapshot");
+    let mut told: Vec<_> = [next_length(&mut client).await, next_length(&mut client).await]
+        .iter()
+        .map(|length| length["id"].as_u64())
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [Some(1), Some(3)]);
+    let (_job, mut log) = running(&bench);
+    log.note("a remark");
+    log.flush().unwrap();
+    while next_length(&mut client).await != length(1, false) {}
+
+    let mut client = Client::connect(address).await;
+    let reply = client.ask("GET /api/events?log=1&log=4&log=2").await;
+    assert_eq!(reply.status, 404);
+    assert_eq!(reply.json()["detail"]["job_id"], 4, "the missing one is named");
+    let many = (1..=101).map(|id| format!("log={id}")).collect::<Vec<_>>().join("&");
+    assert_eq!(client.ask(&format!("GET /api/events?{many}")).await.status, 422);
+}
+
+#[tokio::test]
 async fn an_end_is_told_with_the_last_record_and_without_a_log() {
     let bench = Bench::new();
     let (job, mut log) = running(&bench);

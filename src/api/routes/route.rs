@@ -192,6 +192,8 @@ pub enum ArgumentKind {
     Text,
     /// One or more of these words, the name repeated for each.
     Choices(&'static [&'static str]),
+    /// One or more whole numbers that are not negative, the name repeated for each.
+    Numbers,
     /// One or more texts, the name repeated for each.
     Texts,
 }

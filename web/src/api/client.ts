@@ -16,6 +16,7 @@ import type {
   ParamValue,
   Preflight,
   RecoveryCodes,
+  Runner,
   SecondFactor,
   SignedIn,
   Token,
@@ -82,9 +83,14 @@ export function onNotLetIn(listener: (refusal: ApiError) => void): void {
   tellNotLetIn = listener
 }
 
+/** Another tab has found out that this person is not let in any more. */
+export function notLetInElsewhere(reason: string): void {
+  tellNotLetIn(new ApiError(reason, 401))
+}
+
 interface Asked {
   method?: 'GET' | 'POST'
-  query?: Record<string, string | number | boolean | string[] | null | undefined>
+  query?: Record<string, string | number | boolean | readonly (string | number)[] | null | undefined>
   /** Sent as JSON. */
   json?: unknown
   /** Sent as it is. */
@@ -289,6 +295,11 @@ export const api = {
       headers: { 'Idempotency-Key': key },
     }),
 
+  mediaWikiTotal: (signal: AbortSignal) =>
+    get<{ time: number | null; total: number | null }>('/api/monitoring/logs/mediawiki/total', { signal }),
+
+  runner: (signal: AbortSignal) => get<Runner>('/api/runner', { signal }),
+
   mediaWikiErrors: (signal?: AbortSignal) => get<MediaWikiErrors>('/api/monitoring/logs/mediawiki', { signal }),
 
   pause: (reason: string) => post<{ message: string }>('/api/runner/pause', { json: { reason } }),
@@ -374,10 +385,14 @@ export const api = {
   /** The HTML of this page, as the API would send it now. */
   page: () => ask('/', { headers: { Accept: 'text/html' } }, (response) => response.text()),
 
-  /** The stream of everything that changes; with a job's number also of how long its log is. */
-  events: (log: number | null, last: string | null, signal: AbortSignal) => {
+  /** The stream of everything that changes; with the numbers of jobs also of how long their logs are. */
+  events: (logs: readonly number[], last: string | null, signal: AbortSignal) => {
     const resume: Record<string, string> = last === null ? {} : { 'Last-Event-ID': last }
-    return ask('/api/events', { query: { log }, headers: { Accept: 'text/event-stream', ...resume }, signal }, bodyOf)
+    return ask(
+      '/api/events',
+      { query: { log: logs }, headers: { Accept: 'text/event-stream', ...resume }, signal },
+      bodyOf,
+    )
   },
 }
 

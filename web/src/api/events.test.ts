@@ -15,6 +15,10 @@ class Connected {
     this.body = new ReadableStream({
       start: (controller) => {
         this.#controller = controller
+        if (!isHeld) {
+          // As the API begins.
+          controller.enqueue(new TextEncoder().encode('retry: 2000\n\n'))
+        }
       },
       cancel: this.isCancelled,
     })
@@ -51,6 +55,8 @@ const settle = () => vi.advanceTimersByTimeAsync(0)
 const removed = (id: number): ServerEvent => ({ type: 'removed', data: { id } })
 
 let isUp: boolean
+/** Something on the way lets heads of streams pass, and holds what follows. */
+let isHeld = false
 /** With what status each connection is refused. */
 let refusal: number | null
 /** The number of a job that does not exist. */
@@ -75,6 +81,7 @@ beforeEach(async () => {
   vi.useFakeTimers()
   vi.spyOn(Math, 'random').mockReturnValue(1)
   isUp = true
+  isHeld = false
   refusal = null
   gone = null
   connections = []
@@ -92,8 +99,8 @@ beforeEach(async () => {
       return Promise.resolve(Response.json({ detail }, { status: refusal }))
     }
     return Promise.resolve(
-      connection.query === `?log=${gone}`
-        ? Response.json({ detail: { message: 'No such job' } }, { status: 404 })
+      connection.query.includes(`log=${gone}`)
+        ? Response.json({ detail: { message: 'No such job', job_id: gone } }, { status: 404 })
         : { ok: true, headers: new Headers(), body: connection.body },
     )
   })
@@ -114,7 +121,6 @@ afterEach(() => {
 
 describe('the stream of events', () => {
   test('tells what it is told, and each sign of life', async () => {
-    await last().send('retry: 2000\n\n')
     await last().tell('a-1', 'removed', { id: 3 })
     await last().send(': nothing new\n\n')
     expect(told).toEqual([removed(3)])
@@ -200,7 +206,7 @@ describe('the stream of events', () => {
     if (wasHeard) {
       await last().send(': nothing new\n\n')
     }
-    await vi.advanceTimersByTimeAsync(35_000)
+    await vi.advanceTimersByTimeAsync(30_000)
     expect(state()).toBe('live')
     await vi.advanceTimersByTimeAsync(5000)
     expect(states.find(({ state }) => state === 'broken')).toMatchObject({ reason: 'SpiderPig has fallen silent' })
@@ -254,22 +260,26 @@ describe('the stream of events', () => {
 
   test('goes on from where it was when another log is followed', async () => {
     await last().tell('a-1', 'removed', { id: 3 })
-    stream.follow(12)
+    stream.follow([12])
     await settle()
     expect(last().query).toBe('?log=12')
     expect(last().last).toBe('a-1')
-    stream.follow(12)
+    stream.follow([12])
     await settle()
     expect(connections).toHaveLength(2)
-    stream.follow(null)
+    stream.follow([12, 14])
     await settle()
-    expect(last().query).toBe('')
+    expect(last().query).toBe('?log=12&log=14')
+    // What nobody follows any more costs no connection.
+    stream.follow([])
+    await settle()
+    expect(connections).toHaveLength(3)
     expect(states.every(({ state }) => state !== 'broken')).toBe(true)
   })
 
   test('forgets a log that is not there any more, and goes on without it', async () => {
     await last().tell('a-1', 'removed', { id: 3 })
-    stream.follow(12)
+    stream.follow([12])
     await settle()
     gone = 12
     await last().cut()
@@ -281,8 +291,8 @@ describe('the stream of events', () => {
 
   test('does not forget the log that is followed instead of one that is not there', async () => {
     gone = 12
-    stream.follow(12)
-    stream.follow(13)
+    stream.follow([12])
+    stream.follow([13])
     await settle()
     expect(last().query).toBe('?log=13')
     expect(state()).toBe('live')
@@ -343,5 +353,70 @@ describe('who is not let in any more', () => {
     expect(last().last).toBeUndefined()
     await vi.advanceTimersByTimeAsync(1000)
     expect(connections).toHaveLength(length + 1)
+  })
+})
+
+describe('a stream whose head comes and nothing else', () => {
+  const JOBS = { jobs: [], total: 0, complete: true }
+  let asked: string[]
+
+  beforeEach(() => {
+    asked = []
+    stream.stop()
+    connections = []
+    states = []
+    isHeld = true
+    const fetched = globalThis.fetch
+    vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
+      if (url.startsWith('/api/events')) {
+        return fetched(url, init)
+      }
+      asked.push(url)
+      const answer = url.startsWith('/api/jobs?') ? JOBS : { time: null, total: 0, up: true }
+      return isUp ? Promise.resolve(Response.json(answer)) : Promise.reject(new TypeError('Failed to fetch'))
+    })
+    stream.start()
+  })
+
+  test('is not live, and what it does not tell is asked for', async () => {
+    await vi.advanceTimersByTimeAsync(9999)
+    expect(states.map(({ state }) => state)).toEqual(['connecting'])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(states.at(-1)).toMatchObject({ state: 'asked' })
+    expect(told.at(-1)).toMatchObject({ type: 'snapshot', data: { isAsked: true, jobs: [] } })
+  })
+
+  test('is asked for less often while nothing changes, and by nobody while nobody looks', async () => {
+    await vi.advanceTimersByTimeAsync(120_000)
+    const { length } = asked
+    expect(length / 5).toBeGreaterThan(5)
+    expect(length / 5).toBeLessThan(16)
+    const visibility = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden')
+    await vi.advanceTimersByTimeAsync(60_000)
+    const { length: then } = asked
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(asked.length).toBe(then)
+    stream.lookAgain()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(asked.length).toBeGreaterThan(then)
+    visibility.mockRestore()
+  })
+
+  test('is told to be broken when nothing can be asked either', async () => {
+    await vi.advanceTimersByTimeAsync(10_000)
+    isUp = false
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(states.at(-1)).toMatchObject({ state: 'broken', reason: 'SpiderPig cannot be reached' })
+  })
+
+  test('is live as soon as something comes, and nothing is asked then', async () => {
+    await vi.advanceTimersByTimeAsync(10_000)
+    isHeld = false
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(state()).toBe('live')
+    const { length } = asked
+    await last().send(': nothing new\n\n')
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(asked.length).toBe(length)
   })
 })

@@ -1,6 +1,6 @@
 import { onScopeDispose, readonly, shallowRef, watch, type Ref } from 'vue'
 
-import type { Connection } from '@/api/events.ts'
+import { isFresh, type Connection } from '@/api/events.ts'
 import { describeRetry } from '@/state/retry.ts'
 import { formatDuration, formatTime } from '@/ui/time.ts'
 
@@ -23,7 +23,7 @@ export function useFreshness(connection: Readonly<Ref<Connection>>): Readonly<Re
   }
   let hasBeenLive = false
   watch(
-    () => connection.value.state === 'live',
+    () => isFresh(connection.value),
     (isLive) => {
       if (!isLive) {
         later(GRACE, 'stale')

@@ -17,8 +17,8 @@ import WatchToggle from './WatchToggle.vue'
 
 const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined, retryNow: vi.fn() }))
 
-vi.mock('@/api/events.ts', () => ({
-  EventStream: class {
+vi.mock('@/api/shared.ts', () => ({
+  SharedEvents: class {
     readonly retryNow = stream.retryNow
     constructor(listener: Listener) {
       stream.listener = listener
@@ -51,7 +51,7 @@ function told(): Listener {
 function begin(runner: Runner = aRunner(), jobs: Job[] = [], monitoring?: Monitoring): void {
   told().connection({ state: 'live' })
   told().heard()
-  told().event({ type: 'snapshot', data: { runner, jobs, total: jobs.length, monitoring } })
+  told().event({ type: 'snapshot', data: { runner, jobs, total: jobs.length, monitoring } }, null)
 }
 
 const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds)
@@ -134,7 +134,7 @@ describe('the header', () => {
     begin(aRunner(), [], { train: null, mediawiki: { time: 1, total: 1834 } })
     await flushPromises()
     expect(pages()[1]).toEqual(['Errors1,834', '/mediawiki/logs'])
-    told().event({ type: 'monitoring', data: { train: null, mediawiki: { time: 2, total: 12_345 } } })
+    told().event({ type: 'monitoring', data: { train: null, mediawiki: { time: 2, total: 12_345 } } }, null)
     await flushPromises()
     expect(pages()[1]).toEqual(['Errors12.3K', '/mediawiki/logs'])
   })
@@ -146,7 +146,7 @@ describe('the header', () => {
     begin(aRunner(), [], { train: null, mediawiki: null })
     await flushPromises()
     expect(pages()).toEqual([])
-    told().event({ type: 'monitoring', data: { train: null, mediawiki: { time: 2, total: 0 } } })
+    told().event({ type: 'monitoring', data: { train: null, mediawiki: { time: 2, total: 0 } } }, null)
     await flushPromises()
     expect(pages()).toEqual([['Errors0', '/mediawiki/logs']])
   })

@@ -1,6 +1,7 @@
 import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type Ref } from 'vue'
 
 import { api, ApiError, isAbort } from '@/api/client.ts'
+import { isFresh } from '@/api/events.ts'
 import type { Job } from '@/api/types.ts'
 import { useLive } from '@/state/live.ts'
 import { Retry } from '@/state/retry.ts'
@@ -67,7 +68,7 @@ export function useJob(id: () => number): {
   )
   watch(
     // Before the first snapshot nobody knows what the stream will tell.
-    () => [id(), live.isReady.value && live.connection.value.state === 'live' && told.value === undefined] as const,
+    () => [id(), live.isReady.value && isFresh(live.connection.value) && told.value === undefined] as const,
     ([, isUnknown]) => isUnknown && void ask(),
     { immediate: true },
   )

@@ -1,6 +1,7 @@
 import { computed, onScopeDispose, shallowRef, toValue, watch, type MaybeRefOrGetter, type Ref } from 'vue'
 
 import { api, isAbort } from '@/api/client.ts'
+import { isFresh } from '@/api/events.ts'
 import type { LogMark } from '@/api/types.ts'
 import { useLive } from '@/state/live.ts'
 import { Retry } from '@/state/retry.ts'
@@ -155,8 +156,8 @@ export function useMarks(job: MaybeRefOrGetter<number>): Marks {
     { immediate: true },
   )
   watch(
-    () => live.connection.value.state,
-    (state) => state === 'live' && search.value.retry(),
+    () => isFresh(live.connection.value),
+    (isConnected) => isConnected && search.value.retry(),
   )
   onScopeDispose(() => search.value.stop())
   return {

@@ -13,8 +13,8 @@ import RunnerPage from './RunnerPage.vue'
 
 const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined }))
 
-vi.mock('@/api/events.ts', () => ({
-  EventStream: class {
+vi.mock('@/api/shared.ts', () => ({
+  SharedEvents: class {
     readonly start = () => undefined
     constructor(listener: Listener) {
       stream.listener = listener
@@ -28,7 +28,7 @@ const text = () => page.text().replaceAll(/\s+/g, ' ')
 const button = (name: string) => page.findAll('button').find((one) => one.text() === name)
 
 async function tell(runner: Runner, jobs: Job[] = []): Promise<void> {
-  stream.listener?.event({ type: 'snapshot', data: { runner, jobs, total: jobs.length } })
+  stream.listener?.event({ type: 'snapshot', data: { runner, jobs, total: jobs.length } }, null)
   await flushPromises()
 }
 

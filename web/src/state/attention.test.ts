@@ -17,8 +17,8 @@ import { setConcern } from './watched.ts'
 
 const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined }))
 
-vi.mock('@/api/events.ts', () => ({
-  EventStream: class {
+vi.mock('@/api/shared.ts', () => ({
+  SharedEvents: class {
     readonly start = () => undefined
     constructor(listener: Listener) {
       stream.listener = listener
@@ -68,12 +68,12 @@ function told(): Listener {
 const settle = () => vi.advanceTimersByTimeAsync(300)
 
 async function begin(...jobs: Job[]): Promise<void> {
-  told().event({ type: 'snapshot', data: { runner: aRunner(), jobs, total: jobs.length } })
+  told().event({ type: 'snapshot', data: { runner: aRunner(), jobs, total: jobs.length } }, null)
   await settle()
 }
 
 async function tell(job: Job): Promise<void> {
-  told().event({ type: 'job', data: job })
+  told().event({ type: 'job', data: job }, null)
   await settle()
 }
 
@@ -149,7 +149,7 @@ describe('a prompt of a job of this person', () => {
     expect(icon()).toContain('favicon-alert')
     await tell(aJob({ id: number }))
     expect(titlePrefix.value).toBe('(1) ❓ ')
-    told().event({ type: 'removed', data: { id: number + 1 } })
+    told().event({ type: 'removed', data: { id: number + 1 } }, null)
     await settle()
     expect(titlePrefix.value).toBe('')
     expect(icon()).toBe('/favicon.ico')
@@ -209,8 +209,8 @@ describe('a prompt of a job of this person', () => {
   test('that is answered at once is not told of', async () => {
     await open()
     await begin(aJob({ id: number }))
-    told().event({ type: 'job', data: asks(number) })
-    told().event({ type: 'job', data: aJob({ id: number }) })
+    told().event({ type: 'job', data: asks(number) }, null)
+    told().event({ type: 'job', data: aJob({ id: number }) }, null)
     await settle()
     expect(titles()).toEqual([])
   })
@@ -227,7 +227,7 @@ describe('a prompt of a job of this person', () => {
     vi.mocked(document.hasFocus).mockReturnValue(true)
     await open(`/jobs/${number}`)
     await begin(aJob({ id: number }), aJob({ id: number + 1 }))
-    told().event({ type: 'job', data: asks(number) })
+    told().event({ type: 'job', data: asks(number) }, null)
     await vi.advanceTimersByTimeAsync(0)
     expect(play).toHaveBeenCalledOnce()
     await tell(asks(number + 1))

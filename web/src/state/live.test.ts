@@ -15,8 +15,8 @@ const stream = vi.hoisted(() => ({
   retryNow: vi.fn(),
 }))
 
-vi.mock('@/api/events.ts', () => ({
-  EventStream: class {
+vi.mock('@/api/shared.ts', () => ({
+  SharedEvents: class {
     constructor(listener: Listener) {
       stream.listener = listener
     }
@@ -36,9 +36,9 @@ function told(): Listener {
   return stream.listener
 }
 
-const tell = (job: Job) => told().event({ type: 'job', data: job })
+const tell = (job: Job) => told().event({ type: 'job', data: job }, null)
 const begin = (jobs: Job[], runner: Runner = aRunner()) =>
-  told().event({ type: 'snapshot', data: { runner, jobs, total: jobs.length } })
+  told().event({ type: 'snapshot', data: { runner, jobs, total: jobs.length } }, null)
 const job = (id: number, state: JobState = 'running') => aJob({ id, state })
 
 beforeEach(() => {
@@ -64,7 +64,7 @@ describe('what is going on', () => {
     begin([{ ...job(1), data: { changes: 2 } }])
     const update: Partial<Job> = job(1, 'waiting')
     delete update.data
-    told().event({ type: 'job', data: update as Job })
+    told().event({ type: 'job', data: update as Job }, null)
     expect(live.jobs.get(1)).toMatchObject({ state: 'waiting', data: { changes: 2 } })
   })
 
@@ -72,11 +72,11 @@ describe('what is going on', () => {
     begin([job(1, 'queued')])
     tell(job(1, 'running'))
     tell(job(2, 'queued'))
-    told().event({ type: 'runner', data: aRunner({ up: false }) })
+    told().event({ type: 'runner', data: aRunner({ up: false }) }, null)
     expect(live.jobs.get(1)?.state).toBe('running')
     expect(live.jobs.get(2)?.state).toBe('queued')
     expect(live.runner.value?.up).toBe(false)
-    told().event({ type: 'removed', data: { id: 2 } })
+    told().event({ type: 'removed', data: { id: 2 } }, null)
     expect(live.jobs.has(2)).toBe(false)
   })
 
@@ -111,9 +111,9 @@ describe('what is going on', () => {
   test('has what other programs report, as another object each time', () => {
     expect(live.monitoring.value).toBeNull()
     const monitoring = { train: { time: 1 }, mediawiki: null }
-    told().event({ type: 'snapshot', data: { runner: aRunner(), jobs: [], total: 0, monitoring } })
+    told().event({ type: 'snapshot', data: { runner: aRunner(), jobs: [], total: 0, monitoring } }, null)
     expect(live.monitoring.value).toEqual(monitoring)
-    told().event({ type: 'monitoring', data: { train: null, mediawiki: { time: 2, total: 3 } } })
+    told().event({ type: 'monitoring', data: { train: null, mediawiki: { time: 2, total: 3 } } }, null)
     expect(live.monitoring.value).toEqual({ train: null, mediawiki: { time: 2, total: 3 } })
   })
 
@@ -160,7 +160,7 @@ describe('a log that is followed', () => {
   test('is as long as was told last, and another one is not known yet', () => {
     live.follow(4)
     expect(stream.follow).toHaveBeenLastCalledWith(4)
-    told().event({ type: 'log', data: { id: 4, records: 10, complete: false } })
+    told().event({ type: 'log', data: { id: 4, records: 10, complete: false } }, null)
     live.follow(4)
     expect(live.log.value?.records).toBe(10)
     live.follow(5)
@@ -181,7 +181,7 @@ describe('listening', () => {
     live.start()
     live.follow(1)
     begin([job(1)])
-    told().event({ type: 'log', data: { id: 1, records: 10, complete: false } })
+    told().event({ type: 'log', data: { id: 1, records: 10, complete: false } }, null)
     told().heard()
     live.stop()
     expect(stream.stop).toHaveBeenCalledOnce()

@@ -9,7 +9,8 @@ import {
   type ShallowRef,
 } from 'vue'
 
-import { EventStream, type Connection, type ServerEvent } from '@/api/events.ts'
+import type { Connection, ServerEvent, Snapshot } from '@/api/events.ts'
+import { SharedEvents } from '@/api/shared.ts'
 import { serverTime } from '@/api/serverTime.ts'
 import { isFinal, type Job, type LogExtent, type Monitoring, type Runner } from '@/api/types.ts'
 
@@ -21,7 +22,7 @@ type JobListener = (job: Job, before: Job | undefined) => void
 /**
  * What is going on, as this tab was told last: every job that has not ended, the newest that have, and the runner.
  *
- * Nothing here is ever asked for. It is right as long as the connection is `live`.
+ * It is told by a stream that all tabs share. It is right as long as the connection is fresh.
  */
 export class Live {
   readonly #jobs = shallowReactive(new Map<number, Job>())
@@ -35,11 +36,14 @@ export class Live {
   readonly #removedListeners = new Set<(job: number) => void>()
   readonly #snapshotListeners = new Set<() => void>()
   #isStarted = false
-  readonly #stream = new EventStream({
-    event: (event) => this.#take(event),
-    connection: (connection) => (this.#connection.value = connection),
-    heard: () => (this.#heardAt.value = serverTime()),
-  })
+  readonly #stream = new SharedEvents(
+    {
+      event: (event) => this.#take(event),
+      connection: (connection) => (this.#connection.value = connection),
+      heard: () => (this.#heardAt.value = serverTime()),
+    },
+    () => this.#known(),
+  )
 
   /** By number. */
   readonly jobs: ReadonlyMap<number, Job> = this.#jobs
@@ -117,6 +121,17 @@ export class Live {
     onScopeDispose(() => this.#snapshotListeners.delete(listener))
   }
 
+  /** For another tab. */
+  #known(): ServerEvent[] {
+    const runner = this.#runner.value
+    if (!this.#isReady.value || runner === null) {
+      return []
+    }
+    const jobs = [...this.#jobs.values()]
+    const monitoring = this.#monitoring.value ?? undefined
+    return [{ type: 'snapshot', data: { runner, jobs, total: jobs.length, ...(monitoring && { monitoring }) } }]
+  }
+
   #take(event: ServerEvent): void {
     switch (event.type) {
       case 'snapshot':
@@ -141,7 +156,7 @@ export class Live {
     }
   }
 
-  #begin({ runner, jobs, monitoring }: { runner: Runner; jobs: Job[]; monitoring?: Monitoring }): void {
+  #begin({ runner, jobs, monitoring, isAsked = false }: Snapshot): void {
     const told = new Set(jobs.map((job) => job.id))
     // Of those that are not told of, the ones that had not ended are not as they were, and the others are only old.
     for (const job of this.#jobs.values()) {
@@ -153,7 +168,9 @@ export class Live {
     this.#monitoring.value = monitoring ?? this.#monitoring.value
     jobs.forEach((job) => this.#put(job))
     this.#isReady.value = true
-    this.#snapshotListeners.forEach((listener) => listener())
+    if (!isAsked) {
+      this.#snapshotListeners.forEach((listener) => listener())
+    }
   }
 
   #put(job: Job): void {
