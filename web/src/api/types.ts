@@ -100,6 +100,8 @@ export interface Interaction {
   choices: Record<string, string>
   /** The code that an empty answer stands for. */
   default: string | null
+  /** There only if true: the answer is hidden from people. */
+  sensitive?: boolean
 }
 
 export interface Lane {

@@ -62,7 +62,7 @@ export function refused(answering: Answering, error: unknown, me: string | null)
   const first = status === 409 ? firstOf(error as ApiError) : null
   if (first !== null) {
     // Whoever sends an answer again because the first attempt was not confirmed meets it here.
-    const isMine = first.user === me && first.response === response
+    const isMine = first.user === me && (first.response === response || first.response === HIDDEN)
     return isMine ? accepted(answering) : { at: 'over', outcome: { kind: 'beaten', ...first } }
   }
   if (status === 404) {
@@ -74,6 +74,9 @@ export function refused(answering: Answering, error: unknown, me: string | null)
   }
   return { at: 'open', problem: unsure ? UNSURE : reasonOf(error), unsure }
 }
+
+/** What the API has in the place of an answer that is hidden. */
+const HIDDEN = '•••'
 
 const UNSURE =
   'SpiderPig did not confirm your answer: nobody knows whether it arrived. It is safe to send it again, as only the ' +
@@ -160,6 +163,9 @@ const UNANSWERED: Record<Closing, string> = {
 
 /** `“Roll back”`: what people call an answer. An empty one stands for the default, if there is one. */
 export function answerName(question: Interaction, response: string): string {
+  if (question.sensitive) {
+    return 'what is hidden'
+  }
   const code = response === '' && question.default !== null ? question.default : response
   const label = Object.entries(question.choices).find(([, its]) => its === code)?.[0] ?? code
   return label === '' ? 'with an empty line' : `“${label}”`
