@@ -13,6 +13,7 @@ mod idle;
 mod job;
 mod lists;
 mod log;
+mod memory;
 mod page;
 mod rate;
 mod samples;
@@ -35,7 +36,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// One kind of measurement, by the word that selects it.
 type Measurement = (&'static str, fn(&Path) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 12] = [
+const MEASUREMENTS: [Measurement; 13] = [
     ("disk", disk::measure),
     ("start", start::measure),
     ("rate", rate::measure),
@@ -48,6 +49,7 @@ const MEASUREMENTS: [Measurement; 12] = [
     ("idle", idle::measure),
     ("syncs", syncs::measure),
     ("sign-in", sign_in::measure),
+    ("memory", memory::measure),
 ];
 
 fn main() -> ExitCode {

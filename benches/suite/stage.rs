@@ -73,6 +73,14 @@ impl Stage {
         Ok(self)
     }
 
+    /// Believes whoever connects where they come from, as if they were a proxy.
+    pub fn behind_a_proxy(self) -> Result<Self> {
+        let text =
+            fs::read_to_string(self.configuration())?.replace("[api]\n", "[api]\ntrusted_proxies = [\"127.0.0.1\"]\n");
+        fs::write(self.configuration(), text)?;
+        Ok(self)
+    }
+
     /// Who may sign in.
     pub fn users_file(&self) -> PathBuf {
         self.path("users.toml")

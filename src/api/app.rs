@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::body::Bytes;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -15,6 +17,7 @@ use super::auth::identity::Identity;
 use super::auth::refusals::Refusals;
 use super::blocking::Writes;
 use super::body::{End, Heartbeat, Manner};
+use super::error::ApiError;
 use super::gerrit::Gerrit;
 use super::health::{Disk, Refusal, SharedLook};
 use super::host::PublicUrl;
@@ -23,6 +26,7 @@ use super::jobs::log::Logs;
 use super::metrics::Metrics;
 use super::mirror::Mirror;
 use super::page::Page;
+use super::streams::Streams;
 
 /// The state that all requests share.
 #[derive(Debug)]
@@ -63,15 +67,30 @@ pub struct App {
     pub shutdown: CancellationToken,
     /// What those who read logs have in common.
     pub logs: Logs,
+    /// Who has how many streams.
+    pub streams: Streams,
+    /// The turns of responses that are large.
+    pub large: Arc<Semaphore>,
 }
 
 impl App {
     /// How a stream is sent that begins now for somebody, and whose pieces say when they are all there.
-    #[must_use]
-    pub fn stream(&self, identity: &Identity) -> Manner {
+    ///
+    /// # Errors
+    /// 429 if they have too many.
+    pub fn stream(&self, identity: &Identity) -> Result<Manner, ApiError> {
+        let turn = match (&self.auth, identity) {
+            (Auth::Guarded(_), Identity::Whole(caller)) => {
+                let most = self.limits.streams_of_a_user;
+                let turn = self.streams.begin(&caller.user, most);
+                Some(turn.ok_or_else(|| too_many_streams(most))?)
+            }
+            // Where nobody signs in all people are one user.
+            _ => None,
+        };
         let standing = self.auth.standing(identity);
-        let end = End { token: self.shutdown.clone(), lifetime: self.limits.stream, standing };
-        Manner { end, heartbeat: None, marks_its_end: true }
+        let end = End { token: self.shutdown.clone(), lifetime: self.limits.stream, standing, turn };
+        Ok(Manner { end, heartbeat: None, marks_its_end: true })
     }
 
     /// The sign of life of a stream in which nothing happens.
@@ -79,6 +98,12 @@ impl App {
     pub fn heartbeat(&self, piece: &'static str) -> Heartbeat {
         Heartbeat { pause: self.limits.heartbeat, piece: Bytes::from_static(piece.as_bytes()) }
     }
+}
+
+fn too_many_streams(most: usize) -> ApiError {
+    let message =
+        format!("You have {most} streams open already, in all your tabs and scripts together: close some of them");
+    ApiError::refused(StatusCode::TOO_MANY_REQUESTS, message).with("code", "too_many_streams").retry_after(5)
 }
 
 /// How long the server waits for a client, for the disk or for another service, before it goes on without it, and how
@@ -110,6 +135,8 @@ pub struct Limits {
     pub stream: Duration,
     /// How many connections are served at once.
     pub connections: usize,
+    /// How many streams one user has at once.
+    pub streams_of_a_user: usize,
 }
 
 /// No more connections are served, however many the system would allow.
@@ -144,6 +171,7 @@ impl Default for Limits {
             failed_sign_in: Duration::from_secs(1),
             drain: Duration::from_millis(750),
             connections: MAX_CONNECTIONS,
+            streams_of_a_user: 100,
         }
     }
 }

@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use super::auth::guard::Standing;
 use super::error::ApiError;
+use super::streams::Turn;
 
 /// The largest request body that is accepted, in bytes.
 pub const MAX_REQUEST_BODY: usize = 1 << 20;
@@ -65,7 +66,7 @@ pub struct Heartbeat {
 }
 
 /// When a stream ends at the latest.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct End {
     /// Its cancellation ends the stream.
     pub token: CancellationToken,
@@ -73,10 +74,13 @@ pub struct End {
     pub lifetime: Duration,
     /// So does the end of the session by which its client was let in.
     pub standing: Option<Standing>,
+    /// Its place among the streams of its user.
+    pub turn: Option<Turn>,
 }
 
 impl End {
     async fn come(self) {
+        let _turn = self.turn;
         let lost = async {
             match self.standing {
                 Some(standing) => standing.lost().await,
@@ -257,7 +261,7 @@ mod tests {
     }
 
     fn end(token: CancellationToken, lifetime: Duration) -> Manner {
-        Manner { end: End { token, lifetime, standing: None }, heartbeat: None, marks_its_end: true }
+        Manner { end: End { token, lifetime, standing: None, turn: None }, heartbeat: None, marks_its_end: true }
     }
 
     /// A body that another task feeds, until the sender is dropped or its end comes.

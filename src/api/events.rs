@@ -7,7 +7,7 @@
 //! grown: one stream may feed many pages, each with the log of another job. The format is that of the HTML standard, section 9.2.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -37,6 +37,9 @@ use crate::spool::JobId;
 /// How many of the newest jobs a snapshot has, beside those that have not ended.
 const NEWEST: usize = 50;
 
+/// How much is made for a client at once, about, in bytes.
+const PIECE: usize = 32 << 10;
+
 /// After so many milliseconds a browser comes back that lost the stream.
 const RETRY: u32 = 2000;
 
@@ -59,14 +62,14 @@ pub const HEADERS: &[Header] =
 /// `GET /api/events`. With the `Last-Event-ID` of this process it goes on from there, else it begins with a snapshot.
 ///
 /// # Errors
-/// 404 if there is no job that is a `log`, 422 if that is no number, or if there are too many.
+/// 404 if there is no job that is a `log`, 422 if that is no number, or if there are too many; 429 for too many streams.
 pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let logs = logs(&app, &request.query()?)?;
     let resume = last_event(&request.headers, app.mirror.view().changes.instance());
     let open = app.metrics.stream("events");
     let logs = logs.into_iter().map(|id| Follower::new(&app, id)).collect();
-    let stream = Stream { app: Arc::clone(&app), seen: resume, known: HashSet::new(), logs };
-    let manner = Manner { heartbeat: Some(app.heartbeat(": nothing new\n\n")), ..app.stream(&request.identity) };
+    let stream = Stream { app: Arc::clone(&app), seen: resume, news: News::default(), known: HashSet::new(), logs };
+    let manner = Manner { heartbeat: Some(app.heartbeat(": nothing new\n\n")), ..app.stream(&request.identity)? };
     Ok(response::produce("text/event-stream", manner, |pieces| async move {
         let _open = open;
         stream.send(pieces).await;
@@ -101,6 +104,8 @@ struct Stream {
     app: Arc<App>,
     /// The change that it was told of last. None: of nothing.
     seen: Option<u64>,
+    /// What it is being told.
+    news: News,
     /// The running jobs whose data it was told.
     known: HashSet<JobId>,
     /// The logs that its pages show.
@@ -110,20 +115,25 @@ struct Stream {
 impl Stream {
     /// Sends for as long as the client takes it: who is slow gets what is right when there is room.
     async fn send(mut self, mut pieces: Pieces) {
+        if let Err(error) = self.tell(&mut pieces).await {
+            tracing::error!(?error, "a stream of events broke off");
+        }
+    }
+
+    async fn tell(&mut self, pieces: &mut Pieces) -> Result<(), ApiError> {
         let mut changes = self.app.mirror.view().changes.subscribe();
         let mut told = format!("retry: {RETRY}\n\n");
         loop {
             changes.mark_unchanged();
-            match self.news().await {
-                Ok(news) => {
-                    (self.seen, self.known) = (Some(news.seen), news.known);
-                    told.push_str(&news.text);
-                }
-                Err(error) => {
-                    tracing::error!(?error, "a stream of events broke off");
-                    return;
-                }
+            self.news = News::new(&self.app.mirror.view(), &self.app.config, self.seen, &self.news.ahead)?;
+            if self.news.is_snapshot {
+                self.known.clear();
             }
+            while let Some(piece) = self.next_piece().await? {
+                told.push_str(&piece);
+                pieces.send(std::mem::take(&mut told).into()).await;
+            }
+            self.seen = Some(self.news.latest);
             if !told.is_empty() {
                 pieces.send(std::mem::take(&mut told).into()).await;
             }
@@ -131,21 +141,30 @@ impl Stream {
                 _ = changes.changed() => {}
                 length = next_length(&mut self.logs) => match length {
                     Some(length) => told.push_str(&log_event(length)),
-                    None => return,
+                    None => return Ok(()),
                 },
             }
         }
     }
 
-    async fn news(&self) -> Result<News, ApiError> {
-        let Self { app, seen, known, .. } = self;
-        if let Some(news) = News::new(&app.mirror.view(), &app.config, *seen, known, Read::Nothing)? {
-            return Ok(news);
+    /// The next piece of the news; `None` if all was told.
+    async fn next_piece(&mut self) -> Result<Option<String>, ApiError> {
+        if self.news.parts.is_empty() {
+            return Ok(None);
         }
-        let (app, seen, known) = (Arc::clone(app), *seen, known.clone());
-        let read = move || News::new(&app.mirror.snapshot(), &app.config, seen, &known, Read::Disk);
-        let news = blocking::run(read).await??;
-        news.ok_or_else(|| ApiError::internal("a job cannot be told of"))
+        let Self { app, news, known, .. } = self;
+        let piece = news.piece(&app.mirror.view(), &app.config, known, Read::Nothing)?;
+        if !piece.is_empty() || news.parts.is_empty() {
+            return Ok(Some(piece));
+        }
+        let (app, mut news, mut known) = (Arc::clone(app), std::mem::take(news), std::mem::take(known));
+        let read = move || {
+            let piece = news.piece(&app.mirror.snapshot(), &app.config, &mut known, Read::Disk);
+            (piece, news, known)
+        };
+        let (piece, news, known) = blocking::run(read).await?;
+        (self.news, self.known) = (news, known);
+        piece.map(Some)
     }
 }
 
@@ -172,63 +191,124 @@ enum Read {
     Disk,
 }
 
-/// What a client has not been told of.
+/// What a client has not been told of. It is made into text only when the client has room for it, so that one who does
+/// not read costs a number for each job.
+#[derive(Default)]
 struct News {
-    text: String,
+    parts: VecDeque<Part>,
     /// The change that it is told of last.
-    seen: u64,
-    /// The running jobs whose data it has then been told.
-    known: HashSet<JobId>,
+    latest: u64,
+    /// It is all that a page begins with.
+    is_snapshot: bool,
+    /// Whether a job of the snapshot was told, so that a comma comes before the next one.
+    has_job: bool,
+    /// Later changes of things that were told as they are then: they need not be told again.
+    ahead: HashSet<(u64, Thing)>,
+}
+
+/// A part of the news.
+enum Part {
+    Text(String),
+    JobOfSnapshot(JobId),
+    /// The number of a change, and what has changed, which is told as it is when it is told.
+    Change(u64, Thing),
 }
 
 impl News {
-    /// `None` if more has to be read for it.
-    fn new(
-        view: &View,
-        config: &Config,
-        seen: Option<u64>,
-        known: &HashSet<JobId>,
-        read: Read,
-    ) -> Result<Option<Self>, ApiError> {
+    /// What comes after a change, but for what was told ahead.
+    fn new(view: &View, config: &Config, seen: Option<u64>, ahead: &HashSet<(u64, Thing)>) -> Result<Self, ApiError> {
         let latest = view.changes.latest();
-        let mut news = Self { text: String::new(), seen: latest, known: known.clone() };
         let Some(changes) = seen.and_then(|seen| view.changes.since(seen)) else {
-            let beginning = beginning(view);
-            let Some(snapshot) = Snapshot::new(view, config, &beginning, read) else { return Ok(None) };
-            news.event(view, latest, "snapshot", &snapshot)?;
-            news.known = beginning.iter().filter(|entry| is_running(entry)).map(Entry::id).collect();
-            return Ok(Some(news));
+            return Self::snapshot(view, config, latest);
         };
-        let show = Show::new(view, config);
-        for (number, thing) in changes {
-            match thing {
-                Thing::Runner => news.event(view, number, "runner", &RunnerStatus::new(view, config))?,
-                Thing::Monitoring => news.event(view, number, "monitoring", &Summary::new(&view.monitoring))?,
-                Thing::Job(id) => match view.get(id) {
-                    None => news.event(view, number, "removed", &json!({ "id": id }))?,
-                    Some(entry) => {
-                        let Some(job) = read.job(&show, &entry) else { return Ok(None) };
-                        let was_known = news.known.remove(&id);
-                        if is_running(&entry) {
-                            news.known.insert(id);
-                        }
-                        let job = if was_known { job.without_data() } else { job };
-                        news.event(view, number, "job", &job)?;
-                    }
-                },
-            }
-        }
-        Ok(Some(news))
+        let news = changes.into_iter().filter(|change| !ahead.contains(change));
+        let parts = news.map(|(number, thing)| Part::Change(number, thing)).collect();
+        Ok(Self { parts, latest, ..Self::default() })
     }
 
-    /// JSON has no line ends but escaped ones, and so is one line of data.
-    fn event(&mut self, view: &View, number: u64, name: &str, data: &impl Serialize) -> Result<(), ApiError> {
-        let data = serde_json::to_string(data).map_err(ApiError::internal)?;
-        let instance = view.changes.instance();
-        // Writing to memory cannot fail.
-        let _ = write!(self.text, "id: {instance}-{number}\nevent: {name}\ndata: {data}\n\n");
-        Ok(())
+    /// An object with the `runner`, what is monitored, the `jobs`, and how many there are in all (`total`).
+    fn snapshot(view: &View, config: &Config, latest: u64) -> Result<Self, ApiError> {
+        let runner = json(&RunnerStatus::new(view, config))?;
+        let monitoring = json(&Summary::new(&view.monitoring))?;
+        let begin = format!("{{\"runner\":{runner},\"monitoring\":{monitoring},\"jobs\":[");
+        let head = format!("{}{begin}", event_head(view, latest, "snapshot"));
+        let end = format!("],\"total\":{}}}\n\n", view.count());
+        let jobs = beginning(view).into_iter().map(|Reverse(id)| Part::JobOfSnapshot(id));
+        let parts = std::iter::once(Part::Text(head)).chain(jobs).chain([Part::Text(end)]).collect();
+        Ok(Self { parts, latest, is_snapshot: true, ..Self::default() })
     }
+
+    /// A thing is told as it is now, under the number of an earlier change.
+    fn note_ahead(&mut self, view: &View, thing: Thing, number: u64) {
+        if let Some(now) = view.changes.number_of(thing).filter(|now| *now > number) {
+            self.ahead.insert((now, thing));
+        }
+    }
+
+    /// As much of it as makes a piece. Nothing if more has to be read for it than may be.
+    fn piece(
+        &mut self,
+        view: &View,
+        config: &Config,
+        known: &mut HashSet<JobId>,
+        read: Read,
+    ) -> Result<String, ApiError> {
+        let show = Show::new(view, config);
+        let mut text = String::new();
+        while text.len() < PIECE
+            && let Some(part) = self.parts.front()
+        {
+            match *part {
+                Part::Text(ref part) => text.push_str(part),
+                Part::JobOfSnapshot(id) => {
+                    if let Some(entry) = view.get(id) {
+                        let Some(job) = read.job(&show, &entry) else { break };
+                        is_known(known, &entry);
+                        text.push_str(if std::mem::replace(&mut self.has_job, true) { "," } else { "" });
+                        text.push_str(&json(&job)?);
+                        self.note_ahead(view, Thing::Job(id), self.latest);
+                    }
+                }
+                Part::Change(number, thing) => {
+                    let (name, data) = match thing {
+                        Thing::Runner => ("runner", json(&RunnerStatus::new(view, config))?),
+                        Thing::Monitoring => ("monitoring", json(&Summary::new(&view.monitoring))?),
+                        Thing::Job(id) => match view.get(id) {
+                            None => ("removed", json(&json!({ "id": id }))?),
+                            Some(entry) => {
+                                let Some(job) = read.job(&show, &entry) else { break };
+                                let job = if is_known(known, &entry) { job.without_data() } else { job };
+                                ("job", json(&job)?)
+                            }
+                        },
+                    };
+                    // Writing to memory cannot fail.
+                    let _ = write!(text, "{}{data}\n\n", event_head(view, number, name));
+                    self.note_ahead(view, thing, number);
+                }
+            }
+            self.parts.pop_front();
+        }
+        Ok(text)
+    }
+}
+
+/// Whether the data of a job were told before; from now on they are, as long as it runs.
+fn is_known(known: &mut HashSet<JobId>, entry: &Entry) -> bool {
+    let was_known = known.remove(&entry.id());
+    if matches!(entry, Entry::Claimed(_)) {
+        known.insert(entry.id());
+    }
+    was_known
+}
+
+/// JSON has no line ends but escaped ones, and so is one line of data.
+fn event_head(view: &View, number: u64, name: &str) -> String {
+    format!("id: {}-{number}\nevent: {name}\ndata: ", view.changes.instance())
+}
+
+fn json(data: &impl Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(data).map_err(ApiError::internal)
 }
 
 impl Read {
@@ -240,36 +320,10 @@ impl Read {
     }
 }
 
-fn is_running(entry: &Entry) -> bool {
-    matches!(entry, Entry::Claimed(_))
-}
-
 /// The newest jobs, and those that have not ended; the newest first.
-fn beginning(view: &View) -> Vec<Entry> {
-    let newest = view.newest(u64::MAX).take(NEWEST);
-    let mut entries: Vec<Entry> = newest.chain(view.open().map(|(_, entry)| entry.clone())).collect();
-    entries.sort_by_key(|entry| Reverse(entry.id()));
-    entries.dedup_by_key(|entry| entry.id());
-    entries
-}
-
-/// All that a page begins with.
-#[derive(Serialize)]
-struct Snapshot<'a> {
-    runner: RunnerStatus<'a>,
-    monitoring: Summary,
-    jobs: Vec<Shown<'a>>,
-    /// How many there are in all.
-    total: usize,
-}
-
-impl<'a> Snapshot<'a> {
-    fn new(view: &'a View, config: &'a Config, entries: &'a [Entry], read: Read) -> Option<Self> {
-        let show = Show::new(view, config);
-        let jobs = entries.iter().map(|entry| read.job(&show, entry)).collect::<Option<_>>()?;
-        let (runner, monitoring) = (RunnerStatus::new(view, config), Summary::new(&view.monitoring));
-        Some(Self { runner, monitoring, jobs, total: view.count() })
-    }
+fn beginning(view: &View) -> BTreeSet<Reverse<JobId>> {
+    let newest = view.newest(u64::MAX).take(NEWEST).map(|entry| entry.id());
+    newest.chain(view.open().map(|(id, _)| id)).map(Reverse).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::spool::request::JobRequest;
 use crate::spool::status::{self, InteractionKind, State};
 use crate::spool::{JobId, Time};
 
-use super::mirror::{Claimed, Finished, History, Rejected, UNKNOWN};
+use super::mirror::{Claimed, Finished, History, Queued, Rejected, UNKNOWN};
 use super::text::Text;
 
 /// In HTTP a prompt is named by job number × this + its number within the job.
@@ -68,6 +68,9 @@ pub struct Job<'a> {
     retries: &'a [JobId],
     #[serde(flatten)]
     wait: Wait<'a>,
+    /// It is large, and long values of it are cut; asked for by itself it is told whole.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
 }
 
 /// When things happened, in seconds since the epoch.
@@ -125,12 +128,14 @@ pub struct Interaction<'a> {
 impl<'a> Job<'a> {
     /// A job that waits in the queue. Its command is what would be executed now.
     #[must_use]
-    pub fn queued(request: &'a JobRequest, config: &'a Config, wait: Wait<'a>) -> Self {
+    pub fn queued(queued: &'a Queued, config: &'a Config, wait: Wait<'a>) -> Self {
+        let Queued { request, is_cut } = queued;
         let job_type = config.job_type(&request.job_type);
         Self {
             command: job_type.map_or_else(Vec::new, |job_type| shown_command(job_type, &request.params)).into(),
             times: Times::new(request.submitted_at, None, None),
             wait,
+            truncated: *is_cut,
             ..Self::requested(request, job_type, State::Queued)
         }
     }
@@ -138,7 +143,7 @@ impl<'a> Job<'a> {
     /// A job that was claimed.
     #[must_use]
     pub fn claimed(claimed: &'a Claimed, config: &'a Config) -> Self {
-        let Claimed { status, request } = claimed;
+        let Claimed { status, request, is_cut } = claimed;
         let interaction = pending_interaction(claimed);
         let doing = if interaction.is_some() {
             Doing { status: Some(AWAITING), progress: None }
@@ -171,6 +176,7 @@ impl<'a> Job<'a> {
             retry_of: request.as_ref().and_then(|request| request.retry_of),
             retries: &[],
             wait: Wait::default(),
+            truncated: *is_cut,
         }
     }
 
@@ -202,6 +208,7 @@ impl<'a> Job<'a> {
             retry_of: line.retry_of,
             retries: &[],
             wait: Wait::default(),
+            truncated: false,
         }
     }
 
@@ -219,7 +226,7 @@ impl<'a> Job<'a> {
                 ..Self::bare(rejected.id, UNKNOWN, rejected.user(), State::Rejected)
             },
         };
-        Self { id: rejected.id, reason: Some(&rejected.reason), ..job }
+        Self { id: rejected.id, reason: Some(&rejected.reason), truncated: rejected.is_cut, ..job }
     }
 
     /// A finished job whose line in the history cannot be read now.
@@ -233,6 +240,12 @@ impl<'a> Job<'a> {
     #[must_use]
     pub fn tried_again_by(self, retries: &'a [JobId]) -> Self {
         Self { retries, ..self }
+    }
+
+    /// The same job, of which only the beginning is told, or all.
+    #[must_use]
+    pub fn truncated(self, truncated: bool) -> Self {
+        Self { truncated, ..self }
     }
 
     /// The same for who was told of it before.
@@ -282,6 +295,7 @@ impl<'a> Job<'a> {
             retry_of: None,
             retries: &[],
             wait: Wait::default(),
+            truncated: false,
         }
     }
 }

@@ -215,7 +215,8 @@ impl Metrics {
         let mut lanes: BTreeMap<&str, (i64, f64)> = lanes.collect();
         let now = Time::now().as_seconds_f64();
         for (_, entry) in view.open() {
-            let Entry::Queued(request) = entry else { continue };
+            let Entry::Queued(queued) = entry else { continue };
+            let request = &queued.request;
             let Some(job_type) = config.job_type(&request.job_type) else { continue };
             let (length, oldest) = lanes.entry(&job_type.lane).or_default();
             *length += 1;

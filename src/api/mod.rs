@@ -45,6 +45,7 @@ pub mod server;
 mod shapes;
 pub mod start;
 pub mod state_directory;
+pub mod streams;
 #[cfg(test)]
 mod testing;
 pub mod text;

@@ -1,6 +1,7 @@
 //! Responses that handlers give.
 
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 
@@ -23,6 +24,25 @@ pub type Response = hyper::Response<Body>;
 pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Response, ApiError> {
     let text = serde_json::to_vec(value).map_err(ApiError::internal)?;
     Ok(uncached(status, "application/json", body::full(text)))
+}
+
+/// A JSON response of which something is held until the client has taken it.
+///
+/// # Errors
+/// 500 if `value` has no JSON form.
+pub fn json_holding(held: impl Send + 'static, value: &impl Serialize) -> Result<Response, ApiError> {
+    struct Holding<T> {
+        text: Vec<u8>,
+        _held: T,
+    }
+    impl<T> AsRef<[u8]> for Holding<T> {
+        fn as_ref(&self) -> &[u8] {
+            &self.text
+        }
+    }
+    let text = serde_json::to_vec(value).map_err(ApiError::internal)?;
+    let bytes = Bytes::from_owner(Holding { text, _held: held });
+    Ok(uncached(StatusCode::OK, "application/json", body::full(bytes)))
 }
 
 /// A response that is made piece by piece, as fast as the client takes it; see [`body::produce`].

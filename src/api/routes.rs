@@ -90,7 +90,7 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobrunner/status", Viewer => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
     GET "/api/runner", Viewer => runner::runner, "What does the runner do, lane by lane?", gives(&[(200, Json("Runner"))]);
     GET "/api/events", Viewer => events::events, "Follow everything that changes",
-        takes(events::ARGUMENTS), heeds(events::HEADERS), gives(&[(200, Content::Events)]), refuses(&[404]), unattended(true);
+        takes(events::ARGUMENTS), heeds(events::HEADERS), gives(&[(200, Content::Events)]), refuses(&[404, 429]), unattended(true);
     GET "/api/jobs", Viewer => jobs::list::list, "List jobs, the newest first",
         takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
     POST "/api/jobs", Start => jobs::create::create, "Start a job",
@@ -103,14 +103,14 @@ pub static ROUTES: &[Route] = routes! {
         heeds(idempotency::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]), denies_with(StatusCode::BAD_REQUEST);
     GET "/api/jobs/{id:number}", Viewer => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log", Viewer => jobs::log::log, "Follow the log of a job",
-        takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404]),
+        takes(jobs::log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404, 429]),
         denies_with(StatusCode::BAD_REQUEST);
     GET "/api/jobs/{id:number}/log/records", Viewer => jobs::log::records::records, "A window of the log of a job",
         takes(jobs::log::records::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log/search", Viewer => jobs::log::search::search, "Search the log of a job",
-        takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404]);
+        takes(jobs::log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404, 429]);
     GET "/api/jobs/{id:number}/log/marks", Viewer => jobs::log::marks::marks, "What the log of a job says of how it went",
-        takes(jobs::log::marks::ARGUMENTS), gives(&[(200, JsonLines("LogMark"))]), refuses(&[404]);
+        takes(jobs::log::marks::ARGUMENTS), gives(&[(200, JsonLines("LogMark"))]), refuses(&[404, 429]);
     POST "/api/jobs/{id:number}/retry", Start => jobs::retry::retry, "Start a finished job again",
         takes(jobs::retry::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
         refuses(&[404, 409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);

@@ -114,6 +114,8 @@ impl Service {
             limits,
             shutdown,
             logs: Logs::default(),
+            streams: super::streams::Streams::default(),
+            large: Arc::new(tokio::sync::Semaphore::new(super::jobs::list::LARGE_AT_ONCE)),
         };
         Ok(Self { app: Arc::new(app), listeners })
     }

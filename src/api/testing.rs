@@ -199,6 +199,8 @@ impl Bench {
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
             logs: Logs::default(),
+            streams: super::streams::Streams::default(),
+            large: Arc::new(tokio::sync::Semaphore::new(super::jobs::list::LARGE_AT_ONCE)),
         }
     }
 

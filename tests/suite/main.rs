@@ -23,6 +23,7 @@ mod gerrit;
 mod helpers;
 mod hostile;
 mod jobs;
+mod large;
 mod monitoring;
 mod openapi;
 mod otp;

@@ -7,7 +7,7 @@ fn shown(job: &Job) -> Value {
 
 fn claimed(status: status::Status) -> Claimed {
     let request = request(status.id.into());
-    Claimed { status, request: Some(request) }
+    Claimed { status, request: Some(request), is_cut: false }
 }
 
 /// The members in which a job differs from the running one, so that each test shows what matters to it.
@@ -17,7 +17,7 @@ fn differences(job: &Value, others: &[&str]) -> Value {
 
 #[test]
 fn a_queued_job_shows_the_command_that_would_run() {
-    let (request, config) = (request(7), config());
+    let (request, config) = (Queued { request: request(7), is_cut: false }, config());
     let wait = Wait { position: Some(2), waiting_for: Some("alice deploys".into()) };
     insta::assert_json_snapshot!(shown(&Job::queued(&request, &config, wait)), @r#"
     {
@@ -174,6 +174,7 @@ fn ends_are_told_apart() {
 #[test]
 fn what_was_no_job_is_shown_as_far_as_it_can_be_read() {
     let rejected = |request| Rejected {
+        is_cut: false,
         id: job_id(7),
         request,
         owner: Some("bob".into()),
@@ -220,7 +221,7 @@ fn nothing_of_a_type_that_is_not_declared_is_shown() {
     let mut request = request(7);
     request.job_type = "gone".into();
     let config = config();
-    let job = shown(&Job::queued(&request, &config, Wait::default()));
+    let job = shown(&Job::queued(&Queued { request, is_cut: false }, &config, Wait::default()));
     assert_eq!(job["command"], "[]");
     assert_eq!(job["params"], json!({ "name": "•••", "key": "•••" }));
 }

@@ -9,13 +9,13 @@ use serde::de::value::Error as Unknown;
 
 use super::show::Show;
 use crate::api::error::{ApiError, Invalid};
-use crate::api::mirror::{Entry, History, View};
+use crate::api::mirror::{Entry, History, View, whole};
 use crate::api::query::Query;
 use crate::api::text::Text;
 use crate::config::Config;
 use crate::spool::outcome::Outcome;
 use crate::spool::status::State;
-use crate::spool::{JobId, Result as SpoolResult};
+use crate::spool::{JobId, Result as SpoolResult, Spool};
 
 /// The words that a state is named by.
 pub const STATES: &[&str] =
@@ -84,6 +84,7 @@ impl Filter {
         &self,
         view: &View,
         config: &Config,
+        spool: &Spool,
         deadline: Instant,
         mut meet: impl FnMut(Entry),
     ) -> SpoolResult<bool> {
@@ -91,7 +92,7 @@ impl Filter {
         let show = Show::new(view, config);
         let mut passing = view.newest(u64::MAX).filter(|entry| match entry {
             Entry::Finished(finished) => self.has_end(entry) && chosen.has(finished),
-            entry => self.passes_open(entry, &show),
+            entry => self.passes_open(entry, &show, spool),
         });
         let Some(text) = &self.text else {
             passing.for_each(meet);
@@ -108,16 +109,16 @@ impl Filter {
         }
     }
 
-    fn passes_open(&self, entry: &Entry, show: &Show) -> bool {
+    fn passes_open(&self, entry: &Entry, show: &Show, spool: &Spool) -> bool {
         let (job_type, user) = match entry {
-            Entry::Queued(request) => (&*request.job_type, &*request.user),
+            Entry::Queued(queued) => (&*queued.request.job_type, &*queued.request.user),
             Entry::Claimed(claimed) => (&*claimed.status.job_type, &*claimed.status.user),
             Entry::Rejected(rejected) => (rejected.job_type(), rejected.user()),
             Entry::Finished(_) => return false,
         };
         self.has_end(entry)
             && self.has_origin(job_type, user)
-            && self.text.as_ref().is_none_or(|text| show.in_memory(entry).mentions(text))
+            && self.text.as_ref().is_none_or(|text| mentions(entry, show, spool, text))
     }
 
     fn has_end(&self, entry: &Entry) -> bool {
@@ -148,6 +149,13 @@ fn not_one_of(argument: &str, words: &[&str], word: &str) -> ApiError {
         message: format!("Input should be one of {}", words.join(", ")),
         input: word.into(),
     })
+}
+
+/// Whether a text is in a job that is not in the history: in all of it, also where only its beginning is in memory.
+fn mentions(entry: &Entry, show: &Show, spool: &Spool, text: &Text) -> bool {
+    let whole = entry.is_cut().then(|| whole(spool, entry)).flatten();
+    let show = |entry: &Entry| show.in_memory(entry).mentions(text);
+    whole.as_ref().map_or_else(|| show(entry), show)
 }
 
 /// The jobs that a text is in. Those that are not in the history were looked at before.

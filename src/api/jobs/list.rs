@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use serde::Serialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::filter::{Filter, OUTCOMES, STATES};
 use super::show::{Show, Shown};
@@ -14,13 +14,13 @@ use crate::api::app::App;
 use crate::api::blocking;
 use crate::api::error::ApiError;
 use crate::api::job::{Interaction, pending_interaction};
-use crate::api::mirror::{Entry, READY, View};
+use crate::api::mirror::{Entry, READY, View, whole};
 use crate::api::query::Query;
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
 use crate::api::routes::{Argument, ArgumentKind};
 use crate::config::Config;
-use crate::spool::JobId;
+use crate::spool::{JobId, Spool};
 
 #[derive(Serialize)]
 struct Listed<'a> {
@@ -29,6 +29,9 @@ struct Listed<'a> {
     total: usize,
     /// Whether the whole history was searched.
     complete: bool,
+    /// The jobs would take more than a page may have, and the last ones are left out: they follow `before` the last one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
 }
 
 #[derive(Serialize)]
@@ -55,6 +58,15 @@ pub const ARGUMENTS: &[Argument] = &[
 
 const DEFAULT_LIMIT: usize = 10;
 const MAX_LIMIT: usize = 500;
+/// The most that the jobs of a page take, in bytes, unless it is only one.
+const MAX_PAGE: usize = 1 << 20;
+
+/// From this on, in bytes, a line of the history makes a response that counts as large.
+const LARGE: u32 = 64 << 10;
+/// So many large responses are on their way at once: whoever does not read keeps one in memory.
+pub const LARGE_AT_ONCE: usize = 8;
+/// How long a large response waits for those before it.
+const LARGE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A search reads the whole history: one at a time, so that it takes at most one of the processors.
 static SEARCHES: Semaphore = Semaphore::const_new(1);
@@ -64,7 +76,8 @@ const SEARCH_TIME: Duration = Duration::from_secs(3);
 const SEARCH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// `GET /api/jobs`: the newest `limit` jobs that pass the filter and are below `before`, but the first `skip`. `total`
-/// counts all that pass the filter.
+/// counts all that pass the filter. Of a job that is large the beginning is told (`truncated`), and of jobs that are large
+/// together the first (`cut`).
 ///
 /// # Errors
 /// 422 for arguments that are no numbers, no states or no outcomes; 503 for a search while there are too many.
@@ -74,7 +87,7 @@ pub async fn list(app: Arc<App>, request: Request) -> Result<Response, ApiError>
         return ready;
     }
     let _turn = if page.filter.is_search() { Some(search_turn().await?) } else { None };
-    blocking::run(move || page.find(&app.mirror.snapshot(), &app.config)).await?
+    blocking::run(move || page.find(&app.mirror.snapshot(), &app.config, &app.spool)).await?
 }
 
 async fn search_turn() -> Result<SemaphorePermit<'static>, ApiError> {
@@ -87,33 +100,51 @@ async fn search_turn() -> Result<SemaphorePermit<'static>, ApiError> {
     }
 }
 
-/// `GET /api/jobs/{id}`.
+/// `GET /api/jobs/{id}`: all of it, however large it is.
 ///
 /// # Errors
-/// 404 if there is no such job.
+/// 404 if there is no such job; 503 for a large one, while there are too many of those.
 pub async fn one(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let id = id_in_path(&request)?;
     if let Some(ready) = one_ready(&app.mirror.view(), &app.config, id)? {
         return ready;
     }
+    let is_large = app.mirror.view().get(id).is_some_and(|entry| match entry {
+        Entry::Finished(finished) => finished.length() > LARGE,
+        entry => entry.is_cut(),
+    });
+    let turn = if is_large { Some(large_turn(&app).await?) } else { None };
     blocking::run(move || {
         let view = app.mirror.snapshot();
         let entry = view.get(id).ok_or_else(|| no_such_job(id))?;
-        let job = Show::new(&view, &app.config).job(&entry);
-        response::json(StatusCode::OK, &One { job, pending_interaction: None })
+        let entry = whole(&app.spool, &entry).unwrap_or(entry);
+        let job = Show::new(&view, &app.config).whole(&entry);
+        response::json_holding(turn, &One { job, pending_interaction: pending(&entry) })
     })
     .await?
+}
+
+async fn large_turn(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
+    let Ok(turn) = tokio::time::timeout(LARGE_PATIENCE, Arc::clone(&app.large).acquire_owned()).await else {
+        let message = "Too many large jobs are being sent to people who take their time. Try again in a moment";
+        return Err(ApiError::refused(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(5));
+    };
+    turn.map_err(ApiError::internal)
+}
+
+/// The prompt that a job waits at.
+fn pending(entry: &Entry) -> Option<Interaction<'_>> {
+    match entry {
+        Entry::Claimed(claimed) => pending_interaction(claimed),
+        _ => None,
+    }
 }
 
 /// A job, unless the disk has to be read for it.
 fn one_ready(view: &View, config: &Config, id: JobId) -> Result<Option<Result<Response, ApiError>>, ApiError> {
     let entry = view.get(id).ok_or_else(|| no_such_job(id))?;
-    let pending_interaction = match &entry {
-        Entry::Claimed(claimed) => pending_interaction(claimed),
-        _ => None,
-    };
-    let job = Show::new(view, config).ready(&entry);
-    Ok(job.map(|job| response::json(StatusCode::OK, &One { job, pending_interaction })))
+    let job = if entry.is_cut() { None } else { Show::new(view, config).ready(&entry) };
+    Ok(job.map(|job| response::json(StatusCode::OK, &One { job, pending_interaction: pending(&entry) })))
 }
 
 /// What part of which jobs is asked for.
@@ -141,12 +172,15 @@ impl Page {
             return None;
         }
         let (jobs, show) = (self.of_all(view), Show::new(view, config));
-        let jobs = jobs.iter().map(|entry| show.ready(entry)).collect::<Option<Vec<_>>>()?;
-        Some(response::json(StatusCode::OK, &Listed { jobs, total: view.count(), complete: true }))
+        let listed = match fitting(&jobs, |entry| show.ready(entry)) {
+            Ok(fitting) => fitting.map(|(jobs, cut)| Listed { jobs, total: view.count(), complete: true, cut }),
+            Err(error) => return Some(Err(error)),
+        };
+        listed.map(|listed| response::json(StatusCode::OK, &listed))
     }
 
     /// The page, whatever has to be read for it.
-    fn find(&self, view: &View, config: &Config) -> Result<Response, ApiError> {
+    fn find(&self, view: &View, config: &Config, spool: &Spool) -> Result<Response, ApiError> {
         let (mut jobs, mut total, mut complete, mut below) = (Vec::new(), 0, true, 0);
         if self.filter.is_open() {
             (jobs, total) = (self.of_all(view), view.count());
@@ -161,11 +195,11 @@ impl Page {
                 }
             };
             let deadline = Instant::now() + SEARCH_TIME;
-            complete = self.filter.find(view, config, deadline, meet).map_err(history_changed)?;
+            complete = self.filter.find(view, config, spool, deadline, meet).map_err(history_changed)?;
         }
         let show = Show::new(view, config);
-        let jobs = jobs.iter().map(|entry| show.job(entry)).collect();
-        response::json(StatusCode::OK, &Listed { jobs, total, complete })
+        let (jobs, cut) = fitting(&jobs, |entry| Some(show.job(entry)))?.unwrap_or_default();
+        response::json(StatusCode::OK, &Listed { jobs, total, complete, cut })
     }
 
     /// The page of a list without a filter.
@@ -174,6 +208,24 @@ impl Page {
         newest.pass_over(self.skip);
         newest.take(self.limit).collect()
     }
+}
+
+/// As many of the jobs as fit into a page, and whether that is not all. `None` if one is not to be had.
+fn fitting<'a>(
+    entries: &'a [Entry],
+    show: impl Fn(&'a Entry) -> Option<Shown<'a>>,
+) -> Result<Option<(Vec<Shown<'a>>, bool)>, ApiError> {
+    let (mut jobs, mut size) = (Vec::with_capacity(entries.len()), 0);
+    for entry in entries {
+        let Some(job) = show(entry) else { return Ok(None) };
+        let (job, length) = job.serialised()?;
+        size += length;
+        if size > MAX_PAGE && !jobs.is_empty() {
+            return Ok(Some((jobs, true)));
+        }
+        jobs.push(job);
+    }
+    Ok(Some((jobs, false)))
 }
 
 /// Somebody has cut the file, or its disk is broken; the first is known in a moment.

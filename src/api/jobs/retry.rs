@@ -10,7 +10,7 @@ use super::{id_in_path, no_such_job, submit, train};
 use crate::api::app::App;
 use crate::api::error::ApiError;
 use crate::api::idempotency::Key;
-use crate::api::mirror::{Ending, Entry};
+use crate::api::mirror::{Ending, Entry, whole};
 use crate::api::request::Request;
 use crate::api::response::{self, Response};
 use crate::api::routes::{Argument, ArgumentKind};
@@ -95,13 +95,20 @@ fn refused(id: JobId, why: impl Into<String>) -> ApiError {
 /// What a finished job was asked to do: from its own file as long as that is there, then from the history.
 fn original(app: &App, id: JobId) -> Result<Original, ApiError> {
     let view = app.mirror.snapshot();
-    let finished = match view.get(id).ok_or_else(|| no_such_job(id))? {
-        entry if !entry.is_final() => return Err(refused(id, "The job has not finished")),
-        Entry::Rejected(rejected) => {
+    let entry = view.get(id).ok_or_else(|| no_such_job(id))?;
+    if !entry.is_final() {
+        return Err(refused(id, "The job has not finished"));
+    }
+    let finished = match &entry {
+        Entry::Rejected(_) => {
+            // All of it, also where only its beginning is in memory.
+            let Some(Entry::Rejected(rejected)) = whole(&app.spool, &entry) else {
+                return Err(refused(id, "Its file cannot be read"));
+            };
             let request = rejected.request.clone();
             return request.map(Original::from).ok_or_else(|| refused(id, "Its file cannot be read"));
         }
-        Entry::Finished(finished) => Some(finished),
+        Entry::Finished(finished) => Some(*finished),
         Entry::Queued(_) | Entry::Claimed(_) => None,
     };
     match Job::new(&app.spool, id).request() {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::api::error::ApiError;
 use crate::api::job::{Job, Wait};
-use crate::api::mirror::{Entry, Finished, View, waiting_for};
+use crate::api::mirror::{Entry, Finished, View, cut, waiting_for};
 use crate::config::Config;
 use crate::spool::JobId;
 use crate::spool::history::HistoryLine;
@@ -26,19 +27,32 @@ pub struct Show<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Shown<'a> {
-    /// Serialised before.
+    /// Serialised already.
     #[serde(serialize_with = "as_it_is")]
-    Finished(Arc<RawValue>),
+    Ready(Arc<RawValue>),
     /// To be serialised.
     Live(Box<Job<'a>>),
 }
 
 impl Shown<'_> {
+    /// The same, serialised, and how much that is in bytes.
+    ///
+    /// # Errors
+    /// 500 if it has no JSON form.
+    pub fn serialised(self) -> Result<(Self, usize), ApiError> {
+        let ready = match self {
+            Self::Ready(ready) => ready,
+            Self::Live(job) => Arc::from(serde_json::value::to_raw_value(&job).map_err(ApiError::internal)?),
+        };
+        let length = ready.get().len();
+        Ok((Self::Ready(ready), length))
+    }
+
     /// The same for who was told of the job before, while it ran.
     pub fn without_data(self) -> Self {
         match self {
             Self::Live(job) => Self::Live(Box::new(job.without_data())),
-            finished @ Self::Finished(_) => finished,
+            ready @ Self::Ready(_) => ready,
         }
     }
 }
@@ -51,15 +65,24 @@ impl<'a> Show<'a> {
     /// A job, unless it is one that has to be read from the disk.
     pub fn ready(&self, entry: &'a Entry) -> Option<Shown<'a>> {
         match entry {
-            Entry::Finished(finished) => self.view.history().ready(finished.id).map(Shown::Finished),
+            Entry::Finished(finished) => self.view.history().ready(finished.id).map(Shown::Ready),
             entry => Some(Shown::Live(Box::new(self.in_memory(entry)))),
         }
     }
 
-    /// A job, whatever it takes. It may read the disk.
+    /// A job, whatever it takes, for lists: of one that is large the beginning. It may read the disk.
     pub fn job(&self, entry: &'a Entry) -> Shown<'a> {
+        self.job_with(entry, cut::line)
+    }
+
+    /// All of a job, as far as it is in its entry. It may read the disk.
+    pub fn whole(&self, entry: &'a Entry) -> Shown<'a> {
+        self.job_with(entry, |_| false)
+    }
+
+    fn job_with(&self, entry: &'a Entry, cut: impl Fn(&mut HistoryLine) -> bool) -> Shown<'a> {
         let read = || match entry {
-            Entry::Finished(finished) => self.read(finished).map(Shown::Finished),
+            Entry::Finished(finished) => self.read(finished, cut).map(Shown::Ready),
             _ => None,
         };
         let found = self.ready(entry).or_else(read);
@@ -69,7 +92,7 @@ impl<'a> Show<'a> {
     /// A job, as much of it as is in memory: all, unless it is finished.
     pub fn in_memory(&self, entry: &'a Entry) -> Job<'a> {
         let job = match entry {
-            Entry::Queued(request) => Job::queued(request, self.config, self.wait(request.id)),
+            Entry::Queued(queued) => Job::queued(queued, self.config, self.wait(queued.request.id)),
             Entry::Claimed(claimed) => Job::claimed(claimed, self.config),
             Entry::Finished(finished) => Job::unreadable(finished, self.view.history()),
             Entry::Rejected(rejected) => Job::rejected(rejected, self.config),
@@ -77,12 +100,13 @@ impl<'a> Show<'a> {
         job.tried_again_by(self.retries(entry.id()))
     }
 
-    fn read(&self, finished: &Finished) -> Option<Arc<RawValue>> {
+    fn read(&self, finished: &Finished, cut: impl Fn(&mut HistoryLine) -> bool) -> Option<Arc<RawValue>> {
         let read = self.view.history().read(finished);
         let read = read.inspect_err(|error| tracing::warn!(job = %finished.id, %error, "cannot read a finished job"));
-        let line: HistoryLine = serde_json::from_slice(&read.ok()?).ok()?;
+        let mut line: HistoryLine = serde_json::from_slice(&read.ok()?).ok()?;
+        let is_cut = cut(&mut line);
         // The file may be another one by now.
-        let job = Job::finished(&line).tried_again_by(self.retries(finished.id));
+        let job = Job::finished(&line).truncated(is_cut).tried_again_by(self.retries(finished.id));
         let shown = (line.id == finished.id).then(|| serde_json::value::to_raw_value(&job).ok());
         shown.flatten().map(Arc::from)
     }
@@ -99,7 +123,7 @@ impl<'a> Show<'a> {
     fn positions(&self) -> HashMap<JobId, usize> {
         let mut waiting: HashMap<&str, usize> = HashMap::new();
         let queued = self.view.open().filter_map(|(id, entry)| match entry {
-            Entry::Queued(request) => Some((id, self.lane(request))),
+            Entry::Queued(queued) => Some((id, self.lane(&queued.request))),
             _ => None,
         });
         let place = |(id, lane)| {

@@ -78,6 +78,12 @@ impl Changes {
         Some(self.things.range(number + 1..).map(|(number, thing)| (*number, *thing)).collect())
     }
 
+    /// The number of the latest change of a thing, if that is remembered.
+    #[must_use]
+    pub fn number_of(&self, thing: Thing) -> Option<u64> {
+        self.numbers.get(&thing).copied()
+    }
+
     /// A thing has changed.
     pub(super) fn note(&mut self, thing: Thing) {
         let number = self.latest() + 1;

@@ -15,8 +15,8 @@ use crate::spool::{Error, JobId, Result, Spool, Time, layout, queue, reject, sub
 use super::hints::{Place, Todo};
 use super::monitoring::MonitoringReader;
 use super::reader::{HistoryReader, News};
-use super::view::{Claimed, Entry, Rejected, Runner};
-use super::{Shared, history, reader, runner_is_up};
+use super::view::{Claimed, Entry, Queued, Rejected, Runner};
+use super::{Shared, cut, history, reader, runner_is_up};
 
 /// Between two looks at everything while the kernel tells of changes: for what it did not tell.
 const FULL_LOOK: Duration = Duration::from_secs(30);
@@ -277,7 +277,7 @@ impl Feed {
     fn queued(&self, id: JobId) -> Option<Entry> {
         let (request, _) = request_in(&self.spool.queued(id))?;
         let request = request.filter(|request| request.id == id)?;
-        Some(Entry::Queued(Arc::new(request)))
+        Some(Entry::queued(request))
     }
 
     fn claimed(&mut self, id: JobId) -> Result<Option<Claimed>> {
@@ -292,10 +292,14 @@ impl Feed {
         if !known.as_ref().is_some_and(|known| known.status.state.is_final()) {
             self.watch(id);
         }
-        let Some(status) = job.status()? else { return Ok(None) };
+        let Some(mut status) = job.status()? else { return Ok(None) };
         // It never changes, and so is read once.
-        let request = known.and_then(|known| known.request.clone()).or_else(|| job.request().ok());
-        Ok(Some(Claimed { status, request }))
+        let (request, mut is_cut) = match known.filter(|known| known.request.is_some()) {
+            Some(known) => (known.request.clone(), known.is_cut),
+            None => cut_request(job.request().ok()),
+        };
+        is_cut |= cut::command(&mut status.command);
+        Ok(Some(Claimed { status, request, is_cut }))
     }
 
     fn rejected(&self, id: JobId) -> Option<Entry> {
@@ -306,7 +310,8 @@ impl Feed {
         let reason = open::read(&path).ok()?;
         let reason = String::from_utf8_lossy(&reason).trim().to_owned();
         let at = path.metadata().and_then(|metadata| metadata.modified()).map_or_else(|_| Time::now(), time_of);
-        Some(Entry::Rejected(Arc::new(Rejected { id, request, owner, reason, at })))
+        let (request, is_cut) = cut_request(request);
+        Some(Entry::Rejected(Arc::new(Rejected { id, request, is_cut, owner, reason, at })))
     }
 
     /// To be called before a job's directory is looked at.
@@ -332,6 +337,36 @@ impl Feed {
             watch.remove(&self.spool.job(id));
         }
     }
+}
+
+/// All of a job of which only the beginning is kept, from its files. `None` if they are somewhere else by now, or cannot be
+/// read.
+#[must_use]
+pub fn whole(spool: &Spool, entry: &Entry) -> Option<Entry> {
+    let id = entry.id();
+    match entry {
+        Entry::Queued(_) => {
+            let request = request_in(&spool.queued(id))?.0?;
+            Some(Entry::Queued(Arc::new(Queued { request, is_cut: false })))
+        }
+        Entry::Claimed(_) => {
+            let job = Job::new(spool, id);
+            let (status, request) = (job.status().ok()??, job.request().ok());
+            Some(Entry::Claimed(Arc::new(Claimed { status, request, is_cut: false })))
+        }
+        Entry::Rejected(rejected) => {
+            let (request, _) = request_in(&spool.rejected().join(format!("{id}.json")))?;
+            let rejected = Rejected { request, is_cut: false, ..Rejected::clone(rejected) };
+            Some(Entry::Rejected(Arc::new(rejected)))
+        }
+        Entry::Finished(_) => None,
+    }
+}
+
+/// What is kept of a request, and whether that is not all.
+fn cut_request(mut request: Option<JobRequest>) -> (Option<JobRequest>, bool) {
+    let is_cut = request.as_mut().is_some_and(cut::request);
+    (request, is_cut)
 }
 
 /// The request in a file that anybody may have put there, as far as it is one, and the file's owner. `None` if the file

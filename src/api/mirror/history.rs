@@ -311,6 +311,12 @@ impl Finished {
         self.origin
     }
 
+    /// How long its line in the history is, in bytes.
+    #[must_use]
+    pub fn length(&self) -> u32 {
+        self.length
+    }
+
     fn end(&self) -> u64 {
         self.offset + u64::from(self.length)
     }

@@ -6,6 +6,7 @@
 //! [`followers`].
 
 mod changes;
+pub mod cut;
 mod feed;
 mod followers;
 mod hints;
@@ -28,11 +29,12 @@ use crate::spool::{JobId, Result, Spool, lock};
 
 pub use self::changes::Thing;
 use self::feed::Feed;
+pub use self::feed::whole;
 use self::followers::Followers;
 use self::hints::{Hints, Place};
 pub use self::history::{Finished, History, READY};
 pub use self::monitoring::{Monitored, Monitoring};
-pub use self::view::{Claimed, Ending, Entry, Rejected, Runner, UNKNOWN, View, waiting_for};
+pub use self::view::{Claimed, Ending, Entry, Queued, Rejected, Runner, UNKNOWN, View, waiting_for};
 
 /// The spool in memory. Dropping it ends its thread.
 #[derive(Debug)]

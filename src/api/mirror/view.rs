@@ -9,6 +9,7 @@ use std::time::Instant;
 use serde_json::value::RawValue;
 
 use super::changes::{Changes, Thing};
+use super::cut;
 use super::history::{Finished, History, Origin};
 use super::monitoring::Monitoring;
 use crate::spool::outcome::Outcome;
@@ -60,13 +61,22 @@ pub struct Runner {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// In `queue/`. Nobody has checked it yet but its submitter.
-    Queued(Arc<JobRequest>),
+    Queued(Arc<Queued>),
     /// In `jobs/`, and not in the history: it runs, or has just ended.
     Claimed(Arc<Claimed>),
     /// In the history.
     Finished(Finished),
     /// In `rejected/`, and nowhere else.
     Rejected(Arc<Rejected>),
+}
+
+/// A job that waits.
+#[derive(Debug, PartialEq)]
+pub struct Queued {
+    /// What was asked for.
+    pub request: JobRequest,
+    /// It is large, and only its beginning is here; see [`cut`].
+    pub is_cut: bool,
 }
 
 /// A claimed job.
@@ -76,15 +86,19 @@ pub struct Claimed {
     pub status: Status,
     /// What was asked for; a damaged copy is as good as none.
     pub request: Option<JobRequest>,
+    /// It is large, and only its beginning is here; see [`cut`].
+    pub is_cut: bool,
 }
 
 /// A file that was no valid job, under a number that no job has.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rejected {
     /// The number that it wanted.
     pub id: JobId,
     /// What was asked for, as far as it can be read.
     pub request: Option<JobRequest>,
+    /// It is large, and only its beginning is here; see [`cut`].
+    pub is_cut: bool,
     /// Whose file it was.
     pub owner: Option<String>,
     /// Why.
@@ -105,6 +119,24 @@ pub enum Ending {
 }
 
 impl Entry {
+    /// A job in the queue, of which only the beginning is kept if it is large.
+    #[must_use]
+    pub fn queued(mut request: JobRequest) -> Self {
+        let is_cut = cut::request(&mut request);
+        Self::Queued(Arc::new(Queued { request, is_cut }))
+    }
+
+    /// Whether it is large, and only its beginning is here. Of a finished job nothing is.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        match self {
+            Self::Queued(queued) => queued.is_cut,
+            Self::Claimed(claimed) => claimed.is_cut,
+            Self::Rejected(rejected) => rejected.is_cut,
+            Self::Finished(_) => false,
+        }
+    }
+
     /// Whether nothing will change any more.
     #[must_use]
     pub fn is_final(&self) -> bool {
@@ -119,7 +151,7 @@ impl Entry {
     #[must_use]
     pub fn id(&self) -> JobId {
         match self {
-            Self::Queued(request) => request.id,
+            Self::Queued(queued) => queued.request.id,
             Self::Claimed(claimed) => claimed.status.id,
             Self::Finished(finished) => finished.id,
             Self::Rejected(rejected) => rejected.id,
@@ -150,7 +182,7 @@ impl Entry {
     /// The job that it tries again; not told of a finished one, whose line has it.
     fn retry_of(&self) -> Option<JobId> {
         match self {
-            Self::Queued(request) => request.retry_of,
+            Self::Queued(queued) => queued.request.retry_of,
             Self::Claimed(claimed) => claimed.request.as_ref()?.retry_of,
             Self::Rejected(rejected) => rejected.request.as_ref()?.retry_of,
             Self::Finished(_) => None,
@@ -206,7 +238,7 @@ impl View {
     #[must_use]
     pub fn job_type(&self, id: JobId) -> Option<String> {
         Some(match self.get(id)? {
-            Entry::Queued(request) => request.job_type.clone(),
+            Entry::Queued(queued) => queued.request.job_type.clone(),
             Entry::Claimed(claimed) => claimed.status.job_type.clone(),
             Entry::Finished(finished) => self.history.origins().pair(finished.origin()).0.to_owned(),
             Entry::Rejected(rejected) => rejected.job_type().to_owned(),
@@ -281,7 +313,7 @@ impl View {
     /// Puts in a job that was just queued, unless a look was faster and knows more.
     pub(super) fn insert_queued(&mut self, request: JobRequest) {
         if self.get(request.id).is_none() {
-            self.set(request.id, Some(Entry::Queued(Arc::new(request))));
+            self.set(request.id, Some(Entry::queued(request)));
         }
     }
 

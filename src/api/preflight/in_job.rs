@@ -37,7 +37,7 @@ pub fn all(app: &App, gerrit: &Gerrit) -> BTreeMap<u32, Open> {
     let view = app.mirror.view();
     for (id, entry) in view.open().filter(|(_, entry)| !entry.is_final()) {
         let request = match entry {
-            Entry::Queued(request) => request,
+            Entry::Queued(queued) => &queued.request,
             Entry::Claimed(claimed) => match &claimed.request {
                 Some(request) => request,
                 None => continue,

@@ -39,7 +39,7 @@ async fn panics(_: Arc<App>, _: Request) -> Result<Response, ApiError> {
 
 /// A stream that says one line and then nothing, for ever.
 async fn stream(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
-    Ok(response::produce("application/octet-stream", app.stream(&request.identity), |mut pieces| async move {
+    Ok(response::produce("application/octet-stream", app.stream(&request.identity)?, |mut pieces| async move {
         let _closed = Closed;
         pieces.send(Bytes::from_static(b"hello\n")).await;
         std::future::pending().await

@@ -186,3 +186,21 @@ fn who_loses_the_second_factor_to_an_admin_is_out() {
     stream.assert_ends("a reset");
     assert_eq!(who(&stage.api, &bob), serde_json::Value::Null);
 }
+
+#[test]
+fn one_user_has_so_many_streams_at_once_and_others_have_theirs() {
+    let stage = Stage::local();
+    let [alice, ada] = ["alice", "ada"].map(|user| sign_in(&stage.api, user));
+    let streams: Vec<Watched> = (0..100).map(|_| Watched::open(&stage.api, "/api/events", &alice)).collect();
+    let refused = get(&stage.api, "/api/events", &alice);
+    assert!(refused.status == 429 && refused.body.contains("close some of them"), "{refused:?}");
+    let _other = Watched::open(&stage.api, "/api/events", &ada);
+    drop(streams);
+    wait_until("there is room again", || {
+        let mut stream = connect(&stage.api);
+        stream.write_all(format!("GET /api/events HTTP/1.1\r\nHost: localhost\r\n{alice}\r\n").as_bytes()).unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        status == *b"HTTP/1.1 200"
+    });
+}

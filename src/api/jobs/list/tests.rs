@@ -8,6 +8,7 @@ use crate::api::query::Query;
 use crate::api::testing::{Bench, Client, DEADLINE, job_id, request, status, until};
 use crate::spool::history::{self, HistoryLine};
 use crate::spool::outcome::Outcome;
+use crate::spool::request::JobRequest;
 use crate::spool::status::State;
 use crate::spool::{Time, reject};
 
@@ -161,7 +162,7 @@ async fn a_search_that_takes_too_long_is_cut_and_says_so() {
     let filter = Filter::of(&Query::parse("q=world").unwrap()).unwrap();
     let find = |deadline| {
         let mut found = 0;
-        (filter.find(&app.mirror.snapshot(), &app.config, deadline, |_| found += 1).unwrap(), found)
+        (filter.find(&app.mirror.snapshot(), &app.config, &app.spool, deadline, |_| found += 1).unwrap(), found)
     };
     assert_eq!(find(Instant::now() + DEADLINE), (true, 3));
     assert_eq!(find(Instant::now()), (false, 0));
@@ -263,4 +264,59 @@ fn a_line_of_another_version_is_read_as_far_as_it_is_known() {
     let old: HistoryLine = serde_json::from_value(old).unwrap();
     assert_eq!((old.cancelled_by, old.outcome_by, old.phase, old.last_error), (None, None, None, None));
     assert_eq!(old.outcome, None, "a word that only another version knows");
+}
+
+#[tokio::test]
+async fn of_a_large_job_lists_have_the_beginning_and_who_asks_for_it_has_all() {
+    let bench = Bench::new();
+    let long = format!("{}needle", "x".repeat(100_000));
+    let large = |number| {
+        let params = json!({ "name": long, "key": "secret" }).as_object().cloned().unwrap();
+        JobRequest { params, ..request(number) }
+    };
+    let mut finished = line(1);
+    finished.params.insert("name".into(), long.clone().into());
+    append(&bench, [finished]);
+    bench.claim_as(&large(2), &status(2, State::Running));
+    bench.queue(&large(3));
+    bench.queue(&request(4));
+    let mut client = serve(&bench).await;
+    let listed = get(&mut client, "/api/jobs").await;
+    for (place, number) in [(1, 3), (2, 2), (3, 1)] {
+        let job = &listed["jobs"][place];
+        let name = job["params"]["name"].as_str().unwrap();
+        assert!(job["id"] == number && job["truncated"] == true, "{number}");
+        assert!(name.len() < 2000 && name.ends_with('…') && job["params"]["key"] == "•••", "{number}");
+        let whole = get(&mut client, &format!("/api/jobs/{number}")).await;
+        assert!(whole["job"]["params"]["name"] == long.as_str() && whole["job"].get("truncated").is_none(), "{number}");
+    }
+    assert_eq!(listed["jobs"][0].get("truncated"), None);
+    assert_eq!(list(&mut client, "q=needle").await, (vec![3, 2, 1], 3), "what is cut is found, too");
+}
+
+#[tokio::test]
+async fn a_page_has_as_many_jobs_as_fit_and_says_that_it_goes_on() {
+    let bench = Bench::new();
+    for number in 1..=40 {
+        let params = json!({ "name": "x".repeat(60_000), "key": "secret" }).as_object().cloned().unwrap();
+        bench.queue(&JobRequest { params, ..request(number) });
+    }
+    let mut client = serve(&bench).await;
+    for filter in ["", "&state=queued"] {
+        let (mut all, mut before) = (Vec::new(), 1000);
+        loop {
+            let page = get(&mut client, &format!("/api/jobs?limit=100&before={before}{filter}")).await;
+            assert_eq!(page["total"], 40);
+            let ids: Vec<u64> =
+                page["jobs"].as_array().unwrap().iter().map(|job| job["id"].as_u64().unwrap()).collect();
+            assert!(page.to_string().len() < 1_200_000 && !ids.is_empty());
+            before = *ids.last().unwrap();
+            all.extend(ids);
+            if page.get("cut").is_none() {
+                break;
+            }
+            assert_eq!(page["cut"], true);
+        }
+        assert_eq!(all, (1..=40).rev().collect::<Vec<u64>>(), "{filter}");
+    }
 }

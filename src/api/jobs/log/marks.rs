@@ -44,7 +44,7 @@ pub async fn marks(app: Arc<App>, request: Request) -> Result<Response, ApiError
     let id = id_in_path(&request)?;
     let from = from(&request.query()?)?;
     must_exist(&app, id)?;
-    Ok(response::produce("application/octet-stream", app.stream(&request.identity), |mut pieces| async move {
+    Ok(response::produce("application/octet-stream", app.stream(&request.identity)?, |mut pieces| async move {
         let (beginning, scan) = (Arc::clone(&app), Scan::new(from, MAX_FOUND));
         let begin = move || begin(&beginning.logs.indexes, &beginning.spool.job(id), id, scan);
         survey::run(&app, begin, &mut pieces).await.map_err(|error| {

@@ -146,7 +146,7 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
     let viewer = Viewer::new(Arc::clone(&app), id, form, resume.unwrap_or(0));
     let open = app.metrics.stream("log");
     let include_sensitive = matches!(form, Form::Lines { include_sensitive: true });
-    let manner = Manner { heartbeat, marks_its_end: form != Form::Text, ..app.stream(&request.identity) };
+    let manner = Manner { heartbeat, marks_its_end: form != Form::Text, ..app.stream(&request.identity)? };
     let response = response::produce(form.content_type(), manner, |mut pieces| async move {
         let _open = open;
         match viewer.watch(&mut pieces).await {

@@ -48,7 +48,7 @@ pub async fn search(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     record_use(&app, &request, id, include_sensitive).await?;
     let search = Search { scan: Scan::new(needle, include_sensitive), matches: 0 };
     let response =
-        response::produce("application/octet-stream", app.stream(&request.identity), |mut pieces| async move {
+        response::produce("application/octet-stream", app.stream(&request.identity)?, |mut pieces| async move {
             let directory = app.spool.job(id);
             let begin = move || Ok((LogReader::open(&directory)?, search));
             survey::run(&app, begin, &mut pieces).await.map_err(|error| {

@@ -120,7 +120,7 @@ pub fn write_everything(log: &mut LogWriter) {
 
 fn body_of(app: &Arc<App>, form: Form, told: u64) -> Body {
     let viewer = Viewer::new(Arc::clone(app), job_id(1), form, told);
-    let manner = app.stream(&app.auth.identify(&hyper::HeaderMap::new(), crate::spool::Time::now()));
+    let manner = app.stream(&app.auth.identify(&hyper::HeaderMap::new(), crate::spool::Time::now())).unwrap();
     body::produce(manner, |mut pieces| async move {
         viewer.watch(&mut pieces).await.unwrap();
         Ok(())
