@@ -75,6 +75,8 @@ export interface Job {
   retries: number[]
   position: number | null
   waiting_for: string | null
+  /** It is large: long values are cut, and only who asks for this one job is told all of it. */
+  truncated?: boolean
 }
 
 /** What a job reports of its progress. Jobs write it, so nothing in it is certain. */
@@ -274,6 +276,8 @@ export interface JobList {
   total: number
   /** Whether there was time to look at all jobs for it. */
   complete: boolean
+  /** Fewer than asked for, as they are large: the others come before the last one. */
+  cut?: boolean
 }
 
 export interface DryRun {

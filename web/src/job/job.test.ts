@@ -64,6 +64,17 @@ describe('a job', () => {
     expect(used.job.value?.state).toBe('failed')
   })
 
+  test('that is large is asked for, and what is told later of it does not cut it again', async () => {
+    vi.mocked(api.job).mockResolvedValue(aJob({ id: 3, params: { text: 'all of it' } }))
+    live.jobs.set(3, aJob({ id: 3, params: { text: 'all…' }, truncated: true }))
+    const { used } = use(3)
+    expect(used.job.value?.params).toEqual({ text: 'all…' })
+    await flushPromises()
+    expect(used.job.value).toMatchObject({ params: { text: 'all of it' }, truncated: false })
+    live.jobs.set(3, aJob({ id: 3, params: { text: 'all…' }, truncated: true, state: 'failed' }))
+    expect(used.job.value).toMatchObject({ params: { text: 'all of it' }, state: 'failed' })
+  })
+
   test('that is not there is missing', async () => {
     vi.mocked(api.job).mockRejectedValue(new ApiError('There is no job 3', 404))
     const { used } = use(3)

@@ -6,6 +6,9 @@ import type { Job } from '@/api/types.ts'
 import { useLive } from '@/state/live.ts'
 import { Retry } from '@/state/retry.ts'
 
+/** After so long all of a job that could not be had is asked for again, in milliseconds. */
+const ASK_AGAIN = 5000
+
 /** Why a job cannot be shown. */
 export type JobProblem = { kind: 'missing' } | { kind: 'failed'; reason: string }
 
@@ -29,8 +32,32 @@ export function useJob(id: () => number): {
   const known = shallowRef<Job | null>(null)
   let attempt = new AbortController()
 
+  /** All of a large job, of which the stream tells only the beginning. */
+  const whole = shallowRef<Job | null>(null)
+  let askAgain: ReturnType<typeof setTimeout> | undefined
+
   const told = computed(() => live.jobs.get(id()))
-  const job = computed(() => told.value ?? (known.value?.id === id() ? known.value : null))
+  const lastWord = computed(() => told.value ?? (known.value?.id === id() ? known.value : null))
+  const job = computed(() => {
+    const now = lastWord.value
+    if (now?.truncated !== true || whole.value?.id !== now.id) {
+      return now
+    }
+    const { params, data, command } = whole.value
+    return { ...now, params, data, command, truncated: false }
+  })
+
+  /** What is long of a job never changes once it runs. */
+  async function askForWhole(large: number): Promise<void> {
+    clearTimeout(askAgain)
+    try {
+      whole.value = await api.job(large, attempt.signal)
+    } catch (error) {
+      if (!isAbort(error) && lastWord.value?.id === large) {
+        askAgain = setTimeout(() => void askForWhole(large), ASK_AGAIN)
+      }
+    }
+  }
 
   async function ask(): Promise<void> {
     attempt.abort()
@@ -72,6 +99,12 @@ export function useJob(id: () => number): {
     ([, isUnknown]) => isUnknown && void ask(),
     { immediate: true },
   )
+  watch(
+    // The command of a job that waits may be another one when it starts.
+    () => [lastWord.value?.truncated === true ? id() : null, lastWord.value?.state === 'queued'] as const,
+    ([large]) => large !== null && void askForWhole(large),
+    { immediate: true },
+  )
   // There is no log of a job that does not exist, and no stream for who asks for it.
   watch(
     () => job.value?.id ?? null,
@@ -79,6 +112,7 @@ export function useJob(id: () => number): {
     { immediate: true },
   )
   onScopeDispose(() => {
+    clearTimeout(askAgain)
     attempt.abort()
     retry.stop()
     live.follow(null)

@@ -12,6 +12,8 @@ type JobListener = (job: Job, before: Job | undefined) => void
 
 /** What the API has: jobs from the newest on. */
 let stored: Job[] = []
+/** How many of them it puts into a page at most, as if they were large. */
+let most = Infinity
 let scope: EffectScope
 let tell: JobListener = () => undefined
 let tellAnew: () => void = () => undefined
@@ -30,7 +32,8 @@ function from(first: number, last: number): Job[] {
 
 function answer({ limit, before = Infinity }: { limit: number; before?: number }): JobList {
   const page = stored.filter(({ id }) => id < before).slice(0, limit)
-  return { jobs: page, total: stored.length, complete: true }
+  const cut = page.length > most
+  return { jobs: page.slice(0, most), total: stored.length, complete: true, ...(cut && { cut }) }
 }
 
 function aLive() {
@@ -61,6 +64,7 @@ function shown(history: History): string {
 }
 
 beforeEach(() => {
+  most = Infinity
   vi.useFakeTimers()
   scope = effectScope()
   filter.value = filterOf({})
@@ -79,6 +83,17 @@ test('the first page is asked for at once, of jobs that have ended', async () =>
   expect(history.hasMore.value).toBe(true)
   expect(jobs.mock.calls[0]?.[0].state).toContain('succeeded')
   expect(jobs.mock.calls[0]?.[0].state).not.toContain('running')
+})
+
+test('large jobs come in smaller pages, and none is left out', async () => {
+  stored = from(10, 1)
+  most = 4
+  const history = await open()
+  expect(shown(history)).toBe('10–7: 4 of 10')
+  await history.loadMore()
+  await history.loadMore()
+  expect(shown(history)).toBe('10–1: 10 of 10')
+  expect(history.hasMore.value).toBe(false)
 })
 
 test('more is asked for up to the end', async () => {

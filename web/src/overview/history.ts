@@ -32,6 +32,11 @@ export interface History {
   tryAgain: () => Promise<void>
 }
 
+/** Whether it has as many as it may have, so that others may follow. */
+function isFull({ jobs, cut }: JobList): boolean {
+  return jobs.length === PAGE || cut === true
+}
+
 /** What was loaded of a history when it was left. */
 interface Left {
   filter: string
@@ -102,8 +107,8 @@ export function useHistory(
   }
 
   /** Whether there are jobs behind a page that is the last of so many. */
-  function goesOn({ jobs, total, complete }: JobList, count: number): boolean {
-    return jobs.length === PAGE && (!complete || total > count)
+  function goesOn(page: JobList, count: number): boolean {
+    return isFull(page) && (!page.complete || page.total > count)
   }
 
   /** Anew, with another filter. */
@@ -130,7 +135,7 @@ export function useHistory(
   /** Brings the first page up to date, and keeps what follows it. */
   function refresh(): Promise<void> {
     return ask(null, undefined, (page) => {
-      const last = page.jobs.length === PAGE ? (page.jobs.at(-1)?.id ?? 0) : 0
+      const last = isFull(page) ? (page.jobs.at(-1)?.id ?? 0) : 0
       // If nothing that was shown is in the page, there may be jobs between the two that nobody has asked for.
       const isGap = !jobs.value.some((job) => job.id >= last)
       const older = isGap ? [] : jobs.value.filter((job) => job.id < last)
