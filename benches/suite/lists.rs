@@ -147,6 +147,8 @@ fn line(number: u32, count: u32) -> Result<HistoryLine> {
         signal: None,
         reason: None,
         cancelled_by: None,
+        memory_peak: None,
+        cpu_seconds: None,
         command: vec!["scap".into(), "backport".into(), change],
         params: params.as_object().cloned().unwrap_or_default(),
         data: data.as_object().cloned(),

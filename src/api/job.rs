@@ -61,6 +61,10 @@ pub struct Job<'a> {
     quiet_since: Option<f64>,
     /// What people must know of it while it runs.
     warning: Option<&'a str>,
+    /// Why the last stop did not reach all of the job, in words.
+    stop_refused: Option<&'a str>,
+    #[serde(flatten)]
+    usage: Usage,
     /// The parameters, sensitive ones masked.
     params: Cow<'a, Map<String, Value>>,
     retry_of: Option<JobId>,
@@ -82,6 +86,14 @@ struct Times {
     finished_at: Option<f64>,
     /// From the start to the end.
     duration: Option<f64>,
+}
+
+/// What it took, as far as the kernel counted that.
+#[derive(Debug, Default, Serialize)]
+struct Usage {
+    /// The most memory at a time, in bytes.
+    memory_peak: Option<u64>,
+    cpu_seconds: Option<f64>,
 }
 
 /// What the job says of itself while it runs.
@@ -172,6 +184,8 @@ impl<'a> Job<'a> {
             cancelled_by: status.cancelled_by.as_deref(),
             quiet_since: status.quiet_since.map(Time::as_seconds_f64),
             warning: status.warning.as_deref(),
+            stop_refused: status.stop_refused.as_deref(),
+            usage: Usage { memory_peak: status.memory_peak, cpu_seconds: status.cpu_seconds },
             params: Cow::Owned(request.as_ref().map_or_else(Map::new, |request| masked(job_type, &request.params))),
             retry_of: request.as_ref().and_then(|request| request.retry_of),
             retries: &[],
@@ -204,6 +218,8 @@ impl<'a> Job<'a> {
             cancelled_by: line.cancelled_by.as_deref(),
             quiet_since: None,
             warning: None,
+            stop_refused: None,
+            usage: Usage { memory_peak: line.memory_peak, cpu_seconds: line.cpu_seconds },
             params: Cow::Borrowed(&line.params),
             retry_of: line.retry_of,
             retries: &[],
@@ -291,6 +307,8 @@ impl<'a> Job<'a> {
             cancelled_by: None,
             quiet_since: None,
             warning: None,
+            stop_refused: None,
+            usage: Usage::default(),
             params: Cow::default(),
             retry_of: None,
             retries: &[],

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::spool::job::NOTHING_LEFT;
 use crate::spool::layout::{FILE, PRIVATE_DIRECTORY, SECRET_FILE};
 use crate::spool::{JobId, Spool};
 
@@ -56,7 +57,8 @@ fn check_job(spool: &Spool, id: JobId, owner: Owner, findings: &mut Findings) {
                     Shape { directory: false, mode, owner }.check(&path, &metadata, findings);
                 }
             }
-            None if is_hidden(&name) => {}
+            // What an operator says there is read at the next rescan, and removed.
+            None if is_hidden(&name) || name == NOTHING_LEFT => {}
             None => findings.add(unknown(&path)),
         }
     }

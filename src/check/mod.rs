@@ -6,6 +6,7 @@
 
 mod access;
 mod account;
+mod cgroup;
 mod daemon;
 mod filesystem;
 mod finding;
@@ -65,6 +66,7 @@ pub fn check(config: &Config, options: Options) -> Vec<Finding> {
         }
     }
     inotify::check(config, &mut findings);
+    cgroup::check(config, &runner, &mut findings);
     limits::check(&mut findings);
     let mut writable = Writable::by_others_than(&[runner.uid()]);
     writable.check_file(&config.path, "the configuration", &mut findings);

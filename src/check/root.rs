@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
-use crate::spool::layout::PRIVATE_DIRECTORY;
+use crate::spool::layout::{LINK, PRIVATE_DIRECTORY};
 use crate::spool::{Error, Spool};
 
 use super::account::Account;
@@ -32,7 +32,7 @@ impl Root {
                 let target = path.canonicalize().map_or_else(|_| "where it leads".to_owned(), quote);
                 Finding::new(
                     subject,
-                    "is a symbolic link, and must be a directory",
+                    LINK,
                     format!("write the directory itself, {target}, as `spool` into {file}"),
                 )
             }

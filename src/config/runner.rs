@@ -1,12 +1,13 @@
 //! `[runner]`: how the runner behaves.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::Fault;
 use super::node::{Node, Section};
 use super::units;
 
-pub(super) const KEYS: &[&str] = &["trusted_submitters", "stop_grace", "watch", "rescan"];
+pub(super) const KEYS: &[&str] = &["trusted_submitters", "stop_grace", "watch", "rescan", "cgroup"];
 
 /// How the runner behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct RunnerConfig {
     pub watch: bool,
     /// How often the spool is read again even if nothing seems to have happened, at least a second.
     pub rescan: Duration,
+    /// The control group in which each job gets one of its own. None: the one that was delegated to the runner's unit.
+    pub cgroup: Option<PathBuf>,
 }
 
 impl RunnerConfig {
@@ -29,6 +32,7 @@ impl RunnerConfig {
             stop_grace: section.read("stop_grace", units::duration)?.unwrap_or(Duration::from_secs(10)),
             watch: section.read("watch", Node::boolean)?.unwrap_or(true),
             rescan: section.read("rescan", units::interval)?.unwrap_or(Duration::from_secs(30)),
+            cgroup: section.read("cgroup", units::absolute_path)?,
         })
     }
 }

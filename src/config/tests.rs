@@ -36,6 +36,7 @@ trusted_submitters = ["web", "cron"]
 stop_grace = "5s"
 watch = false
 rescan = "1m"
+cgroup = "/sys/fs/cgroup/spiderpig"
 
 [lanes.mediawiki]
 concurrency = 2
@@ -118,6 +119,7 @@ fn a_complete_file_is_read_as_it_says() {
             stop_grace: Duration::from_secs(5),
             watch: false,
             rescan: Duration::from_mins(1),
+            cgroup: Some("/sys/fs/cgroup/spiderpig".into()),
         }
     );
     assert_eq!((config.lane_concurrency("mediawiki"), config.lane_concurrency("spare")), (2, 1));

@@ -188,8 +188,15 @@ impl Daemon {
         }
         let Ok((job_type, command)) = plan::render(&self.config, &submission) else { return Ok(()) };
         let number = slot.as_ref().map(SlotLock::slot);
-        let (plan, status, ready) =
-            plan::make(&self.config, &self.account, &self.trusted, &submission, (job_type, command), number);
+        let (plan, status, ready) = plan::make(
+            &self.config,
+            &self.account,
+            &self.trusted,
+            &submission,
+            (job_type, command),
+            number,
+            self.groups.as_deref(),
+        );
         let job = LockedJob::claim(&self.spool, &self.lock, &submission.bytes, &plan, &status)?;
         self.waiting.remove(&id);
         if let Some(slot) = number {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::unix::AsyncFd;
@@ -12,11 +12,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::cgroup;
 use super::hints::Hints;
 use super::lanes::Lanes;
 use super::plan::AccountEnvironment;
 use super::readable;
 use super::report::Report;
+use super::stop::Stopped;
 use super::strangers;
 use crate::config::Config;
 use crate::process_state;
@@ -88,8 +90,8 @@ fn refuse_root_for_others(spool: &Path) -> Result<()> {
 pub(super) enum Event {
     /// A supervisor has ended.
     LeaderEnded(JobId, Ended),
-    /// What belonged to a job without a supervisor was stopped, so many processes; or why it could not be.
-    Stopped(Box<LockedJob>, Result<usize, String>),
+    /// What belonged to a job without a supervisor was stopped; or why it could not be.
+    Stopped(Box<LockedJob>, Result<Stopped, String>),
 }
 
 /// The runner of a spool.
@@ -102,6 +104,8 @@ pub struct Daemon {
     pub(super) trusted: TrustedSubmitters,
     /// Variables for supervisors, which get no others; only tests have any.
     pub(super) supervisor_environment: Vec<(OsString, OsString)>,
+    /// Where the control groups of jobs are made, if they get any.
+    pub(super) groups: Option<PathBuf>,
     /// Jobs that are in the history.
     pub(super) finished: JobIdSet,
     /// Valid jobs in the queue, and the lane that each waits for.
@@ -147,12 +151,17 @@ impl Daemon {
         let before = RunnerState::read(&spool).ok().flatten();
         let failed_starts = before.map(|state| state.failed_starts).unwrap_or_default();
         let trusted = TrustedSubmitters::from_names(&config.runner.trusted_submitters);
-        let daemon = Self {
+        let (groups, ungrouped) = match cgroup::parent::find(config.runner.cgroup.as_deref()) {
+            Ok(groups) => (groups, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let mut daemon = Self {
             spool,
             lock,
             account,
             trusted,
             supervisor_environment,
+            groups,
             finished,
             waiting: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -173,6 +182,9 @@ impl Daemon {
             config,
         };
         daemon.raise_sequence()?;
+        if let Some(problem) = ungrouped {
+            daemon.tell_problem("cgroup", problem);
+        }
         Ok(daemon)
     }
 
@@ -290,6 +302,9 @@ impl Daemon {
             self.reap_strangers();
             let looked = self.look_at_jobs();
             self.note_problem("jobs", looked);
+            if let Some(groups) = &self.groups {
+                cgroup::remove_empty(groups);
+            }
             let cleaned = self.clean_incoming();
             self.note_problem("incoming", cleaned);
             // A disk that has no room for this is told of where it matters.

@@ -5,9 +5,11 @@
 //! depends on nothing but the spool and the table of jobs that the looks before have built from it, so a daemon that
 //! starts anew comes to the same end.
 
+pub mod cgroup;
 mod claims;
 mod daemon;
 mod helper_line;
+pub mod hidepid;
 pub mod hints;
 pub mod job_script;
 mod lanes;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::cgroup;
 use crate::config::{CommandLine, Config, JobType, Leftovers, read_env_file};
 use crate::spool::plan::{Plan, VERSION};
 use crate::spool::queue::Submission;
@@ -58,6 +59,7 @@ pub fn make(
     submission: &Submission,
     (job_type, command): (&JobType, CommandLine),
     slot: Option<u32>,
+    groups: Option<&Path>,
 ) -> (Plan, Status, Result<(), String>) {
     let request = &submission.request;
     let marker = uuid::Uuid::new_v4().simple().to_string();
@@ -82,12 +84,13 @@ pub fn make(
         user: submission.user.clone(),
         arguments: command.arguments,
         environment,
-        marker,
+        marker: marker.clone(),
         working_directory: job_type.working_directory.clone(),
         umask: job_type.umask,
         time_limit_ms: job_type.time_limit.map(milliseconds),
         stop_grace_ms: milliseconds(config.runner.stop_grace),
         max_log: job_type.max_log,
+        cgroup: groups.map(|parent| cgroup::path_for(parent, request.id, &marker)),
         outcomes: job_type.outcomes.clone(),
         quiet_after_ms: job_type.quiet_after.map(milliseconds),
         stop_leftovers: job_type.leftovers == Leftovers::Stop,

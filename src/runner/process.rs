@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 pub use crate::spool::process::boot_id;
 use crate::spool::status::ProcessIdentity;
+use crate::spool::submitter;
 
 /// Name of the variable by which everything that belongs to a job is known.
 pub const MARKER_VARIABLE: &str = "SPIDERPIG_JOB_MARKER";
@@ -19,6 +21,8 @@ pub struct Process {
     pub identity: ProcessIdentity,
     /// Its parent.
     pub parent: i32,
+    /// Its process group.
+    pub group: i32,
     /// Its session: the number of the process that leads it.
     pub session: i32,
     /// Whether it has ended and waits to be reaped.
@@ -37,6 +41,7 @@ impl Process {
         Some(Self {
             identity: ProcessIdentity { pid, start_time: fields.get(19)?.parse().ok()? },
             parent: number(1)?,
+            group: number(2)?,
             session: number(3)?,
             // The first thread may have ended while others of the process live.
             ended: matches!(*fields.first()?, "Z" | "X") && number(17).is_none_or(|threads| threads <= 1),
@@ -63,6 +68,34 @@ pub fn open(identity: ProcessIdentity) -> Option<OwnedFd> {
     let pidfd = rustix::process::pidfd_open(Pid::from_raw(identity.pid)?, PidfdFlags::empty()).ok()?;
     // Only what is looked up after the descriptor was opened is about the process behind it.
     (self::identity(identity.pid)? == identity).then_some(pidfd)
+}
+
+/// A descriptor of a child of this process whose end was not collected, which becomes readable when it ends. It can be
+/// had also of a child that `/proc` does not show.
+#[must_use]
+pub fn open_child(pid: i32) -> Option<OwnedFd> {
+    rustix::process::pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
+}
+
+/// A process in words: its number and its account.
+#[must_use]
+pub fn describe(pid: i32) -> String {
+    let owner = std::fs::metadata(format!("/proc/{pid}")).map(|metadata| metadata.uid());
+    let account = owner.map_or_else(
+        |_| "of another account".to_owned(),
+        |uid| submitter::login_name(uid).unwrap_or_else(|| format!("uid {uid}")),
+    );
+    format!("{pid} ({account})")
+}
+
+/// Processes in words.
+#[must_use]
+pub fn list(pids: impl IntoIterator<Item = i32>) -> String {
+    let described: Vec<String> = pids.into_iter().map(describe).collect();
+    match described.as_slice() {
+        [one] => format!("process {one}"),
+        _ => format!("processes {}", described.join(", ")),
+    }
 }
 
 /// Sends a signal to exactly this process.
@@ -111,8 +144,27 @@ pub fn descendants(table: &[Process], roots: &BTreeSet<i32>, with_roots: bool) -
     found
 }
 
+/// The children of these processes that `/proc` lists as such and shows no further: they are of another account, and
+/// `hidepid` hides them (proc(5)).
+#[must_use]
+pub fn hidden_children(parents: impl IntoIterator<Item = i32>) -> BTreeSet<i32> {
+    let threads = |pid| std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let children = parents.into_iter().flat_map(threads).filter_map(|thread| {
+        // Kernels without the file tell nothing.
+        std::fs::read_to_string(thread.path().join("children")).ok()
+    });
+    let numbers = |text: String| text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>();
+    children.flat_map(numbers).filter(|pid| is_there(*pid) && Process::find(*pid).is_none()).collect()
+}
+
+/// Whether there is a process of this number, seen or not.
+fn is_there(pid: i32) -> bool {
+    let sent = Pid::from_raw(pid).map(rustix::process::test_kill_process);
+    matches!(sent, Some(Ok(()) | Err(rustix::io::Errno::PERM)))
+}
+
 /// Everything that belongs to a job whose supervisor is gone: what carries the marker in its environment, the session
-/// of the command if its leader is still the one that was recorded, what was found to belong to it before (its parent may
+/// of the command unless its number has another process now, what was found to belong to it before (its parent may
 /// have died since), and all that descends from these.
 #[must_use]
 pub fn belonging(
@@ -122,11 +174,13 @@ pub fn belonging(
 ) -> Vec<ProcessIdentity> {
     let table = table();
     let variable = format!("{MARKER_VARIABLE}={marker}");
-    let session = leader.filter(|leader| identity(leader.pid) == Some(*leader)).map(|leader| leader.pid);
+    // The kernel gives the number of a session to no process as long as anybody is in that session.
+    let session = leader.filter(|leader| identity(leader.pid).is_none_or(|there| there == *leader));
     let roots = table
         .iter()
         .filter(|process| {
-            session == Some(process.session)
+            session
+                .is_some_and(|leader| leader.pid == process.session && leader.start_time <= process.identity.start_time)
                 || known.contains(&process.identity)
                 || carries(process.identity.pid, variable.as_bytes())
         })

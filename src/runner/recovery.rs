@@ -3,15 +3,18 @@
 //! The lock is the truth about life: free and no final status means that a supervisor died. Everything is decided from
 //! the files under that lock, so meeting a job twice changes nothing.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::cgroup::Group;
 use super::daemon::{Daemon, Ended, Event, Phase};
 use super::outcome::{Account, End, TYPES};
+use super::stop::{Proof, Stopped};
 use super::{process, readable, stop, supervisor};
 use crate::spool::error::{Error, Result};
-use crate::spool::job::{Job, LockedJob};
+use crate::spool::job::{Job, LockedJob, NOTHING_LEFT};
 use crate::spool::log::LogReader;
 use crate::spool::open::{self, JOB_LIMIT, Look};
 use crate::spool::plan::Plan;
@@ -175,20 +178,30 @@ impl Daemon {
         };
         warn!(job = %id, "its supervisor died; stopping what belongs to it");
         self.jobs.insert(id, Phase::BeingStopped);
-        let leader = status.filter(|status| status.boot_id == process::boot_id()).and_then(|s| s.process);
+        // Process numbers mean nothing in another boot, and no group lives longer than one.
+        let of_this_boot = status.filter(|status| status.boot_id == process::boot_id());
+        let leader = of_this_boot.and_then(|status| status.process);
+        let cgroup = match status {
+            Some(_) => of_this_boot.and_then(|status| status.cgroup.as_deref()),
+            None => plan.as_ref().and_then(|plan| plan.cgroup.as_deref()),
+        };
+        let cgroup = cgroup.and_then(Group::at);
         let grace = plan.map_or(self.config.runner.stop_grace, |plan| Duration::from_millis(plan.stop_grace_ms));
         self.events.spawn(async move {
-            let stopped = stop::stop_everything(&marker, leader, grace).await;
+            let stopped = stop::stop_everything(&marker, leader, cgroup.as_ref(), grace).await;
             Event::Stopped(Box::new(job), stopped)
         });
         Ok(())
     }
 
     /// Nothing of the job is left: its end is what its `exit` record says, or unknown.
-    pub(super) fn conclude_stopped(&mut self, job: &LockedJob, stopped: Result<usize, String>) {
+    pub(super) fn conclude_stopped(&mut self, job: &LockedJob, stopped: Result<Stopped, String>) {
         let id = job.id();
         let concluded = match stopped {
-            Ok(count) => self.write_end(job, count),
+            Ok(Stopped { proof: Proof::Hidden, .. }) if !nothing_left(job).exists() => {
+                Err(Error::invalid(job.directory(), hidden(job)))
+            }
+            Ok(stopped) => self.write_end(job, stopped),
             Err(reason) => Err(Error::invalid(job.directory(), reason)),
         };
         if concluded.is_err() {
@@ -217,7 +230,7 @@ impl Daemon {
         self.tidy(job, &status)
     }
 
-    fn write_end(&mut self, job: &LockedJob, stopped: usize) -> Result<()> {
+    fn write_end(&mut self, job: &LockedJob, stopped: Stopped) -> Result<()> {
         let mut status = if let Ok(Some(status)) = job.status() {
             status
         } else {
@@ -225,11 +238,28 @@ impl Daemon {
             blank_status(&request.job_type, &job.plan()?, request.submitted_at)
         };
         let account = account(job)?;
-        let rest = match stopped {
+        let unseen = match stopped.proof {
+            Proof::Certain => "",
+            Proof::Likely => {
+                "; what it may have started as another account and in another session cannot be told from others here, \
+                 as it had no control group of its own"
+            }
+            Proof::Hidden => {
+                "; what runs as another account cannot be seen here (hidepid), and somebody has said that nothing is left"
+            }
+        };
+        let rest = match stopped.count {
             0 => "nothing of it was left".to_owned(),
             1 => "1 process of it was left and was stopped".to_owned(),
-            _ => format!("{stopped} processes of it were left and were stopped"),
+            count => format!("{count} processes of it were left and were stopped"),
         };
+        let rest = rest + unseen;
+        if let Some(group) = status.cgroup.as_deref().and_then(Group::at) {
+            let usage = group.usage();
+            (status.memory_peak, status.cpu_seconds) = (usage.memory_peak, usage.cpu_seconds);
+            // It is empty. What stays is removed later.
+            let _ = group.remove();
+        }
         // A log that cannot be written keeps neither the result from being recorded nor the lane from being freed.
         if let Ok(mut log) = job.log_writer() {
             log.note(format!("the supervisor of the job died; {rest}"));
@@ -241,8 +271,24 @@ impl Daemon {
         end.put_into(&mut status, job.directory());
         job.write_final_status(&status)?;
         job.make_durable(&self.spool)?;
+        atomic::remove(&nothing_left(job))?;
         self.tidy(job, &status)
     }
+}
+
+/// By this file an operator says that nothing of a job is left that the runner cannot see.
+fn nothing_left(job: &LockedJob) -> PathBuf {
+    job.directory().join(NOTHING_LEFT)
+}
+
+/// Why a job keeps its slot of which nothing is seen.
+fn hidden(job: &LockedJob) -> String {
+    format!(
+        "its supervisor died, and /proc hides from the runner what other accounts run (hidepid), so nobody knows whether \
+         something of it is left; look as root: ps -eo pid,user,lstart,args. When nothing is, say so: touch {}. Until then \
+         no other job gets its slot",
+        nothing_left(job).display()
+    )
 }
 
 /// Whether an error says that a file is missing or not what was written: what a power cut does to what was not synced.

@@ -104,6 +104,7 @@ impl Daemon {
             watching: self.report.watching,
             job_types: self.config.job_types.keys().cloned().collect(),
             paused,
+            cgroup: self.groups.clone(),
             lanes,
             held: self.held.clone(),
             failed_starts: self.failed_starts.iter().map(|(id, (count, _))| (id.get(), *count)).collect(),

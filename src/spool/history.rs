@@ -61,6 +61,12 @@ pub struct HistoryLine {
     /// Who stopped it before its command started.
     #[serde(default)]
     pub cancelled_by: Option<String>,
+    /// The most memory that it had at a time, in bytes.
+    #[serde(default)]
+    pub memory_peak: Option<u64>,
+    /// How much time of processors it had in all, in seconds.
+    #[serde(default)]
+    pub cpu_seconds: Option<f64>,
     /// The argument vector as people may see it.
     pub command: Vec<String>,
     /// The parameters as people may see them.
@@ -94,6 +100,8 @@ impl HistoryLine {
             signal: status.signal,
             reason: status.reason.clone(),
             cancelled_by: status.cancelled_by.clone(),
+            memory_peak: status.memory_peak,
+            cpu_seconds: status.cpu_seconds,
             command: status.command.clone(),
             params,
             data: request.and_then(|request| request.data.clone()),
@@ -167,6 +175,8 @@ mod tests {
             signal: None,
             reason: None,
             cancelled_by: None,
+            memory_peak: None,
+            cpu_seconds: None,
             command: vec![],
             params: Map::new(),
             data: None,

@@ -28,6 +28,9 @@ pub enum Written {
     InRoom,
 }
 
+/// The file in a job's directory by which an operator says that nothing of it is left.
+pub const NOTHING_LEFT: &str = "nothing-left";
+
 /// A job's directory, for reading.
 #[derive(Clone, Debug)]
 pub struct Job {

@@ -41,6 +41,27 @@ pub const DIRECTORIES: [(&str, u32); 8] = [
     ("lanes", PRIVATE_DIRECTORY),
 ];
 
+/// What is wrong with a spool that is given by a symbolic link.
+pub const LINK: &str = "is a symbolic link, and must be a directory";
+
+/// The directory that a symbolic link leads to, in words.
+#[must_use]
+pub fn target_of(link: &Path) -> String {
+    link.canonicalize().map_or_else(|_| "where it leads".to_owned(), |path| path.display().to_string())
+}
+
+/// The link could lead elsewhere tomorrow, and nothing of the spool is opened through one. Links on the way are all right.
+fn refuse_link(root: &Path) -> Result<()> {
+    if !root.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
+        return Ok(());
+    }
+    let target = target_of(root);
+    Err(Error::invalid(
+        root,
+        format!("{LINK}; write the directory itself, {target}, as `spool` into the configuration"),
+    ))
+}
+
 /// A spool directory whose layout version is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spool {
@@ -53,6 +74,7 @@ impl Spool {
     /// # Errors
     /// There is none, or it has a layout that this program does not know.
     pub fn open(root: &Path) -> Result<Self> {
+        refuse_link(root)?;
         let spool = Self { root: root.to_owned() };
         let path = spool.layout();
         let Some(version) = open::read(&path).missing_is_none()? else {
@@ -79,6 +101,7 @@ impl Spool {
     /// # Errors
     /// The directory holds something else, a layout that this program does not know, or it cannot be written.
     pub fn lay_out(root: &Path) -> Result<Self> {
+        refuse_link(root)?;
         let spool = Self { root: root.to_owned() };
         if !root.exists() {
             atomic::create_directory(root, PRIVATE_DIRECTORY)?;

@@ -43,6 +43,9 @@ pub struct Plan {
     pub max_log: u64,
     /// Whether what remains of the descendants after the end is stopped.
     pub stop_leftovers: bool,
+    /// The control group that its supervisor makes for it, if such groups can be made.
+    #[serde(default)]
+    pub cgroup: Option<PathBuf>,
     /// What tells how it ended, the first that holds. A plan of an earlier version has none.
     #[serde(default)]
     pub outcomes: Vec<OutcomeRule>,

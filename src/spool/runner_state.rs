@@ -1,6 +1,7 @@
 //! `runner.json`: what the daemon is doing, for people and for the API.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ pub struct RunnerState {
     pub job_types: Vec<String>,
     /// Why no new job starts, if none does.
     pub paused: Option<String>,
+    /// Where the control groups of jobs are made, if they get any.
+    #[serde(default)]
+    pub cgroup: Option<PathBuf>,
     /// What runs and what waits, per lane.
     pub lanes: BTreeMap<String, LaneState>,
     /// Jobs in the queue that wait for a person and not for a lane → why, in words.

@@ -1,5 +1,7 @@
 //! `status.json`: what a job is doing now.
 
+use std::path::PathBuf;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -183,6 +185,15 @@ pub struct Status {
     /// What people must know of a job that runs, in a sentence: it has asked something that cannot be shown.
     #[serde(default)]
     pub warning: Option<String>,
+    /// Why the last stop did not reach all of the job, and what to do: a sentence for people.
+    #[serde(default)]
+    pub stop_refused: Option<String>,
+    /// The most memory that it had at a time, in bytes, if the kernel counted that for its control group.
+    #[serde(default)]
+    pub memory_peak: Option<u64>,
+    /// How much time of processors it had in all, in seconds, if it had a control group.
+    #[serde(default)]
+    pub cpu_seconds: Option<f64>,
     /// How many records the log had when this was written.
     pub log_records: u64,
     /// How many bytes of output could not be kept.
@@ -191,6 +202,9 @@ pub struct Status {
     pub marker: Option<String>,
     /// The boot in which the processes below live.
     pub boot_id: Option<String>,
+    /// The control group that the command was started in.
+    #[serde(default)]
+    pub cgroup: Option<PathBuf>,
     /// The command, which leads its session and process group.
     pub process: Option<ProcessIdentity>,
     /// The supervisor.
@@ -232,10 +246,14 @@ impl Status {
             cancelled_by: None,
             quiet_since: None,
             warning: None,
+            stop_refused: None,
+            memory_peak: None,
+            cpu_seconds: None,
             log_records: 0,
             dropped_bytes: 0,
             marker: Some(plan.marker.clone()),
             boot_id: None,
+            cgroup: None,
             process: None,
             supervisor: None,
         }
@@ -256,6 +274,7 @@ impl Status {
         self.progress = None;
         self.quiet_since = None;
         self.warning = None;
+        self.stop_refused = None;
         self.finished_at = Some(Time::now());
     }
 }

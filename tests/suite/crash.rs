@@ -158,6 +158,26 @@ fn a_second_runner_is_told_who_works() {
 }
 
 #[test]
+fn a_spool_that_is_a_symbolic_link_is_refused_by_both_daemons() {
+    let spool = TestSpool::new();
+    spool.runner().terminate();
+    let elsewhere = spool.path().join("elsewhere");
+    fs::rename(spool.root(), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, spool.root()).unwrap();
+    for program in ["spiderpig-runner", "spiderpig-api"] {
+        let output = spool.command(program).output().unwrap();
+        assert!(!output.status.success(), "{program}");
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        let expected = format!(
+            "{}: is a symbolic link, and must be a directory; write the directory itself, {}, as `spool` into the configuration",
+            spool.root().display(),
+            elsewhere.display()
+        );
+        assert!(message.contains(&expected), "{program}: {message}");
+    }
+}
+
+#[test]
 fn a_runner_of_another_layout_refuses_to_start_and_says_so() {
     let spool = TestSpool::new();
     spool.runner().terminate();

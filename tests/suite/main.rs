@@ -9,6 +9,7 @@ mod api;
 mod attacks;
 mod audit;
 mod cas;
+mod cgroups;
 mod client;
 mod compatibility;
 mod crash;

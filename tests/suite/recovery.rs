@@ -48,6 +48,7 @@ fn plan(spool: &TestSpool, id: JobId) -> Plan {
         time_limit_ms: None,
         stop_grace_ms: 200,
         max_log: 1 << 20,
+        cgroup: None,
         outcomes: vec![],
         quiet_after_ms: None,
         stop_leftovers: true,

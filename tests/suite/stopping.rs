@@ -61,7 +61,17 @@ fn leftovers_are_spared_where_the_job_type_says_so() {
     let child = child(&spool, id);
     assert_eq!(spool.wait_final(id).state, State::Succeeded);
     assert!(is_alive(child));
+    spool.wait_note(
+        id,
+        &format!("spared (leftovers = \"leave\"): process {child}. It still writes into the log of the job"),
+    );
     kill_process(child.unsigned_abs());
+
+    let quiet = spool.shell_as("daemon", "echo child:$$; setsid sleep 600 >/dev/null 2>&1 & sleep 0.1; echo quiet:$!");
+    spool.wait_final(quiet);
+    assert!(!spool.notes(quiet).iter().any(|note| note.contains("spared")), "{:?}", spool.notes(quiet));
+    let left = spool.lines(quiet).iter().find_map(|line| line.strip_prefix("quiet:")?.parse().ok());
+    kill_process(left.unwrap());
 }
 
 #[test]
@@ -116,6 +126,20 @@ fn a_job_that_ignores_the_interrupt_goes_on_until_it_is_killed() {
     let expected =
         [("carol", "interrupt"), ("dave", "kill")].map(|(user, signal)| (user.to_owned(), signal.to_owned()));
     assert_eq!(signals(&spool, id), expected);
+}
+
+#[test]
+fn an_interrupt_reaches_what_has_left_the_process_group() {
+    let spool = HostileSpool::new();
+    let inner = "trap \"echo inner; exit 3\" INT; echo up; while :; do sleep 0.05; done";
+    let id = spool.shell(&format!("trap 'echo outer' INT; timeout 600 sh -c '{inner}'; echo after:$?"));
+    spool.wait_line(id, "up");
+    spool.signal(id, "carol", JobSignal::Interrupt);
+    let status = spool.wait_final(id);
+    assert_eq!(status.reason.as_deref(), Some("interrupted by carol, and exited with status 0"));
+    for line in ["inner", "outer", "after:3"] {
+        assert_eq!(spool.lines(id).iter().filter(|there| *there == line).count(), 1, "{:?}", spool.lines(id));
+    }
 }
 
 #[test]

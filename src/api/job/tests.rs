@@ -47,6 +47,9 @@ fn a_queued_job_shows_the_command_that_would_run() {
       "cancelled_by": null,
       "quiet_since": null,
       "warning": null,
+      "stop_refused": null,
+      "memory_peak": null,
+      "cpu_seconds": null,
       "params": {
         "name": "World",
         "key": "•••"
@@ -95,6 +98,9 @@ fn a_running_job_has_every_member() {
       "cancelled_by": null,
       "quiet_since": null,
       "warning": null,
+      "stop_refused": null,
+      "memory_peak": null,
+      "cpu_seconds": null,
       "params": {
         "name": "World",
         "key": "•••"

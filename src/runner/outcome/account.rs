@@ -25,6 +25,8 @@ pub struct Account {
     /// How many answers and signals there were.
     acts: u32,
     stop: Option<Stop>,
+    /// What was so before the last stop.
+    before: Option<Stop>,
     /// The last status text that said something.
     phase: Option<String>,
     /// Why the command could not be executed.
@@ -41,14 +43,16 @@ struct Question {
 }
 
 /// The job was stopped from outside.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Stop {
     /// How many acts there were until then.
     at: u32,
     by: By,
+    /// Some of the job could not be signalled.
+    partly: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum By {
     Person { user: String, done: &'static str },
     TimeLimit,
@@ -80,6 +84,11 @@ impl Account {
             RecordKind::Signal { user, signal } => self.meet_signal(user, signal),
             RecordKind::Note { cause: Some(Cause::TimeLimit), .. } => self.meet_time_limit(),
             RecordKind::Note { note, cause: Some(Cause::NotStarted) } => self.not_started = Some(note.clone()),
+            // Who was not reached by a signal was not stopped by it.
+            RecordKind::Note { cause: Some(Cause::StopRefused), .. } => self.stop = self.before.take(),
+            RecordKind::Note { cause: Some(Cause::StopPartlyRefused), .. } => {
+                self.stop.iter_mut().for_each(|stop| stop.partly = true);
+            }
             RecordKind::Exit(exit) => self.exit = Some(*exit),
             RecordKind::Status { status: None }
             | RecordKind::Note { cause: None, .. }
@@ -99,18 +108,20 @@ impl Account {
 
     fn meet_signal(&mut self, user: &str, signal: &str) {
         self.acts += 1;
+        self.before.clone_from(&self.stop);
         // Who helps along what the time limit has begun did not begin it.
         if !matches!(self.stop, Some(Stop { by: By::TimeLimit, .. })) {
             let done = if signal == "kill" { "killed" } else { "interrupted" };
-            self.stop = Some(Stop { at: self.acts, by: By::Person { user: user.to_owned(), done } });
+            self.stop = Some(Stop { at: self.acts, by: By::Person { user: user.to_owned(), done }, partly: false });
         }
     }
 
     fn meet_time_limit(&mut self) {
+        self.before.clone_from(&self.stop);
         // A job that somebody is stopping goes on being stopped by them, unless it was let go on since.
         if self.stop.as_ref().is_none_or(|stop| stop.at < self.acts) {
             self.acts += 1;
-            self.stop = Some(Stop { at: self.acts, by: By::TimeLimit });
+            self.stop = Some(Stop { at: self.acts, by: By::TimeLimit, partly: false });
         }
     }
 
@@ -138,15 +149,16 @@ impl Account {
             return Some(End::not_started(id, self.not_started.as_deref().unwrap_or("could not be executed")));
         }
         let phase = self.phase.as_deref();
+        let partly = self.stop.as_ref().filter(|stop| stop.partly).map_or("", |_| ", which did not reach all of it");
         let ruled = status.and_then(|code| self.rules.iter().find(|rule| self.counts(rule, code)));
         Some(match (ruled, &self.stop, signal) {
             (Some(rule), ..) => End::ruled(id, exit, phase, rule),
             (None, Some(Stop { by: By::Person { user, done }, .. }), _) => {
-                End::stopped(id, exit, phase, Outcome::Stopped, &format!("{done} by {user}")).by(user)
+                End::stopped(id, exit, phase, Outcome::Stopped, &format!("{done} by {user}{partly}")).by(user)
             }
             (None, Some(Stop { by: By::TimeLimit, .. }), _) => {
                 let limit = self.time_limit.map_or_else(String::new, |limit| format!(" of {}", words::duration(limit)));
-                End::stopped(id, exit, phase, Outcome::TimedOut, &format!("stopped at the time limit{limit}"))
+                End::stopped(id, exit, phase, Outcome::TimedOut, &format!("stopped at the time limit{limit}{partly}"))
             }
             (None, None, Some(signal)) => {
                 let name = words::signal(signal);

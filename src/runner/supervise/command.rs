@@ -14,6 +14,7 @@ use rustix::pipe::PipeFlags;
 
 use crate::process_state::{self, Disposition};
 use crate::protocol::IoKey;
+use crate::runner::cgroup::{self, Group};
 use crate::runner::helper_line;
 use crate::shortage;
 use crate::spool::plan::Plan;
@@ -27,13 +28,20 @@ pub struct Running {
     pub stdin: OwnedFd,
     /// What it prints, stdout and stderr merged, not blocking.
     pub output: File,
+    /// The control group that it is in.
+    pub cgroup: Option<Group>,
 }
+
+/// By this the child says that it could not enter its group. No other call that it makes can fail so.
+const NOT_ENTERED: i32 = libc::EOWNERDEAD;
 
 /// Why a command was not executed, in words for people.
 #[derive(Debug)]
 pub enum Refusal {
     /// The system lacks something that it may have again later.
     ForNow(String),
+    /// The command cannot enter its control group.
+    NoEntry,
     /// The command cannot be executed.
     Final(String),
 }
@@ -41,6 +49,7 @@ pub enum Refusal {
 impl Refusal {
     fn of(what: &str, error: &std::io::Error) -> Self {
         match shortage::words(error) {
+            _ if error.raw_os_error() == Some(NOT_ENTERED) => Self::NoEntry,
             Some(words) => Self::ForNow(words.to_owned()),
             None => Self::Final(format!("{what}: {}", explain(error))),
         }
@@ -53,11 +62,11 @@ impl From<String> for Refusal {
     }
 }
 
-/// Executes the command. `socket` is where its helpers are heard.
+/// Executes the command, in a control group if one is given. `socket` is where its helpers are heard.
 ///
 /// # Errors
 /// What could not be executed, and why. Nothing was.
-pub fn execute(plan: &Plan, key: &IoKey, socket: Option<&str>) -> Result<Running, Refusal> {
+pub fn execute(plan: &Plan, key: &IoKey, socket: Option<&str>, cgroup: Option<&Group>) -> Result<Running, Refusal> {
     let directory = &plan.working_directory;
     if !directory.is_dir() {
         let reason = format!("the working directory {} does not exist or is no directory", directory.display());
@@ -79,6 +88,7 @@ pub fn execute(plan: &Plan, key: &IoKey, socket: Option<&str>) -> Result<Running
     for descriptor in [stdin_write.as_fd(), output_read.as_fd()] {
         rustix::io::ioctl_fionbio(descriptor, true).map_err(|error| pipes(error.into()))?;
     }
+    let door = cgroup.map(Group::door).transpose().map_err(|_| Refusal::NoEntry)?;
     // A larger pipe means fewer turns for a chatty job; the account's limit may forbid it.
     let _ = rustix::pipe::fcntl_setpipe_size(&output_read, 1 << 20);
     let mut command = Command::new(&program);
@@ -88,12 +98,12 @@ pub fn execute(plan: &Plan, key: &IoKey, socket: Option<&str>) -> Result<Running
     #[expect(unsafe_code, reason = "between fork and exec; the closure makes only async-signal-safe system calls")]
     // SAFETY: no allocation and no lock in the child; everything it points to was built before the fork.
     unsafe {
-        command.pre_exec(move || become_command(umask, &image));
+        command.pre_exec(move || become_command(umask, door.as_ref(), &image));
     }
     let started = command.spawn();
     let child = started.map_err(|error| Refusal::of(&format!("cannot execute {}", program.display()), &error))?;
     let pid = i32::try_from(child.id()).map_err(|_| "the system gave an impossible process number".to_owned())?;
-    Ok(Running { pid, stdin: stdin_write, output: File::from(output_read) })
+    Ok(Running { pid, stdin: stdin_write, output: File::from(output_read), cgroup: cgroup.cloned() })
 }
 
 fn pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
@@ -186,7 +196,10 @@ impl Image {
 
 /// Runs in the child. Returns only if the command could not be executed. execve and not execvp, which would give a file
 /// without `#!` to a shell.
-fn become_command(umask: u32, image: &Image) -> std::io::Result<()> {
+fn become_command(umask: u32, door: Option<&OwnedFd>, image: &Image) -> std::io::Result<()> {
+    if let Some(door) = door {
+        cgroup::enter(door).map_err(|_| std::io::Error::from_raw_os_error(NOT_ENTERED))?;
+    }
     rustix::process::setsid()?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
     for signal in 1..=process_state::LAST_SIGNAL {

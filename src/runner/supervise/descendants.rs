@@ -9,6 +9,8 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Signal, WaitOptions, WaitStatus};
 
 use super::journal::Journal;
+use super::reach;
+use crate::runner::cgroup::Group;
 use crate::runner::process;
 use crate::spool::log::Exit;
 use crate::spool::status::ProcessIdentity;
@@ -18,9 +20,9 @@ const LEFTOVER_GRACE: Duration = Duration::from_secs(2);
 /// Between two kills of what does not die: a process in an uninterruptible wait.
 const KILL_AGAIN: Duration = Duration::from_secs(1);
 
-/// Between two looks for something that is there and was not seen.
+/// Between the first two looks for something that is there and was not seen.
 const UNSEEN: Duration = Duration::from_millis(1);
-/// After so long people are told that something does not die: it belongs to another account, or hangs in the kernel.
+/// After so long people are told that something does not die: it hangs in the kernel.
 const STUBBORN: Duration = Duration::from_secs(3);
 
 /// Everything that descends from this process and has not ended.
@@ -49,84 +51,129 @@ fn exit(status: WaitStatus) -> Exit {
 }
 
 /// Kills everything that descends from this process, until a look finds nobody who was not killed before: a process may
-/// fork while it is being looked for.
-pub fn kill_all() {
-    let mut killed = BTreeSet::new();
+/// fork while it is being looked for. Returns who may not be signalled.
+pub fn kill_all() -> BTreeSet<i32> {
+    let mut met = BTreeSet::new();
+    let mut refused = BTreeSet::new();
     loop {
-        let fresh: Vec<_> = all().into_iter().filter(|process| !killed.contains(&process.pid)).collect();
+        let fresh: Vec<_> = all().into_iter().filter(|process| !met.contains(&process.pid)).collect();
         if fresh.is_empty() {
-            return;
+            return refused;
         }
         for process in fresh {
-            send(process, Signal::KILL);
-            killed.insert(process.pid);
+            if process::signal(process, Signal::KILL).is_err() {
+                refused.insert(process.pid);
+            }
+            met.insert(process.pid);
         }
     }
-}
-
-/// A process that may not be signalled stays; the loops that wait for its end say so by not ending.
-fn send(process: ProcessIdentity, signal: Signal) {
-    let _ = process::signal(process, signal);
 }
 
 /// Stops what the command left behind: interrupted, two seconds later killed, until none is left. Returns when nothing
 /// is.
 ///
-/// Whether something is, the kernel says for certain: every orphan of the tree becomes a child of this process. The
-/// process table only says what there is to signal; who forks and ends while it is read is not in it.
-pub fn stop_leftovers(journal: &mut Journal) {
-    if !any_left() {
+/// Whether something is, the kernel says for certain: every orphan of the tree becomes a child of this process, and a
+/// control group is populated or not. The process table only says what there is to signal; who forks and ends while it is
+/// read is not in it.
+pub fn stop_leftovers(journal: &mut Journal, cgroup: Option<&Group>) {
+    if !is_any_left(cgroup) {
         return;
     }
-    let left = all();
+    let left = reach::left(cgroup);
     journal.note(format!("left behind by the job and interrupted: {}", list(&left)));
     journal.flush();
-    for process in &left {
-        send(*process, Signal::INT);
-        send(*process, Signal::CONT);
+    for process in left.iter().filter_map(|pid| process::identity(*pid)) {
+        // One that may not be signalled is told of when it should have been killed.
+        let _ = process::signal(process, Signal::INT);
+        let _ = process::signal(process, Signal::CONT);
     }
     let kill_at = Instant::now() + LEFTOVER_GRACE;
-    while any_left() && Instant::now() < kill_at {
-        wait_for_an_end(kill_at);
+    let mut unseen = UNSEEN;
+    while is_any_left(cgroup) && Instant::now() < kill_at {
+        wait_for_an_end(kill_at, cgroup, &mut unseen);
     }
-    if !any_left() {
+    if !is_any_left(cgroup) {
         return;
     }
-    journal.note(format!("left behind by the job and killed, as it did not end: {}", list(&all())));
+    let left = reach::left(cgroup);
+    journal.note(format!("left behind by the job and killed, as it did not end: {}", list(&left)));
     journal.flush();
+    let mut told = BTreeSet::new();
     let mut tell_at = Some(Instant::now() + STUBBORN);
-    while any_left() {
+    while is_any_left(cgroup) {
+        let killed_whole = cgroup.is_some_and(|group| group.kill().is_ok());
         kill_all();
-        wait_for_an_end(Instant::now() + KILL_AGAIN);
-        if tell_at.take_if(|at| *at <= Instant::now()).is_some() {
-            journal.explain(format!("Cannot stop what the job left behind ({}): stop it by hand", list(&all())));
+        let refused: BTreeSet<i32> = reach::left(None).into_iter().filter(|pid| reach::refuses(*pid)).collect();
+        let beyond: BTreeSet<i32> = refused
+            .into_iter()
+            .filter(|pid| !(killed_whole && cgroup.is_some_and(|group| group.holds(*pid))))
+            .collect();
+        if !beyond.is_empty() && told != beyond {
+            explain_refused(journal, &beyond);
+            told = beyond;
+        }
+        wait_for_an_end(Instant::now() + KILL_AGAIN, cgroup, &mut unseen);
+        if tell_at.take_if(|at| *at <= Instant::now()).is_some() && told.is_empty() {
+            let left = list(&reach::left(cgroup));
+            journal.explain(format!("Cannot stop what the job left behind ({left}): it does not die; stop it by hand"));
         }
         journal.refuse_letters();
         journal.flush();
     }
 }
 
-fn any_left() -> bool {
-    reap(0).1
+fn explain_refused(journal: &mut Journal, refused: &BTreeSet<i32>) {
+    let whom = process::list(refused.iter().copied());
+    let numbers = reach::numbers(refused.iter().copied());
+    journal.explain(format!(
+        "Cannot stop what the job left behind ({whom}): the runner's account may not signal it; as root: kill -KILL \
+         {numbers}. The job ends, and its lane is free, when that has"
+    ));
 }
 
-fn list(processes: &[ProcessIdentity]) -> String {
-    let numbers: Vec<String> = processes.iter().map(|process| process.pid.to_string()).collect();
+/// Notes what the command left behind, which is spared and still has the pipe that nobody reads any more.
+pub fn note_spared(journal: &mut Journal, cgroup: Option<&Group>) {
+    if is_any_left(cgroup) {
+        let left = list(&reach::left(cgroup));
+        journal.note(format!(
+            "left behind by the job and spared (leftovers = \"leave\"): {left}. It still writes into the log of the job, \
+             which has ended, and dies by SIGPIPE when it prints something; start it with its output redirected: >FILE 2>&1"
+        ));
+    }
+}
+
+fn is_any_left(cgroup: Option<&Group>) -> bool {
+    // Both are asked, as the first collects whoever has ended.
+    let is_child_left = reap(0).1;
+    is_child_left || cgroup.is_some_and(|group| group.is_populated().unwrap_or(true))
+}
+
+fn list(left: &BTreeSet<i32>) -> String {
+    let numbers: Vec<String> = left.iter().map(i32::to_string).collect();
     match numbers.as_slice() {
-        [] => "processes that come and go".to_owned(),
+        [] => "processes that come and go, or cannot be seen".to_owned(),
         [one] => format!("process {one}"),
         _ => format!("processes {}", numbers.join(", ")),
     }
 }
 
-/// Waits until something that descends from this process has ended, or until the deadline. If nothing can be seen, it
-/// waits for a moment only.
-fn wait_for_an_end(deadline: Instant) {
-    let descriptors: Vec<OwnedFd> = all().into_iter().filter_map(process::open).collect();
+/// Waits until something that is left has ended, or until the deadline. If nothing can be seen, it waits for a moment only,
+/// and longer each time.
+fn wait_for_an_end(deadline: Instant, cgroup: Option<&Group>, unseen: &mut Duration) {
+    let children = process::hidden_children([process::own_identity().pid]);
+    let seen = all().into_iter().filter_map(process::open);
+    let descriptors: Vec<OwnedFd> = seen.chain(children.into_iter().filter_map(process::open_child)).collect();
     let mut polled: Vec<PollFd<'_>> =
         descriptors.iter().map(|pidfd| PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)).collect();
+    let changes = cgroup.and_then(Group::changes);
+    polled.extend(changes.iter().map(|events| PollFd::from_borrowed_fd(events.as_fd(), PollFlags::PRI)));
     let left = deadline.saturating_duration_since(Instant::now());
-    let patience = if polled.is_empty() { left.min(UNSEEN) } else { left };
+    let patience = if polled.is_empty() {
+        *unseen = (*unseen * 2).min(KILL_AGAIN);
+        left.min(*unseen)
+    } else {
+        left
+    };
     let timeout = rustix::event::Timespec::try_from(patience).ok();
     // An interrupted wait only means another look.
     let _ = rustix::event::poll(&mut polled, timeout.as_ref());

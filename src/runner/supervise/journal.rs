@@ -15,10 +15,12 @@ use std::time::{Duration, Instant};
 
 use super::prompts::{Asker, Prompts};
 use super::quiet::Quiet;
+use super::reach::Delivery;
 use crate::protocol::{Message, Piece, Sink};
+use crate::runner::cgroup::Usage;
 use crate::runner::outcome::{Account, End, words};
 use crate::spool::error::{Error, Result};
-use crate::spool::inbox::SignalRequest;
+use crate::spool::inbox::{JobSignal, SignalRequest};
 use crate::spool::job::{LockedJob, Written};
 use crate::spool::log::{Cause, Exit, LogWriter, RecordKind};
 use crate::spool::plan::Plan;
@@ -209,6 +211,32 @@ impl Journal {
         let note = format!("the time limit of {} is reached; interrupting the job", words::duration(limit));
         self.record(&RecordKind::Note { note, cause: Some(Cause::TimeLimit) });
         self.stop(now);
+    }
+
+    /// Records that the job is killed because it did not stop when it took too long.
+    pub fn record_time_limit_kill(&mut self, now: Instant) {
+        let note = "the job did not stop in time; killing it".to_owned();
+        self.record(&RecordKind::Note { note, cause: Some(Cause::TimeLimit) });
+        self.stop(now);
+    }
+
+    /// Records whom the signal did not reach that was recorded last. What reached nobody has stopped nothing.
+    pub fn record_delivery(&mut self, what: &str, signal: JobSignal, delivery: &Delivery, has_cgroup: bool) {
+        let complaint = delivery.complaint(what, signal, has_cgroup);
+        if let Some(note) = complaint.clone() {
+            let cause = if delivery.reached { Cause::StopPartlyRefused } else { Cause::StopRefused };
+            self.record(&RecordKind::Note { note, cause: Some(cause) });
+            self.refresh_state();
+        }
+        if self.status.stop_refused != complaint {
+            self.status.stop_refused = complaint;
+            self.changed(Urgency::Now);
+        }
+    }
+
+    /// Records what the job has used.
+    pub fn record_usage(&mut self, usage: Usage) {
+        (self.status.memory_peak, self.status.cpu_seconds) = (usage.memory_peak, usage.cpu_seconds);
     }
 
     fn stop(&mut self, now: Instant) {

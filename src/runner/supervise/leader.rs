@@ -10,15 +10,16 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, Signal};
 
 use super::command::Running;
 use super::descendants;
 use super::helpers::{Heard, Helpers};
 use super::journal::Journal;
 use super::prompts::Asker;
+use super::reach;
 use super::stdin::JobInput;
 use crate::protocol::Decoder;
+use crate::runner::cgroup::Group;
 use crate::runner::hints::Hints;
 use crate::runner::process;
 use crate::spool::inbox::JobSignal;
@@ -40,6 +41,8 @@ pub struct Leader {
     input: JobInput,
     helpers: Helpers,
     command: ProcessIdentity,
+    /// The control group of the job.
+    cgroup: Option<Group>,
     /// Becomes readable when the command ends.
     end_of_command: Option<OwnedFd>,
     /// How the command ended, and until when its output is waited for.
@@ -70,7 +73,8 @@ impl Leader {
             input: JobInput::new(running.stdin),
             helpers,
             command,
-            end_of_command: process::open(command),
+            cgroup: running.cgroup,
+            end_of_command: process::open_child(running.pid),
             ended: None,
             limit,
             kill_at: None,
@@ -95,10 +99,17 @@ impl Leader {
             self.take_turn();
         };
         self.decoder.finish(&mut self.journal);
-        self.output = None;
+        let holds_output = self.output.take().is_some();
         self.journal.record_exit(exit);
         if self.journal.plan().stop_leftovers || self.killed {
-            descendants::stop_leftovers(&mut self.journal);
+            descendants::stop_leftovers(&mut self.journal, self.cgroup.as_ref());
+        } else if holds_output {
+            descendants::note_spared(&mut self.journal, self.cgroup.as_ref());
+        }
+        if let Some(cgroup) = self.cgroup {
+            self.journal.record_usage(cgroup.usage());
+            // What was spared is in it; the runner removes it when that has ended.
+            let _ = cgroup.remove();
         }
         self.journal
     }
@@ -203,12 +214,12 @@ impl Leader {
         if self.limit.take_if(|limit| *limit <= now).is_some() {
             let limit = Duration::from_millis(self.journal.plan().time_limit_ms.unwrap_or_default());
             self.journal.record_time_limit(limit, now);
-            self.deliver(JobSignal::Interrupt);
+            self.deliver(JobSignal::Interrupt, "the interrupt at the time limit");
             self.kill_at = Some(now + Duration::from_millis(self.journal.plan().stop_grace_ms));
         }
         if self.kill_at.take_if(|at| *at <= now).is_some() {
-            self.journal.note("the job did not stop in time; killing it");
-            self.deliver(JobSignal::Kill);
+            self.journal.record_time_limit_kill(now);
+            self.deliver(JobSignal::Kill, "the kill after the time limit");
         }
     }
 
@@ -225,30 +236,22 @@ impl Leader {
             }
             for (letter, request) in signals {
                 self.journal.record_signal(&request, now);
-                self.deliver(request.signal);
+                self.deliver(request.signal, &format!("the {} of {}", request.signal.word(), request.user));
                 self.journal.signal_delivered(letter);
             }
         }
     }
 
-    /// Sends a signal to the process group of the command, which is there as long as its end was not collected.
-    fn deliver(&mut self, signal: JobSignal) {
-        let group = Pid::from_raw(self.command.pid);
-        let send = |signal| {
-            // Nobody left in the group to receive it is what a stop is after.
-            let _ = group.map(|group| rustix::process::kill_process_group(group, signal));
-        };
-        match signal {
-            JobSignal::Interrupt => {
-                send(Signal::INT);
-                // A stopped process does not see the interrupt before it goes on.
-                send(Signal::CONT);
-            }
+    /// Sends a signal to all of the job, and records whom it did not reach.
+    fn deliver(&mut self, signal: JobSignal, what: &str) {
+        let (command, cgroup) = (self.command.pid, self.cgroup.as_ref());
+        let delivery = match signal {
+            JobSignal::Interrupt => reach::interrupt(command, cgroup),
             JobSignal::Kill => {
                 self.killed = true;
-                send(Signal::KILL);
-                descendants::kill_all();
+                reach::kill(command, cgroup)
             }
-        }
+        };
+        self.journal.record_delivery(what, signal, &delivery, cgroup.is_some());
     }
 }

@@ -8,6 +8,7 @@
 //! 2. [`leader`]: one loop that waits for output, letters, the end of the command, and deadlines.
 //! 3. [`journal`]: what is known of the job, written to its log and status, and the letters that it gets. Prompts live
 //!    in [`prompts`], the connections of those who ask for the job in [`helpers`], silence in [`quiet`].
+//!    Whom a signal reaches is in [`reach`].
 //! 4. [`descendants`]: what is left when the command has ended.
 
 mod arguments;
@@ -18,6 +19,7 @@ mod journal;
 mod leader;
 mod prompts;
 mod quiet;
+mod reach;
 mod start;
 mod stdin;
 

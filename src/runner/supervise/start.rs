@@ -8,6 +8,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::protocol::{Decoder, IoKey};
+use crate::runner::cgroup::Group;
 use crate::runner::hints::Hints;
 use crate::runner::outcome::End;
 use crate::runner::process;
@@ -146,6 +147,7 @@ fn start(mut journal: Journal, hints: Hints) -> Result<()> {
     status.started_at = Some(Time::now());
     status.boot_id = process::boot_id();
     status.supervisor = Some(process::own_identity());
+    let cgroup = make_group(&mut journal);
     if let Err(error) = journal.commit_start() {
         return give_up(&mut journal, &format!("its start could not be made durable: {error}"));
     }
@@ -154,7 +156,7 @@ fn start(mut journal: Journal, hints: Hints) -> Result<()> {
         Err(error) => return give_up(&mut journal, &format!("no random key: {error}")),
     };
     let (helpers, socket) = hear_helpers(&key, &mut journal);
-    match execute(&key, socket.as_deref(), &mut journal, &hints) {
+    match execute(&key, socket.as_deref(), cgroup, &mut journal, &hints) {
         Ok(Executed::Running(running)) => {
             Leader::new(journal, hints, Decoder::new(key), helpers, running).lead().finish()
         }
@@ -183,6 +185,21 @@ fn give_up(journal: &mut Journal, reason: &str) -> Result<()> {
     journal.commit_unstarted()
 }
 
+/// Makes the control group of the job, if it is to have one. Without it the job runs as well.
+fn make_group(journal: &mut Journal) -> Option<Group> {
+    let path = journal.plan().cgroup.clone()?;
+    match Group::make(&path) {
+        Ok(group) => {
+            journal.status_mut().cgroup = Some(path);
+            Some(group)
+        }
+        Err(error) => {
+            journal.note(format!("without a control group of its own: {}: {error}", path.display()));
+            None
+        }
+    }
+}
+
 /// What came of executing the command.
 enum Executed {
     Running(Running),
@@ -192,10 +209,16 @@ enum Executed {
 
 /// Executes the command. As long as the system has no process for it, tries again: nothing was executed, and the job is not
 /// to blame.
-fn execute(key: &IoKey, socket: Option<&str>, journal: &mut Journal, hints: &Hints) -> Result<Executed, String> {
+fn execute(
+    key: &IoKey,
+    socket: Option<&str>,
+    mut cgroup: Option<Group>,
+    journal: &mut Journal,
+    hints: &Hints,
+) -> Result<Executed, String> {
     let mut shortage: Option<Shortage> = None;
     loop {
-        match command::execute(journal.plan(), key, socket) {
+        match command::execute(journal.plan(), key, socket, cgroup.as_ref()) {
             Ok(running) => {
                 if shortage.is_some() {
                     journal.note("the command could be executed at last");
@@ -203,7 +226,15 @@ fn execute(key: &IoKey, socket: Option<&str>, journal: &mut Journal, hints: &Hin
                 }
                 return Ok(Executed::Running(running));
             }
-            Err(Refusal::Final(reason)) => return Err(reason),
+            Err(Refusal::Final(reason)) => {
+                remove(cgroup.as_ref());
+                return Err(reason);
+            }
+            Err(Refusal::NoEntry) => {
+                journal.note("without a control group of its own: the command cannot enter it");
+                journal.status_mut().cgroup = None;
+                remove(cgroup.take().as_ref());
+            }
             Err(Refusal::ForNow(words)) => {
                 let next = Shortage::after(shortage.as_ref(), words);
                 if shortage.is_none() {
@@ -211,12 +242,18 @@ fn execute(key: &IoKey, socket: Option<&str>, journal: &mut Journal, hints: &Hin
                 }
                 journal.tell(Some(next.to_string()));
                 if let Some((letter, request)) = stop_before(next.until(), journal, hints) {
+                    remove(cgroup.as_ref());
                     return Ok(Executed::Stopped(letter, request));
                 }
                 shortage = Some(next);
             }
         }
     }
+}
+
+/// Removes a group that nothing has entered. One that stays is removed by the runner, later.
+fn remove(cgroup: Option<&Group>) {
+    let _ = cgroup.map(Group::remove);
 }
 
 /// Waits until `deadline`, or until somebody stops the job.

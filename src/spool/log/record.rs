@@ -85,6 +85,10 @@ pub enum Cause {
     TimeLimit,
     /// Its command could not be executed; the note says why.
     NotStarted,
+    /// The signal, or the stop at the time limit, that was recorded last reached nobody.
+    StopRefused,
+    /// It did not reach all of the job.
+    StopPartlyRefused,
 }
 
 /// Output: a line, or a piece of a line that is too long or not yet finished.

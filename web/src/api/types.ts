@@ -68,6 +68,11 @@ export interface Job {
   quiet_since: number | null
   /** What people must know of a job that runs: it has asked something that cannot be shown. */
   warning: string | null
+  /** Why the last stop did not reach all of the job, and what to do. */
+  stop_refused: string | null
+  /** In bytes. Null where the kernel does not count it. */
+  memory_peak: number | null
+  cpu_seconds: number | null
   cancelled_by: string | null
   params: Record<string, unknown>
   retry_of: number | null

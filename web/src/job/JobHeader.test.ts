@@ -74,3 +74,24 @@ test('a job leads to the one that it tries again, and to those that tried it aga
   expect(links).toEqual(['/jobs/3', '/jobs/12', '/jobs/15'])
   expect(page.get('.job-facts').text()).toContain('job 12, 15')
 })
+
+test('a stop that did not reach all of a job is told, with what to do', async () => {
+  await open({
+    id: 7,
+    state: 'stopping',
+    stop_refused: 'the interrupt of bob was refused for process 9 (root); as root: …',
+  })
+  expect(page.get('.cdx-message').text()).toContain(
+    'The stop did not reach all of this job. The interrupt of bob was refused for process 9 (root); as root: …',
+  )
+  await becomes({ id: 7, state: 'stopping' })
+  expect(page.find('.cdx-message').exists()).toBe(false)
+})
+
+test('what a job took is among its facts, if the kernel counted it', async () => {
+  await open({ id: 7, state: 'succeeded', cpu_seconds: 200, memory_peak: 73_400_320 })
+  expect(page.text()).toContain('Processor time3 min 20 s')
+  expect(page.text()).toContain('Most memory70 MiB')
+  await becomes({ id: 7, state: 'succeeded' })
+  expect(page.text()).not.toMatch(/Processor time|Most memory/)
+})

@@ -33,11 +33,13 @@ enum Act {
     Asks(&'static str, &'static [(&'static str, &'static str)], &'static str, &'static str),
     Signal(&'static str, &'static str),
     Late,
+    /// The last stop reached nobody, or not all.
+    Refused(Cause),
     NotStarted(&'static str),
     Exits(i32),
     Dies(i32),
 }
-use Act::{Asks, Dies, Exits, Late, NotStarted, Says, Signal};
+use Act::{Asks, Dies, Exits, Late, NotStarted, Refused, Says, Signal};
 
 /// The outcome rules of a job type, as the configuration has them.
 fn rules(of: &str) -> Vec<OutcomeRule> {
@@ -70,6 +72,7 @@ fn account(rules: &[OutcomeRule], acts: &[Act]) -> Account {
             }
             Signal(user, signal) => account.meet(&RecordKind::Signal { user: user.into(), signal: signal.into() }),
             Late => account.meet(&RecordKind::Note { note: "late".into(), cause: Some(Cause::TimeLimit) }),
+            Refused(cause) => account.meet(&RecordKind::Note { note: "refused".into(), cause: Some(cause) }),
             NotStarted(why) => {
                 account.meet(&RecordKind::Note { note: why.into(), cause: Some(Cause::NotStarted) });
                 account.meet(&RecordKind::Exit(Exit { status: None, signal: None }));
@@ -136,6 +139,22 @@ fn ends_without_rules() {
         (
             &[Signal("bob", "interrupt"), Asks("Go on?", YES_NO, "eve", "y"), Late, Exits(1)],
             "timed_out | - | - | stopped at the time limit of 2h",
+        ),
+        (&[Signal("bob", "interrupt"), Refused(Cause::StopRefused), Exits(0)], "succeeded | - | - | -"),
+        (
+            &[Signal("bob", "kill"), Refused(Cause::StopPartlyRefused), Exits(0)],
+            "stopped | bob | - | killed by bob, which did not reach all of it, and exited with status 0",
+        ),
+        (
+            &[Signal("bob", "interrupt"), Signal("eve", "kill"), Refused(Cause::StopRefused), Exits(1)],
+            "stopped | bob | - | interrupted by bob",
+        ),
+        (&[Late, Refused(Cause::StopRefused), Exits(3)], "failed | - | - | failed: exited with status 3"),
+        (&[Late, Refused(Cause::StopRefused), Late, Dies(9)], "timed_out | - | - | stopped at the time limit of 2h"),
+        (&[Late, Late, Refused(Cause::StopRefused), Dies(2)], "timed_out | - | - | stopped at the time limit of 2h"),
+        (
+            &[Late, Refused(Cause::StopPartlyRefused), Exits(0)],
+            "timed_out | - | - | stopped at the time limit of 2h, which did not reach all of it, and exited with status 0",
         ),
         (&[NotStarted("could not be executed: no")], "not_started | - | - | could not be executed: no"),
         (&[Asks("Sure?", YES_NO, "bob", "n"), Exits(0)], "succeeded | - | - | -"),
