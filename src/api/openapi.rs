@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::app::App;
 use super::auth::access::Access;
+use super::auth::{Auth, cookie};
 use super::error::ApiError;
 use super::request::Request;
 use super::response::{self, Response};
@@ -23,22 +24,32 @@ many there are as `total`), then `job` (a Job), `removed` (the `id` of a job tha
 is told. With the argument `log` also `log`, without an id: how many `records` the log of the job `id` has, and whether it \
 is `complete`";
 
-static DOCUMENT: LazyLock<Result<Value, serde_json::Error>> = LazyLock::new(document);
+type Document = LazyLock<Result<Value, serde_json::Error>>;
+
+/// Where people sign in.
+static GUARDED: Document = LazyLock::new(|| document(true));
+
+/// Where everybody who can connect may do everything.
+static OPEN: Document = LazyLock::new(|| document(false));
 
 /// `GET /api/openapi.json`.
 ///
 /// # Errors
 /// None: a test reads the schemas.
-pub async fn openapi(_: Arc<App>, _: Request) -> Result<Response, ApiError> {
-    let document = DOCUMENT.as_ref().map_err(ApiError::internal)?;
-    response::json(StatusCode::OK, document)
+pub async fn openapi(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
+    let document = if matches!(app.auth, Auth::Guarded(_)) { &GUARDED } else { &OPEN };
+    response::json(StatusCode::OK, document.as_ref().map_err(ApiError::internal)?)
 }
 
-fn document() -> Result<Value, serde_json::Error> {
+fn document(is_guarded: bool) -> Result<Value, serde_json::Error> {
     let mut paths: Map<String, Value> = Map::new();
     for route in ROUTES.iter().filter(|route| !route.is_page()) {
         let path = paths.entry(path(route)).or_insert_with(|| json!({}));
-        path[route.method.as_str().to_ascii_lowercase()] = operation(route);
+        let mut operation = operation(route);
+        if is_guarded {
+            operation["security"] = security(route.access);
+        }
+        path[route.method.as_str().to_ascii_lowercase()] = operation;
     }
     Ok(json!({
         "openapi": "3.1.0",
@@ -50,8 +61,34 @@ fn document() -> Result<Value, serde_json::Error> {
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
-        "components": { "schemas": serde_json::from_str::<Value>(SCHEMAS)? },
+        "components": {
+            "schemas": serde_json::from_str::<Value>(SCHEMAS)?,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Of a script; made by `spiderpig-api token`",
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": cookie::SESSION,
+                    "description": "Of a browser; made by signing in. Over TLS its name begins with `__Host-`",
+                },
+            },
+        },
     }))
+}
+
+/// What may show who asks, one of these.
+fn security(access: Access) -> Value {
+    match access {
+        Access::Open => json!([]),
+        Access::Session | Access::Own | Access::Admin => json!([{ "session": [] }]),
+        Access::Viewer | Access::Start | Access::Answer | Access::AdminLook => {
+            json!([{ "token": [] }, { "session": [] }])
+        }
+    }
 }
 
 fn path(route: &Route) -> String {
@@ -111,9 +148,9 @@ fn argument_schema(kind: &ArgumentKind) -> Value {
     match kind {
         ArgumentKind::Number => json!({ "type": "integer", "minimum": 0 }),
         ArgumentKind::Integer => json!({ "type": "integer" }),
-        ArgumentKind::Switch => json!({ "enum": ["true", "1", "false", "0"] }),
+        ArgumentKind::Switch => json!({ "type": "string", "enum": ["true", "1", "false", "0"] }),
         ArgumentKind::Text => json!({ "type": "string" }),
-        ArgumentKind::Choices(words) => json!({ "type": "array", "items": { "enum": words } }),
+        ArgumentKind::Choices(words) => json!({ "type": "array", "items": { "type": "string", "enum": words } }),
         ArgumentKind::Numbers => json!({ "type": "array", "items": { "type": "integer", "minimum": 0 } }),
         ArgumentKind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
     }
@@ -128,10 +165,13 @@ fn responses(route: &Route) -> Value {
     let mut responses = Map::new();
     for (status, mut response) in answers.chain(refusals) {
         response["headers"] = headers(status);
-        // A status with several contents is one response.
+        // A status with several contents is one response. Programs are made for the first of them.
         let earlier = responses.get_mut(&status.to_string()).map(|earlier| earlier["content"].take());
-        if let (Some(Value::Object(earlier)), Value::Object(content)) = (earlier, &mut response["content"]) {
-            content.extend(earlier);
+        if let Some(Value::Object(mut contents)) = earlier
+            && let Value::Object(content) = response["content"].take()
+        {
+            contents.extend(content);
+            response["content"] = contents.into();
         }
         responses.insert(status.to_string(), response);
     }
@@ -206,7 +246,12 @@ fn content(content: Content) -> Value {
     match content {
         Content::Json(name) => json!({ "application/json": { "schema": named(name) } }),
         Content::JsonLines(name) => json!({ "application/octet-stream": {
-            "schema": { "type": "string", "description": format!("Lines of JSON, each a {name}") },
+            "schema": {
+                "type": "string",
+                // Generated clients would otherwise look for one value of JSON, or refuse the type.
+                "format": "binary",
+                "description": format!("Lines of JSON, each a {name}"),
+            },
         }}),
         Content::Events => json!({ "text/event-stream": {
             "schema": { "type": "string", "description": EVENTS },

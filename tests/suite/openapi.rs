@@ -19,6 +19,12 @@ fn python_program(name: &str) -> Command {
     Command::new(path)
 }
 
+/// What generates clients looks for its formatter there.
+fn python_path() -> String {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin");
+    format!("{}:{}", own.display(), std::env::var("PATH").unwrap())
+}
+
 #[track_caller]
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
@@ -39,6 +45,21 @@ fn the_description_is_valid_openapi() {
     let (code, description) = client::start(&spool).get("/api/openapi.json");
     assert_eq!(code, 200, "{description}");
     run(python_program("openapi-spec-validator").arg(write_description(&spool, &description)));
+}
+
+#[test]
+fn a_client_that_is_generated_from_the_description_drives_a_job() {
+    let spool = TestSpool::new();
+    let _runner = spool.runner();
+    let api = client::start(&spool);
+    let description = write_description(&spool, &api.get("/api/openapi.json").1);
+    let generated = spool.path().join("generated");
+    run(python_program("openapi-python-client")
+        .env("PATH", python_path())
+        .args(["generate", "--meta", "none", "--path"])
+        .args([&description, Path::new("--output-path"), &generated]));
+    let drive = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/drive.py");
+    run(python_program("python").arg(drive).arg(spool.path()).args([&api.base, &format!("{ASK} ask go")]));
 }
 
 /// Jobs 1 and 2 have finished, 3 waits for an answer, and 4 for its lane.

@@ -20,8 +20,8 @@ use crate::spool::{Error, Result, open};
 /// What the names begin with where browsers come by TLS.
 const HOST_ONLY: &str = "__Host-";
 
-/// The name of the one for a session.
-const SESSION: &str = "session";
+/// The name of the one for a session, without what it begins with where browsers come by TLS.
+pub const SESSION: &str = "session";
 
 /// The name of the one of who was sent to the single sign-on.
 const SENT: &str = "sign_in";
