@@ -194,7 +194,7 @@ fn redact(text: &str) -> String {
         (r"retry-after: [0-9]{3}", "retry-after: SECONDS"),
         (r#""(secret|uri)":"[^"]+""#, "\"$1\":SECRET"),
         (r#""(qr|recovery_codes)":\[[^]]+\]"#, "\"$1\":SECRET"),
-        (r#""id":"[0-9a-f]+""#, "\"id\":ID"),
+        (r#""(id|token)":"[0-9a-f]+""#, "\"$1\":ID"),
         (r#""(created|last_seen|expires)":\d+\.\d+"#, "\"$1\":TIME"),
         (r#""otpHost":"[^"]+""#, "\"otpHost\":HOST"),
         (r"(?m)^(date|content-length): .*\n", ""),

@@ -94,7 +94,7 @@ async fn a_type_that_the_runner_lacks_is_refused() {
     assert_eq!(post(&mut client, "/api/jobs?dry_run=1", r#"{"type":"other"}"#).await.status, 503);
     let types = get(&mut client, "/api/job-types").await;
     let reasons: Vec<&Value> = types["job_types"].as_array().unwrap().iter().map(|t| &t["disabled_reason"]).collect();
-    assert!(reasons[0].is_null() && reasons[1].as_str().unwrap().contains("Restart spiderpig-runner"), "{types}");
+    assert!(reasons[0].is_null() && reasons[1].as_str().unwrap().contains("/healthz says which"), "{types}");
     assert_eq!(post(&mut client, "/api/jobs", r#"{"type":"greet","params":{"name":"x"}}"#).await.status, 201);
     let health = get(&mut client, "/healthz").await;
     assert_eq!((&health["status"], &health["runner_up"]), (&json!("degraded"), &json!(true)));
