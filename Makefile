@@ -66,16 +66,8 @@ run: setup web ## Start a demo at http://127.0.0.1:8000; with AUTH=local or AUTH
 	cargo build --profile quick --bins --locked
 	@AUTH=$(AUTH) scripts/run-demo.sh target/quick
 
-test: setup $(PYTHON) web $(BROWSER_MODULES) $(CHROMIUM) ## Format, lints and all tests
-	cargo fmt --check
-	cargo clippy --all-targets --locked -- -D warnings
-	cd web && npm run --silent check && npm run --silent test
-	cd tests/browser && npm run --silent check
-	cargo test --locked
-	@echo "The integration tests again, with the file watcher switched off:"
-	SPIDERPIG_TEST_WATCH=false SPIDERPIG_FUZZ_SECONDS=5 cargo test --locked --test suite
-	@echo "The page in a browser:"
-	cd tests/browser && npm run --silent test
+test: setup $(PYTHON) web $(BROWSER_MODULES) $(CHROMIUM) ## Format, lints and all tests; says where the time went
+	scripts/test.sh
 
 bench: setup web $(BROWSER_MODULES) $(CHROMIUM) ## Measure
 	cargo bench --locked

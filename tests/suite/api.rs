@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use spiderpig::spool::status::State;
 
 use crate::client::{read_stream, start};
-use crate::support::{ASK, TestSpool, wait_until};
+use crate::support::{ASK, DEADLINE, TestSpool, wait_until};
 
 fn lines(records: &[Value]) -> Vec<&str> {
     records.iter().filter_map(|record| record["line"].as_str()).collect()
@@ -192,7 +192,8 @@ fn open_streams_do_not_hold_up_the_end_of_the_api() {
     }
     let started = std::time::Instant::now();
     assert!(api.daemon.terminate().success());
-    assert!(started.elapsed() < std::time::Duration::from_secs(3), "{:?}", started.elapsed());
+    // A stream may last an hour.
+    assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
     let rest: Vec<String> = stream.lines().map_while(Result::ok).collect();
     assert!(rest.iter().all(|line| !line.contains("EOF")), "{rest:?}");
 }

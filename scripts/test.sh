@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Runs every check and test, and says where the time went. `make test` calls it when what it needs is there.
+#
+# What concerns the page runs beside what concerns the programs: the compiler mostly keeps one core busy, and tests wait for
+# much of their time.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkfifo "$work/programs"
+
+# step NAME COMMAND…: runs a command, and notes how long it took.
+step() {
+	local name=$1 start=$SECONDS status=0
+	shift
+	printf '\n=== %s\n' "$name"
+	"$@" || status=$?
+	printf '%6d s  %s%s\n' $((SECONDS - start)) "$name" "$([[ $status == 0 ]] || echo ': FAILED')" >>"$work/times"
+	return "$status"
+}
+
+within() {
+	local directory=$1
+	shift
+	(cd "$directory" && "$@")
+}
+
+programs() {
+	step 'Rust: format' cargo fmt --check &&
+		step 'Rust: build of programs and tests' cargo test --locked --no-run
+	local status=$?
+	# The tests in a browser wait for the programs, or hear that there are none.
+	echo "$status" >"$work/programs" &
+	[[ $status == 0 ]] &&
+		step 'Rust: lints' cargo clippy --all-targets --locked -- -D warnings &&
+		step 'Rust: unit tests' cargo test --locked --lib --bins &&
+		step 'Integration tests' cargo test --locked --test suite &&
+		step 'Integration tests, with the file watcher switched off' \
+			env SPIDERPIG_TEST_WATCH=false SPIDERPIG_FUZZ_SECONDS=5 cargo test --locked --test suite
+}
+
+page() {
+	local built
+	step 'Page: types, lints and format' within web npm run --silent check &&
+		step 'Page: unit tests' within web npm run --silent test &&
+		step 'Browser tests: types and format' within tests/browser npm run --silent check
+	local status=$?
+	read -r built <"$work/programs"
+	[[ $status == 0 && $built == 0 ]] && step 'Browser tests' within tests/browser npm run --silent test
+}
+
+page >"$work/page" 2>&1 &
+beside=$!
+programs
+programs=$?
+printf '\n=== The page, meanwhile\n'
+wait "$beside"
+page=$?
+cat "$work/page"
+printf '\n=== Where the time went\n'
+cat "$work/times"
+printf '%6d s  together\n' "$SECONDS"
+[[ $programs == 0 && $page == 0 ]]
