@@ -278,7 +278,8 @@ fn names_that_are_no_numbers_are_kept_under_their_own_name() {
                 !spool.root().join("queue").join(name).exists()
             });
         }
-        let kept = spool.root().join("rejected").join(name);
+        let kept = name.to_str().map_or(name.to_owned(), |name| name.replace('\n', "\\u000a").into());
+        let kept = spool.root().join("rejected").join(kept);
         assert!(name.len() > 200 || fs::read_to_string(kept).unwrap() == "round 1");
     }
     let kept = fs::read_dir(spool.root().join("rejected")).unwrap().count();

@@ -101,20 +101,31 @@ test('people sign in at the single sign-on, stay where they are for days, and si
   })
 })
 
+/** Asks to be signed in. Returns the address to which the single sign-on would lead this browser back. */
+async function serviceOf(page: Page, next: string): Promise<string> {
+  const response = await page.request.get(`/api/login?next=${next}`, { maxRedirects: 0 })
+  return new URL(response.headers().location!).searchParams.get('service')!
+}
+
 test('a ticket that is refused, and a single sign-on that is away, are told', async ({ page, cas }) => {
   const alert = page.getByRole('main').getByRole('alert')
   await page.goto('/api/login?ticket=ST-forged&next=/runner')
+  await expect(alert).toContainText('This browser did not ask the single sign-on to sign you in here')
+  await expectGoodLooks(page, 'a ticket that nobody asked for')
+
+  await page.goto(`${await serviceOf(page, '/runner')}&ticket=ST-forged`)
   await expect(page).toHaveURL('/login?problem=ticket&next=/runner')
   await expect(alert).toContainText('The single sign-on did not confirm that it was you')
   await expectGoodLooks(page, 'a ticket that was refused')
 
-  await page.goto(`${cas.url}/login?service=${encodeURIComponent(`${new URL(page.url()).origin}/api/login`)}`)
+  await page.goto(`${cas.url}/login?service=${encodeURIComponent(await serviceOf(page, '/'))}`)
   await page.getByText('Trouble').click()
   await page.getByRole('button', { name: 'bomb', exact: true }).click()
   await expect(alert).toContainText('SpiderPig did not understand what the single sign-on says about you.')
 
+  const service = await serviceOf(page, '/')
   await cas.kill()
-  await page.goto('/api/login?ticket=ST-any')
+  await page.goto(`${service}&ticket=ST-any`)
   await expect(alert).toContainText('SpiderPig could not reach it')
   await expect(toSingleSignOn(page)).toBeVisible()
 })

@@ -18,6 +18,8 @@ const ADMINISTRATORS: &[&str] = &[
     "HEAD /metrics",
     "GET /api/users",
     "GET /api/audit",
+    "GET /api/users/tokens",
+    "POST /api/users/ada/tokens/0123456789/revoke",
     "POST /api/users/alice/reset-second-factor",
     "POST /api/users/ada/end-sessions",
     "POST /api/users/%61da/end-sessions",

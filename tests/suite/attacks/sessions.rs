@@ -232,6 +232,9 @@ fn a_cookie_is_for_this_host_and_kept_from_scripts() {
         expected.extend(is_secure.then_some("Secure"));
         assert_eq!(attributes, expected, "{url}");
         let gone = post(&stage.api, "/api/logout", &reply.cookie(), "");
-        assert!(gone.field("set-cookie").unwrap().starts_with("session=; Path=/; Max-Age=0; "), "{gone:?}");
+        let name = if is_secure { "__Host-session" } else { "session" };
+        assert!(cookie.starts_with(&format!("{name}=")), "{cookie}");
+        let ending = format!("{name}=; Path=/; Max-Age=0; ");
+        assert!(gone.field("set-cookie").unwrap().starts_with(&ending), "{gone:?}");
     }
 }
