@@ -1,8 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { api, ApiError, isAbort, onNotLetIn, reasonOf } from './client.ts'
+import { NotSent, Unanswered } from './sending.ts'
 
 const fetched = vi.fn<(url: string, init: RequestInit) => Promise<Response>>()
+
+// How that reaches the API, and when it is given up, is told in its own tests.
+vi.mock(import('./sending.ts'), async (original) => ({
+  ...(await original()),
+  send: (path, { headers, body }) => fetched(path, { method: 'POST', headers, body }),
+}))
 
 /** The next answer. */
 function answer(status: number, body: string, { type = 'application/json', statusText = '' } = {}): void {
@@ -141,6 +148,20 @@ describe('a request without an answer', () => {
   test('says that nobody knows, if it was to do something', async () => {
     fetched.mockRejectedValueOnce(new TypeError('Failed to fetch'))
     expect((await errorOf(api.signal(1, 'kill'))).message).toContain('nobody knows whether this was done')
+  })
+
+  test('says so too if it has left and was not answered in time', async () => {
+    fetched.mockRejectedValueOnce(new Unanswered())
+    const error = await errorOf(api.signal(1, 'kill'))
+    expect(error).toMatchObject({ status: 0 })
+    expect(error.message).toContain('did not answer in time: nobody knows whether this was done')
+  })
+
+  test('says that nothing was sent, if somebody gave it up before it left', async () => {
+    fetched.mockRejectedValueOnce(new NotSent())
+    const error: unknown = await api.signal(1, 'kill').catch((thrown: unknown) => thrown)
+    expect(error).not.toBeInstanceOf(ApiError)
+    expect(reasonOf(error)).toMatch(/^Not sent/)
   })
 
   test('is given up in the end', async () => {

@@ -1,4 +1,5 @@
 import { jsonLines } from './lines.ts'
+import { NotSent, send, Unanswered } from './sending.ts'
 import { learnServerTime } from './serverTime.ts'
 import type {
   AuditPage,
@@ -89,16 +90,18 @@ export function notLetInElsewhere(reason: string): void {
 }
 
 interface Asked {
-  method?: 'GET' | 'POST'
   query?: Record<string, string | number | boolean | readonly (string | number)[] | null | undefined>
-  /** Sent as JSON. */
-  json?: unknown
-  /** Sent as it is. */
-  text?: string
   headers?: Record<string, string>
   signal?: AbortSignal
   /** In milliseconds. */
   patience?: number
+}
+
+interface Told extends Omit<Asked, 'signal'> {
+  /** Sent as JSON. */
+  json?: unknown
+  /** Sent as it is. */
+  text?: string
 }
 
 /**
@@ -108,41 +111,61 @@ interface Asked {
  * body, and has a patience of its own.
  */
 async function ask<T>(path: string, asked: Asked, read: (response: Response) => T | Promise<T>): Promise<T> {
-  const { method = 'GET', query = {}, json, text, headers = {}, signal } = asked
+  const { query = {}, headers = {}, signal } = asked
   const patience = new AbortController()
   const timer = setTimeout(() => patience.abort(), asked.patience ?? PATIENCE)
-  const body = json === undefined ? text : JSON.stringify(json)
-  const type = json === undefined ? 'text/plain' : 'application/json'
   const sentAt = Date.now()
   try {
     const response = await fetch(path + search(query), {
-      method,
-      headers: body === undefined ? headers : { 'Content-Type': type, ...headers },
-      ...(body === undefined ? {} : { body }),
+      headers,
       signal: signal ? AbortSignal.any([signal, patience.signal]) : patience.signal,
     })
-    learnServerTime(response.headers.get('Date'), sentAt, Date.now())
-    if (!response.ok) {
-      const refused = await refusal(response)
-      if (CLOSED_DOORS.has(refused.code)) {
-        tellNotLetIn(refused)
-      }
-      throw refused
-    }
-    return await read(response)
+    return await read(await accepted(response, sentAt))
   } catch (error) {
     if (error instanceof ApiError || signal?.aborted) {
       throw error
     }
-    throw new ApiError(unanswered(method, patience.signal.aborted), 0)
+    throw new ApiError(patience.signal.aborted ? LATE : UNREACHABLE, 0)
   } finally {
     clearTimeout(timer)
   }
 }
 
-function unanswered(method: string, isLate: boolean): string {
-  const what = isLate ? 'SpiderPig did not answer in time' : 'SpiderPig cannot be reached'
-  return method === 'GET' ? what : `${what}: nobody knows whether this was done. Look before you try again`
+/** Tells the API to do something. It is sent once, as soon as there is a connection, unless somebody gives it up before. */
+async function post<T>(path: string, told: Told = {}): Promise<T> {
+  const { query = {}, json, text, headers = {}, patience = PATIENCE } = told
+  const type = json === undefined ? 'text/plain' : 'application/json'
+  const sentAt = Date.now()
+  try {
+    const response = await send(path + search(query), {
+      headers: { 'Content-Type': type, ...headers },
+      body: json === undefined ? text : JSON.stringify(json),
+      patience,
+    })
+    return (await (await accepted(response, sentAt)).json()) as T
+  } catch (error) {
+    if (error instanceof ApiError || error instanceof NotSent) {
+      throw error
+    }
+    const what = error instanceof Unanswered ? LATE : UNREACHABLE
+    throw new ApiError(`${what}: nobody knows whether this was done. Look before you try again`, 0)
+  }
+}
+
+const LATE = 'SpiderPig did not answer in time'
+const UNREACHABLE = 'SpiderPig cannot be reached'
+
+/** A response that is a success; what another one says is thrown. */
+async function accepted(response: Response, sentAt: number): Promise<Response> {
+  learnServerTime(response.headers.get('Date'), sentAt, Date.now())
+  if (response.ok) {
+    return response
+  }
+  const refused = await refusal(response)
+  if (CLOSED_DOORS.has(refused.code)) {
+    tellNotLetIn(refused)
+  }
+  throw refused
 }
 
 function search(query: NonNullable<Asked['query']>): string {
@@ -191,10 +214,6 @@ function isInvalid(value: unknown): value is Invalid {
 
 function get<T>(path: string, asked: Asked = {}): Promise<T> {
   return ask(path, asked, (response) => response.json() as Promise<T>)
-}
-
-function post<T>(path: string, asked: Asked = {}): Promise<T> {
-  return get(path, { ...asked, method: 'POST' })
 }
 
 async function* stream<T>(path: string, asked: Asked): AsyncGenerator<T> {
