@@ -26,7 +26,6 @@ within() {
 	(cd "$directory" && "$@")
 }
 
-# Integration tests mostly wait: of two cores, two at a time use a quarter.
 programs() {
 	step 'Rust: format' cargo fmt --check &&
 		step 'Rust: build of programs and tests' cargo test --locked --no-run
@@ -36,9 +35,9 @@ programs() {
 	[[ $status == 0 ]] &&
 		step 'Rust: lints' cargo clippy --all-targets --locked -- -D warnings &&
 		step 'Rust: unit tests' cargo test --locked --lib --bins &&
-		step 'Integration tests' cargo test --locked --test suite -- --test-threads 4 &&
+		step 'Integration tests' cargo test --locked --test suite &&
 		step 'Integration tests, with the file watcher switched off' \
-			env SPIDERPIG_TEST_WATCH=false SPIDERPIG_FUZZ_SECONDS=5 cargo test --locked --test suite -- --test-threads 4
+			env SPIDERPIG_TEST_WATCH=false SPIDERPIG_FUZZ_SECONDS=5 cargo test --locked --test suite
 }
 
 page() {

@@ -139,7 +139,7 @@ fn a_helper_that_ends_takes_its_question_along() {
     let id = start(
         &spool,
         "timeout 1 spiderpig-runner job ask 'Who?' || echo \"status $?\"; gate next\n\
-         spiderpig-runner job ask One & one=$!; (echo \"two: $(job ask Two)\") & gate kill; kill -9 $one; wait",
+         spiderpig-runner job ask One & one=$!; gate two; (echo \"two: $(job ask Two)\") & gate kill; kill -9 $one; wait",
     );
     spool.wait_note(id, "prompt 1 was withdrawn: the helper that asked has ended");
     let status = spool.wait_status(id, "it goes on", |status| status.state == State::Running);
@@ -149,21 +149,13 @@ fn a_helper_that_ends_takes_its_question_along() {
     spool.wait_line(id, "status 124");
 
     spool.open_gate("next");
-    let socket = socket(&spool, id);
-    wait_connections(&socket, 2);
-    let first = spool.wait_prompt(id, 2).interaction.unwrap().prompt;
-    if first == "Two" {
-        // They were started together.
-        spool.answer(id, 2, "alice", "y");
-        spool.wait_prompt(id, 3);
-        spool.open_gate("kill");
-        spool.wait_note(id, "prompt 3 was withdrawn");
-    } else {
-        spool.open_gate("kill");
-        spool.wait_note(id, "prompt 2 was withdrawn");
-        assert_eq!(wait_question(&spool, id, "Two"), 3);
-        spool.answer(id, 3, "alice", "y");
-    }
+    assert_eq!(wait_question(&spool, id, "One"), 2);
+    spool.open_gate("two");
+    wait_connections(&socket(&spool, id), 2);
+    spool.open_gate("kill");
+    spool.wait_note(id, "prompt 2 was withdrawn");
+    assert_eq!(wait_question(&spool, id, "Two"), 3);
+    spool.answer(id, 3, "alice", "y");
     assert_eq!(spool.wait_final(id).state, State::Succeeded);
     assert!(spool.lines(id).contains(&"two: y".to_owned()));
 }
@@ -355,8 +347,12 @@ fn what_does_not_fit_a_sensitive_question_is_refused_without_telling_it() {
     spool.wait_prompt(id, 1);
     spool.answer(id, 1, "alice", "hunter2");
     spool.wait_note(id, "answer of alice to prompt 1 refused: it is no answer to this prompt");
-    spool.drop_file(&format!("inbox/{id}.response.1.json"), r#"{"user":"alice","response":222333444}"#);
+    // The note comes before the letter goes.
+    let letter = format!("{id}.response.1.json");
+    wait_until("the answer is gone", || !spool.names("inbox").contains(&letter));
+    spool.drop_file(&format!("inbox/{letter}"), r#"{"user":"alice","response":222333444}"#);
     spool.wait_note(id, "refused: it is not valid");
+    wait_until("that is gone, too", || !spool.names("inbox").contains(&letter));
     spool.answer(id, 1, "alice", "r");
     spool.wait_final(id);
     let told = spool.notes(id).concat();
