@@ -161,6 +161,34 @@ fn a_helper_that_ends_takes_its_question_along() {
 }
 
 #[test]
+fn a_question_that_moved_up_goes_with_its_helper() {
+    let spool = HostileSpool::new();
+    let id = start(
+        &spool,
+        "job ask First & gate second; spiderpig-runner job ask Second & second=$!; gate kill; kill -9 $second; gate end",
+    );
+    assert_eq!(wait_question(&spool, id, "First"), 1);
+    spool.open_gate("second");
+    wait_connections(&socket(&spool, id), 2);
+    spool.answer(id, 1, "alice", "y");
+    assert_eq!(wait_question(&spool, id, "Second"), 2);
+    spool.open_gate("kill");
+    spool.wait_note(id, "prompt 2 was withdrawn: the helper that asked has ended");
+    spool.open_gate("end");
+    assert_eq!(spool.wait_final(id).interaction, None);
+}
+
+#[test]
+fn what_a_job_still_asks_at_its_end_is_told() {
+    let spool = HostileSpool::new();
+    let id = start(&spool, "job ask 'Who?' & gate end; kill -9 $$");
+    assert_eq!(wait_question(&spool, id, "Who?"), 1);
+    spool.open_gate("end");
+    assert_eq!(spool.wait_final(id).interaction, None);
+    assert_eq!(spool.notes(id)[0], "prompt 1 was not answered: the job has ended");
+}
+
+#[test]
 fn a_stop_ends_a_helper_or_its_question_is_asked_again() {
     let spool = HostileSpool::new();
     let id = start(&spool, "trap 'echo interrupted; exit 3' INT; a=$(job ask 'Who?'); echo \"went on: $a\"");

@@ -155,11 +155,13 @@ impl Helpers {
     /// Gives a helper its answer. It has all that it came for.
     ///
     /// # Errors
-    /// It cannot be reached any more: a text for people.
+    /// It cannot be reached any more: a text for people. That it has gone is heard next.
     pub fn answer(&mut self, id: HelperId, answer: &str) -> Result<(), String> {
         let gone = || "the helper that asked has ended".to_owned();
         let place = self.connections.iter().position(|connection| connection.id == id).ok_or_else(gone)?;
-        self.connections.remove(place).reply(&Reply::Answer(answer.to_owned())).map_err(|_| gone())
+        self.connections[place].reply(&Reply::Answer(answer.to_owned())).map_err(|_| gone())?;
+        self.connections.remove(place);
+        Ok(())
     }
 
     /// The command has ended: there is nothing to ask any more, and nobody to wait for.

@@ -76,6 +76,7 @@ fn a_helper_that_ends_is_told_of_and_cannot_be_answered() {
     assert_eq!(bench.hear(), ["2: who?"]);
     drop(stream);
     assert_eq!(bench.helpers.answer(2, "y").unwrap_err(), "the helper that asked has ended");
+    assert_eq!(bench.hear(), ["2 has gone"], "an answer that came too late hides no end");
 }
 
 #[test]

@@ -54,8 +54,10 @@ impl Journal {
     /// The command has ended: no prompt is open any more.
     pub fn command_ended(&mut self) {
         self.ended = true;
+        if let Some(asked) = self.status.interaction.take() {
+            self.note(format!("prompt {} was not answered: the job has ended", asked.id));
+        }
         let unseen = self.prompts.close();
-        self.status.interaction = None;
         self.status.warning = None;
         self.refresh_state();
         if let Some(prompt) = unseen {
