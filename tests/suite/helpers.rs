@@ -452,3 +452,21 @@ fn a_helper_by_hand_with_a_key_of_nowhere_says_what_to_do() {
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("the socket spiderpig-ask-gone cannot be reached"));
 }
+
+#[test]
+fn a_helper_whose_session_is_led_from_another_namespace_says_what_to_do() {
+    let namespace = ["--pid", "--fork", "--kill-child", "--mount-proc"];
+    if !Command::new("unshare").args(namespace).arg("true").status().is_ok_and(|status| status.success()) {
+        // Said past the capturing of the test's output.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no namespace of processes can be made here");
+        return;
+    }
+    for input in [Stdio::null(), Stdio::piped()] {
+        let mut command = Command::new("unshare");
+        command.args(namespace).arg(program("spiderpig-runner")).args(["job", "ask", "Who?"]);
+        let output = command.env("SPIDERPIG_IO_KEY", "0xkey").stdin(input).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]), "{text}");
+        assert!(text.contains("the variable SPIDERPIG_ASK_SOCKET is not set"), "{text}");
+    }
+}

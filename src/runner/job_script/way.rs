@@ -18,6 +18,7 @@ use std::time::Duration;
 use super::JobScriptError;
 use crate::protocol::{IoKey, Prompt, encode};
 use crate::runner::helper_line::{self, Reply};
+use crate::runner::process::{self, Process};
 
 /// How often a supervisor is asked that had no room for this helper.
 const ATTEMPTS: u32 = 20;
@@ -85,9 +86,12 @@ impl Job<'_> {
 /// The supervisors of earlier versions tell nobody which file it is. A job's command leads its session, so what it reads
 /// from is the job's own, unless it reads from a file.
 fn input_of_session_leader(input: &File) -> Option<String> {
-    let is_pipe = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(input).ok()?.st_mode).is_fifo();
-    let leader = rustix::process::getsid(None).ok().filter(|_| is_pipe)?;
-    let stat = rustix::fs::stat(format!("/proc/{}/fd/0", leader.as_raw_nonzero())).ok()?;
+    if !rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(input).ok()?.st_mode).is_fifo() {
+        return None;
+    }
+    // Not getsid(2): the number is 0 where the leader is outside of this PID namespace, which rustix takes for impossible.
+    let leader = Process::find(process::own_identity().pid)?.session;
+    let stat = rustix::fs::stat(format!("/proc/{leader}/fd/0")).ok()?;
     Some(format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
