@@ -44,7 +44,7 @@ pub fn search_path() -> String {
 /// A runner with the configuration of the examples on a spool of the test.
 fn example_runner() -> (TestSpool, Daemon) {
     let spool = TestSpool::new();
-    let watch = std::env::var("SPIDERPIG_TEST_WATCH").unwrap_or_else(|_| "true".to_owned());
+    let watch = crate::support::has_watch();
     let configuration = example_configuration().replace("watch = true", &format!("watch = {watch}"));
     fs::write(spool.configuration(), configuration).unwrap();
     let mut command = spool.command("spiderpig-runner");

@@ -270,7 +270,7 @@ fn the_example_units_are_valid() {
 /// Runner and API with the configuration of the examples, and the example train, on a spool of the test.
 fn example_spool() -> (TestSpool, Daemon, Api) {
     let spool = TestSpool::new();
-    let watch = std::env::var("SPIDERPIG_TEST_WATCH").unwrap_or_else(|_| "true".to_owned());
+    let watch = crate::support::has_watch();
     let text = fs::read_to_string(repository().join("examples/spiderpig.toml")).unwrap();
     let text = text.replace("@ROOT@/target/demo/spool", spool.root().to_str().unwrap());
     let text = text.replace("@ROOT@/target/demo/api", spool.state_directory().to_str().unwrap());

@@ -33,7 +33,7 @@ impl Examples {
     /// The same with some texts of the configuration replaced.
     fn with(replacements: &[(&str, &str)]) -> Self {
         let spool = TestSpool::new();
-        let watch = std::env::var("SPIDERPIG_TEST_WATCH").unwrap_or_else(|_| "true".to_owned());
+        let watch = crate::support::has_watch();
         let mut text = fs::read_to_string(repository().join("examples/spiderpig.toml")).unwrap();
         for (from, to) in [("watch = true", format!("watch = {watch}").as_str())].iter().chain(replacements) {
             assert!(text.contains(from), "{from} is not in examples/spiderpig.toml");

@@ -21,6 +21,11 @@ use spiderpig::spool::{JobId, Spool};
 /// How long anything may take before a test gives up. Generous: CI has two busy cores.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
+/// Whether the programs are to watch their files. `SPIDERPIG_TEST_WATCH=false` shows that all goes well without, too.
+pub fn has_watch() -> bool {
+    std::env::var("SPIDERPIG_TEST_WATCH").map_or(true, |watch| watch != "false")
+}
+
 /// The job types that most tests need.
 const JOB_TYPES: &str = r#"
 [job_types.noop]
@@ -96,7 +101,7 @@ impl TestSpool {
     fn configured(api: &str, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let spool = Self { directory, children: Mutex::default() };
-        let watch = std::env::var("SPIDERPIG_TEST_WATCH").unwrap_or_else(|_| "true".to_owned());
+        let watch = has_watch();
         let root = spool.root();
         // No test asks a Gerrit that is not its own.
         let gerrit = if more.contains("[gerrit]") { "" } else { "[gerrit]\nurl = \"\"\n" };
