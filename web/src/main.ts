@@ -6,7 +6,7 @@ import { createApp } from 'vue'
 
 import App from './App.vue'
 import { makeRouter } from './router.ts'
-import { keepGate } from './signin/gate.ts'
+import { keepGate } from './pages/signin/gate.ts'
 import { Live, provideLive } from './state/live.ts'
 import { provideSession, Session } from './state/session.ts'
 import { applyTheme } from './state/theme.ts'

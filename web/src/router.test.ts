@@ -4,10 +4,10 @@ import NotLoadedPage from '@/frame/NotLoadedPage.vue'
 
 import { makeRouter } from './router.ts'
 
-vi.mock('@/train/TrainPage.vue', () => {
+vi.mock('@/pages/train/TrainPage.vue', () => {
   throw new Error('Failed to fetch dynamically imported module')
 })
-vi.mock('@/monitoring/ErrorsPage.vue', () => ({ default: { name: 'ErrorsPage' } }))
+vi.mock('@/pages/monitoring/ErrorsPage.vue', () => ({ default: { name: 'ErrorsPage' } }))
 
 const router = makeRouter()
 const shown = () => router.currentRoute.value.matched[0]?.components?.default

@@ -1,8 +1,8 @@
 import { createRouter, createWebHistory, type RouteComponent, type Router } from 'vue-router'
 
-import OverviewPage from '@/overview/OverviewPage.vue'
 import NotFoundPage from '@/frame/NotFoundPage.vue'
 import NotLoadedPage from '@/frame/NotLoadedPage.vue'
+import OverviewPage from '@/pages/overview/OverviewPage.vue'
 
 /** A page whose program is loaded when somebody goes there. All but the first are: nobody waits for what is not seen. */
 function lazy(load: () => Promise<{ default: RouteComponent }>): () => Promise<RouteComponent> {
@@ -24,26 +24,30 @@ export function makeRouter(): Router {
       { path: '/start/:type', name: 'start', component: OverviewPage, props: true },
       // Where the first SpiderPig had its form: links to it are in documents and heads.
       { path: '/mediawiki/backport', redirect: '/start/backport' },
-      { path: '/mediawiki/train', name: 'train', component: lazy(() => import('@/train/TrainPage.vue')) },
-      { path: '/mediawiki/logs', name: 'errors', component: lazy(() => import('@/monitoring/ErrorsPage.vue')) },
+      { path: '/mediawiki/train', name: 'train', component: lazy(() => import('@/pages/train/TrainPage.vue')) },
+      { path: '/mediawiki/logs', name: 'errors', component: lazy(() => import('@/pages/monitoring/ErrorsPage.vue')) },
       {
         path: '/jobs/:id([1-9]\\d{0,8})',
         name: 'job',
-        component: lazy(() => import('@/job/JobPage.vue')),
+        component: lazy(() => import('@/pages/job/JobPage.vue')),
         props: (route) => ({ id: Number(route.params.id) }),
       },
-      { path: '/runner', name: 'runner', component: lazy(() => import('@/runner/RunnerPage.vue')) },
-      { path: '/login', name: 'login', component: lazy(() => import('@/signin/LoginPage.vue')) },
-      { path: '/second-factor', name: 'second-factor', component: lazy(() => import('@/signin/SecondFactorPage.vue')) },
-      { path: '/enrol', name: 'enrol', component: lazy(() => import('@/signin/EnrolPage.vue')) },
-      { path: '/logout', name: 'logout', component: lazy(() => import('@/signin/LogoutPage.vue')) },
+      { path: '/runner', name: 'runner', component: lazy(() => import('@/pages/runner/RunnerPage.vue')) },
+      { path: '/login', name: 'login', component: lazy(() => import('@/pages/signin/LoginPage.vue')) },
+      {
+        path: '/second-factor',
+        name: 'second-factor',
+        component: lazy(() => import('@/pages/signin/SecondFactorPage.vue')),
+      },
+      { path: '/enrol', name: 'enrol', component: lazy(() => import('@/pages/signin/EnrolPage.vue')) },
+      { path: '/logout', name: 'logout', component: lazy(() => import('@/pages/signin/LogoutPage.vue')) },
       {
         path: '/notauthorized',
         name: 'not-authorized',
-        component: lazy(() => import('@/signin/NotAuthorizedPage.vue')),
+        component: lazy(() => import('@/pages/signin/NotAuthorizedPage.vue')),
       },
-      { path: '/account', name: 'account', component: lazy(() => import('@/account/AccountPage.vue')) },
-      { path: '/admin', name: 'admin', component: lazy(() => import('@/admin/AdminPage.vue')) },
+      { path: '/account', name: 'account', component: lazy(() => import('@/pages/account/AccountPage.vue')) },
+      { path: '/admin', name: 'admin', component: lazy(() => import('@/pages/admin/AdminPage.vue')) },
       { path: '/:path(.*)*', name: 'not-found', component: NotFoundPage },
     ],
     scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? false : { top: 0 }),

@@ -445,6 +445,9 @@ export interface TrainGroup {
   hasRolled: boolean
 }
 
+/** The name of the job type that moves the train: it has a page of its own. */
+export const TRAIN = 'train'
+
 /** What the train is to do: the wikis of the groups up to this one are to run `version`, all others `oldVersion`. */
 export interface TrainMove {
   group: string

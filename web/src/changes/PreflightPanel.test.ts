@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { shallowRef } from 'vue'
 
 import type { Preflight } from '@/api/types.ts'
-import { show } from '@/overview/testing.ts'
+import { show } from '@/state/testing.ts'
 
 import type { Check } from './preflight.ts'
 import PreflightPanel from './PreflightPanel.vue'

@@ -1,6 +1,6 @@
 import { onScopeDispose, shallowRef, watch, type Ref } from 'vue'
 
-import { Retry } from '@/state/retry.ts'
+import { Retry } from '@/api/retry.ts'
 
 /** Nobody wants to know about the first half of a number. In milliseconds after the last change. */
 export const PAUSE = 250

@@ -1,5 +1,5 @@
 import type { ChangeInfo } from '@/api/types.ts'
-import { isAddress, type TextPart } from '@/ui/linkify.ts'
+import { isAddress, type TextPart } from '@/text/linkify.ts'
 
 import { isObject } from './info.ts'
 

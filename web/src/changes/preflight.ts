@@ -1,8 +1,7 @@
 import { computed, type Ref } from 'vue'
 
 import { api } from '@/api/client.ts'
-import type { JobType, Preflight } from '@/api/types.ts'
-import type { Draft } from '@/overview/fields.ts'
+import type { Preflight } from '@/api/types.ts'
 
 import { useLatest } from './latest.ts'
 
@@ -57,12 +56,3 @@ function obstacleIn({ problem, changes }: Preflight): string {
 }
 
 const UNCHECKED = 'The changes could not be checked. Check again, or start it anyway.'
-
-/** The changes that the fields of a form hold, but for secrets, which nobody is asked about. */
-export function changesIn({ params }: JobType, drafts: ReadonlyMap<string, Draft>): string[] {
-  return params
-    .filter(({ kind, sensitive }) => kind === 'gerrit-change' && !sensitive)
-    .flatMap(({ name }) => drafts.get(name) ?? [])
-    .filter((draft) => typeof draft === 'string' && draft !== '')
-    .map(String)
-}

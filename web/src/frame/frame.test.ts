@@ -5,15 +5,15 @@ import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 
 import { api } from '@/api/client.ts'
 import type { Connection, Listener } from '@/api/events.ts'
+import { declared, aJob, aPerson, aPrompt, aRunner } from '@/api/testing.ts'
 import type { Job, Monitoring, Runner, WhoAmI } from '@/api/types.ts'
+import WatchToggle from '@/job/WatchToggle.vue'
 import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { declared, aJob, aPerson, aPrompt, aRunner } from '@/state/testing.ts'
 import { concerns } from '@/state/watched.ts'
 
 import AppHeader from './AppHeader.vue'
 import StaleBanner from './StaleBanner.vue'
-import WatchToggle from './WatchToggle.vue'
 
 const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined, retryNow: vi.fn() }))
 

@@ -1,6 +1,6 @@
 import type { RouteLocationRaw } from 'vue-router'
 
-import type { JobType, Monitoring } from '@/api/types.ts'
+import { TRAIN, type JobType, type Monitoring } from '@/api/types.ts'
 
 /** A page that the header leads to. */
 export interface Page {
@@ -9,9 +9,6 @@ export interface Page {
   /** How many there are of what it shows. */
   count?: number
 }
-
-/** The job type that has a page of its own. */
-export const TRAIN = 'train'
 
 /** The pages that there are here: those about MediaWiki, where there is something to see, and where jobs are started. */
 export function pagesOf(jobTypes: readonly Pick<JobType, 'name' | 'title'>[], monitoring: Monitoring | null): Page[] {

@@ -3,11 +3,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createMemoryHistory, createRouter } from 'vue-router'
 
 import { api, ApiError } from '@/api/client.ts'
+import { aJob, aParam, aPerson, declared } from '@/api/testing.ts'
 import type { Job, JobType } from '@/api/types.ts'
 import { aFinding, preflight } from '@/changes/testing.ts'
-import { param } from '@/overview/testing.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { declared, aJob, aPerson } from '@/state/testing.ts'
 
 import JobActions from './JobActions.vue'
 
@@ -183,7 +182,7 @@ describe('retrying', () => {
   test('tells what speaks against its changes now, and is done anyway by who says so', async () => {
     const found = preflight(['42'], [aFinding({ message: 'Change 42 is abandoned' })])
     vi.spyOn(api, 'preflight').mockResolvedValue({ ...found, ready: false })
-    await show(ended, [{ ...backport, params: [param({ name: 'change', kind: 'gerrit-change' })] }])
+    await show(ended, [{ ...backport, params: [aParam({ name: 'change', kind: 'gerrit-change' })] }])
     await press('Retry…')
     await vi.waitFor(() => expect(document.querySelector('.cdx-dialog')?.textContent).toContain('is abandoned'))
     await press('Start a new job')

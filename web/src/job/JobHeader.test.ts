@@ -1,16 +1,16 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { VueWrapper } from '@vue/test-utils'
 
+import { aJob, aJobType } from '@/api/testing.ts'
 import type { Job } from '@/api/types.ts'
-import { jobType, show } from '@/overview/testing.ts'
-import { aJob } from '@/state/testing.ts'
+import { show } from '@/state/testing.ts'
 
 import JobHeader from './JobHeader.vue'
 
 let page: VueWrapper
 
 async function open(job: Partial<Job>): Promise<void> {
-  page = (await show(JobHeader, { props: { job: aJob(job) }, types: [jobType()] })).page
+  page = (await show(JobHeader, { props: { job: aJob(job) }, types: [aJobType()] })).page
 }
 
 const becomes = (job: Partial<Job>) => page.setProps({ job: aJob(job) })

@@ -1,8 +1,8 @@
 import { mount } from '@vue/test-utils'
 import { expect, test } from 'vitest'
 
+import { aJob } from '@/api/testing.ts'
 import type { LogMark } from '@/api/types.ts'
-import { aJob } from '@/state/testing.ts'
 
 import PhaseTimeline from './PhaseTimeline.vue'
 

@@ -2,9 +2,9 @@ import { flushPromises, mount, type VueWrapper } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { api, ApiError } from '@/api/client.ts'
+import { declared, aJob, aPerson, aPrompt } from '@/api/testing.ts'
 import type { Interaction, Job } from '@/api/types.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { declared, aJob, aPerson, aPrompt } from '@/state/testing.ts'
 
 import { GUARD, LINGER } from './prompt.ts'
 import PromptCard from './PromptCard.vue'

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { ApiError } from '@/api/client.ts'
+import { aJob, aPrompt } from '@/api/testing.ts'
 import type { LogMark } from '@/api/types.ts'
-import { aJob, aPrompt } from '@/state/testing.ts'
 
 import {
   accepted,

@@ -4,9 +4,9 @@ import { shallowReactive, shallowRef } from 'vue'
 
 import { api, ApiError } from '@/api/client.ts'
 import type { Connection } from '@/api/events.ts'
+import { aJob } from '@/api/testing.ts'
 import type { Job } from '@/api/types.ts'
 import { provideLive, type Live } from '@/state/live.ts'
-import { aJob } from '@/state/testing.ts'
 
 import { useJob } from './job.ts'
 

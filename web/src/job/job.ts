@@ -2,9 +2,9 @@ import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type Ref
 
 import { api, ApiError, isAbort } from '@/api/client.ts'
 import { isFresh } from '@/api/events.ts'
+import { Retry } from '@/api/retry.ts'
 import type { Job } from '@/api/types.ts'
 import { useLive } from '@/state/live.ts'
-import { Retry } from '@/state/retry.ts'
 
 /** After so long all of a job that could not be had is asked for again, in milliseconds. */
 const ASK_AGAIN = 5000

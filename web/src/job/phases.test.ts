@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
+import { aJob } from '@/api/testing.ts'
 import type { LogMark } from '@/api/types.ts'
-import { aJob } from '@/state/testing.ts'
 
 import { durationOf, phasesOf, segmentsOf, total, type Phase } from './phases.ts'
 

@@ -4,10 +4,10 @@ import { shallowRef } from 'vue'
 import { createMemoryHistory, createRouter } from 'vue-router'
 
 import { api, ApiError } from '@/api/client.ts'
+import { aPerson, declared } from '@/api/testing.ts'
 import type { Job, LogExtent, LogMark, LogRecord, LogWindow } from '@/api/types.ts'
 import { useLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { aPerson, declared } from '@/state/testing.ts'
 
 import LogViewer from './LogViewer.vue'
 

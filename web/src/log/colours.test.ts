@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
+import { PLAIN } from '@/text/terminal.ts'
+
 import { contrast, luminance, paintOf, readable, rgbOf } from './colours.ts'
-import { PLAIN } from './scanner.ts'
 
 type Rgb = readonly [number, number, number]
 

@@ -1,4 +1,4 @@
-import type { Colour, Style } from './scanner.ts'
+import type { Colour, Style } from '@/text/terminal.ts'
 
 type Rgb = readonly [number, number, number]
 

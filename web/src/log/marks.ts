@@ -2,9 +2,9 @@ import { computed, onScopeDispose, shallowRef, toValue, watch, type MaybeRefOrGe
 
 import { api, isAbort } from '@/api/client.ts'
 import { isFresh } from '@/api/events.ts'
+import { Retry } from '@/api/retry.ts'
 import type { LogMark } from '@/api/types.ts'
 import { useLive } from '@/state/live.ts'
-import { Retry } from '@/state/retry.ts'
 
 /** What there is to jump to in the log of a job, as far as the log has been looked through. */
 export interface Marks {

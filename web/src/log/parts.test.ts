@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
+import { plainText } from '@/text/terminal.ts'
+
 import { shownOf, type Part } from './parts.ts'
-import { plainText } from './scanner.ts'
 
 const textOf = (parts: Part[]): string => parts.flatMap(({ pieces }) => pieces.map(({ text }) => text)).join('')
 const found = (text: string, needle: string): string[] =>

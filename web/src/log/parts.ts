@@ -1,7 +1,7 @@
-import { linkify } from '@/ui/linkify.ts'
+import { linkify } from '@/text/linkify.ts'
+import { scan, type Span } from '@/text/terminal.ts'
 
 import { paintOf, type Paint } from './colours.ts'
-import { scan, type Span } from './scanner.ts'
 
 /** A text of one look, found by a search or not. */
 export interface Piece {

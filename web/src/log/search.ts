@@ -1,7 +1,7 @@
 import { shallowRef } from 'vue'
 
 import { isAbort } from '@/api/client.ts'
-import { Retry } from '@/state/retry.ts'
+import { Retry } from '@/api/retry.ts'
 
 import { nextOf } from './range.ts'
 

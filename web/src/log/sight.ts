@@ -1,6 +1,7 @@
+import { plainText } from '@/text/terminal.ts'
+
 import { above, atEnd, below, inView, moved, type Anchor } from './anchor.ts'
 import { rowAt, type Row } from './rows.ts'
-import { plainText } from './scanner.ts'
 import { barOf, type Bar } from './scrollbar.ts'
 import type { Target } from './stretch.ts'
 

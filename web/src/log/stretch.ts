@@ -1,6 +1,6 @@
 import { isAbort, reasonOf } from '@/api/client.ts'
+import { Retry } from '@/api/retry.ts'
 import type { LogRecord, LogWindow } from '@/api/types.ts'
-import { Retry } from '@/state/retry.ts'
 
 import { hasRow, type Entry } from './rows.ts'
 

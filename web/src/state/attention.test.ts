@@ -4,6 +4,7 @@ import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 
 import { api } from '@/api/client.ts'
 import type { Listener } from '@/api/events.ts'
+import { declared, aJob, aPerson, aPrompt, aRunner } from '@/api/testing.ts'
 import type { Job } from '@/api/types.ts'
 import { titlePrefix } from '@/ui/title.ts'
 
@@ -12,7 +13,6 @@ import { Live, provideLive } from './live.ts'
 import { wantNotifications } from './notifications.ts'
 import { provideSession, Session } from './session.ts'
 import { play, wantsSound } from './sound.ts'
-import { declared, aJob, aPerson, aPrompt, aRunner } from './testing.ts'
 import { setConcern } from './watched.ts'
 
 const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined }))

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { effectScope } from 'vue'
 
 import type { Listener } from '@/api/events.ts'
+import { aJob, aRunner } from '@/api/testing.ts'
 import type { Job, JobState, Runner } from '@/api/types.ts'
 
 import { Live } from './live.ts'
-import { aJob, aRunner } from './testing.ts'
 
 const stream = vi.hoisted(() => ({
   listener: undefined as Listener | undefined,

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { api, ApiError } from '@/api/client.ts'
+import { declared, aPerson } from '@/api/testing.ts'
 import type { JobType, WhoAmI } from '@/api/types.ts'
 
 import { Session, standingOf } from './session.ts'
-import { declared, aPerson } from './testing.ts'
 
 const BACKPORT: JobType = {
   name: 'backport',

@@ -1,9 +1,8 @@
 import { computed, inject, readonly, shallowRef, type App, type InjectionKey, type ShallowRef } from 'vue'
 
 import { api, type ApiError } from '@/api/client.ts'
+import { Retry } from '@/api/retry.ts'
 import type { JobType, WhoAmI } from '@/api/types.ts'
-
-import { Retry } from './retry.ts'
 
 /** A refusal so soon after the API said that this person is let in is believed, in milliseconds. */
 const DOUBT = 10_000

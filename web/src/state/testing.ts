@@ -1,87 +1,75 @@
-import type { JobType } from '@/api/types.ts'
-import type { Interaction, Job, Runner, WhoAmI } from '@/api/types.ts'
+import { mount, type VueWrapper } from '@vue/test-utils'
+import { shallowReactive, shallowRef, type Component } from 'vue'
+import { createMemoryHistory, createRouter, type Router } from 'vue-router'
+import { vi } from 'vitest'
 
-/** A job for a test: one that runs, but for what is named. */
-export function aJob(given: Partial<Job> = {}): Job {
-  return {
-    id: 1,
-    type: 'backport',
-    user: 'alice',
-    command: '["true"]',
-    queued_at: 1000,
-    started_at: 1001,
-    finished_at: null,
-    duration: null,
-    exit_status: null,
-    status: { status: null, progress: null },
-    data: {},
-    running: true,
-    orphaned: false,
-    interaction: null,
-    state: 'running',
-    outcome: null,
-    outcome_by: null,
-    phase: null,
-    last_error: null,
-    reason: null,
-    quiet_since: null,
-    warning: null,
-    stop_refused: null,
-    memory_peak: null,
-    cpu_seconds: null,
-    cancelled_by: null,
-    params: {},
-    retry_of: null,
-    retries: [],
-    position: null,
-    waiting_for: null,
-    ...given,
+import { api } from '@/api/client.ts'
+import type { Connection } from '@/api/events.ts'
+import { aPerson, aRunner, declared } from '@/api/testing.ts'
+import type { Job, JobType, Runner, WhoAmI } from '@/api/types.ts'
+
+import { provideLive, type Live } from './live.ts'
+import { provideSession, Session } from './session.ts'
+
+/** For tests: what a tab was told, which a test changes at will. */
+export function fakeLive(jobs: Job[] = []) {
+  const listeners: ((job: Job, before: Job | undefined) => void)[] = []
+  const live = {
+    jobs: shallowReactive(new Map(jobs.map((job) => [job.id, job]))),
+    runner: shallowRef<Runner | null>(aRunner()),
+    connection: shallowRef<Connection>({ state: 'live' }),
+    isReady: shallowRef(true),
+    onJob: (listener: (typeof listeners)[number]) => listeners.push(listener),
+    onRemoved: () => undefined,
+    onSnapshot: () => undefined,
+    /** Tells of a job. */
+    tell(job: Job) {
+      const before = live.jobs.get(job.id)
+      live.jobs.set(job.id, job)
+      listeners.forEach((listener) => listener(job, before))
+    },
   }
+  return live
 }
 
-/** An open prompt of a job. */
-export function aPrompt(given: Partial<Interaction> = {}): Interaction {
-  return {
-    id: 1_000_001,
-    job_id: 1,
-    type: 'choices',
-    prompt: 'Backport the changes? [y/N]: ',
-    choices: { Yes: 'y', No: 'n' },
-    default: 'n',
-    ...given,
+/** For tests: a component in a page of its own, which is in the document. */
+export async function show(
+  component: Component,
+  {
+    props = {},
+    types = [],
+    live = fakeLive(),
+    at = '/',
+    who = aPerson(),
+  }: {
+    props?: Record<string, unknown>
+    types?: JobType[]
+    live?: ReturnType<typeof fakeLive>
+    at?: string
+    who?: WhoAmI
+  },
+): Promise<{ page: VueWrapper; router: Router }> {
+  vi.spyOn(api, 'whoami').mockResolvedValue(who)
+  vi.spyOn(api, 'jobTypes').mockResolvedValue(declared(types))
+  const session = new Session()
+  await session.refresh()
+  const router = createRouter({
+    history: createMemoryHistory(),
+    routes: [
+      { path: '/', name: 'overview', component: {} },
+      { path: '/start/:type', name: 'start', component: {} },
+      { path: '/jobs/:id', name: 'job', component: {} },
+      { path: '/mediawiki/train', name: 'train', component: {} },
+      { path: '/runner', name: 'runner', component: {} },
+    ],
+  })
+  await router.push(at)
+  const plugin = {
+    install(app: Parameters<typeof provideLive>[0]) {
+      provideLive(app, live as unknown as Live)
+      provideSession(app, session)
+    },
   }
-}
-
-/** A runner that has nothing to do, but for what is named. */
-export function aRunner(given: Partial<Runner> = {}): Runner {
-  return {
-    up: true,
-    paused: null,
-    started_at: 900,
-    program: '0.1.0',
-    same_configuration: true,
-    watching: true,
-    lanes: { default: { concurrency: 1, holders: [], waiting: [] } },
-    problems: [],
-    ...given,
-  }
-}
-
-/** Somebody who may start jobs, but for what is named. */
-export function aPerson(given: Partial<WhoAmI> = {}): WhoAmI {
-  return {
-    user: 'alice',
-    mode: 'local',
-    secondFactor: 'on',
-    isAuthorized: true,
-    mayStart: true,
-    isAdmin: false,
-    groups: ['deployers'],
-    ...given,
-  }
-}
-
-/** What the API says of these job types, all of which this person may start. */
-export function declared(jobTypes: JobType[]): { jobTypes: JobType[]; titles: Record<string, string> } {
-  return { jobTypes, titles: Object.fromEntries(jobTypes.map(({ name, title }) => [name, title])) }
+  const page = mount(component, { props, attachTo: document.body, global: { plugins: [plugin, router] } })
+  return { page, router }
 }

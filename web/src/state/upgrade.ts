@@ -1,9 +1,9 @@
 import { onScopeDispose, readonly, shallowRef, type Ref } from 'vue'
 
 import { api } from '@/api/client.ts'
+import { Retry } from '@/api/retry.ts'
 
 import type { Live } from './live.ts'
-import { Retry } from './retry.ts'
 
 /**
  * Whether SpiderPig was upgraded since this page was loaded: then the page is an old one, and its files may be gone.

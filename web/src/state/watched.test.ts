@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
-import { aJob } from './testing.ts'
+import { aJob } from '@/api/testing.ts'
+
 import { concerns, setConcern } from './watched.ts'
 
 describe('a job concerns a person', () => {

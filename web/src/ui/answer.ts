@@ -1,7 +1,7 @@
 import { onScopeDispose, shallowRef, type Ref, type ShallowRef } from 'vue'
 
 import { isAbort } from '@/api/client.ts'
-import { Retry } from '@/state/retry.ts'
+import { Retry } from '@/api/retry.ts'
 
 /** What the API answers to a question that is asked again now and then. */
 export interface Answer<T> {

@@ -1,3 +1,0 @@
-/** What only the forms of job types that deploy changes need: loaded with the first of them. */
-export { default as ChangeInput } from './ChangeInput.vue'
-export { default as PreflightPanel } from './PreflightPanel.vue'

@@ -1,0 +1,29 @@
+import type { Connection } from '@/api/events.ts'
+import { describeRetry } from '@/api/retry.ts'
+import { formatDuration, formatTime } from '@/text/time.ts'
+
+/** What there is to say of a connection that is not there: what it means for the page, why, and what is done. */
+export interface Outage {
+  headline: string
+  /** Changes every second. */
+  age: string | null
+  reason: string | null
+  /** Changes every second, too. */
+  retry: string | null
+}
+
+/** Times are milliseconds since the epoch; `heardAt` is when there was the last sign of life. */
+export function describeOutage(connection: Connection, heardAt: number | null, now: number): Outage {
+  const isBroken = connection.state === 'broken' || connection.state === 'refused'
+  return {
+    headline: isBroken ? 'Not connected' : heardAt === null ? 'Connecting' : 'Connecting again',
+    age: heardAt === null ? (isBroken ? 'there is nothing to show yet' : null) : describeAge(heardAt, now),
+    reason: isBroken ? connection.reason : null,
+    retry: connection.state === 'broken' ? describeRetry(connection.retryAt, now) : null,
+  }
+}
+
+function describeAge(heardAt: number, now: number): string {
+  const age = formatDuration(Math.round(Math.max(0, now - heardAt) / 1000))
+  return `what you see is ${age} old (as of ${formatTime(heardAt / 1000, now)} UTC)`
+}

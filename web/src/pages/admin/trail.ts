@@ -1,0 +1,86 @@
+import { onScopeDispose, shallowRef, watch, type Ref } from 'vue'
+
+import { api, isAbort, type AuditFilter } from '@/api/client.ts'
+import type { AuditEntry, AuditPage } from '@/api/types.ts'
+import { Retry } from '@/api/retry.ts'
+
+/** How many entries are asked for at once. */
+export const PAGE = 50
+
+/** The entries of the audit trail that pass a filter, the newest first: as many as were asked for. */
+export interface Trail {
+  /** Null until they are known. */
+  readonly entries: Readonly<Ref<readonly AuditEntry[] | null>>
+  /** Whether there may be older ones. */
+  readonly hasMore: Readonly<Ref<boolean>>
+  /** What is being asked for. */
+  readonly loading: Readonly<Ref<'first' | 'more' | null>>
+  /** Why the last attempt failed. */
+  readonly problem: Readonly<Ref<string | null>>
+  /** When the same is asked for again by itself: see `Retry`. */
+  readonly retryAt: Readonly<Ref<number | null>>
+  /** Asks anew, for the newest. */
+  begin: () => Promise<void>
+  loadMore: () => Promise<void>
+}
+
+/** Asks for them as long as the component lives: at once, and anew when the filter becomes another one. */
+export function useTrail(filter: Readonly<Ref<AuditFilter>>): Trail {
+  const entries = shallowRef<readonly AuditEntry[] | null>(null)
+  const hasMore = shallowRef(false)
+  const loading = shallowRef<'first' | 'more' | null>(null)
+  const retry = new Retry(() => void failed())
+  let failed = begin
+  let next: number | undefined
+  let attempt = new AbortController()
+
+  /** A new question makes the one before void. */
+  async function ask(what: 'first' | 'more', before: number | undefined, take: (page: AuditPage) => void) {
+    attempt.abort()
+    const { signal } = (attempt = new AbortController())
+    loading.value = what
+    try {
+      const page = await api.audit(filter.value, { limit: PAGE, before, signal })
+      if (!signal.aborted) {
+        take(page)
+        hasMore.value = page.more
+        next = page.next ?? page.entries.at(-1)?.n
+        retry.succeeded()
+      }
+    } catch (error) {
+      if (!signal.aborted && !isAbort(error)) {
+        failed = what === 'first' ? begin : loadMore
+        retry.failed(error)
+      }
+    } finally {
+      if (!signal.aborted) {
+        loading.value = null
+      }
+    }
+  }
+
+  function begin(): Promise<void> {
+    return ask('first', undefined, (page) => (entries.value = page.entries))
+  }
+
+  async function loadMore(): Promise<void> {
+    if (loading.value === null) {
+      await ask('more', next, (page) => (entries.value = [...(entries.value ?? []), ...page.entries]))
+    }
+  }
+
+  watch(filter, (now, before) => {
+    if (JSON.stringify(now) !== JSON.stringify(before)) {
+      // What was shown is of another filter.
+      entries.value = null
+      hasMore.value = false
+      void begin()
+    }
+  })
+  onScopeDispose(() => {
+    attempt.abort()
+    retry.stop()
+  })
+  void begin()
+  return { entries, hasMore, loading, problem: retry.problem, retryAt: retry.at, begin, loadMore }
+}

@@ -1,0 +1,93 @@
+import { computed, type ComputedRef } from 'vue'
+
+import { isFinal, type Job, TRAIN, type TrainStatus } from '@/api/types.ts'
+import { useFreshness } from '@/state/freshness.ts'
+import { useLive, type Live } from '@/state/live.ts'
+import { LOOK_ONLY, useSession } from '@/state/session.ts'
+
+import { isReached } from './plan.ts'
+import { isSame, statusIn } from './status.ts'
+
+/** The jobs that move the train now or will: first what runs. */
+export function movingJobs(jobs: Iterable<Job>): Job[] {
+  return [...jobs]
+    .filter((job) => job.type === TRAIN && !isFinal(job.state))
+    .sort((a, b) => Number(b.running) - Number(a.running) || a.id - b.id)
+}
+
+/**
+ * The last job that has moved the train since the status was reported, or has tried to. A job of whose end the status
+ * tells already is none: what reports it may be the last that the job does.
+ */
+export function movedSince(jobs: Iterable<Job>, status: TrainStatus | null): Job | null {
+  const ended = [...jobs].filter(({ type, started_at }) => type === TRAIN && started_at !== null)
+  const last = ended.filter(({ state }) => isFinal(state)).sort((a, b) => b.id - a.id)[0]
+  const isLater = last !== undefined && (last.finished_at ?? 0) > (status?.time ?? 0)
+  return isLater && !(status !== null && isTold(status, last)) ? last : null
+}
+
+/** Whether a status is what a job leaves behind that has ended so. Of one that broke off nobody knows. */
+function isTold(status: TrainStatus, { outcome, data }: Job): boolean {
+  const before = statusIn(data.originalTrainStatus)
+  const isAsBefore = () => before !== null && isSame(status, before)
+  switch (outcome) {
+    case 'succeeded':
+      return isReached(status, data)
+    case 'rolled_back':
+    case 'cancelled_at_prompt':
+      return isAsBefore()
+    default:
+      return false
+  }
+}
+
+/** Why the train cannot be moved now. */
+export interface Obstacle {
+  words: string
+  /** The job that is in the way. */
+  job: Job | null
+}
+
+export function useObstacle(moving: () => Job | undefined): ComputedRef<Obstacle | null> {
+  const { connection } = useLive()
+  const session = useSession()
+  const freshness = useFreshness(connection)
+  const because = (words: string, job: Job | null = null) => ({ words, job })
+  return computed(() => {
+    const job = moving()
+    const type = session.jobType(TRAIN)
+    if (freshness.value === 'stale') {
+      return because('This page is not connected to SpiderPig.')
+    }
+    if (!session.mayStart.value) {
+      return because(LOOK_ONLY)
+    }
+    if (session.jobTypes.value === null) {
+      return because('It is not known yet what may be started.')
+    }
+    if (type === undefined) {
+      return because(
+        `Nothing can be started from here: the configuration has no job type with the name “${TRAIN}”, ` +
+          'or you may not start it. README.md says what it needs.',
+      )
+    }
+    if (type.disabled_reason !== null) {
+      return because(type.disabled_reason)
+    }
+    return job === undefined ? null : because('One train at a time:', job)
+  })
+}
+
+/** Why a job that is started now would not begin at once. */
+export function waitWords({ runner }: Pick<Live, 'runner'>, lane: string | undefined): string | null {
+  const { up = true, paused = null, lanes = {} } = runner.value ?? {}
+  if (!up) {
+    return 'The job runner is not running: the job waits for it.'
+  }
+  if (paused !== null) {
+    return `New jobs are paused: the job waits for the end of the pause. ${paused}`
+  }
+  const { holders = [], concurrency = 1, waiting = [] } = lanes[lane ?? ''] ?? {}
+  const ahead = [...holders, ...waiting].map(({ job }) => `job ${job}`)
+  return ahead.length < concurrency ? null : `It waits for its turn behind ${ahead.join(', ')}.`
+}
