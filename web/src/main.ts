@@ -6,7 +6,7 @@ import { createApp } from 'vue'
 
 import App from './App.vue'
 import { makeRouter } from './router.ts'
-import { keepGate } from './pages/signin/gate.ts'
+import { guardRoutes } from './pages/signin/routeGuard.ts'
 import { Live, provideLive } from './state/live.ts'
 import { provideSession, Session } from './state/session.ts'
 import { applyTheme } from './state/theme.ts'
@@ -19,7 +19,7 @@ const session = new Session()
 provideLive(app, live)
 provideSession(app, session)
 const router = makeRouter()
-keepGate(router, session)
+guardRoutes(router, session)
 app.use(router)
 void session.refresh()
 app.mount('#app')

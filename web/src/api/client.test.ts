@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
-import { api, ApiError, isAbort, onNotLetIn, reasonOf } from './client.ts'
+import { api, ApiError, isAbort, onAccessRefused, reasonOf } from './client.ts'
 import { NotSent, Unanswered } from './sending.ts'
 
 const fetched = vi.fn<(url: string, init: RequestInit) => Promise<Response>>()
@@ -208,9 +208,9 @@ describe('who listens for it', () => {
   const heard = vi.fn<(refusal: ApiError) => void>()
   beforeEach(() => {
     heard.mockReset()
-    onNotLetIn(heard)
+    onAccessRefused(heard)
   })
-  afterEach(() => onNotLetIn(() => undefined))
+  afterEach(() => onAccessRefused(() => undefined))
 
   test.each([
     [401, 'needauth'],

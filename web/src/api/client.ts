@@ -28,10 +28,10 @@ import type {
 } from './types.ts'
 
 /** For an answer to begin, in milliseconds. The API answers in a few; this is for a network that swallows requests. */
-const PATIENCE = 15_000
+const TIMEOUT = 15_000
 
 /** The same where the API may have to ask Gerrit first, which it does for 20 seconds at most. */
-const PATIENCE_WITH_GERRIT = 30_000
+const TIMEOUT_WITH_GERRIT = 30_000
 
 /** An argument that breaks its rule, as the API names it. */
 export interface Invalid {
@@ -75,29 +75,29 @@ export function isAbort(error: unknown): boolean {
 }
 
 /** How the API says that it does not let somebody in (any more), whatever they ask for. */
-const CLOSED_DOORS: ReadonlySet<unknown> = new Set(['needauth', 'need2fa', 'unauthorized'])
+const ACCESS_REFUSALS: ReadonlySet<unknown> = new Set(['needauth', 'need2fa', 'unauthorized'])
 
-let tellNotLetIn: (refusal: ApiError) => void = () => undefined
+let reportAccessRefused: (refusal: ApiError) => void = () => undefined
 
 /** Calls whenever a request was refused because of who sent it. One listener, for as long as the page lives. */
-export function onNotLetIn(listener: (refusal: ApiError) => void): void {
-  tellNotLetIn = listener
+export function onAccessRefused(listener: (refusal: ApiError) => void): void {
+  reportAccessRefused = listener
 }
 
 /** Another tab has found out that this person is not let in any more. */
-export function notLetInElsewhere(reason: string): void {
-  tellNotLetIn(new ApiError(reason, 401))
+export function accessRefusedElsewhere(reason: string): void {
+  reportAccessRefused(new ApiError(reason, 401))
 }
 
-interface Asked {
+interface GetOptions {
   query?: Record<string, string | number | boolean | readonly (string | number)[] | null | undefined>
   headers?: Record<string, string>
   signal?: AbortSignal
   /** In milliseconds. */
-  patience?: number
+  timeout?: number
 }
 
-interface Told extends Omit<Asked, 'signal'> {
+interface PostOptions extends Omit<GetOptions, 'signal'> {
   /** Sent as JSON. */
   json?: unknown
   /** Sent as it is. */
@@ -108,39 +108,39 @@ interface Told extends Omit<Asked, 'signal'> {
  * Asks the API, and reads its response if that is a success.
  *
  * Reading is a part of it: a network can swallow the second half of an answer, too. A stream's reader only takes the
- * body, and has a patience of its own.
+ * body, and has a deadline of its own.
  */
-async function ask<T>(path: string, asked: Asked, read: (response: Response) => T | Promise<T>): Promise<T> {
-  const { query = {}, headers = {}, signal } = asked
-  const patience = new AbortController()
-  const timer = setTimeout(() => patience.abort(), asked.patience ?? PATIENCE)
+async function ask<T>(path: string, options: GetOptions, read: (response: Response) => T | Promise<T>): Promise<T> {
+  const { query = {}, headers = {}, signal } = options
+  const deadline = new AbortController()
+  const timer = setTimeout(() => deadline.abort(), options.timeout ?? TIMEOUT)
   const sentAt = Date.now()
   try {
     const response = await fetch(path + search(query), {
       headers,
-      signal: signal ? AbortSignal.any([signal, patience.signal]) : patience.signal,
+      signal: signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal,
     })
     return await read(await accepted(response, sentAt))
   } catch (error) {
     if (error instanceof ApiError || signal?.aborted) {
       throw error
     }
-    throw new ApiError(patience.signal.aborted ? LATE : UNREACHABLE, 0)
+    throw new ApiError(deadline.signal.aborted ? LATE : UNREACHABLE, 0)
   } finally {
     clearTimeout(timer)
   }
 }
 
 /** Tells the API to do something. It is sent once, as soon as there is a connection, unless somebody gives it up before. */
-async function post<T>(path: string, told: Told = {}): Promise<T> {
-  const { query = {}, json, text, headers = {}, patience = PATIENCE } = told
+async function post<T>(path: string, options: PostOptions = {}): Promise<T> {
+  const { query = {}, json, text, headers = {}, timeout = TIMEOUT } = options
   const type = json === undefined ? 'text/plain' : 'application/json'
   const sentAt = Date.now()
   try {
     const response = await send(path + search(query), {
       headers: { 'Content-Type': type, ...headers },
       body: json === undefined ? text : JSON.stringify(json),
-      patience,
+      patience: timeout,
     })
     return (await (await accepted(response, sentAt)).json()) as T
   } catch (error) {
@@ -162,13 +162,13 @@ async function accepted(response: Response, sentAt: number): Promise<Response> {
     return response
   }
   const refused = await refusal(response)
-  if (CLOSED_DOORS.has(refused.code)) {
-    tellNotLetIn(refused)
+  if (ACCESS_REFUSALS.has(refused.code)) {
+    reportAccessRefused(refused)
   }
   throw refused
 }
 
-function search(query: NonNullable<Asked['query']>): string {
+function search(query: NonNullable<GetOptions['query']>): string {
   const parameters = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
     for (const one of Array.isArray(value) ? value : [value]) {
@@ -212,12 +212,12 @@ function isInvalid(value: unknown): value is Invalid {
   return isObject(value) && typeof value.msg === 'string' && Array.isArray(value.loc)
 }
 
-function get<T>(path: string, asked: Asked = {}): Promise<T> {
-  return ask(path, asked, (response) => response.json() as Promise<T>)
+function get<T>(path: string, options: GetOptions = {}): Promise<T> {
+  return ask(path, options, (response) => response.json() as Promise<T>)
 }
 
-async function* stream<T>(path: string, asked: Asked): AsyncGenerator<T> {
-  yield* jsonLines(await ask(path, asked, bodyOf)) as AsyncGenerator<T>
+async function* stream<T>(path: string, options: GetOptions): AsyncGenerator<T> {
+  yield* jsonLines(await ask(path, options, bodyOf)) as AsyncGenerator<T>
 }
 
 function bodyOf(response: Response): ReadableStream<Uint8Array> {
@@ -276,7 +276,7 @@ export const api = {
     post<{ id: number }>('/api/jobs', {
       json: anyway ? { type, params, anyway } : { type, params },
       headers: { 'Idempotency-Key': key },
-      patience: PATIENCE_WITH_GERRIT,
+      timeout: TIMEOUT_WITH_GERRIT,
     }),
 
   /** Says what would be executed. */
@@ -287,7 +287,7 @@ export const api = {
     post<{ id: number }>(`/api/jobs/${id}/retry`, {
       query: { anyway },
       headers: { 'Idempotency-Key': key },
-      patience: PATIENCE_WITH_GERRIT,
+      timeout: TIMEOUT_WITH_GERRIT,
     }),
 
   /** Asks Gerrit for changes, by numbers or addresses as they were typed. */
@@ -296,7 +296,7 @@ export const api = {
 
   /** Finds out what speaks against deploying these changes. Nothing is started. */
   preflight: (inputs: string[], signal: AbortSignal) =>
-    get<Preflight>('/api/preflight', { query: { change: inputs }, signal, patience: PATIENCE_WITH_GERRIT }),
+    get<Preflight>('/api/preflight', { query: { change: inputs }, signal, timeout: TIMEOUT_WITH_GERRIT }),
 
   /** Answers a prompt. It is refused with 409 if somebody was first: `responded_by` and `response` say who and what. */
   answer: (job: number, interaction: number, answer: string) =>

@@ -382,8 +382,8 @@ describe('a stream whose head comes and nothing else', () => {
     await vi.advanceTimersByTimeAsync(9999)
     expect(states.map(({ state }) => state)).toEqual(['connecting'])
     await vi.advanceTimersByTimeAsync(1)
-    expect(states.at(-1)).toMatchObject({ state: 'asked' })
-    expect(told.at(-1)).toMatchObject({ type: 'snapshot', data: { isAsked: true, jobs: [] } })
+    expect(states.at(-1)).toMatchObject({ state: 'polled' })
+    expect(told.at(-1)).toMatchObject({ type: 'snapshot', data: { isPolled: true, jobs: [] } })
   })
 
   test('is asked for less often while nothing changes, and by nobody while nobody looks', async () => {

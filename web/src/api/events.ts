@@ -1,7 +1,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 
-import { Asking } from './asking.ts'
 import { api, ApiError, reasonOf } from './client.ts'
+import { Poller } from './polling.ts'
 import { serverTime } from './serverTime.ts'
 import type { Job, LogExtent, Monitoring, Runner } from './types.ts'
 
@@ -12,7 +12,7 @@ export interface Snapshot {
   total: number
   monitoring?: Monitoring
   /** It was asked for, and not told because the API may be another one. */
-  isAsked?: boolean
+  isPolled?: boolean
 }
 
 /** What the API tells on its own. Each is the state at that time. */
@@ -31,7 +31,7 @@ export type Connection =
   | { state: 'connecting' }
   | { state: 'live' }
   /** Nothing comes by the stream, although it can be opened. What is shown is asked for now and then instead. */
-  | { state: 'asked'; reason: string }
+  | { state: 'polled'; reason: string }
   /** `retryAt` is null while it is being tried. */
   | { state: 'broken'; reason: string; retryAt: number | null }
   /** This person is not let in (any more). It is not tried again before somebody has reason to. */
@@ -39,7 +39,7 @@ export type Connection =
 
 /** Whether what is shown is kept up to date. */
 export function isFresh({ state }: Connection): boolean {
-  return state === 'live' || state === 'asked'
+  return state === 'live' || state === 'polled'
 }
 
 /** The first byte comes with the head of the answer. If none came for so long after it, something on the way holds them. */
@@ -89,17 +89,17 @@ export class EventStream {
   /** Ends the pause before the next attempt, or the wait for a reason to try again. */
   #wake: () => void = () => undefined
   readonly #listener: Listener
-  readonly #asking: Asking
+  readonly #poller: Poller
 
   constructor(listener: Listener) {
     this.#listener = listener
-    this.#asking = new Asking({
-      told: (events) => {
+    this.#poller = new Poller({
+      snapshot: (events) => {
         // What the stream had told before is older.
         this.#last = null
         events.forEach((event) => listener.event(event, null))
         listener.heard()
-        listener.connection({ state: 'asked', reason: HELD_WORDS })
+        listener.connection({ state: 'polled', reason: HELD_WORDS })
       },
       failed: (error, pause) =>
         listener.connection({ state: 'broken', reason: reasonOf(error), retryAt: serverTime() + pause }),
@@ -120,7 +120,7 @@ export class EventStream {
     this.#run += 1
     this.#last = null
     document.removeEventListener('visibilitychange', this.#onVisible)
-    this.#asking.stop()
+    this.#poller.stop()
     window.removeEventListener('online', this.retryNow)
     this.#renew()
   }
@@ -130,21 +130,21 @@ export class EventStream {
     const isMore = logs.some((log) => !this.#logs.includes(log))
     this.#logs = [...logs]
     if (isMore) {
-      this.#asking.now()
+      this.#poller.now()
       this.#renew()
     }
   }
 
   /** Does not wait for the next attempt. */
   readonly retryNow = (): void => {
-    this.#asking.now()
+    this.#poller.now()
     this.#wake()
   }
 
   /** Somebody looks at what it has told. */
   lookAgain(): void {
-    this.#asking.seen()
-    if (Date.now() - this.#heardAt > QUIET && !this.#asking.isOn) {
+    this.#poller.seen()
+    if (Date.now() - this.#heardAt > QUIET && !this.#poller.isOn) {
       this.#renew()
     }
   }
@@ -164,7 +164,7 @@ export class EventStream {
     let failures = 0
     let isBroken = false
     while (run === this.#run) {
-      if (!isBroken && !this.#asking.isOn) {
+      if (!isBroken && !this.#poller.isOn) {
         this.#listener.connection({ state: 'connecting' })
       }
       this.#attempt = new AbortController()
@@ -176,7 +176,7 @@ export class EventStream {
         await this.#read(stream, () => {
           liveAt = Date.now()
           isBroken = false
-          this.#asking.stop()
+          this.#poller.stop()
           this.#listener.connection({ state: 'live' })
         })
         // It ended in order, as it does once an hour and when the API stops. Unless it always does: back at once.
@@ -192,13 +192,13 @@ export class EventStream {
         } else if (!signal.aborted && isRefused(error)) {
           failures = 0
           isBroken = true
-          this.#asking.stop()
+          this.#poller.stop()
           this.#listener.connection({ state: 'refused', reason: reasonOf(error) })
           await new Promise<void>((resolve) => (this.#wake = resolve))
         } else if (signal.aborted && signal.reason === HELD) {
           failures += 1
           isBroken = true
-          this.#asking.start(() => this.#logs)
+          this.#poller.start(() => this.#logs)
           await this.#pause(failures + HELD_FAILURES, HELD_WORDS)
         } else if (!signal.aborted || signal.reason === SILENT) {
           failures = Date.now() - liveAt < WELL ? failures + 1 : 1
@@ -225,7 +225,7 @@ export class EventStream {
 
   /** Unless what there is to know is asked for instead. */
   #tellBroken(reason: string, retryAt: number | null): void {
-    if (!this.#asking.isOn) {
+    if (!this.#poller.isOn) {
       this.#listener.connection({ state: 'broken', reason, retryAt })
     }
   }

@@ -34,7 +34,7 @@ const all = shallowRef<readonly Waiting[]>([])
 /** What waits for a connection now. */
 export const waiting = readonly(all)
 
-interface Letter {
+interface Outgoing {
   headers: Record<string, string>
   /** Left out: nothing that matters. Whether an empty one has left cannot be known, so it counts as sent at once. */
   body?: string
@@ -51,7 +51,7 @@ interface Letter {
  *
  * It throws `NotSent`, `Unanswered`, or another error if the connection fails.
  */
-export function send(path: string, { headers, body = NOTHING, patience }: Letter): Promise<Response> {
+export function send(path: string, { headers, body = NOTHING, patience }: Outgoing): Promise<Response> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     let failure: Error = new TypeError('There was no answer')

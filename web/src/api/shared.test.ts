@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import { api, onNotLetIn } from './client.ts'
+import { api, onAccessRefused } from './client.ts'
 import type { Connection, ServerEvent } from './events.ts'
 import { SharedEvents } from './shared.ts'
 
@@ -253,7 +253,7 @@ test('who comes while the tab that listens hangs does not wait for long', async 
 
 test('all learn that they are not let in any more, and go on when they are', async () => {
   const noticed = vi.fn()
-  onNotLetIn(noticed)
+  onAccessRefused(noticed)
   const [one, two] = [await aTab(), await aTab()]
   const { ApiError } = await import('./client.ts')
   refusal = new ApiError('Your session has ended', 401, { code: 'needauth' })
@@ -268,7 +268,7 @@ test('all learn that they are not let in any more, and go on when they are', asy
   await settle(1000)
   expect([one, two].map(({ connection }) => connection?.state)).toEqual(['live', 'live'])
   expect(open()).toHaveLength(1)
-  onNotLetIn(() => undefined)
+  onAccessRefused(() => undefined)
 })
 
 test('where there are no locks a tab has its own stream, which it gives up while nobody sees it', async () => {

@@ -1,8 +1,8 @@
-import { notLetInElsewhere } from './client.ts'
+import { accessRefusedElsewhere } from './client.ts'
 import { EventStream, LOOK, SILENCE, type Connection, type Listener, type ServerEvent } from './events.ts'
 
 /** What is said between tabs, and the lock of the one that listens for all. Another form of it gets another name. */
-const NAME = 'spiderpig-events-1'
+const NAME = 'spiderpig-events-2'
 
 /** Who comes is answered by the tab that listens, if it is well. Then a stream that it has had for longer is a sign of life. */
 const WELCOME = 5000
@@ -278,10 +278,10 @@ export class SharedEvents {
         if (message.connection.state === 'refused') {
           this.#tell(message.connection)
           this.#rest()
-          notLetInElsewhere(message.connection.reason)
+          accessRefusedElsewhere(message.connection.reason)
         } else if (this.#isWelcome) {
           this.#tell(message.connection)
-          if (message.connection.state === 'asked' && document.visibilityState === 'visible') {
+          if (message.connection.state === 'polled' && document.visibilityState === 'visible') {
             this.#say({ kind: 'look' })
           }
         }

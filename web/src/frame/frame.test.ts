@@ -10,10 +10,10 @@ import type { Job, Monitoring, Runner, WhoAmI } from '@/api/types.ts'
 import WatchToggle from '@/job/WatchToggle.vue'
 import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { concerns } from '@/state/watched.ts'
+import { isWatched } from '@/state/watched.ts'
 
 import AppHeader from './AppHeader.vue'
-import StaleBanner from './StaleBanner.vue'
+import StatusBanner from './StatusBanner.vue'
 
 const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined, retryNow: vi.fn() }))
 
@@ -176,7 +176,7 @@ describe('the banner', () => {
   const readOut = () => page.get('[role="status"]').text()
 
   test('is not there when all is well', async () => {
-    show(StaleBanner)
+    show(StatusBanner)
     begin()
     await pass(60_000)
     expect(messages()).toEqual([])
@@ -184,7 +184,7 @@ describe('the banner', () => {
   })
 
   test('says that it is connecting only if that takes long', async () => {
-    show(StaleBanner)
+    show(StatusBanner)
     await pass(999)
     expect(messages()).toEqual([])
     await pass(1)
@@ -192,7 +192,7 @@ describe('the banner', () => {
   })
 
   test('says how old everything is, why, and what is done; and that it is over', async () => {
-    show(StaleBanner)
+    show(StatusBanner)
     begin()
     await pass(40_000)
     told().connection({ ...BROKEN, retryAt: Date.now() + 4000 } as Connection)
@@ -208,7 +208,7 @@ describe('the banner', () => {
   })
 
   test('is read out without what changes every second', async () => {
-    show(StaleBanner)
+    show(StatusBanner)
     begin()
     told().connection(BROKEN)
     await pass(1000)
@@ -221,7 +221,7 @@ describe('the banner', () => {
   })
 
   test('tries again when it is told to', async () => {
-    show(StaleBanner)
+    show(StatusBanner)
     told().connection(BROKEN)
     await pass(1000)
     expect(messages()[0]).toContain('Not connected: there is nothing to show yet.')
@@ -230,7 +230,7 @@ describe('the banner', () => {
   })
 
   test('says that no job starts, and why', async () => {
-    show(StaleBanner)
+    show(StatusBanner)
     begin(aRunner({ up: false, paused: 'lunch (bob)' }))
     await pass(0)
     expect(messages()).toHaveLength(1)
@@ -244,7 +244,7 @@ describe('the banner', () => {
   test('says that nobody knows who this is, and asks again when it is told to', async () => {
     vi.mocked(api.whoami).mockRejectedValueOnce(new Error('The server answered 500'))
     await session.refresh()
-    show(StaleBanner)
+    show(StatusBanner)
     begin()
     await pass(0)
     expect(messages()[0]).toContain('The server answered 500')
@@ -299,9 +299,9 @@ describe('the toggle', () => {
     expect(button.attributes('aria-pressed')).toBe('false')
     await button.trigger('click')
     expect(button.attributes('aria-pressed')).toBe('true')
-    expect(concerns(job, 'alice')).toBe(true)
+    expect(isWatched(job, 'alice')).toBe(true)
     await button.trigger('click')
-    expect(concerns(job, 'alice')).toBe(false)
+    expect(isWatched(job, 'alice')).toBe(false)
   })
 
   test('is on for an own job, and can be switched off', async () => {
@@ -311,7 +311,7 @@ describe('the toggle', () => {
     expect(button.attributes('aria-pressed')).toBe('true')
     await button.trigger('click')
     expect(button.attributes('aria-pressed')).toBe('false')
-    expect(concerns(job, 'alice')).toBe(false)
+    expect(isWatched(job, 'alice')).toBe(false)
   })
 
   test('is none for a job that has ended', () => {

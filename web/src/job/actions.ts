@@ -1,7 +1,7 @@
 import { isFinal, type Job, type JobType } from '@/api/types.ts'
 
 /** Why a job that has ended cannot be started again. Null if it can. */
-export function whyNoRetry(jobType: JobType | undefined): string | null {
+export function retryObstacle(jobType: JobType | undefined): string | null {
   if (jobType === undefined) {
     return 'Its job type is not in the configuration any more.'
   }
@@ -9,7 +9,7 @@ export function whyNoRetry(jobType: JobType | undefined): string | null {
 }
 
 /** What can be done to stop a job: nothing if it has ended. */
-export function stopWord(job: Job): string | null {
+export function stopLabel(job: Job): string | null {
   if (isFinal(job.state)) {
     return null
   }

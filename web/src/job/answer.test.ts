@@ -14,7 +14,7 @@ import {
   isSettled,
   OPEN,
   refused,
-  tell,
+  describeOutcome,
   type Answering,
   type Closing,
 } from './answer.ts'
@@ -23,8 +23,8 @@ const question = aPrompt({ choices: { Continue: 'c', 'Roll back': 'r' }, default
 const sending: Answering = { at: 'sending', response: 'c', closing: null }
 const first = (user: string, response: string) => new ApiError('Too late', 409, { responded_by: user, response })
 
-function words(answering: Answering, logged: Parameters<typeof tell>[2] = null): string | null {
-  return answering.at === 'over' ? tell(answering.outcome, question, logged, 'alice').words : null
+function words(answering: Answering, logged: Parameters<typeof describeOutcome>[2] = null): string | null {
+  return answering.at === 'over' ? describeOutcome(answering.outcome, question, logged, 'alice').words : null
 }
 
 describe('an answer that is accepted', () => {

@@ -35,7 +35,7 @@ export interface Logged {
 }
 
 /** What an outcome is told as. */
-export interface Told {
+export interface OutcomeMessage {
   type: 'success' | 'notice' | 'warning'
   words: string
 }
@@ -119,7 +119,12 @@ export function isSettled(outcome: Outcome): boolean {
 }
 
 /** Says how it went. What the log has is certain, so it goes before what was concluded. */
-export function tell(outcome: Outcome, question: Interaction, logged: Logged | null, me: string | null): Told {
+export function describeOutcome(
+  outcome: Outcome,
+  question: Interaction,
+  logged: Logged | null,
+  me: string | null,
+): OutcomeMessage {
   const name = (response: string): string => answerName(question, response)
   if (logged !== null && outcome.kind !== 'beaten') {
     const isMine = logged.user === me

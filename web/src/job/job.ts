@@ -36,8 +36,8 @@ export function useJob(id: () => number): {
   const whole = shallowRef<Job | null>(null)
   let askAgain: ReturnType<typeof setTimeout> | undefined
 
-  const told = computed(() => live.jobs.get(id()))
-  const lastWord = computed(() => told.value ?? (known.value?.id === id() ? known.value : null))
+  const streamed = computed(() => live.jobs.get(id()))
+  const lastWord = computed(() => streamed.value ?? (known.value?.id === id() ? known.value : null))
   const job = computed(() => {
     const now = lastWord.value
     if (now?.truncated !== true || whole.value?.id !== now.id) {
@@ -84,7 +84,7 @@ export function useJob(id: () => number): {
   watch(id, () => retry.stop(), { flush: 'sync' })
 
   watch(
-    told,
+    streamed,
     (job) => {
       if (job !== undefined) {
         known.value = job
@@ -95,7 +95,7 @@ export function useJob(id: () => number): {
   )
   watch(
     // Before the first snapshot nobody knows what the stream will tell.
-    () => [id(), live.isReady.value && isFresh(live.connection.value) && told.value === undefined] as const,
+    () => [id(), live.isReady.value && isFresh(live.connection.value) && streamed.value === undefined] as const,
     ([, isUnknown]) => isUnknown && void ask(),
     { immediate: true },
   )

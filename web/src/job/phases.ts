@@ -13,7 +13,7 @@ export interface Phase {
   to: number
 }
 
-type Told = Pick<Phase, 'kind' | 'name' | 'recno'>
+type PhaseStart = Pick<Phase, 'kind' | 'name' | 'recno'>
 
 const ANSWER = 'Waiting for an answer'
 const SILENT = 'No status'
@@ -38,8 +38,8 @@ export function phasesOf(marks: readonly LogMark[], job: Job, now: number): Phas
 class Timeline {
   readonly #phases: Phase[] = []
   /** What the job does, and whether it waits meanwhile. */
-  #status: Told = { kind: 'silent', name: SILENT, recno: null }
-  #wait: { told: Told; prompt: number } | null = null
+  #status: PhaseStart = { kind: 'silent', name: SILENT, recno: null }
+  #wait: { phase: PhaseStart; prompt: number } | null = null
   #now: number
   #hasEnded = false
 
@@ -60,7 +60,7 @@ class Timeline {
           : { kind: 'silent', name: SILENT, recno }
         break
       case 'interaction':
-        this.#wait = { told: { kind: 'answer', name: ANSWER, recno }, prompt: mark.id }
+        this.#wait = { phase: { kind: 'answer', name: ANSWER, recno }, prompt: mark.id }
         break
       case 'response':
         if (mark.interaction === undefined || mark.interaction === this.#wait?.prompt) {
@@ -88,12 +88,12 @@ class Timeline {
     if (time === null || time <= this.#now) {
       return
     }
-    const told = this.#wait?.told ?? this.#status
+    const current = this.#wait?.phase ?? this.#status
     const last = this.#phases.at(-1)
-    if (last?.kind === told.kind && last.name === told.name) {
+    if (last?.kind === current.kind && last.name === current.name) {
       last.to = time
     } else {
-      this.#phases.push({ ...told, from: this.#now, to: time })
+      this.#phases.push({ ...current, from: this.#now, to: time })
     }
     this.#now = time
   }

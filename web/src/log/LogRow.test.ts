@@ -22,7 +22,7 @@ const row = (change: Partial<Row>, props: object = {}): VueWrapper =>
       start: null,
       stamp: 'off',
       needle: '',
-      isChosen: false,
+      isSelected: false,
       isCurrent: false,
       isExpanded: false,
       mayReveal: true,
@@ -62,7 +62,7 @@ describe('a row of the log', () => {
     await number.trigger('click')
     await number.trigger('click', { shiftKey: true })
     await number.trigger('click', { ctrlKey: true })
-    expect(shown.emitted('choose')).toEqual([
+    expect(shown.emitted('select')).toEqual([
       [120, false],
       [120, true],
     ])

@@ -3,8 +3,8 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 
 import type { LogRecord } from '@/api/types.ts'
 
+import type { ReadWindow } from './logBuffer.ts'
 import LogSelection from './LogSelection.vue'
-import type { ReadWindow } from './stretch.ts'
 
 const writeText = vi.fn<(text: string) => Promise<void>>()
 let read = vi.fn<ReadWindow>()
@@ -34,7 +34,7 @@ describe('chosen lines', () => {
     const shown = selection()
     expect(await copy(shown)).toContain('Copied.')
     expect(writeText).toHaveBeenCalledExactlyOnceWith('line 5\nline 6\nline 7')
-    expect(shown.emitted('said')).toEqual([['Copied.']])
+    expect(shown.emitted('announce')).toEqual([['Copied.']])
   })
 
   test('that cannot be read or copied say why', async () => {

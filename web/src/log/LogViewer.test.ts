@@ -116,7 +116,7 @@ describe('the log viewer', () => {
   test('opens at the lines of the address', async () => {
     write(...Array.from({ length: 5000 }, (_, at) => `line ${at + 1}`))
     const shown = await viewer({}, '#L2000-L2001')
-    expect(shown.findAll('.log-row--chosen').map((row) => row.get('.log-row__text').text())).toEqual([
+    expect(shown.findAll('.log-row--selected').map((row) => row.get('.log-row__text').text())).toEqual([
       'line 2000',
       'line 2001',
     ])
@@ -126,12 +126,12 @@ describe('the log viewer', () => {
   test('on another page leaves the address alone, and its lines lead to the page of the job', async () => {
     write('one', 'two')
     const shown = await viewer({}, '#L1', [], '/train')
-    expect(shown.find('.log-row--chosen').exists()).toBe(false)
+    expect(shown.find('.log-row--selected').exists()).toBe(false)
     const number = shown.findAll('.log-row__number')[1]
     expect(number?.attributes('href')).toBe('/jobs/7#L2')
     await number?.trigger('click')
     await drawn()
-    expect(shown.get('.log-row--chosen').text()).toContain('two')
+    expect(shown.get('.log-row--selected').text()).toContain('two')
     expect(shown.vm.$route.fullPath).toBe('/train#L1')
   })
 

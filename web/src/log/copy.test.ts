@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { LogRecord } from '@/api/types.ts'
 
 import { plainLines } from './copy.ts'
-import type { ReadWindow } from './stretch.ts'
+import type { ReadWindow } from './logBuffer.ts'
 
 const records: LogRecord[] = [
   { recno: 1, type: 'line', line: '\x1b[31mred\x1b[0m' },

@@ -1,8 +1,8 @@
 import { plainText } from '@/text/terminal.ts'
 
+import { entriesOf, type ReadWindow } from './logBuffer.ts'
 import type { Range } from './range.ts'
 import { rowsOf, type Row } from './rows.ts'
-import { entriesOf, type ReadWindow } from './stretch.ts'
 
 /** How many records one request is for: the most that an answer has. */
 const PORTION = 2000

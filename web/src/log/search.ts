@@ -47,7 +47,7 @@ export class LogSearch {
   #searched = 0
   #rest = REST
   /** Where somebody wanted to go before anything was found. */
-  #wish: { from: number; direction: 1 | -1 } | null = null
+  #pendingStep: { from: number; direction: 1 | -1 } | null = null
 
   /** `arrived` is called with the match that somebody wanted to go to before it was found. */
   constructor(ask: Ask, arrived: (recno: number) => void = () => undefined) {
@@ -62,7 +62,7 @@ export class LogSearch {
     this.hits.value = []
     this.current.value = null
     this.#end = null
-    this.#wish = null
+    this.#pendingStep = null
     this.summary.value = text === '' ? '' : 'Searching…'
     if (text !== '') {
       this.#runIn(PAUSE)
@@ -106,7 +106,7 @@ export class LogSearch {
   /** Goes to the next match behind a record, or before it. Returns its record; null if there is none, or not yet. */
   step(from: number, direction: 1 | -1): number | null {
     if (this.hits.value.length === 0 && this.#end === null && this.text.value !== '') {
-      this.#wish = { from, direction }
+      this.#pendingStep = { from, direction }
       return null
     }
     this.current.value = nextOf(this.hits.value, from, direction)
@@ -164,10 +164,10 @@ export class LogSearch {
 
   #report(hits: readonly number[]): void {
     this.hits.value = [...hits]
-    const wish = this.#wish
-    if (wish !== null && (hits.length > 0 || this.#end !== null)) {
-      this.#wish = null
-      const recno = this.step(wish.from, wish.direction)
+    const pending = this.#pendingStep
+    if (pending !== null && (hits.length > 0 || this.#end !== null)) {
+      this.#pendingStep = null
+      const recno = this.step(pending.from, pending.direction)
       if (recno !== null) {
         this.#arrived(recno)
       }

@@ -13,7 +13,7 @@ import { Live, provideLive } from './live.ts'
 import { wantNotifications } from './notifications.ts'
 import { provideSession, Session } from './session.ts'
 import { play, wantsSound } from './sound.ts'
-import { setConcern } from './watched.ts'
+import { setWatched } from './watched.ts'
 
 const stream = vi.hoisted(() => ({ listener: undefined as Listener | undefined }))
 
@@ -247,11 +247,11 @@ describe('a job that others started', () => {
     await open()
     await begin(asks(number, { user: 'bob' }))
     expect(titlePrefix.value).toBe('')
-    setConcern(asks(number, { user: 'bob' }), 'alice', true)
+    setWatched(asks(number, { user: 'bob' }), 'alice', true)
     await settle()
     expect(titlePrefix.value).toBe('(1) ❓ ')
     expect(titles()).toEqual([`Job ${number} asks`])
-    setConcern(asks(number, { user: 'bob' }), 'alice', false)
+    setWatched(asks(number, { user: 'bob' }), 'alice', false)
     await settle()
     expect(titlePrefix.value).toBe('')
     expect(FakeNotification.all[0]?.close).toHaveBeenCalledOnce()
@@ -283,7 +283,7 @@ describe('a job of this person that prints nothing', () => {
   })
 
   test('is not told of to who does not want to know of it', async () => {
-    setConcern(quiet(1500), 'alice', false)
+    setWatched(quiet(1500), 'alice', false)
     await open()
     await begin(quiet(1500))
     await tell(asks(number))

@@ -9,11 +9,11 @@ import { titlePrefix } from '@/ui/title.ts'
 
 import alertIcon from './favicon-alert.svg'
 import { useLive } from './live.ts'
-import { hasNotifications, lookAtPermission, notify, type News } from './notifications.ts'
+import { hasNotifications, lookAtPermission, notify, type NotificationOptions } from './notifications.ts'
+import { isFirstNotification } from './notifiedOnce.ts'
 import { useSession } from './session.ts'
 import { canPlay, play, wantsSound, type Tune } from './sound.ts'
-import { tellOnce } from './told.ts'
-import { concerns } from './watched.ts'
+import { isWatched } from './watched.ts'
 
 /** So many lines of a question are in a notification: the last ones, which ask. */
 const LINES = 3
@@ -31,17 +31,17 @@ export function useAttention(): void {
   const session = useSession()
   const router = useRouter()
 
-  const concernsMe = (job: Job) => concerns(job, session.who.value?.user)
-  const mine = computed(() => [...live.jobs.values()].filter(concernsMe))
+  const isMine = (job: Job) => isWatched(job, session.who.value?.user)
+  const mine = computed(() => [...live.jobs.values()].filter(isMine))
   /** The jobs that somebody may have to see to, by what that is. */
-  const matters = computed(() => new Map(mine.value.flatMap(matterOf)))
+  const alerts = computed(() => new Map(mine.value.flatMap(alertOf)))
 
   markTab(() => mine.value.filter(({ interaction }) => interaction !== null).length)
 
   /** The notifications of this tab that are about a matter. */
   const shown = new Map<string, Notification>()
   watch(
-    matters,
+    alerts,
     (now, before) => {
       for (const [key, notification] of shown) {
         if (!now.has(key)) {
@@ -49,7 +49,7 @@ export function useAttention(): void {
           shown.delete(key)
         }
       }
-      now.forEach((job, key) => before?.has(key) || void tellOf(job, key))
+      now.forEach((job, key) => before?.has(key) || void notifyOfAlert(job, key))
     },
     { immediate: true },
   )
@@ -58,8 +58,8 @@ export function useAttention(): void {
   let newest: number | null = null
   live.onJob((job, before) => {
     const wasOpen = before === undefined ? newest !== null && job.id > newest : !isFinal(before.state)
-    if (isFinal(job.state) && wasOpen && concernsMe(job)) {
-      void tellOfEnd(job)
+    if (isFinal(job.state) && wasOpen && isMine(job)) {
+      void notifyOfEnd(job)
     }
   })
   live.onSnapshot(() => (newest ??= Math.max(0, ...live.jobs.keys())))
@@ -74,36 +74,36 @@ export function useAttention(): void {
     closeAll()
   })
 
-  async function tellOf(job: Job, key: string): Promise<void> {
-    const news = { ...matterNews(job), stays: true }
-    const notification = await tell(job, key, 'question', news, () => matters.value.has(key))
+  async function notifyOfAlert(job: Job, key: string): Promise<void> {
+    const options = { ...alertText(job), stays: true }
+    const notification = await notifyOnce(job, key, 'question', options, () => alerts.value.has(key))
     if (notification !== null) {
       shown.set(key, notification)
     }
   }
 
-  async function tellOfEnd(job: Job): Promise<void> {
-    const news = { title: endTitle(job), body: endBody(job, session.titleOf(job.type)), stays: false }
-    await tell(job, `end of ${keyOf(job)}`, 'end', news, () => true)
+  async function notifyOfEnd(job: Job): Promise<void> {
+    const options = { title: endTitle(job), body: endBody(job, session.titleOf(job.type)), stays: false }
+    await notifyOnce(job, `end of ${keyOf(job)}`, 'end', options, () => true)
   }
 
   /** Tells once, whichever tab is first. `isStill` says whether it still is as it is told. */
-  async function tell(
+  async function notifyOnce(
     job: Job,
     key: string,
     tune: Tune,
-    news: Omit<News, 'tag' | 'onClick'>,
+    options: Omit<NotificationOptions, 'tag' | 'onClick'>,
     isStill: () => boolean,
   ): Promise<Notification | null> {
     if (!isLookedAt(job)) {
       await new Promise((resolve) => setTimeout(resolve, HEAD_START))
     }
-    if (isStill() && wantsSound.value && canPlay() && (await tellOnce(`sound of ${key}`))) {
+    if (isStill() && wantsSound.value && canPlay() && (await isFirstNotification(`sound of ${key}`))) {
       void play(tune)
     }
     // Who looks at the job sees it. But it counts as told, or another tab would.
-    if (isStill() && hasNotifications.value && (await tellOnce(key)) && isStill() && !isLookedAt(job)) {
-      return notify({ ...news, tag: key, onClick: () => void router.push({ name: 'job', params: { id: job.id } }) })
+    if (isStill() && hasNotifications.value && (await isFirstNotification(key)) && isStill() && !isLookedAt(job)) {
+      return notify({ ...options, tag: key, onClick: () => void router.push({ name: 'job', params: { id: job.id } }) })
     }
     return null
   }
@@ -132,14 +132,14 @@ function keyOf(job: Job): string {
 }
 
 /** What there is to see to in a job: a prompt, a silence or nothing. With what names it. */
-function matterOf(job: Job): [string, Job][] {
+function alertOf(job: Job): [string, Job][] {
   if (job.interaction !== null) {
     return [[`prompt ${job.interaction.id} of ${keyOf(job)}`, job]]
   }
   return job.quiet_since ? [[`silence since ${job.quiet_since} of ${keyOf(job)}`, job]] : []
 }
 
-function matterNews({ id, interaction, quiet_since }: Job): Pick<News, 'title' | 'body'> {
+function alertText({ id, interaction, quiet_since }: Job): Pick<NotificationOptions, 'title' | 'body'> {
   return interaction === null
     ? { title: `Job ${id} is quiet`, body: `No output since ${formatTime(quiet_since ?? 0)} UTC. ${MAY_HANG}` }
     : { title: `Job ${id} asks`, body: lastLines(interaction.prompt) }

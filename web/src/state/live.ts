@@ -10,8 +10,8 @@ import {
 } from 'vue'
 
 import type { Connection, ServerEvent, Snapshot } from '@/api/events.ts'
-import { SharedEvents } from '@/api/shared.ts'
 import { serverTime } from '@/api/serverTime.ts'
+import { SharedEvents } from '@/api/shared.ts'
 import { isFinal, type Job, type LogExtent, type Monitoring, type Runner } from '@/api/types.ts'
 
 /** So many jobs that have ended are kept: what was seen longer ago is asked for again. */
@@ -156,11 +156,11 @@ export class Live {
     }
   }
 
-  #begin({ runner, jobs, monitoring, isAsked = false }: Snapshot): void {
-    const told = new Set(jobs.map((job) => job.id))
+  #begin({ runner, jobs, monitoring, isPolled = false }: Snapshot): void {
+    const listed = new Set(jobs.map((job) => job.id))
     // Of those that are not told of, the ones that had not ended are not as they were, and the others are only old.
     for (const job of this.#jobs.values()) {
-      if (!told.has(job.id) && !isFinal(job.state)) {
+      if (!listed.has(job.id) && !isFinal(job.state)) {
         this.#jobs.delete(job.id)
       }
     }
@@ -168,7 +168,7 @@ export class Live {
     this.#monitoring.value = monitoring ?? this.#monitoring.value
     jobs.forEach((job) => this.#put(job))
     this.#isReady.value = true
-    if (!isAsked) {
+    if (!isPolled) {
       this.#snapshotListeners.forEach((listener) => listener())
     }
   }

@@ -45,7 +45,7 @@ export async function wantNotifications(isOn: boolean): Promise<void> {
   lookAtPermission()
 }
 
-export interface News {
+export interface NotificationOptions {
   title: string
   body: string
   /** What it is about: the system replaces a notification by another one with the same tag. */
@@ -56,7 +56,7 @@ export interface News {
 }
 
 /** Shows a notification. Null if the browser does not, as on phones. */
-export function notify({ title, body, tag, stays, onClick }: News): Notification | null {
+export function notify({ title, body, tag, stays, onClick }: NotificationOptions): Notification | null {
   try {
     const notification = new Notification(title, { body, tag, requireInteraction: stays })
     notification.onclick = () => {

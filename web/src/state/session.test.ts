@@ -4,7 +4,7 @@ import { api, ApiError } from '@/api/client.ts'
 import { declared, aPerson } from '@/api/testing.ts'
 import type { JobType, WhoAmI } from '@/api/types.ts'
 
-import { Session, standingOf } from './session.ts'
+import { Session, accessOf } from './session.ts'
 
 const BACKPORT: JobType = {
   name: 'backport',
@@ -78,14 +78,14 @@ const NOBODY: WhoAmI = { user: null, mode: 'local', loginUrl: '/api/login' }
 
 test.each<[WhoAmI | null, string]>([
   [null, 'unknown'],
-  [NOBODY, 'nobody'],
+  [NOBODY, 'signed out'],
   [aPerson({ secondFactor: 'code', isAuthorized: false }), 'code'],
   [aPerson({ secondFactor: 'enrol' }), 'enrol'],
-  [aPerson({ isAuthorized: false }), 'stranger'],
-  [{ user: 'alice' }, 'stranger'],
-  [aPerson({ mayStart: false }), 'in'],
-  [aPerson({ secondFactor: 'off' }), 'in'],
-])('how far somebody is let in is what the API says: %#', (who, standing) => expect(standingOf(who)).toBe(standing))
+  [aPerson({ isAuthorized: false }), 'unauthorized'],
+  [{ user: 'alice' }, 'unauthorized'],
+  [aPerson({ mayStart: false }), 'granted'],
+  [aPerson({ secondFactor: 'off' }), 'granted'],
+])('how far somebody is let in is what the API says: %#', (who, access) => expect(accessOf(who)).toBe(access))
 
 test('who is not let in is not asked what they may start', async () => {
   vi.spyOn(api, 'whoami').mockResolvedValue(NOBODY)
@@ -94,7 +94,7 @@ test('who is not let in is not asked what they may start', async () => {
   await session.refresh()
   await session.known
   expect(jobTypes).not.toHaveBeenCalled()
-  expect([session.isIn.value, session.isInside.value, session.problem.value]).toEqual([false, false, null])
+  expect([session.hasAccess.value, session.hadAccess.value, session.problem.value]).toEqual([false, false, null])
 })
 
 describe('who is not let in any more', () => {
@@ -116,8 +116,12 @@ describe('who is not let in any more', () => {
   test('keeps what they see, and is told why', async () => {
     becomes(NOBODY)
     await session.refused(refusal)
-    expect(session.lapse.value).toBe('Your session was ended by an admin')
-    expect([session.standing.value, session.isIn.value, session.isInside.value]).toEqual(['nobody', false, true])
+    expect(session.accessLost.value).toBe('Your session was ended by an admin')
+    expect([session.access.value, session.hasAccess.value, session.hadAccess.value]).toEqual([
+      'signed out',
+      false,
+      true,
+    ])
     expect([session.who.value?.user, session.mayStart.value]).toEqual(['alice', true])
     expect(session.jobType('backport')).toEqual(BACKPORT)
   })
@@ -125,7 +129,7 @@ describe('who is not let in any more', () => {
   test('is told a reason also if nothing was refused', async () => {
     becomes(aPerson({ isAuthorized: false }))
     await session.refresh()
-    expect(session.lapse.value).toBe('You are in no group that may use SpiderPig any more')
+    expect(session.accessLost.value).toBe('You are in no group that may use SpiderPig any more')
   })
 
   test('is in again as soon as they have signed in somewhere', async () => {
@@ -133,7 +137,7 @@ describe('who is not let in any more', () => {
     await session.refused(refusal)
     becomes(aPerson({ user: 'bob' }))
     await session.refresh()
-    expect([session.lapse.value, session.isIn.value, session.who.value?.user]).toEqual([null, true, 'bob'])
+    expect([session.accessLost.value, session.hasAccess.value, session.who.value?.user]).toEqual([null, true, 'bob'])
   })
 
   test('is asked about once, however much is refused', async () => {
@@ -146,36 +150,40 @@ describe('who is not let in any more', () => {
 
   test('is believed to be in once, and then what was refused is', async () => {
     await session.refused(refusal)
-    expect([session.lapse.value, session.confirmations.value]).toEqual([null, 1])
+    expect([session.accessLost.value, session.confirmations.value]).toEqual([null, 1])
     await session.refused(refusal)
-    expect([session.lapse.value, session.confirmations.value]).toEqual(['Your session was ended by an admin', 1])
+    expect([session.accessLost.value, session.confirmations.value]).toEqual(['Your session was ended by an admin', 1])
     await session.refresh()
-    expect(session.lapse.value).toBeNull()
+    expect(session.accessLost.value).toBeNull()
     await vi.advanceTimersByTimeAsync(10_000)
     await session.refused(refusal)
-    expect([session.lapse.value, session.confirmations.value]).toEqual([null, 2])
+    expect([session.accessLost.value, session.confirmations.value]).toEqual([null, 2])
   })
 
   test('is told so when that can be found out', async () => {
     vi.mocked(api.whoami).mockRejectedValueOnce(new Error('SpiderPig cannot be reached'))
     await session.refused(refusal)
-    expect([session.lapse.value, session.isIn.value]).toEqual([null, true])
+    expect([session.accessLost.value, session.hasAccess.value]).toEqual([null, true])
     becomes(NOBODY)
     await vi.advanceTimersByTimeAsync(5000)
-    expect(session.lapse.value).toBe('Your session was ended by an admin')
+    expect(session.accessLost.value).toBe('Your session was ended by an admin')
   })
 
   test('leaves what they saw when they go', async () => {
     becomes(NOBODY)
     await session.refused(refusal)
     session.leave()
-    expect([session.lapse.value, session.isInside.value, session.jobTypes.value]).toEqual([null, false, null])
+    expect([session.accessLost.value, session.hadAccess.value, session.jobTypes.value]).toEqual([null, false, null])
     expect(session.who.value).toEqual(NOBODY)
   })
 
   test('is nobody after signing out, and it is still known how to sign in', () => {
     session.end()
-    expect([session.standing.value, session.lapse.value, session.isInside.value]).toEqual(['nobody', null, false])
+    expect([session.access.value, session.accessLost.value, session.hadAccess.value]).toEqual([
+      'signed out',
+      null,
+      false,
+    ])
     expect(session.who.value).toEqual({ user: null, mode: 'local' })
   })
 })

@@ -8,19 +8,19 @@ import type { JobType, WhoAmI } from '@/api/types.ts'
 const DOUBT = 10_000
 
 /** How far somebody is let in: not at all, up to their second factor, as one who may not use SpiderPig, or in. */
-export type Standing = 'unknown' | 'nobody' | 'code' | 'enrol' | 'stranger' | 'in'
+export type Access = 'unknown' | 'signed out' | 'code' | 'enrol' | 'unauthorized' | 'granted'
 
-export function standingOf(who: WhoAmI | null): Standing {
+export function accessOf(who: WhoAmI | null): Access {
   if (who === null) {
     return 'unknown'
   }
   if (who.user === null) {
-    return 'nobody'
+    return 'signed out'
   }
   if (who.secondFactor === 'code' || who.secondFactor === 'enrol') {
     return who.secondFactor
   }
-  return who.isAuthorized === true ? 'in' : 'stranger'
+  return who.isAuthorized === true ? 'granted' : 'unauthorized'
 }
 
 /** What to say to a viewer where others can start, answer or stop something. */
@@ -30,11 +30,11 @@ const NOT_DECLARED =
   'You may look only: this job type is not in the configuration any more, so its jobs are left to administrators.'
 
 /** Why somebody is not let in any more, if nobody has said it. */
-const LAPSES: Record<Exclude<Standing, 'in' | 'unknown'>, string> = {
-  nobody: 'Your session has ended',
+const ACCESS_LOST: Record<Exclude<Access, 'granted' | 'unknown'>, string> = {
+  'signed out': 'Your session has ended',
   code: 'A code of your second factor is wanted',
   enrol: 'You have to set up a second factor',
-  stranger: 'You are in no group that may use SpiderPig any more',
+  unauthorized: 'You are in no group that may use SpiderPig any more',
 }
 
 /**
@@ -47,7 +47,7 @@ const LAPSES: Record<Exclude<Standing, 'in' | 'unknown'>, string> = {
 export class Session {
   readonly #who = shallowRef<WhoAmI | null>(null)
   readonly #latest = shallowRef<WhoAmI | null>(null)
-  readonly #lapse = shallowRef<string | null>(null)
+  readonly #accessLost = shallowRef<string | null>(null)
   readonly #jobTypes = shallowRef<JobType[] | null>(null)
   readonly #titles = shallowRef<Record<string, string>>({})
   #attempts = 0
@@ -61,12 +61,12 @@ export class Session {
   /** Null until it is known. In a lapse it is who this was. */
   readonly who: Readonly<ShallowRef<WhoAmI | null>> = this.#who
   /** How far this person is let in now, as was heard last. */
-  readonly standing = computed(() => standingOf(this.#latest.value))
+  readonly access = computed(() => accessOf(this.#latest.value))
   /** Why this person is not let in any more, although the page still shows what they saw. */
-  readonly lapse = readonly(this.#lapse)
-  readonly isIn = computed(() => this.standing.value === 'in' && this.lapse.value === null)
+  readonly accessLost = readonly(this.#accessLost)
+  readonly hasAccess = computed(() => this.access.value === 'granted' && this.accessLost.value === null)
   /** Sees what is inside: is let in, or was until a moment ago. */
-  readonly isInside = computed(() => standingOf(this.#who.value) === 'in')
+  readonly hadAccess = computed(() => accessOf(this.#who.value) === 'granted')
   /** How often this person was let in after all when something had been refused, as another tab had signed in. */
   readonly confirmations = readonly(this.#confirmations)
   /** May start, answer and stop. */
@@ -92,7 +92,7 @@ export class Session {
       if (isLast()) {
         this.#learn(who)
       }
-      const answer = standingOf(who) === 'in' && isLast() ? await api.jobTypes() : null
+      const answer = accessOf(who) === 'granted' && isLast() ? await api.jobTypes() : null
       if (isLast()) {
         this.#jobTypes.value = answer?.jobTypes ?? this.#jobTypes.value
         this.#titles.value = answer?.titles ?? this.#titles.value
@@ -107,11 +107,11 @@ export class Session {
 
   /** The API did not let this person in: finds out what that means. */
   async refused({ message }: ApiError): Promise<void> {
-    if (!this.isIn.value || this.#refusal !== null) {
+    if (!this.hasAccess.value || this.#refusal !== null) {
       return
     }
     if (Date.now() - this.#confirmedAt < DOUBT) {
-      this.#lapse.value = message
+      this.#accessLost.value = message
       return
     }
     this.#refusal = message
@@ -120,8 +120,8 @@ export class Session {
 
   /** This person leaves what they saw, to sign in again or not. */
   leave(): void {
-    this.#lapse.value = null
-    if (!this.isIn.value) {
+    this.#accessLost.value = null
+    if (!this.hasAccess.value) {
       this.#who.value = this.#latest.value
       this.#jobTypes.value = null
     }
@@ -160,17 +160,17 @@ export class Session {
   }
 
   #learn(who: WhoAmI): void {
-    const standing = standingOf(who)
+    const access = accessOf(who)
     const refusal = this.#refusal
     this.#refusal = null
     this.#latest.value = who
-    if (standing === 'in' || standing === 'unknown' || !this.isInside.value) {
+    if (access === 'granted' || access === 'unknown' || !this.hadAccess.value) {
       this.#who.value = who
-      this.#lapse.value = null
+      this.#accessLost.value = null
     } else {
-      this.#lapse.value = refusal ?? who.reason ?? LAPSES[standing]
+      this.#accessLost.value = refusal ?? who.reason ?? ACCESS_LOST[access]
     }
-    if (standing === 'in' && refusal !== null) {
+    if (access === 'granted' && refusal !== null) {
       this.#confirmedAt = Date.now()
       this.#confirmations.value += 1
     }

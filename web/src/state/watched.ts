@@ -18,12 +18,12 @@ const watched = choice('watched')
 const unwatched = choice('unwatched')
 
 /** Whether a job is one to tell this person of: they started it and did not choose otherwise, or chose to watch it. */
-export function concerns(job: Job, user: string | null | undefined): boolean {
+export function isWatched(job: Job, user: string | null | undefined): boolean {
   return job.user === user ? !unwatched.value.includes(job.id) : watched.value.includes(job.id)
 }
 
 /** Chooses whether this person is told of a job. */
-export function setConcern(job: Job, user: string | null | undefined, isOn: boolean): void {
+export function setWatched(job: Job, user: string | null | undefined, isOn: boolean): void {
   const isOwn = job.user === user
   const chosen = isOwn ? unwatched : watched
   const others = chosen.value.filter((other) => other !== job.id)

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 
 import { api, ApiError } from '@/api/client.ts'
+import { declared, aPerson } from '@/api/testing.ts'
 import type { AuditEntry, AuditPage, Token, User, WhoAmI } from '@/api/types.ts'
 import { provideSession, Session } from '@/state/session.ts'
-import { declared, aPerson } from '@/api/testing.ts'
 
 import AdminPage from './AdminPage.vue'
 
@@ -183,7 +183,7 @@ describe('users', () => {
       aUser({ user: `user${place}`, groups: [place === 7 ? 'sre' : 'x'] }),
     )
     await open()
-    const names = () => page.findAll('.answer-panel__list h3').map((heading) => heading.text())
+    const names = () => page.findAll('.resource-panel__list h3').map((heading) => heading.text())
     expect(names()).toHaveLength(20)
     await press('Show all 30')
     expect(names()).toHaveLength(30)
@@ -211,7 +211,7 @@ describe('the audit trail', () => {
       .findAll('.audit-panel__list > li')
       .map((item) => item.text().replaceAll(/\s+/g, ' '))
 
-  test('is told in words, with a way to the job and the request', async () => {
+  test('is told in words, with a link to the job and the request', async () => {
     await open()
     expect(items()).toHaveLength(1)
     expect(items()[0]).toContain('alice answered a question of job 4')

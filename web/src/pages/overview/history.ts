@@ -1,9 +1,9 @@
 import { onScopeDispose, shallowRef, watch, type Ref } from 'vue'
 
 import { api } from '@/api/client.ts'
+import { Retry } from '@/api/retry.ts'
 import { isFinal, type Job, type JobList } from '@/api/types.ts'
 import type { Live } from '@/state/live.ts'
-import { Retry } from '@/api/retry.ts'
 
 import { jobFilter, type Filter } from './filter.ts'
 
@@ -11,7 +11,7 @@ import { jobFilter, type Filter } from './filter.ts'
 export const PAGE = 25
 
 /** When jobs end by the hundred they are not asked for one by one. In milliseconds. */
-const TOGETHER = 300
+const REFRESH_DELAY = 300
 
 /** The jobs that pass a filter, the newest first: as many as were asked for, and kept up to date. */
 export interface History {
@@ -37,8 +37,8 @@ function isFull({ jobs, cut }: JobList): boolean {
   return jobs.length === PAGE || cut === true
 }
 
-/** What was loaded of a history when it was left. */
-interface Left {
+/** What was loaded of a history when somebody left the page. */
+interface SavedHistory {
   filter: string
   jobs: readonly Job[]
   total: number | null
@@ -47,18 +47,18 @@ interface Left {
 }
 
 /** Whoever comes back finds as much as they have left, and so the place on the page where they were. */
-const lefts = new WeakMap<object, Left>()
+const savedHistories = new WeakMap<object, SavedHistory>()
 
 /** Asks for the history, as long as the component lives. */
 export function useHistory(
   filter: Readonly<Ref<Filter>>,
   live: Pick<Live, 'onJob' | 'onRemoved' | 'onSnapshot'>,
 ): History {
-  const left = leftOf(live, filter.value)
-  const jobs = shallowRef<readonly Job[]>(left?.jobs ?? [])
-  const total = shallowRef<number | null>(left?.total ?? null)
-  const isComplete = shallowRef(left?.isComplete ?? true)
-  const hasMore = shallowRef(left?.hasMore ?? false)
+  const saved = savedOf(live, filter.value)
+  const jobs = shallowRef<readonly Job[]>(saved?.jobs ?? [])
+  const total = shallowRef<number | null>(saved?.total ?? null)
+  const isComplete = shallowRef(saved?.isComplete ?? true)
+  const hasMore = shallowRef(saved?.hasMore ?? false)
   const loading = shallowRef<'first' | 'more' | null>(null)
   /** Of which filter the jobs are, as JSON. */
   let filtered = JSON.stringify(filter.value)
@@ -75,7 +75,7 @@ export function useHistory(
     attempt = new AbortController()
     const { signal } = attempt
     if (isRefreshing && what === 'more') {
-      later()
+      refreshSoon()
     }
     isRefreshing = what === null
     loading.value = what
@@ -147,22 +147,22 @@ export function useHistory(
   }
 
   /** Refreshes in a moment: not for each of many, and not while something is asked for that somebody waits for. */
-  function later(): void {
+  function refreshSoon(): void {
     timer ??= setTimeout(() => {
       timer = undefined
       if (loading.value === null) {
         void refresh()
       } else {
-        later()
+        refreshSoon()
       }
-    }, TOGETHER)
+    }, REFRESH_DELAY)
   }
 
   watch(filter, (now, before) => JSON.stringify(now) !== JSON.stringify(before) && void begin())
   live.onJob((job, before) => {
     const isWanted = filter.value.states.length > 0 || isFinal(job.state)
     if (isWanted && job.state !== before?.state) {
-      later()
+      refreshSoon()
     }
     // Also what has ended changes: when it is tried again.
     if (jobs.value.some(({ id }) => id === job.id)) {
@@ -171,12 +171,12 @@ export function useHistory(
   })
   live.onRemoved((removed) => {
     jobs.value = jobs.value.filter(({ id }) => id !== removed)
-    later()
+    refreshSoon()
   })
-  live.onSnapshot(later)
+  live.onSnapshot(refreshSoon)
   onScopeDispose(() => {
     // The address, and with it the filter, is that of the next page already.
-    lefts.set(live, {
+    savedHistories.set(live, {
       filter: filtered,
       jobs: jobs.value,
       total: total.value,
@@ -187,7 +187,7 @@ export function useHistory(
     retry.stop()
     clearTimeout(timer)
   })
-  void (left === null ? begin() : refresh())
+  void (saved === null ? begin() : refresh())
 
   return {
     jobs,
@@ -202,7 +202,7 @@ export function useHistory(
   }
 }
 
-function leftOf(live: object, filter: Filter): Left | null {
-  const left = lefts.get(live)
-  return left?.filter === JSON.stringify(filter) && left.jobs.length > 0 ? left : null
+function savedOf(live: object, filter: Filter): SavedHistory | null {
+  const saved = savedHistories.get(live)
+  return saved?.filter === JSON.stringify(filter) && saved.jobs.length > 0 ? saved : null
 }

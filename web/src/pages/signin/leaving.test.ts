@@ -2,10 +2,10 @@ import { flushPromises, type VueWrapper } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { api } from '@/api/client.ts'
+import { aPerson } from '@/api/testing.ts'
 import type { WhoAmI } from '@/api/types.ts'
 import { Live } from '@/state/live.ts'
 import { useSession, type Session } from '@/state/session.ts'
-import { aPerson } from '@/api/testing.ts'
 
 import LogoutPage from './LogoutPage.vue'
 import NotAuthorizedPage from './NotAuthorizedPage.vue'
@@ -33,7 +33,7 @@ describe('signing out', () => {
     page = shown
     expect(page.text()).toContain('You are signed out')
     expect(page.get('a').attributes('href')).toBe('/login')
-    expect([session.who.value?.user, session.isInside.value]).toEqual([null, false])
+    expect([session.who.value?.user, session.hadAccess.value]).toEqual([null, false])
     // Whoever listened to the end would be told that they are not let in.
     expect(stop).toHaveBeenCalledBefore(asked)
     expect(assign).not.toHaveBeenCalled()
@@ -58,7 +58,7 @@ describe('signing out', () => {
     const { page: shown, session } = await open(LogoutPage, { who: aPerson() })
     page = shown
     expect(page.get('[role=alert]').text()).toContain('SpiderPig cannot be reached')
-    expect(session.isIn.value).toBe(true)
+    expect(session.hasAccess.value).toBe(true)
     expect(start).toHaveBeenCalledOnce()
     await page.get('button').trigger('click')
     await flushPromises()
@@ -89,12 +89,12 @@ describe('who was signed out', () => {
   const Frame = {
     components: { SignedOutBanner },
     setup: () => ({ session: useSession() }),
-    template: '<SignedOutBanner v-if="session.lapse.value !== null" /><input>',
+    template: '<SignedOutBanner v-if="session.accessLost.value !== null" /><input>',
   }
 
-  async function lapse(mode: 'local' | 'cas', { after = { ...NOBODY, mode } as WhoAmI, isTyping = false } = {}) {
+  async function lapse(mode: 'local' | 'cas', { after = { ...NOBODY, mode } as WhoAmI, hasUnsavedInput = false } = {}) {
     ;({ page, session } = await open(Frame, { who: aPerson({ mode }), at: '/jobs/7?q=a' }))
-    if (isTyping) {
+    if (hasUnsavedInput) {
       page.get<HTMLInputElement>('input').element.focus()
     }
     becomes(after)
@@ -111,7 +111,7 @@ describe('who was signed out', () => {
   })
 
   test('signs in in another tab if something may have been typed', async () => {
-    await lapse('local', { isTyping: true })
+    await lapse('local', { hasUnsavedInput: true })
     expect(page.get('a').attributes('target')).toBe('_blank')
     expect(page.get('a').text()).toContain('in another tab')
   })
@@ -134,7 +134,7 @@ describe('who was signed out', () => {
   })
 
   test('stays if something may have been typed', async () => {
-    await lapse('cas', { isTyping: true })
+    await lapse('cas', { hasUnsavedInput: true })
     expect(assign).not.toHaveBeenCalled()
   })
 

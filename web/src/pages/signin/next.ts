@@ -6,7 +6,7 @@ const LONGEST = 2000
 const UNSEEN = /[\u0000-\u0020\u007f-\u00a0\u2028\u2029\ufeff]/u
 
 /** Nobody wants to be led back to where one signs in or out. */
-const DOORS = new Set(['/login', '/logout', '/second-factor', '/notauthorized'])
+const ENTRY_PATHS = new Set(['/login', '/logout', '/second-factor', '/notauthorized'])
 
 /**
  * Where to go after signing in, as an address asks for it: a path of this page with its query, and never anything else.
@@ -22,7 +22,7 @@ export function ownPath(given: unknown): string {
   const { origin, pathname } = new URL(given, HERE)
   const [path = ''] = given.split(/[?#]/, 1)
   const isOurs = origin === HERE && readingsOf(path).every(isPath) && readingsOf(pathname).every(isPath)
-  return isOurs && !DOORS.has(pathname) ? given : '/'
+  return isOurs && !ENTRY_PATHS.has(pathname) ? given : '/'
 }
 
 /** The path that an address names: `redirect` is what the first SpiderPig called it. */

@@ -13,15 +13,15 @@ const NEWEST = 50
 
 const OPEN = ['queued', 'starting', 'running', 'waiting', 'stopping']
 
-interface Told {
-  told(events: ServerEvent[]): void
+interface PollListener {
+  snapshot(events: ServerEvent[]): void
   /** `pause` is how long it waits until it asks again, in milliseconds. */
   failed(error: unknown, pause: number): void
 }
 
 /** Asks for all that a stream would tell, as long as one tells nothing. While nobody looks nothing is asked. */
-export class Asking {
-  readonly #told: Told
+export class Poller {
+  readonly #listener: PollListener
   #logs: () => readonly number[] = () => []
   #timer: ReturnType<typeof setTimeout> | undefined
   #attempt: AbortController | null = null
@@ -33,8 +33,8 @@ export class Asking {
   /** Whether somebody tells of the train, as far as is known. */
   #hasTrain = true
 
-  constructor(told: Told) {
-    this.#told = told
+  constructor(listener: PollListener) {
+    this.#listener = listener
   }
 
   get isOn(): boolean {
@@ -85,12 +85,12 @@ export class Asking {
         const now = JSON.stringify(events)
         this.#pause = now === this.#before ? Math.min(LONGEST, this.#pause * GROWTH) : SHORTEST
         this.#before = now
-        this.#told.told(events)
+        this.#listener.snapshot(events)
       }
     } catch (error) {
       if (!attempt.signal.aborted) {
         this.#pause = Math.min(LONGEST, this.#pause * 2)
-        this.#told.failed(error, this.#pause)
+        this.#listener.failed(error, this.#pause)
       }
     }
     if (!attempt.signal.aborted) {
@@ -118,7 +118,7 @@ export class Asking {
     ])
     const jobs = new Map([...open.jobs, ...newest.jobs].map((job) => [job.id, job]))
     const lengths = await Promise.all(this.#logs().map((id) => lengthOf(id, jobs.get(id), signal)))
-    const data = { runner, jobs: [...jobs.values()], total: newest.total, monitoring, isAsked: true }
+    const data = { runner, jobs: [...jobs.values()], total: newest.total, monitoring, isPolled: true }
     return [{ type: 'snapshot', data }, ...lengths]
   }
 

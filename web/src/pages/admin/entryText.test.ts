@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { EVENTS } from './audit.ts'
-import { tell } from './words.ts'
+import { describeEntry } from './entryText.ts'
 
 const told = (event: string, details: Record<string, unknown>, user: string | null = 'alice') => {
-  const { words, job, details: others } = tell({ event, user, details })
+  const { words, job, details: others } = describeEntry({ event, user, details })
   return { words, job, details: Object.fromEntries(others.map(({ name, text }) => [name, text])) }
 }
 
@@ -88,7 +88,7 @@ test('nothing that somebody typed keeps an entry from being told, or a detail', 
     fc.property(fc.constantFrom(...events), fc.dictionary(names, fc.jsonValue()), (event, details) => {
       const known = new Set(['of', 'what', 'job', 'signal'])
       const others = Object.entries(details).filter(([name, value]) => value !== null && !known.has(name))
-      return tell({ event, user: null, details }).details.length >= others.length
+      return describeEntry({ event, user: null, details }).details.length >= others.length
     }),
   )
 })

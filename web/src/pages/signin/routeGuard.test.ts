@@ -6,7 +6,7 @@ import type { WhoAmI } from '@/api/types.ts'
 import { Session } from '@/state/session.ts'
 import { declared, aPerson } from '@/api/testing.ts'
 
-import { keepGate } from './gate.ts'
+import { guardRoutes } from './routeGuard.ts'
 
 const NOBODY: WhoAmI = { user: null, mode: 'local', loginUrl: '/api/login' }
 
@@ -35,7 +35,7 @@ beforeEach(() => {
       ...pages.map((name) => ({ path: `/${name}`, name, component })),
     ],
   })
-  keepGate(router, session)
+  guardRoutes(router, session)
 })
 
 describe('at first', () => {
@@ -51,11 +51,11 @@ describe('at first', () => {
   const stranger = aPerson({ isAuthorized: false, mayStart: false })
   const viewer = aPerson({ mayStart: false })
   test.each<[string, WhoAmI, string, string]>([
-    ['nobody', NOBODY, '/', '/login'],
-    ['nobody', NOBODY, '/jobs/7?q=a', '/login?next=/jobs/7?q=a'],
-    ['nobody', NOBODY, '/login?problem=ticket', '/login?problem=ticket'],
-    ['nobody', NOBODY, '/second-factor?next=/jobs/7', '/login?next=/jobs/7'],
-    ['nobody', NOBODY, '/logout', '/logout'],
+    ['signed out', NOBODY, '/', '/login'],
+    ['signed out', NOBODY, '/jobs/7?q=a', '/login?next=/jobs/7?q=a'],
+    ['signed out', NOBODY, '/login?problem=ticket', '/login?problem=ticket'],
+    ['signed out', NOBODY, '/second-factor?next=/jobs/7', '/login?next=/jobs/7'],
+    ['signed out', NOBODY, '/logout', '/logout'],
     ['half signed in', aPerson({ secondFactor: 'code' }), '/account', '/second-factor?next=/account'],
     ['half signed in', aPerson({ secondFactor: 'code' }), '/login?next=//host.test', '/second-factor'],
     ['half signed in', aPerson({ secondFactor: 'code' }), '/enrol', '/second-factor'],
@@ -84,20 +84,20 @@ describe('after a session has ended', () => {
   })
 
   test('what is shown stays, also with another query', async () => {
-    expect(session.lapse.value).toBe('Your session has ended')
+    expect(session.accessLost.value).toBe('Your session has ended')
     expect(router.currentRoute.value.fullPath).toBe('/jobs/7')
     expect(await go('/jobs/7?log=end')).toBe('/jobs/7?log=end')
-    expect(session.isInside.value).toBe(true)
+    expect(session.hadAccess.value).toBe(true)
   })
 
   test('who goes elsewhere signs in first', async () => {
     expect(await go('/account')).toBe('/login?next=/account')
-    expect([session.lapse.value, session.isInside.value]).toEqual([null, false])
+    expect([session.accessLost.value, session.hadAccess.value]).toEqual([null, false])
   })
 
   test('who has signed in elsewhere meanwhile goes on', async () => {
     becomes(aPerson())
     expect(await go('/account')).toBe('/account')
-    expect(session.lapse.value).toBeNull()
+    expect(session.accessLost.value).toBeNull()
   })
 })

@@ -4,7 +4,7 @@ import { isAbort } from '@/api/client.ts'
 import { Retry } from '@/api/retry.ts'
 
 /** What the API answers to a question that is asked again now and then. */
-export interface Answer<T> {
+export interface Resource<T> {
   /** What it answered last; null until it has. */
   value: Readonly<ShallowRef<T | null>>
   /** Why there was no answer the last time. What was known before stays. */
@@ -12,20 +12,20 @@ export interface Answer<T> {
   /** When it is asked again by itself: see `Retry`. */
   retryAt: Readonly<Ref<number | null>>
   /** Asks anew. An earlier attempt that is not answered yet is given up. */
-  ask: () => Promise<void>
+  load: () => Promise<void>
 }
 
 /** Asks when the component begins to live, whenever somebody wants it, and again until there is an answer. */
-export function useAnswer<T>(question: (signal: AbortSignal) => Promise<T>): Answer<T> {
+export function useResource<T>(request: (signal: AbortSignal) => Promise<T>): Resource<T> {
   const value = shallowRef<T | null>(null)
-  const retry = new Retry(() => void ask())
+  const retry = new Retry(() => void load())
   let attempt = new AbortController()
 
-  async function ask(): Promise<void> {
+  async function load(): Promise<void> {
     attempt.abort()
     const { signal } = (attempt = new AbortController())
     try {
-      const answer = await question(signal)
+      const answer = await request(signal)
       if (!signal.aborted) {
         value.value = answer
         retry.succeeded()
@@ -41,6 +41,6 @@ export function useAnswer<T>(question: (signal: AbortSignal) => Promise<T>): Ans
     attempt.abort()
     retry.stop()
   })
-  void ask()
-  return { value, problem: retry.problem, retryAt: retry.at, ask }
+  void load()
+  return { value, problem: retry.problem, retryAt: retry.at, load }
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Job } from '@/api/types.ts'
 import { aPrompt, aQueuedJob } from '@/api/testing.ts'
 
-import { hasMoved } from './moving.ts'
+import { hasMoved } from './clickGuard.ts'
 
 const asks = (id: number): Job => aQueuedJob(id, { interaction: aPrompt({ id: id * 1_000_000 + 1 }) })
 

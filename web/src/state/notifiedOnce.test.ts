@@ -16,7 +16,7 @@ const locks = {
 /** Opens a tab, which knows nothing but what is stored. */
 async function openTab(): Promise<(what: string) => Promise<boolean>> {
   vi.resetModules()
-  return (await import('./told.ts')).tellOnce
+  return (await import('./notifiedOnce.ts')).isFirstNotification
 }
 
 beforeEach(() => {
@@ -33,16 +33,16 @@ afterEach(() => {
 
 describe('something is told once', () => {
   test('by a tab', async () => {
-    const tellOnce = await openTab()
-    expect(await tellOnce('a')).toBe(true)
-    expect(await tellOnce('a')).toBe(false)
-    expect(await tellOnce('b')).toBe(true)
+    const isFirstNotification = await openTab()
+    expect(await isFirstNotification('a')).toBe(true)
+    expect(await isFirstNotification('a')).toBe(false)
+    expect(await isFirstNotification('b')).toBe(true)
   })
 
   test('by one of several tabs, also before the storage has told the others', async () => {
     const tabs = [await openTab(), await openTab(), await openTab()]
     const stale = vi.spyOn(Storage.prototype, 'getItem').mockReturnValue(null)
-    const first = await Promise.all(tabs.map((tellOnce) => tellOnce('a')))
+    const first = await Promise.all(tabs.map((isFirstNotification) => isFirstNotification('a')))
     expect(first).toEqual([true, false, false])
     stale.mockRestore()
     await vi.advanceTimersByTimeAsync(5000)
@@ -72,9 +72,9 @@ describe('something is told once', () => {
     vi.spyOn(Storage.prototype, 'setItem').mockImplementation(() => {
       throw new DOMException('no', 'SecurityError')
     })
-    const tellOnce = await openTab()
-    expect(await tellOnce('a')).toBe(true)
-    expect(await tellOnce('a')).toBe(false)
+    const isFirstNotification = await openTab()
+    expect(await isFirstNotification('a')).toBe(true)
+    expect(await isFirstNotification('a')).toBe(false)
   })
 
   test.each(['{', '7', '{"a": 1}'])('whatever is stored: %s', async (stored) => {
@@ -85,9 +85,9 @@ describe('something is told once', () => {
 
 test('what is remembered is bounded', async () => {
   Reflect.deleteProperty(navigator, 'locks')
-  const tellOnce = await openTab()
+  const isFirstNotification = await openTab()
   for (let index = 0; index < 600; index += 1) {
-    await tellOnce(`prompt ${index}`)
+    await isFirstNotification(`prompt ${index}`)
   }
   const told = JSON.parse(localStorage.getItem('spiderpig.told') ?? '') as string[]
   expect(told).toHaveLength(500)

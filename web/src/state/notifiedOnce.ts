@@ -10,13 +10,13 @@ const KEY = 'spiderpig.told'
 const SPREADING = 5000
 
 /** What this tab has told: without storage nothing else is known. */
-const toldHere = new Set<string>()
+const notifiedHere = new Set<string>()
 
 /**
  * Whether nobody has told of something so far. From now on it counts as told, in all tabs of this browser, also after
  * they are loaded anew.
  */
-export async function tellOnce(what: string): Promise<boolean> {
+export async function isFirstNotification(what: string): Promise<boolean> {
   // Pages without https have no locks. Then two tabs may tell the same, if they do it within the same moment.
   const locks = navigator.locks as LockManager | null | undefined
   if (!locks) {
@@ -35,13 +35,13 @@ export async function tellOnce(what: string): Promise<boolean> {
 }
 
 function isFirst(what: string): boolean {
-  const told = read()
-  if (toldHere.has(what) || told.includes(what)) {
+  const notified = read()
+  if (notifiedHere.has(what) || notified.includes(what)) {
     return false
   }
-  toldHere.add(what)
+  notifiedHere.add(what)
   try {
-    localStorage.setItem(KEY, JSON.stringify([...told, what].slice(-KEPT)))
+    localStorage.setItem(KEY, JSON.stringify([...notified, what].slice(-KEPT)))
   } catch {
     // There is no storage, or no room in it.
   }

@@ -1,23 +1,23 @@
 import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from 'vue'
 
-/** Between two things that are said, in milliseconds: nobody wants to listen to every line. */
+/** Between two announcements, in milliseconds: nobody wants to listen to every line. */
 const PAUSE = 5000
 
-export interface News {
+export interface NewRecords {
   /** How many records have come since the end was not shown any more. */
-  fresh: ComputedRef<number>
-  /** What a screen reader is to say. */
-  said: Readonly<ShallowRef<string>>
+  unseen: ComputedRef<number>
+  /** What a screen reader is to announce. */
+  announcement: Readonly<ShallowRef<string>>
   /** Says something at once. */
-  say: (words: string) => void
+  announce: (words: string) => void
 }
 
 /** What is new in a log of so many records, whose end is shown or not. */
-export function useNews(total: Readonly<Ref<number>>, isFollowing: Readonly<Ref<boolean>>): News {
+export function useNewRecords(total: Readonly<Ref<number>>, isFollowing: Readonly<Ref<boolean>>): NewRecords {
   const seen = shallowRef(0)
-  const said = shallowRef('')
-  /** How many records have been told of. Nothing is told of those that were there from the beginning. */
-  let told: number | null = null
+  const announcement = shallowRef('')
+  /** How many records have been announced. Nothing is said of those that were there from the beginning. */
+  let announced: number | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
 
   watch(
@@ -31,8 +31,8 @@ export function useNews(total: Readonly<Ref<number>>, isFollowing: Readonly<Ref<
     { immediate: true, flush: 'sync' },
   )
   watch(total, (length) => {
-    if (told === null || length < told) {
-      told = length
+    if (announced === null || length < announced) {
+      announced = length
     } else {
       timer ??= setTimeout(tell, PAUSE)
     }
@@ -40,22 +40,22 @@ export function useNews(total: Readonly<Ref<number>>, isFollowing: Readonly<Ref<
 
   function tell(): void {
     timer = undefined
-    const records = total.value - (told ?? 0)
-    told = total.value
+    const records = total.value - (announced ?? 0)
+    announced = total.value
     if (records > 0) {
-      said.value = newRecords(records)
+      announcement.value = newRecords(records)
     }
   }
 
   onScopeDispose(() => clearTimeout(timer))
   return {
-    fresh: computed(() => Math.max(0, total.value - seen.value)),
-    said,
-    say: (words) => (said.value = words),
+    unseen: computed(() => Math.max(0, total.value - seen.value)),
+    announcement,
+    announce: (words) => (announcement.value = words),
   }
 }
 
-/** `12 new records`: not only lines, but also what the job said and was told. What has come is not read before it is shown. */
+/** `12 new records`: not only lines, but also statuses, answers and signals. */
 export function newRecords(count: number): string {
   return count === 1 ? '1 new record' : `${count.toLocaleString('en-GB')} new records`
 }

@@ -7,5 +7,5 @@ import { h, type FunctionalComponent } from 'vue'
  * the old text node is seen by nobody, so a changed text would never be shown, and a click could answer a question that is
  * not the one on the screen.
  */
-export const FreshText: FunctionalComponent<{ text: string }> = ({ text }) => h('span', { key: text }, text)
-FreshText.props = ['text']
+export const KeyedText: FunctionalComponent<{ text: string }> = ({ text }) => h('span', { key: text }, text)
+KeyedText.props = ['text']

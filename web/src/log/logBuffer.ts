@@ -40,17 +40,17 @@ const MOST = 1000
 /** What a record has beside its text, in characters. */
 const OVERHEAD = 75
 
-/** For so long, in milliseconds, a request for another place is left alone when there is a newer wish. */
+/** A younger request for another place is not aborted for a newer one, in milliseconds. */
 const PATIENCE = 150
 
 /**
- * The stretch of a log that is loaded: one without holes, around what is looked at.
+ * The loaded part of a log: contiguous records around the viewport.
  *
- * It grows at its ends, one request at a time for each, and starts anew where somebody goes far away. So memory is
- * bounded whatever the length of the log, and nothing is asked for that nobody looks at. What could not be loaded is tried
- * again: see `Retry`.
+ * It grows at both ends, with one request at a time for each, and starts anew when somebody jumps far away. So memory is
+ * bounded whatever the length of the log, and records that nobody looks at are not requested. A failed request is
+ * repeated: see `Retry`.
  */
-export class Stretch implements Loaded {
+export class LogBuffer implements Loaded {
   entries: readonly Entry[] = []
   from = 1
   next = 1
@@ -63,7 +63,7 @@ export class Stretch implements Loaded {
   #growing: Partial<Record<Side, AbortController>> = {}
   #opening: { target: Target; since: number; controller: AbortController } | null = null
   /** Where to go when what is being opened is there. */
-  #wish: Target | null = null
+  #pending: Target | null = null
   /** What is not tried before its time has come. */
   #isResting: Readonly<Record<Side | 'open', boolean>> = NOTHING
   /** What could not be opened. */
@@ -72,7 +72,7 @@ export class Stretch implements Loaded {
   /** Characters of a record, as it was seen last. */
   #average = 150
 
-  /** `opened` is called when there is a stretch around a target, and `changed` after every change. */
+  /** `opened` is called when the records around a target are loaded, and `changed` after every change. */
   constructor(read: ReadWindow, changed: () => void, opened: (target: Target) => void) {
     this.#read = read
     this.#changed = changed
@@ -101,7 +101,7 @@ export class Stretch implements Loaded {
   /** Starts anew around a target. Of several wishes that come while one is being done, the last is done next. */
   open(target: Target): void {
     if (this.#opening !== null && Date.now() - this.#opening.since < PATIENCE) {
-      this.#wish = target
+      this.#pending = target
       return
     }
     this.#cancel()
@@ -136,16 +136,16 @@ export class Stretch implements Loaded {
       .finally(() => {
         if (this.#opening === null) {
           this.#changed()
-          this.#fulfil()
+          this.#openPending()
         }
       })
   }
 
-  #fulfil(): void {
-    const wish = this.#wish
-    this.#wish = null
-    if (wish !== null) {
-      this.open(wish)
+  #openPending(): void {
+    const pending = this.#pending
+    this.#pending = null
+    if (pending !== null) {
+      this.open(pending)
     }
   }
 
@@ -211,7 +211,7 @@ export class Stretch implements Loaded {
   #cancel(): void {
     this.#opening?.controller.abort()
     this.#opening = null
-    this.#wish = null
+    this.#pending = null
     this.#giveUp('start')
     this.#giveUp('end')
   }

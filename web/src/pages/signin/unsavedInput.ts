@@ -2,13 +2,13 @@
 const touched = new Set<Element>()
 
 /** Notices from now on what people type and choose. */
-export function watchTyping(): void {
+export function trackInput(): void {
   document.addEventListener('input', notice, true)
   document.addEventListener('click', notice, true)
 }
 
 /** Whether somebody may lose what they have typed, or what they are about to decide, should the page go away. */
-export function isTyping(): boolean {
+export function hasUnsavedInput(): boolean {
   touched.forEach((element) => element.isConnected || touched.delete(element))
   const isOpen = document.querySelector('[role="dialog"]:not([hidden]), [aria-modal="true"]') !== null
   return touched.size > 0 || isOpen || document.activeElement?.matches('input, textarea, select') === true

@@ -2,7 +2,7 @@ import { flushPromises } from '@vue/test-utils'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { effectScope, type EffectScope } from 'vue'
 
-import { useAnswer, type Answer } from './answer.ts'
+import { useResource, type Resource } from './resource.ts'
 
 interface Asked {
   signal: AbortSignal
@@ -12,18 +12,18 @@ interface Asked {
 
 let scope: EffectScope
 let asked: Asked[]
-let answer: Answer<string>
+let resource: Resource<string>
 
 beforeEach(() => {
   scope = effectScope()
   asked = []
   const question = (signal: AbortSignal) =>
     new Promise<string>((resolve, reject) => asked.push({ signal, resolve, reject }))
-  const run = scope.run(() => useAnswer(question))
+  const run = scope.run(() => useResource(question))
   if (run === undefined) {
     throw new Error('the scope has ended')
   }
-  answer = run
+  resource = run
 })
 
 afterEach(() => scope.stop())
@@ -31,39 +31,39 @@ afterEach(() => scope.stop())
 test('it is asked at once, and what was known stays when it cannot be asked again', async () => {
   asked[0]?.resolve('one')
   await flushPromises()
-  expect(answer.value.value).toBe('one')
-  void answer.ask()
+  expect(resource.value.value).toBe('one')
+  void resource.load()
   asked[1]?.reject(new Error('SpiderPig cannot be reached'))
   await flushPromises()
-  expect([answer.value.value, answer.problem.value]).toEqual(['one', 'SpiderPig cannot be reached'])
-  void answer.ask()
+  expect([resource.value.value, resource.problem.value]).toEqual(['one', 'SpiderPig cannot be reached'])
+  void resource.load()
   asked[2]?.resolve('two')
   await flushPromises()
-  expect([answer.value.value, answer.problem.value]).toEqual(['two', null])
+  expect([resource.value.value, resource.problem.value]).toEqual(['two', null])
 })
 
 test('only the last attempt counts, and none once nobody waits', async () => {
-  void answer.ask()
+  void resource.load()
   expect(asked.map(({ signal }) => signal.aborted)).toEqual([true, false])
   asked[1]?.resolve('second')
   asked[0]?.resolve('first')
   await flushPromises()
-  expect(answer.value.value).toBe('second')
-  void answer.ask()
+  expect(resource.value.value).toBe('second')
+  void resource.load()
   scope.stop()
   asked[2]?.reject(new Error('too late'))
   await flushPromises()
-  expect([answer.value.value, answer.problem.value]).toEqual(['second', null])
+  expect([resource.value.value, resource.problem.value]).toEqual(['second', null])
 })
 
 test('what could not be asked is asked again by itself', async () => {
   vi.useFakeTimers()
   asked[0]?.reject(new Error('SpiderPig cannot be reached'))
   await vi.advanceTimersByTimeAsync(0)
-  expect(answer.retryAt.value).toBeGreaterThan(Date.now())
+  expect(resource.retryAt.value).toBeGreaterThan(Date.now())
   await vi.advanceTimersByTimeAsync(1000)
   asked[1]?.resolve('one')
   await vi.advanceTimersByTimeAsync(0)
-  expect([answer.value.value, answer.problem.value, answer.retryAt.value]).toEqual(['one', null, null])
+  expect([resource.value.value, resource.problem.value, resource.retryAt.value]).toEqual(['one', null, null])
   vi.useRealTimers()
 })

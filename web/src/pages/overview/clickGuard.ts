@@ -7,15 +7,15 @@ import { GUARD } from '@/job/prompt.ts'
  * Keeps clicks from jobs that have just moved: they may be meant for what was there before. An answer to one job, or the
  * second half of a double click, is not to answer the next one.
  */
-export function useMoving(jobs: Readonly<Ref<readonly Job[]>>): {
+export function useClickGuard(jobs: Readonly<Ref<readonly Job[]>>): {
   isMoving: Readonly<Ref<boolean>>
   /** What there is to say of a click that was kept from a job, until the next one is taken. */
-  said: Readonly<Ref<string>>
+  announcement: Readonly<Ref<string>>
   /** Takes each click before the jobs do. */
-  holdBack: (click: MouseEvent) => void
+  guardClick: (click: MouseEvent) => void
 } {
   const isMoving = shallowRef(false)
-  const said = shallowRef('')
+  const announcement = shallowRef('')
   let timer: ReturnType<typeof setTimeout> | undefined
 
   watch(jobs, (now, before) => {
@@ -27,18 +27,18 @@ export function useMoving(jobs: Readonly<Ref<readonly Job[]>>): {
   })
   onScopeDispose(() => clearTimeout(timer))
 
-  function holdBack(click: MouseEvent): void {
+  function guardClick(click: MouseEvent): void {
     // Of a keyboard it has no place, and is meant for what has the focus.
     const hasPlace = click.detail > 0
     const isMeantForAnother = isMoving.value && hasPlace
-    said.value = isMeantForAnother ? 'That was not pressed: the jobs had just moved.' : ''
+    announcement.value = isMeantForAnother ? 'That was not pressed: the jobs had just moved.' : ''
     if (isMeantForAnother) {
       click.preventDefault()
       click.stopPropagation()
     }
   }
 
-  return { isMoving: readonly(isMoving), said: readonly(said), holdBack }
+  return { isMoving: readonly(isMoving), announcement: readonly(announcement), guardClick }
 }
 
 /** Whether a job that was there before is at another place now, by what is above it. */

@@ -2,7 +2,7 @@ import type { AuditEntry } from '@/api/types.ts'
 import { entriesOf, type Entry } from '@/job/data.ts'
 
 /** An entry of the audit trail for people: `alice` `answered a question of` `job 4`, and the rest. */
-export interface Told {
+export interface EntryText {
   words: string
   /** The job that the words go on with. */
   job: number | null
@@ -12,7 +12,7 @@ export interface Told {
 
 /** Details of an entry, and which of them the words have. */
 class Details {
-  readonly told = new Set<string>()
+  readonly used = new Set<string>()
   constructor(readonly all: Readonly<Record<string, unknown>>) {}
 
   /** A text, which the words have from now on. Null if it is none. */
@@ -21,7 +21,7 @@ class Details {
     if (typeof value !== 'string' || value === '') {
       return null
     }
-    this.told.add(name)
+    this.used.add(name)
     return value
   }
 
@@ -31,7 +31,7 @@ class Details {
     if (found === undefined) {
       return otherwise
     }
-    this.told.add(name)
+    this.used.add(name)
     return found[1]
   }
 
@@ -41,13 +41,13 @@ class Details {
     if (typeof job !== 'number' || !Number.isSafeInteger(job) || job <= 0) {
       return null
     }
-    this.told.add('job')
+    this.used.add('job')
     return job
   }
 }
 
 /** How an event is told: of whom it says that they did it is said before. */
-interface Way {
+interface EventText {
   words: (details: Details, user: string | null) => string
   /** The words go on with a job. */
   hasJob?: true
@@ -59,7 +59,7 @@ function whose(details: Details, user: string | null): string {
   return of === null || of === user ? '' : ` of ${of}`
 }
 
-const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
+const EVENT_TEXTS: ReadonlyMap<string, EventText> = new Map<string, EventText>([
   ['start', { words: () => 'started', hasJob: true }],
   ['answer', { words: () => 'answered a question of', hasJob: true }],
   [
@@ -172,14 +172,18 @@ const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
 ])
 
 /** Says what an entry tells. Its details may be anything: other versions write them, and strangers fill them. */
-export function tell({ event, user, details: all }: Pick<AuditEntry, 'event' | 'user' | 'details'>): Told {
+export function describeEntry({
+  event,
+  user,
+  details: all,
+}: Pick<AuditEntry, 'event' | 'user' | 'details'>): EntryText {
   const details = new Details(all)
-  const way = WAYS.get(event)
-  const job = way?.hasJob ? details.takeJob() : null
-  const words = way?.words(details, user) ?? event
-  const others = Object.entries(all).filter(([name, value]) => value !== null && !details.told.has(name))
+  const eventText = EVENT_TEXTS.get(event)
+  const job = eventText?.hasJob ? details.takeJob() : null
+  const words = eventText?.words(details, user) ?? event
+  const others = Object.entries(all).filter(([name, value]) => value !== null && !details.used.has(name))
   return {
-    words: way?.hasJob && job === null ? `${words} a job` : words,
+    words: eventText?.hasJob && job === null ? `${words} a job` : words,
     job,
     details: entriesOf(Object.fromEntries(others)).map(forPeople),
   }

@@ -2,12 +2,12 @@ import { mount } from '@vue/test-utils'
 import { expect, test } from 'vitest'
 import { defineComponent, h } from 'vue'
 
-import { FreshText } from './FreshText.ts'
+import { KeyedText } from './KeyedText.ts'
 import { translate } from './testing.ts'
 
 const State = defineComponent({
   props: { state: { type: String, required: true } },
-  setup: (props) => () => h('p', ['Job 7: ', h(FreshText, { text: props.state })]),
+  setup: (props) => () => h('p', ['Job 7: ', h(KeyedText, { text: props.state })]),
 })
 
 test('a new text is shown in a page that was translated', async () => {

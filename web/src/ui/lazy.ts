@@ -11,6 +11,6 @@ NotLoaded.inheritAttrs = false
  * If it cannot be loaded another stands in its place. When SpiderPig was upgraded meanwhile the whole page says so:
  * `state/upgrade.ts` hears of it from Vite.
  */
-export function later<Wanted extends Component>(load: () => Promise<Wanted>, instead: Component = NotLoaded): Wanted {
+export function lazy<Wanted extends Component>(load: () => Promise<Wanted>, instead: Component = NotLoaded): Wanted {
   return defineAsyncComponent({ loader: () => load().catch(() => instead as Wanted), suspensible: false }) as Wanted
 }

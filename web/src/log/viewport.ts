@@ -3,7 +3,7 @@ import { plainText } from '@/text/terminal.ts'
 import { above, atEnd, below, inView, moved, type Anchor } from './anchor.ts'
 import { rowAt, type Row } from './rows.ts'
 import { barOf, type Bar } from './scrollbar.ts'
-import type { Target } from './stretch.ts'
+import type { Target } from './logBuffer.ts'
 
 /** What of a log is there to be seen. */
 export interface Scene {
@@ -36,13 +36,13 @@ const NEARLY = 200
 const SHORT = 8000
 
 /** What somebody sees of a log: the place of a view of some pixels in what is loaded. It knows nothing of a page. */
-export class Sight {
+export class Viewport {
   /** The end is shown, also while the log grows. */
   isFollowing = true
   /** The height of the view, in pixels. */
   view = 0
   /** How often somebody wished to be elsewhere: what is under way for an old wish does not overrule a new one. */
-  wishes = 0
+  moves = 0
 
   #scene: Scene = { rows: [], from: 1, next: 1, total: 0, isBroken: false }
   #items: readonly Item[] | null = null
@@ -194,7 +194,7 @@ export class Sight {
   }
 
   #follow(isFollowing: boolean): void {
-    this.wishes += 1
+    this.moves += 1
     this.isFollowing = isFollowing
     this.#forget()
   }

@@ -1,5 +1,5 @@
 import type { SignInMode } from '@/api/types.ts'
-import type { Standing } from '@/state/session.ts'
+import type { Access } from '@/state/session.ts'
 
 /** So long, in milliseconds, a tab does not go to the single sign-on again by itself: or it might for ever. */
 const ONCE_IN = 5 * 60_000
@@ -7,19 +7,19 @@ const ONCE_IN = 5 * 60_000
 const KEY = 'spiderpig.renewed'
 
 /** Where somebody who is at `path` has to go to get back to it. It is loaded anew, whatever this page is. */
-export function signInAddress(path: string, standing: Standing, mode: SignInMode | undefined): string {
+export function signInAddress(path: string, access: Access, mode: SignInMode | undefined): string {
   const next = path === '/' ? '' : `?next=${encodeURIComponent(path)}`
-  if (standing === 'stranger') {
+  if (access === 'unauthorized') {
     return '/notauthorized'
   }
-  if (standing === 'code' || standing === 'enrol') {
-    return `/${standing === 'code' ? 'second-factor' : 'enrol'}${next}`
+  if (access === 'code' || access === 'enrol') {
+    return `/${access === 'code' ? 'second-factor' : 'enrol'}${next}`
   }
   return `${mode === 'cas' ? '/api/login' : '/login'}${next}`
 }
 
 /** Whether this tab may go to the single sign-on by itself. Once it has asked it may not for a while. */
-export function mayRenewNow(now: number = Date.now()): boolean {
+export function maySignInSilently(now: number = Date.now()): boolean {
   try {
     const last = Number(sessionStorage.getItem(KEY))
     sessionStorage.setItem(KEY, String(now))
