@@ -11,13 +11,18 @@ export interface Resource<T> {
   problem: Readonly<Ref<string | null>>
   /** When it is asked again by itself: see `Retry`. */
   retryAt: Readonly<Ref<number | null>>
+  /** What was done last about it, as a sentence. */
+  notice: Readonly<Ref<string | null>>
   /** Asks anew. An earlier attempt that is not answered yet is given up. */
   load: () => Promise<void>
+  /** Says what was done about it, and loads what that has changed. */
+  changed: (notice: string) => void
 }
 
 /** Asks when the component begins to live, whenever somebody wants it, and again until there is an answer. */
 export function useResource<T>(request: (signal: AbortSignal) => Promise<T>): Resource<T> {
   const value = shallowRef<T | null>(null)
+  const notice = shallowRef<string | null>(null)
   const retry = new Retry(() => void load())
   let attempt = new AbortController()
 
@@ -37,10 +42,15 @@ export function useResource<T>(request: (signal: AbortSignal) => Promise<T>): Re
     }
   }
 
+  function changed(words: string): void {
+    notice.value = words
+    void load()
+  }
+
   onScopeDispose(() => {
     attempt.abort()
     retry.stop()
   })
   void load()
-  return { value, problem: retry.problem, retryAt: retry.at, load }
+  return { value, problem: retry.problem, retryAt: retry.at, notice, load, changed }
 }

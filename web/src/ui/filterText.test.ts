@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { effectScope, nextTick, ref, type EffectScope, type Ref } from 'vue'
 
-import { useTyped } from './typed.ts'
+import { useFilterText } from './filterText.ts'
 
 interface Filter {
   user: string
@@ -21,9 +21,9 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function begin(): { filter: Ref<Filter> } & ReturnType<typeof useTyped<Filter, 'user' | 'q'>> {
+function begin(delay = 300): { filter: Ref<Filter> } & ReturnType<typeof useFilterText<Filter, 'user' | 'q'>> {
   const filter = ref({ user: '', q: '', event: '' })
-  const typed = scope.run(() => useTyped(filter, ['user', 'q']))
+  const typed = scope.run(() => useFilterText(filter, ['user', 'q'], delay))
   if (typed === undefined) {
     throw new Error('the scope has ended')
   }
@@ -31,19 +31,25 @@ function begin(): { filter: Ref<Filter> } & ReturnType<typeof useTyped<Filter, '
 }
 
 test('what is typed counts a moment after the last letter, without blanks around it', () => {
-  const { filter, typed, type } = begin()
-  typed.user = ' alice '
-  type()
+  const { filter, type } = begin()
+  type('user', ' alice ')
   vi.advanceTimersByTime(299)
   expect(filter.value.user).toBe('')
   vi.advanceTimersByTime(1)
   expect(filter.value).toEqual({ user: 'alice', q: '', event: '' })
 })
 
+test('without a delay it counts at once, and blanks that are being typed stay', async () => {
+  const { filter, typed, type } = begin(0)
+  type('q', 'two ')
+  expect(filter.value.q).toBe('two')
+  await nextTick()
+  expect(typed.q).toBe('two ')
+})
+
 test('another change takes along what is typed, and it does not count twice', () => {
-  const { filter, typed, type, change } = begin()
-  typed.q = 'needle'
-  type()
+  const { filter, type, change } = begin()
+  type('q', 'needle')
   change({ event: 'answer' })
   const changed = filter.value
   expect(changed).toEqual({ user: '', q: 'needle', event: 'answer' })
