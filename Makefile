@@ -23,12 +23,16 @@ CHROMIUM := /usr/bin/chromium
 PAGE := web/dist/index.html
 PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) web/index.html web/vite.config.ts
 
+# What builds the book. Without its server and its watcher, which need twice as many crates.
+MDBOOK_VERSION := 0.5.4
+MDBOOK := target/tools/mdbook-$(MDBOOK_VERSION)
+
 AUTH ?= none
 KILLS ?= 2000
 FUZZ_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help setup web run test bench screenshots torture deny
+.PHONY: help setup web run quick test docs bench screenshots torture deny
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -69,10 +73,22 @@ run: setup web ## Start a demo at http://127.0.0.1:8000; with AUTH=local or AUTH
 test: setup $(PYTHON) web $(BROWSER_MODULES) $(CHROMIUM) ## Format, lints and all tests; says where the time went
 	scripts/test.sh
 
+quick: ## Format, lints and unit tests of the Rust code: before each commit
+	cargo fmt --check
+	cargo clippy --quiet --all-targets --locked -- -D warnings
+	cargo test --quiet --locked --lib --bins
+
+$(MDBOOK):
+	cargo install --quiet --locked --version $(MDBOOK_VERSION) --no-default-features --features search --root target/tools mdbook
+	@touch $@
+
+docs: $(MDBOOK) ## Build the book: target/book/index.html
+	scripts/build-book.sh target/tools/bin/mdbook
+
 bench: setup web $(BROWSER_MODULES) $(CHROMIUM) ## Measure
 	cargo bench --locked
 
-screenshots: setup web $(BROWSER_MODULES) $(CHROMIUM) ## Make the pictures of the README anew
+screenshots: setup web $(BROWSER_MODULES) $(CHROMIUM) ## Make the pictures of the documents anew
 	cargo build --bins --locked
 	cd tests/browser && npm run --silent screenshots
 

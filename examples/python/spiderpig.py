@@ -1,6 +1,6 @@
 """Lets a job that is written in Python ask people, and say how far it is. Copy this file beside your script.
 
-It needs nothing but Python. In SpiderPig, each call prints a message of the job protocol, which README.md in the root
+It needs nothing but Python. In SpiderPig, each call prints a message of the job protocol, which docs/writing-a-job.md
 of this repository describes. Elsewhere the same calls talk to a person at a terminal.
 """
 

@@ -2,7 +2,7 @@ import { defineConfig } from '@playwright/test'
 
 import { CHROMIUM } from './chromium.ts'
 
-/** Makes the pictures of the README: `npm run screenshots`. */
+/** Makes the pictures of the documents: `npm run screenshots`. */
 export default defineConfig({
   testDir: 'screenshots',
   testMatch: 'screenshots.ts',

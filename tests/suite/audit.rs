@@ -105,7 +105,7 @@ fn a_trail_that_was_changed_is_told_of_by_line() {
     assert!(nonsense.contains("line 4 is not an entry"), "{nonsense}");
 }
 
-/// As README.md has it: the last lines are vouched for by a head that is kept elsewhere.
+/// As docs/audit.md has it: the last lines are vouched for by a head that is kept elsewhere.
 #[test]
 fn a_trail_that_lost_its_end_is_known_by_a_head_that_was_kept() {
     let (spool, path) = with_entries(9);

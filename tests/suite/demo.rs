@@ -1,5 +1,4 @@
-//! The examples: the recorded deployment, the shell script with helpers, their configuration, and what README.md says
-//! of it.
+//! The examples: the recorded deployment, the shell script with helpers, and their configuration.
 
 use std::fs;
 use std::io::Write as _;
@@ -7,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use spiderpig::api::routes::ROUTES;
 use spiderpig::config::Config;
 use spiderpig::protocol::{Prompt, PromptKind};
 use spiderpig::spool::JobId;
@@ -267,26 +265,5 @@ fn the_configuration_of_the_examples_is_valid_and_their_programs_are_there() {
     assert_eq!(command.arguments, expected);
     for lane in config.lanes.keys() {
         assert!(config.job_types.values().any(|job_type| job_type.lane == *lane), "lane {lane} is not used");
-    }
-}
-
-#[test]
-fn the_readme_knows_every_setting_and_every_route() {
-    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
-    let (_, rest) = readme.split_once("```toml\n").unwrap();
-    let (toml, _) = rest.split_once("```").unwrap();
-    Config::parse(Path::new("README.md"), toml).unwrap();
-    let settings = fs::read_to_string(repository().join("src/config/tests/example.toml")).unwrap();
-    for line in settings.lines().filter(|line| !line.starts_with('#')) {
-        let key = line.split_once(" = ").map_or(line, |(key, _)| key);
-        assert!(toml.lines().any(|line| line.starts_with(key)), "README.md lacks {key}");
-    }
-    let pages = readme.lines().find(|line| line.starts_with("| `GET /`")).unwrap();
-    for route in ROUTES {
-        let path = route.path.replace(":number", "").replace(":text", "").replace("{iid}", "{question}");
-        let known = format!("| `{} {}", route.method, path.replace("/{signal}", "/{interrupt,kill}"));
-        // The paths of the page share a row.
-        let is_known = readme.contains(&known) || (route.is_page() && pages.contains(&format!("`{path}`")));
-        assert!(is_known, "README.md lacks {known}");
     }
 }

@@ -16,6 +16,7 @@ mod crash;
 mod daemon_log;
 mod demo;
 mod disk;
+mod documents;
 mod events;
 mod examples;
 mod faults;

@@ -68,7 +68,7 @@ export function useObstacle(moving: () => Job | undefined): ComputedRef<Obstacle
     if (type === undefined) {
       return because(
         `Nothing can be started from here: the configuration has no job type with the name “${TRAIN}”, ` +
-          'or you may not start it. README.md says what it needs.',
+          'or you may not start it. docs/http-api.md says what it needs.',
       )
     }
     if (type.disabled_reason !== null) {
