@@ -34,7 +34,9 @@ programs() {
 	echo "$status" >"$work/programs" &
 	[[ $status == 0 ]] &&
 		step 'Rust: lints' cargo clippy --all-targets --locked -- -D warnings &&
+		step 'Rust: documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items &&
 		step 'Rust: unit tests' cargo test --locked --lib --bins &&
+		step 'Rust: examples in the documentation' cargo test --locked --doc &&
 		step 'Integration tests' cargo test --locked --test suite &&
 		step 'Integration tests, with the file watcher switched off' \
 			env SPIDERPIG_TEST_WATCH=false SPIDERPIG_FUZZ_SECONDS=5 cargo test --locked --test suite

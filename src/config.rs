@@ -3,6 +3,10 @@
 //! Everything has a default but the job types. A key that is not known, a value of the wrong type and a value that
 //! cannot work are errors that name the file and the line, so a daemon with a mistyped file never starts.
 //!
+//! Each section has a file with its name. `node.rs` knows names and places while the file is read, `units.rs` how single
+//! values are written, `template.rs` how a command is put together, `value.rs` which values a parameter may have, and
+//! `gerrit.rs` which texts name a change.
+//!
 //! ```
 //! use std::path::Path;
 //! use spiderpig::config::Config;

@@ -6,6 +6,8 @@
 //! order of the stream. It reads no file and no clock, so that every rule can be tested with plain bytes.
 //!
 //! The key is a secret. Nothing that comes out of the decoder contains it.
+//!
+//! The rules are in `decoder.rs`, questions and their answers in `prompt.rs`, the key in `key.rs`.
 
 mod candidate;
 mod chunk;

@@ -1,6 +1,6 @@
 //! What an operator does on the host: the subcommands of `spiderpig-api`, beside `check`.
 //!
-//! They work on the same files as the API, under the same locks, while it runs or not.
+//! They work on the same files as the API, under the same locks, while it runs or not. One file has one subcommand.
 
 mod audit;
 mod otp;

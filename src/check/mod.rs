@@ -3,6 +3,8 @@
 //! Looking changes nothing, takes no lock and does not need the daemons stopped: states that the layout allows for a
 //! while are no findings. Whose rights count is computed from owners and modes, as the layout sets them, so that an administrator
 //! can check for the accounts that the daemons have. Access control lists are not part of the layout and not read.
+//!
+//! One file has one kind of finding. Who else could choose what runs is in `writable.rs`.
 
 mod access;
 mod account;

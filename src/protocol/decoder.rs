@@ -36,6 +36,33 @@ const BROKEN: &str = "is not valid JSON, or another process has written into it"
 ///
 /// Times are passed in and only ever compared with each other. Memory is bounded, whatever comes: 16 MiB are held
 /// back, and what is not held back is passed on 64 KiB at a time.
+///
+/// ```
+/// use std::time::Instant;
+/// use spiderpig::protocol::{Decoder, IoKey, Message, Piece, Sink};
+///
+/// #[derive(Default)]
+/// struct Found(Vec<String>);
+///
+/// impl Sink for Found {
+///     fn piece(&mut self, piece: Piece<'_>) {
+///         self.0.push(format!("line: {}", piece.text));
+///     }
+///
+///     fn message(&mut self, message: Message) {
+///         self.0.push(format!("message: {message:?}"));
+///     }
+/// }
+///
+/// let mut decoder = Decoder::new(IoKey::from_text("0xsecret"));
+/// let mut found = Found::default();
+/// // Reads end wherever they like.
+/// for read in ["Checking out\n{\"type\": \"status\", \"sta", "tus\": \"Building\", \"iokey\": \"0xsecret\"}\n"] {
+///     decoder.feed(read.as_bytes(), Instant::now(), &mut found);
+/// }
+/// decoder.finish(&mut found);
+/// assert_eq!(found.0, ["line: Checking out", "message: Status(Some(\"Building\"))"]);
+/// ```
 pub struct Decoder {
     key: IoKey,
     limits: Limits,

@@ -302,7 +302,22 @@ pub enum Answered {
     TooLate,
 }
 
-/// Puts an answer into the inbox, durably.
+/// Puts an answer into the inbox, durably. Of two answers to one prompt the first wins.
+///
+/// ```
+/// use spiderpig::spool::inbox::{self, Answer, Answered};
+/// use spiderpig::spool::{JobId, Spool};
+///
+/// let directory = tempfile::tempdir()?;
+/// let spool = Spool::lay_out(&directory.path().join("spool"))?;
+/// let job = JobId::try_from(7)?;
+/// let yes = Answer { user: "alice".into(), response: "y".into() };
+/// let no = Answer { user: "bob".into(), response: "n".into() };
+/// assert_eq!(inbox::answer(&spool, job, 1, &yes)?, Answered::First);
+/// assert_eq!(inbox::answer(&spool, job, 1, &no)?, Answered::TooLate);
+/// assert_eq!(inbox::pending_answer(&spool, job, 1), Some(yes));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// The file cannot be written.

@@ -3,6 +3,20 @@
 //! `spool-layout.md` is the contract for people and other programs; this module is its only implementation.
 //! It knows nothing of the runner or the API. Reading is open to anyone with the file permissions; writing goes
 //! through [`atomic`] and, where the contract says so, needs a lock of [`lock`] as a witness.
+//!
+//! Which file answers which question:
+//!
+//! - Where is a path, and which mode has it? [`layout`].
+//! - How is a file written, so that it is never seen half done, and never lost? [`atomic`]. On a full disk: [`room`].
+//! - What does a document hold? [`request`] (job.json), [`plan`], [`status`], [`history`], [`runner_state`] (runner.json),
+//!   [`inbox`], [`monitoring`], and [`log`] for the records of a log.
+//! - Who holds which lock, and what may be done under it? [`lock`], and `LockedJob` in [`job`]. The device that
+//!   `/proc/locks` means: [`mount`].
+//! - How is a file from outside opened and believed? [`open`], [`strict`] (JSON), [`submitter`] (whose it is), [`queue`],
+//!   [`reject`].
+//! - How does a daemon or supervisor show that it hangs, though it holds its lock? [`stall`].
+//! - How much room is left? [`space`].
+//! - How do tests break each write? [`fault`].
 
 pub mod atomic;
 pub mod error;

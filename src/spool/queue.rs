@@ -62,6 +62,21 @@ impl NewJob {
 
 /// Submits a job. When this returns, the job survives a power cut. Three syncs: the number, the file, the directory.
 ///
+/// ```
+/// use spiderpig::spool::Spool;
+/// use spiderpig::spool::queue::{self, NewJob};
+///
+/// let directory = tempfile::tempdir()?;
+/// let spool = Spool::lay_out(&directory.path().join("spool"))?;
+/// # let runner = spiderpig::spool::lock::RunnerLock::take(&spool)?;
+/// # spiderpig::spool::sequence::raise(&spool, &runner, 0, 0)?;
+/// let job = NewJob { job_type: "hello".into(), user: "alice".into(), ..NewJob::default() };
+/// let request = queue::submit(&spool, job)?;
+/// assert_eq!(request.id.get(), 1);
+/// assert!(spool.queued(request.id).exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// No number could be taken, or the file could not be made durable; then the job does not exist.
 pub fn submit(spool: &Spool, new: NewJob) -> Result<JobRequest> {

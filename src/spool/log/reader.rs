@@ -18,6 +18,27 @@ const CHUNK: usize = 32 * 1024;
 const LINE_LIMIT: usize = 16 << 20;
 
 /// A position in a log: everything before it was read.
+///
+/// ```
+/// use spiderpig::spool::log::{LogReader, RecordKind};
+///
+/// let job = tempfile::tempdir()?;
+/// let log = concat!(
+///     r#"{"time":"2026-11-23T15:38:46.748Z","type":"line","line":"Checking out 1"}"#, "\n",
+///     r#"{"time":"2026-11-23T15:38:52.440Z","type":"exit","status":0,"signal":null}"#, "\n",
+/// );
+/// std::fs::write(job.path().join("log.jsonl"), log)?;
+/// let mut reader = LogReader::open(job.path())?.expect("there is a log");
+/// let mut lines = Vec::new();
+/// reader.for_each(|number, record| {
+///     if let RecordKind::Line(line) = record.kind {
+///         lines.push((number, line.line));
+///     }
+/// })?;
+/// assert_eq!(lines, [(1, "Checking out 1".to_owned())]);
+/// assert_eq!(reader.records(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct LogReader {
     path: PathBuf,
