@@ -31,7 +31,7 @@ const REFUSED: &[&str] = &[
 const EXAMPLES_OF_REFUSED: &str = "docs/style.md";
 
 /// What is in the repository and not ours, or made anew by each build.
-const NOT_OURS: &[&str] = &[".git", "target", "node_modules", "dist", "__pycache__"];
+const NOT_OURS: &[&str] = &[".git", "target", "node_modules", "dist", "results", "__pycache__"];
 
 /// The files below a directory with an ending, by their paths in the repository.
 fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
