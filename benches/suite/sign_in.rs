@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use spiderpig::api::auth::cookie::{Cookies, Key};
-use spiderpig::api::auth::password;
-use spiderpig::api::auth::sessions::{Session, Sessions};
-use spiderpig::api::auth::users::Users;
+use spiderpig::accounts::cookie::{Cookies, Key};
+use spiderpig::accounts::password;
+use spiderpig::accounts::sessions::{Session, Sessions};
+use spiderpig::accounts::users::Users;
 use spiderpig::spool::Time;
 
 use super::Result;

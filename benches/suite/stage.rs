@@ -6,12 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use spiderpig::api::state_directory::StateDirectory;
 use spiderpig::runner::process;
 use spiderpig::spool::history::HistoryLine;
 use spiderpig::spool::job::{self, Job};
 use spiderpig::spool::status::{State, Status};
 use spiderpig::spool::{JobId, Spool, atomic, history};
+use spiderpig::state::StateDirectory;
 
 use super::{Result, disk};
 

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::{Error, Operator};
-use crate::api::auth::audit::{self, Audit, Fragments, Head, Verdict};
-use crate::api::state_directory::StateDirectory;
+use crate::audit;
+use crate::audit::{Audit, Fragments, Head, Verdict};
 use crate::config::Config;
+use crate::state::StateDirectory;
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -13,12 +13,13 @@ use std::os::unix::fs::MetadataExt as _;
 use clap::Subcommand;
 use serde_json::Value;
 
-use crate::api::auth::audit::{Audit, Entry, Event};
-use crate::api::state_directory::StateDirectory;
+use crate::audit::{Audit, Entry, Event};
 use crate::check::Account;
 use crate::config::Config;
 use crate::spool;
-use crate::spool::atomic::{self, Durability};
+use crate::spool::atomic;
+use crate::spool::atomic::Durability;
+use crate::state::StateDirectory;
 
 /// A subcommand.
 #[derive(Debug, Subcommand)]

@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Error, Operator};
-use crate::api::auth::audit::Event;
-use crate::api::auth::second_factor::{AllUsed, Code, Enrolment, SecondFactors, qr};
+use crate::accounts::second_factor::{AllUsed, Code, Enrolment, SecondFactors, qr};
+use crate::audit::Event;
 use crate::config::Config;
 use crate::spool::Time;
 

@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::json;
 
 use super::{Error, Operator, state_directory};
-use crate::api::auth::audit::Event;
-use crate::api::auth::tokens::{Created, NewToken, Scope, Token, Tokens};
-use crate::api::auth::users::Users;
+use crate::accounts::tokens::{Created, NewToken, Scope, Token, Tokens};
+use crate::accounts::users::Users;
+use crate::audit::Event;
 use crate::config::{AuthMode, Config};
 use crate::spool::Time;
 use crate::spool::submitter::check_name;

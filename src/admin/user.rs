@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 
 use super::{Error, Operator};
-use crate::api::auth::audit::Event;
-use crate::api::auth::password;
-use crate::api::auth::users::{self, Account, Accounts, Users, edit};
+use crate::accounts::password;
+use crate::accounts::users;
+use crate::accounts::users::{Account, Accounts, Users, edit};
+use crate::audit::Event;
 use crate::config::Config;
 use crate::spool;
 
@@ -286,9 +287,9 @@ mod tests {
 
     use std::os::unix::fs::MetadataExt as _;
 
-    use crate::api::auth::audit::{Audit, Filter};
-    use crate::api::state_directory::StateDirectory;
+    use crate::audit::{Audit, Filter};
     use crate::spool::atomic;
+    use crate::state::StateDirectory;
 
     use super::*;
 

@@ -11,22 +11,22 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::spool::Spool;
 
-use super::auth::Auth;
-use super::auth::audit::Audit;
-use super::auth::identity::Identity;
-use super::auth::refusals::Refusals;
-use super::blocking::Writes;
-use super::body::{End, Heartbeat, Manner};
-use super::error::ApiError;
-use super::gerrit::Gerrit;
-use super::health::{Disk, Refusal, SharedLook};
-use super::host::PublicUrl;
-use super::idempotency::Idempotency;
-use super::jobs::log::Logs;
-use super::metrics::Metrics;
-use super::mirror::Mirror;
-use super::page::Page;
-use super::streams::Streams;
+use super::handlers::health::{Disk, Refusal, SharedLook};
+use super::handlers::metrics::Metrics;
+use super::handlers::page::Page;
+use super::refusals::Refusals;
+use crate::accounts::Auth;
+use crate::accounts::identity::Identity;
+use crate::audit::Audit;
+use crate::blocking::Writes;
+use crate::changes::gerrit::Gerrit;
+use crate::http::body::{End, Heartbeat, Manner};
+use crate::http::error::ApiError;
+use crate::http::host::PublicUrl;
+use crate::http::streams::Streams;
+use crate::logs::Logs;
+use crate::mirror::Mirror;
+use crate::submit::idempotency::Idempotency;
 
 /// The state that all requests share.
 #[derive(Debug)]

@@ -7,13 +7,15 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{Config, JobType, MASK};
 use crate::spool::history::HistoryLine;
-use crate::spool::outcome::{self, Outcome};
+use crate::spool::outcome;
+use crate::spool::outcome::Outcome;
 use crate::spool::request::JobRequest;
-use crate::spool::status::{self, InteractionKind, State};
+use crate::spool::status;
+use crate::spool::status::{InteractionKind, State};
 use crate::spool::{JobId, Time};
 
-use super::mirror::{Claimed, Finished, History, Queued, Rejected, UNKNOWN};
-use super::text::Text;
+use crate::mirror::{Claimed, Finished, History, Queued, Rejected, UNKNOWN};
+use crate::text::Text;
 
 /// In HTTP a prompt is named by job number × this + its number within the job.
 pub const PROMPTS_PER_JOB: u64 = 1_000_000;

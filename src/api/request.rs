@@ -8,14 +8,14 @@ use hyper::header::CONTENT_TYPE;
 use hyper::{HeaderMap, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
-use super::auth::access::Guarded;
-use super::auth::identity::{Caller, Identity};
-use super::body;
-use super::client::Client;
-use super::error::{ApiError, Invalid};
-use super::query::Query;
-use super::routes::PathParams;
+use super::table::PathParams;
+use crate::accounts::access::Guarded;
+use crate::accounts::identity::{Caller, Identity};
 use crate::config::JobType;
+use crate::http::body;
+use crate::http::client::Client;
+use crate::http::error::{ApiError, Invalid};
+use crate::http::query::Query;
 use crate::spool::strict;
 
 /// A request that may be answered: it passed the access rules and found its route.
@@ -28,14 +28,14 @@ pub struct Request {
     /// Their name; empty where a route is open and nobody has signed in.
     pub user: Arc<str>,
     /// The status for who may use this route, but not for what they ask.
-    pub(super) denial: StatusCode,
+    pub(crate) denial: StatusCode,
     /// What the path said.
     pub path: PathParams,
     /// The header fields.
     pub headers: HeaderMap,
-    pub(super) uri: Uri,
-    pub(super) body: Incoming,
-    pub(super) body_limit: Duration,
+    pub(crate) uri: Uri,
+    pub(crate) body: Incoming,
+    pub(crate) body_limit: Duration,
 }
 
 impl Request {

@@ -10,9 +10,9 @@ use hyper::Method;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::auth::audit::{Entry, Event};
-use super::routes::{Content, ROUTES, Route, find};
+use super::table::{Content, ROUTES, Route, find};
 use super::testing::{Bench, Client, ERRORS, TRAIN, job_id, prompt, request, runner_state, status, until};
+use crate::audit::{Entry, Event};
 use crate::protocol::Piece;
 use crate::spool::atomic::Durability;
 use crate::spool::log::RecordKind;

@@ -7,24 +7,27 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
-use super::auth::audit::Audit;
-use super::auth::guard::Guard;
-use super::auth::refusals::Refusals;
-use super::auth::{Auth, follow};
-use super::blocking::{self, Writes};
-use super::gerrit::Gerrit;
-use super::health::{self, SharedLook};
-use super::host::InvalidPublicUrl;
-use super::idempotency::Idempotency;
-use super::jobs::log::Logs;
-use super::listener::{ListenFailure, Listener, PassedSocket};
-use super::metrics::Metrics;
-use super::mirror::Mirror;
-use super::page::Page;
-use super::server;
-use super::state_directory::StateDirectory;
+use super::handlers::health;
+use super::handlers::health::SharedLook;
+use super::handlers::metrics::Metrics;
+use super::handlers::page::Page;
+use super::refusals::Refusals;
+use crate::accounts::guard::Guard;
+use crate::accounts::{Auth, follow};
+use crate::audit::Audit;
+use crate::blocking;
+use crate::blocking::Writes;
+use crate::changes::gerrit::Gerrit;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
-use crate::spool::{self, Spool, room, submitter};
+use crate::http::host::InvalidPublicUrl;
+use crate::http::listener::{ListenFailure, Listener, PassedSocket};
+use crate::http::server;
+use crate::logs::Logs;
+use crate::mirror::Mirror;
+use crate::spool;
+use crate::spool::{Spool, room, submitter};
+use crate::state::StateDirectory;
+use crate::submit::idempotency::Idempotency;
 
 /// How often one looks whether there is room for answers and signals on a full disk.
 const SET_ASIDE_INTERVAL: Duration = Duration::from_secs(20);
@@ -114,8 +117,8 @@ impl Service {
             limits,
             shutdown,
             logs: Logs::default(),
-            streams: super::streams::Streams::default(),
-            large: Arc::new(tokio::sync::Semaphore::new(super::jobs::list::LARGE_AT_ONCE)),
+            streams: crate::http::streams::Streams::default(),
+            large: Arc::new(tokio::sync::Semaphore::new(super::handlers::jobs::list::LARGE_AT_ONCE)),
         };
         Ok(Self { app: Arc::new(app), listeners })
     }
@@ -191,7 +194,8 @@ async fn open(config: &Config) -> Result<(Spool, Mirror, Idempotency), StartErro
 mod tests {
     use super::*;
     use crate::api::testing::{Bench, soon};
-    use crate::spool::atomic::{self, Durability};
+    use crate::spool::atomic;
+    use crate::spool::atomic::Durability;
 
     fn config(auth: &str, listen: &str, bench: &Bench) -> Config {
         let text = format!("[auth]\nmode = \"{auth}\"");

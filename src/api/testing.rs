@@ -14,22 +14,22 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, Limits};
-use super::auth::Auth;
-use super::auth::audit::Audit;
-use super::auth::refusals::Refusals;
-use super::blocking::Writes;
-use super::gerrit::{Change, Status as ChangeStatus};
-use super::health::SharedLook;
-use super::idempotency::Idempotency;
-use super::jobs::log::Logs;
-use super::listener::Listener;
-use super::metrics::Metrics;
-use super::mirror::Mirror;
-use super::page::Page;
-use super::state_directory::StateDirectory;
+use super::handlers::health::SharedLook;
+use super::handlers::metrics::Metrics;
+use super::handlers::page::Page;
+use super::refusals::Refusals;
+use crate::accounts::Auth;
+use crate::audit::Audit;
+use crate::blocking::Writes;
+use crate::changes::gerrit::{Change, Status as ChangeStatus};
 use crate::config::{Config, GerritUrl, Listen};
-use crate::spool::atomic::{self, Published};
-use crate::spool::history::{self, HistoryLine};
+use crate::http::listener::Listener;
+use crate::logs::Logs;
+use crate::mirror::Mirror;
+use crate::spool::atomic;
+use crate::spool::atomic::Published;
+use crate::spool::history;
+use crate::spool::history::HistoryLine;
 use crate::spool::job::LockedJob;
 use crate::spool::lock::RunnerLock;
 use crate::spool::plan::Plan;
@@ -38,6 +38,8 @@ use crate::spool::runner_state::{LaneState, RunnerState};
 use crate::spool::status::{Interaction, InteractionKind, State, Status};
 use crate::spool::submitter::TrustedSubmitters;
 use crate::spool::{JobId, Spool, Time, queue, sequence};
+use crate::state::StateDirectory;
+use crate::submit::idempotency::Idempotency;
 
 /// How long a test waits for anything before it fails.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -88,7 +90,7 @@ branches = ["master", "wmf/.*"]
 
 /// A page as the build leaves it, with little in it.
 #[derive(RustEmbed)]
-#[folder = "src/api/page/tests"]
+#[folder = "src/api/handlers/page/tests"]
 struct TestPage;
 
 /// A spool of its own for one test, which goes when this is dropped.
@@ -200,15 +202,15 @@ impl Bench {
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
             logs: Logs::default(),
-            streams: super::streams::Streams::default(),
-            large: Arc::new(tokio::sync::Semaphore::new(super::jobs::list::LARGE_AT_ONCE)),
+            streams: crate::http::streams::Streams::default(),
+            large: Arc::new(tokio::sync::Semaphore::new(super::handlers::jobs::list::LARGE_AT_ONCE)),
         }
     }
 
     /// Serves an app until its shutdown or the end of the test.
     pub async fn serve(app: App) -> SocketAddr {
         let (listener, address) = listener().await;
-        tokio::spawn(super::server::serve(vec![listener], Arc::new(app)));
+        tokio::spawn(crate::http::server::serve(vec![listener], Arc::new(app)));
         address
     }
 }

@@ -78,7 +78,7 @@ pub fn check(config: &Config, options: Options) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::Scene;
+    use crate::check::testing::Scene;
 
     #[test]
     fn a_spool_in_order_has_no_finding() {

@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::spool::monitoring::{self, Document, MediaWikiErrors, Train};
+use crate::spool::monitoring;
+use crate::spool::monitoring::{Document, MediaWikiErrors, Train};
 use crate::spool::{Error, Spool};
 
 use super::finding::{Finding, Findings};

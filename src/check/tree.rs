@@ -6,7 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::spool::error::Missing as _;
-use crate::spool::layout::{self, DIRECTORIES, FILE};
+use crate::spool::layout;
+use crate::spool::layout::{DIRECTORIES, FILE};
 use crate::spool::{Error, JobId, Result, Spool};
 
 use super::finding::{Finding, Findings};

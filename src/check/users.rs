@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::api::auth::users::{Accounts, Users};
+use crate::accounts::users::{Accounts, Users};
 use crate::config::{AuthMode, Config};
 use crate::spool::Error;
 use crate::spool::layout::FILE;
@@ -111,7 +111,8 @@ fn command(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use crate::check::testing::{Scene, is_root};
-    use crate::spool::atomic::{self, Durability, replace, set_mode};
+    use crate::spool::atomic;
+    use crate::spool::atomic::{Durability, replace, set_mode};
 
     use super::*;
 

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use super::error::{Fault, ParamError};
 use super::gerrit::GerritConfig;
-use super::names::{self, quoted};
+use super::names;
+use super::names::quoted;
 use super::node::{Node, Section};
 use super::outcome;
 use super::param::Param;

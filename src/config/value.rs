@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::error::ParamError;
-use super::gerrit::{self, GerritUrl};
+use super::gerrit;
+use super::gerrit::GerritUrl;
 use super::param::{Param, ParamKind};
 use super::{names, units};
 

@@ -3,7 +3,8 @@
 //! A line does if a part of it is red, or if it has one of the [`WORDS`], alone and in whatever case. It does not if
 //! the words stand with a count that says that there is none: `0 errors`, `no errors`, `errors: 0`, `failed=0`.
 
-use super::colours::{self, Colours};
+use super::colours;
+use super::colours::Colours;
 
 /// The words, in lower case.
 const WORDS: [&str; 12] = [

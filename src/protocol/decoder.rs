@@ -16,7 +16,8 @@ use memchr::{memchr, memmem};
 use super::candidate::{Candidate, OPENING};
 use super::chunk::Chunk;
 use super::key::IoKey;
-use super::message::{self, Message};
+use super::message;
+use super::message::Message;
 use super::piece::{Piece, Sink};
 use super::text::{LineText, whole_characters};
 

@@ -12,12 +12,14 @@ use super::daemon::{Daemon, Ended, Event, Phase, link_target};
 use super::lanes::Slot;
 use super::outcome::End;
 use super::{plan, readable, supervise, supervisor};
-use crate::shortage::{self, Shortage};
+use crate::shortage;
+use crate::shortage::Shortage;
 use crate::spool::error::{Error, Result};
 use crate::spool::job::{Job, LockedJob};
 use crate::spool::lock::SlotLock;
 use crate::spool::log::{Cause, RecordKind};
-use crate::spool::queue::{self, Submission, Verdict};
+use crate::spool::queue;
+use crate::spool::queue::{Submission, Verdict};
 use crate::spool::status::Status;
 use crate::spool::{JobId, atomic, reject, sequence};
 

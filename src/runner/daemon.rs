@@ -25,11 +25,13 @@ use crate::process_state;
 use crate::shortage::Shortage;
 use crate::spool::error::{Error, Result};
 use crate::spool::id::JobIdSet;
-use crate::spool::job::{self, LockedJob};
+use crate::spool::job;
+use crate::spool::job::LockedJob;
 use crate::spool::layout;
 use crate::spool::lock::RunnerLock;
 use crate::spool::runner_state::RunnerState;
-use crate::spool::submitter::{self, TrustedSubmitters};
+use crate::spool::submitter;
+use crate::spool::submitter::TrustedSubmitters;
 use crate::spool::{JobId, Spool, atomic, history, queue, sequence};
 
 /// Between two looks at something that gives no hint when it changes: a slot that a stranger holds, a lock whose holder

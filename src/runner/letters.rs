@@ -8,7 +8,8 @@ use tracing::{info, warn};
 
 use super::daemon::{Daemon, Phase};
 use crate::spool::error::Result;
-use crate::spool::inbox::{self, Letter, Purpose, Reading, Recipient, RunnerRequest, SignalRequest};
+use crate::spool::inbox;
+use crate::spool::inbox::{Letter, Purpose, Reading, Recipient, RunnerRequest, SignalRequest};
 use crate::spool::{JobId, reject};
 
 /// A letter for an unknown job is removed when it is older than this, in seconds: its job may be about to appear.

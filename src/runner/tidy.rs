@@ -6,8 +6,10 @@ use tracing::info;
 
 use super::daemon::Daemon;
 use crate::spool::error::Result;
-use crate::spool::history::{self, HistoryLine};
-use crate::spool::inbox::{self, Answer, Letter, Purpose, Reading, Recipient, SignalRequest, Signed};
+use crate::spool::history;
+use crate::spool::history::HistoryLine;
+use crate::spool::inbox;
+use crate::spool::inbox::{Answer, Letter, Purpose, Reading, Recipient, SignalRequest, Signed};
 use crate::spool::job::LockedJob;
 use crate::spool::log::{LogReader, RecordKind};
 use crate::spool::status::Status;

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::atomic::{self, Durability, Published};
+use super::atomic;
+use super::atomic::{Durability, Published};
 use super::error::{Error, Result};
 use super::id::JobId;
 use super::layout::{FILE, Spool};
-use super::open::{self, INBOX_LIMIT, Look};
+use super::open;
+use super::open::{INBOX_LIMIT, Look};
 use super::request::json_line;
 use super::room;
 use super::strict;
@@ -444,7 +446,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
         let path = spool.inbox().join("1.response.1.json");
-        let own = super::super::submitter::login_name(rustix::process::getuid().as_raw()).unwrap();
+        let own = crate::spool::submitter::login_name(rustix::process::getuid().as_raw()).unwrap();
         let letter = Letter { recipient: Recipient::Pause, name: "1.response.1.json".into() };
         let trusted = TrustedSubmitters::from_names(&[]);
         for (text, expected) in [

@@ -4,10 +4,12 @@ use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use super::atomic::{self, Durability, Published};
+use super::atomic;
+use super::atomic::{Durability, Published};
 use super::error::{Error, Missing as _, Result};
 use super::id::JobId;
-use super::layout::{self, FILE, PRIVATE_DIRECTORY, SECRET_FILE, Spool};
+use super::layout;
+use super::layout::{FILE, PRIVATE_DIRECTORY, SECRET_FILE, Spool};
 use super::lock::{JobLock, RunnerLock};
 use super::log::LogWriter;
 use super::open;

@@ -18,7 +18,8 @@ pub use self::mediawiki::{MediaWikiErrors, Occurrences};
 pub use self::train::{GROUPS, Train, is_link, is_version, is_wiki};
 use super::error::{Error, Result};
 use super::layout::Spool;
-use super::open::{self, Look, MONITORING_LIMIT};
+use super::open;
+use super::open::{Look, MONITORING_LIMIT};
 use super::strict;
 use super::time::Time;
 

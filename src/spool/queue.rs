@@ -5,11 +5,14 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::atomic::{self, Published};
+use super::atomic;
+use super::atomic::Published;
 use super::error::{Error, Result};
 use super::id::JobId;
-use super::layout::{self, FILE, Spool};
-use super::open::{self, JOB_LIMIT, Look, Opened};
+use super::layout;
+use super::layout::{FILE, Spool};
+use super::open;
+use super::open::{JOB_LIMIT, Look, Opened};
 use super::request::{JobRequest, VERSION};
 use super::sequence;
 use super::submitter::TrustedSubmitters;
@@ -268,8 +271,8 @@ pub fn remove(spool: &Spool, id: JobId) -> Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::super::lock::RunnerLock;
     use super::*;
+    use crate::spool::lock::RunnerLock;
 
     fn spool() -> (tempfile::TempDir, Spool) {
         let directory = tempfile::tempdir().unwrap();

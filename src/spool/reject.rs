@@ -4,7 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
-use super::atomic::{self, Durability, Published};
+use super::atomic;
+use super::atomic::{Durability, Published};
 use super::error::{Error, Result};
 use super::layout::{FILE, Spool};
 use super::lock::RunnerLock;
@@ -131,8 +132,8 @@ pub fn reason_name(kept: &OsStr) -> OsString {
 mod tests {
     use std::fs;
 
-    use super::super::layout;
     use super::*;
+    use crate::spool::layout;
 
     #[test]
     fn files_are_kept_with_their_reasons_and_never_replaced() {

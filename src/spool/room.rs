@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use fs2::FileExt as _;
 
-use super::atomic::{self, Published};
+use super::atomic;
+use super::atomic::Published;
 use super::error::{Missing as _, Result};
 use super::layout::{FILE, Spool};
 use super::lock;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::atomic::{self, Durability};
+use super::atomic;
+use super::atomic::Durability;
 use super::error::{Missing as _, Result};
 use super::id::JobId;
 use super::layout::{FILE, Spool};

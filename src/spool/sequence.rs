@@ -8,7 +8,8 @@ use super::atomic;
 use super::error::{Error, Missing as _, Result};
 use super::id::JobId;
 use super::layout::{SHARED_FILE, Spool};
-use super::lock::{self, RunnerLock};
+use super::lock;
+use super::lock::RunnerLock;
 use super::open;
 
 /// How long a submitter waits for `sequence`.

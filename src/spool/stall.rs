@@ -9,10 +9,13 @@ use std::path::Path;
 
 use super::error::Result;
 use super::id::JobId;
-use super::inbox::{self, Letter, Purpose, Recipient};
+use super::inbox;
+use super::inbox::{Letter, Purpose, Recipient};
 use super::job::Job;
-use super::layout::{self, Spool};
-use super::queue::{self, SEVERAL_NAMES_PATIENCE, age_in_seconds};
+use super::layout;
+use super::layout::Spool;
+use super::queue;
+use super::queue::{SEVERAL_NAMES_PATIENCE, age_in_seconds};
 use super::runner_state::RunnerState;
 use super::status::{ProcessIdentity, Status};
 
@@ -226,11 +229,11 @@ fn is_unread(letter: &Letter, id: JobId, status: &Status) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::inbox::{JobSignal, RunnerRequest, SignalRequest};
-    use super::super::lock::RunnerLock;
-    use super::super::queue::NewJob;
-    use super::super::sequence;
     use super::*;
+    use crate::spool::inbox::{JobSignal, RunnerRequest, SignalRequest};
+    use crate::spool::lock::RunnerLock;
+    use crate::spool::queue::NewJob;
+    use crate::spool::sequence;
 
     fn spool() -> (tempfile::TempDir, Spool) {
         let directory = tempfile::tempdir().unwrap();
@@ -268,7 +271,7 @@ mod tests {
         ] {
             assert!(found(&spool, &known, 1000).is_empty());
         }
-        super::super::atomic::create_directory(&spool.job(id), 0o750).unwrap();
+        crate::spool::atomic::create_directory(&spool.job(id), 0o750).unwrap();
         assert!(found(&spool, &state(|_| ()), 1000).is_empty(), "it is claimed");
     }
 
@@ -287,18 +290,18 @@ mod tests {
         let status = serde_json::json!({
             "version": 1, "id": 7, "type": "x", "user": "alice", "lane": "a", "state": "waiting",
             "queued_at": "2026-01-01T00:00:00.000Z", "command": [], "log_records": 0, "dropped_bytes": 0,
-            "boot_id": super::super::process::boot_id(),
+            "boot_id": crate::spool::process::boot_id(),
             "interaction": {"id": 2, "kind": "choices", "prompt": "?", "choices": {}, "default": null,
                             "asked_at": "2026-01-01T00:00:00.000Z"}
         });
-        super::super::atomic::create_directory(&spool.job(id), 0o750).unwrap();
+        crate::spool::atomic::create_directory(&spool.job(id), 0o750).unwrap();
         let write = |status: &serde_json::Value| {
             let path = spool.job(id).join("status.json");
-            let durability = super::super::atomic::Durability::Ordered;
-            super::super::atomic::replace(&path, status.to_string().as_bytes(), 0o640, durability).unwrap();
+            let durability = crate::spool::atomic::Durability::Ordered;
+            crate::spool::atomic::replace(&path, status.to_string().as_bytes(), 0o640, durability).unwrap();
         };
         write(&status);
-        super::super::atomic::symlink(Path::new("../jobs/7"), &spool.running_link(id)).unwrap();
+        crate::spool::atomic::symlink(Path::new("../jobs/7"), &spool.running_link(id)).unwrap();
         let answer = inbox::Answer { user: "alice".into(), response: "y".into() };
         inbox::answer(&spool, id, 1, &answer).unwrap();
         assert!(found(&spool, &state(|_| ()), 1000).is_empty(), "an answer that was given stays until the end");

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::id::JobId;
-use super::outcome::{self, LastError, Outcome};
+use super::outcome;
+use super::outcome::{LastError, Outcome};
 use super::plan::Plan;
 use super::request::json_line;
 use super::time::Time;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Map, Value, json};
-use spiderpig::api::auth::audit::{Audit, Entry, Event};
-use spiderpig::api::state_directory::StateDirectory;
+use spiderpig::audit::{Audit, Entry, Event};
 use spiderpig::digest::sha256;
 use spiderpig::spool::atomic::Durability;
+use spiderpig::state::StateDirectory;
 
 use crate::client;
 use crate::support::TestSpool;

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spiderpig::api::auth::cas::{Cas, CasError, Person};
+use spiderpig::accounts::cas::{Cas, CasError, Person};
 use ureq::Body;
 use ureq::http::Response;
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use regex::Regex;
-use spiderpig::api::routes::ROUTES;
+use spiderpig::api::table::ROUTES;
 
 use crate::demo::repository;
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use serde_json::Value;
-use spiderpig::api::routes::ROUTES;
+use spiderpig::api::table::ROUTES;
 use spiderpig::config::Config;
 
 use crate::demo::repository;

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use spiderpig::api::auth::second_factor::{Passed, Refusal, SecondFactors};
-use spiderpig::api::state_directory::StateDirectory;
+use spiderpig::accounts::second_factor::{Passed, Refusal, SecondFactors};
 use spiderpig::spool::Time;
+use spiderpig::state::StateDirectory;
 
 use crate::support::TestSpool;
 

@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use spiderpig::api::auth::password;
-use spiderpig::api::auth::users::Users;
+use spiderpig::accounts::password;
+use spiderpig::accounts::users::Users;
 
 use crate::support::program;
 

@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::api::routes::{Content, Route};
+use crate::api::table::{Content, Route};
 
 static SCHEMAS: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../openapi/schemas.json")).unwrap());
+    LazyLock::new(|| serde_json::from_str(include_str!("../document/schemas.json")).unwrap());
 
 /// Fails for an answer of JSON that does not fit its schema.
-pub(super) fn check(route: &Route, status: u16, answer: &str) {
+pub(crate) fn check(route: &Route, status: u16, answer: &str) {
     let Some((_, body)) = answer.split_once("\n\n").filter(|(head, _)| head.contains("application/json")) else {
         return;
     };

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use regex::Regex;
 
 use super::{Conversation, prepare};
-use crate::api::auth::sessions;
-use crate::api::auth::testing::{PASSWORD, People, code_of};
+use crate::accounts::sessions;
+use crate::accounts::testing::{PASSWORD, People, code_of};
 use crate::api::testing::{Bench, job_id, until};
 use crate::spool::Time;
 
@@ -112,7 +112,7 @@ fn account(who: &str) -> &str {
 }
 
 /// What was asked and answered.
-pub(super) async fn conversation() -> Conversation {
+pub(crate) async fn conversation() -> Conversation {
     let bench = Bench::new();
     let _waiting = prepare(&bench);
     let people = People::of(&bench);

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::super::{CommandLine, JobType, ParamError};
 use super::parse;
+use crate::config::{CommandLine, JobType, ParamError};
 
 /// The job type `x` with these parameters, in inline tables, and this command.
 fn job_type(params: &str, command: &str) -> JobType {

@@ -17,8 +17,10 @@ use std::time::Duration;
 
 use super::JobScriptError;
 use crate::protocol::{IoKey, Prompt, encode};
-use crate::runner::helper_line::{self, Reply};
-use crate::runner::process::{self, Process};
+use crate::runner::helper_line;
+use crate::runner::helper_line::Reply;
+use crate::runner::process;
+use crate::runner::process::Process;
 
 /// How often a supervisor is asked that had no room for this helper.
 const ATTEMPTS: u32 = 20;

@@ -12,9 +12,11 @@ use std::process::{Command, Stdio};
 use rustix::fs::Access;
 use rustix::pipe::PipeFlags;
 
-use crate::process_state::{self, Disposition};
+use crate::process_state;
+use crate::process_state::Disposition;
 use crate::protocol::IoKey;
-use crate::runner::cgroup::{self, Group};
+use crate::runner::cgroup;
+use crate::runner::cgroup::Group;
 use crate::runner::helper_line;
 use crate::shortage;
 use crate::spool::plan::Plan;

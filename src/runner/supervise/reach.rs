@@ -8,7 +8,8 @@ use rustix::process::{Pid, Signal};
 
 use super::descendants;
 use crate::runner::cgroup::Group;
-use crate::runner::process::{self, Process};
+use crate::runner::process;
+use crate::runner::process::Process;
 use crate::spool::inbox::JobSignal;
 
 /// What became of a signal.

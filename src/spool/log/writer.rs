@@ -67,7 +67,7 @@ impl LogWriter {
     ///
     /// # Errors
     /// A file cannot be opened, read or cut.
-    pub(in crate::spool) fn open(directory: &Path) -> Result<Self> {
+    pub fn open(directory: &Path) -> Result<Self> {
         let log_path = directory.join("log.jsonl");
         let mut log = Appender::open(&log_path)?;
         let mut records = 0;
@@ -369,8 +369,8 @@ impl Appender {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests prepare files by hand")]
 mod tests {
-    use super::super::record::{Exit, Record};
     use super::*;
+    use crate::spool::log::record::{Exit, Record};
 
     fn line(text: &str) -> Piece<'_> {
         Piece { text, ..Piece::default() }

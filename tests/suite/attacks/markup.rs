@@ -4,10 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spiderpig::api::auth::sessions::after;
-use spiderpig::api::auth::tokens::{NewToken, Tokens};
-use spiderpig::api::state_directory::StateDirectory;
+use spiderpig::accounts::sessions::after;
+use spiderpig::accounts::tokens::{NewToken, Tokens};
 use spiderpig::spool::Time;
+use spiderpig::state::StateDirectory;
 
 use super::{Reply, Stage, get, post, sign_in, try_password};
 use crate::support::{TestSpool, wait_until};

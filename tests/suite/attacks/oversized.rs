@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 
-use spiderpig::api::routes::{ArgumentKind, ROUTES};
+use spiderpig::api::table::{ArgumentKind, ROUTES};
 
 use super::{PASSWORD, Stage, at_once, code, get, post, send, sign_in, try_password, who};
 use crate::server::connect;

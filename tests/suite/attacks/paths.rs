@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use spiderpig::api::routes::ROUTES;
+use spiderpig::api::table::ROUTES;
 
 use super::{Reply, Stage, send};
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spiderpig::api::auth::sessions::after;
-use spiderpig::api::auth::tokens::{NewToken, Scope, Tokens};
-use spiderpig::api::routes::ROUTES;
-use spiderpig::api::state_directory::StateDirectory;
+use spiderpig::accounts::sessions::after;
+use spiderpig::accounts::tokens::{NewToken, Scope, Tokens};
+use spiderpig::api::table::ROUTES;
 use spiderpig::spool::Time;
+use spiderpig::state::StateDirectory;
 
 use super::{Stage, account, ask, code, get, post, sign_in, who};
 use crate::support::{TestSpool, wait_until};

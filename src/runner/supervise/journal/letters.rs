@@ -8,7 +8,8 @@ use super::Journal;
 use crate::runner::supervise::helpers::Helpers;
 use crate::runner::supervise::prompts::Asker;
 use crate::runner::supervise::stdin::JobInput;
-use crate::spool::inbox::{self, Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
+use crate::spool::inbox;
+use crate::spool::inbox::{Answer, Letter, Purpose, Reading, Recipient, SignalRequest};
 use crate::spool::log::RecordKind;
 
 impl Journal {

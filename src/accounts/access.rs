@@ -1,0 +1,381 @@
+//! Who may do what: the one place where that is decided, from what the route table says.
+
+use hyper::StatusCode;
+
+use super::identity::{Caller, Identity, Proof, Unknown};
+use super::tokens::Scope;
+use crate::config::{AuthConfig, Config};
+use crate::http::error::ApiError;
+
+/// Where people sign in.
+pub const SIGN_IN: &str = "/api/login";
+
+/// Where they give the code of their second factor.
+const SECOND_FACTOR: &str = "/api/2fa";
+
+/// What somebody may do, each more than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Nothing: they are in none of the groups.
+    Stranger,
+    /// Look.
+    Viewer,
+    /// Start, answer and stop jobs.
+    User,
+    /// Also pause the runner, and see to other people's sign-ins.
+    Admin,
+}
+
+impl Role {
+    /// The role of somebody in these groups.
+    #[must_use]
+    pub fn of(groups: &[String], config: &AuthConfig) -> Self {
+        let is_in = |allowed: &[String]| groups.iter().any(|group| allowed.contains(group));
+        if is_in(&config.admin_groups) {
+            Self::Admin
+        } else if is_in(&config.user_groups) {
+            Self::User
+        } else if is_in(&config.viewer_groups) {
+            Self::Viewer
+        } else {
+            Self::Stranger
+        }
+    }
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody: it tells nothing, or is how people sign in.
+    Open,
+    /// Whoever has shown a password or a ticket, but perhaps not the second factor yet. No script.
+    Session,
+    /// Whoever is in one of the groups; a script with the scope `read`.
+    Viewer,
+    /// Whoever is in one of the groups, for what is theirs. No script.
+    Own,
+    /// Users and administrators; a script with a scope `start:TYPE`, which the handler compares with the job's type.
+    Start,
+    /// Users and administrators; a script with a scope `answer` or `answer:TYPE`, which the handler compares with the job's
+    /// type.
+    Answer,
+    /// Administrators; for what only tells something also a script of one, with the scope `read`.
+    AdminLook,
+    /// Administrators. No script.
+    Admin,
+}
+
+impl Access {
+    /// Lets somebody in, or says why not. `too_low` is the status for a role that does not suffice.
+    ///
+    /// # Errors
+    /// 401 for who must sign in or show the second factor first, 403 for who is in no group; `too_low` for others.
+    pub fn check(self, identity: &Identity, too_low: StatusCode) -> Result<(), ApiError> {
+        if self == Self::Open {
+            return Ok(());
+        }
+        let caller = match identity {
+            Identity::Nobody(unknown) => return Err(need_sign_in(*unknown)),
+            Identity::Half(_) if self == Self::Session => return Ok(()),
+            Identity::Half(half) => return Err(need_second_factor(&half.user)),
+            Identity::Whole(caller) => caller,
+        };
+        if self != Self::Session && caller.role == Role::Stranger {
+            return Err(unauthorized());
+        }
+        if caller.role < self.role() {
+            return Err(self.refuse_role(caller.role, too_low));
+        }
+        match &caller.proof {
+            Proof::Token { scopes, .. } if !self.is_in(scopes) => Err(refuse_token(too_low)),
+            _ => Ok(()),
+        }
+    }
+
+    fn role(self) -> Role {
+        match self {
+            Self::Open | Self::Session => Role::Stranger,
+            Self::Viewer | Self::Own => Role::Viewer,
+            Self::Start | Self::Answer => Role::User,
+            Self::AdminLook | Self::Admin => Role::Admin,
+        }
+    }
+
+    fn is_in(self, scopes: &[Scope]) -> bool {
+        match self {
+            Self::Viewer | Self::AdminLook => scopes.contains(&Scope::Read),
+            Self::Start => scopes.iter().any(|scope| matches!(scope, Scope::Start(_))),
+            Self::Answer => scopes.iter().any(|scope| matches!(scope, Scope::Answer | Scope::AnswerType(_))),
+            Self::Open | Self::Session | Self::Own | Self::Admin => false,
+        }
+    }
+
+    fn refuse_role(self, role: Role, status: StatusCode) -> ApiError {
+        let message = match (role, self) {
+            (Role::Viewer, Self::Start | Self::Answer) => {
+                "You may look, but neither start, answer nor stop jobs. An administrator can add you to a group that may"
+            }
+            _ => "This is for administrators",
+        };
+        forbidden(status, message)
+    }
+}
+
+/// A job type, as far as it says who may do something with its jobs.
+#[derive(Clone, Copy, Debug)]
+pub struct Guarded<'a> {
+    /// Its name.
+    pub job_type: &'a str,
+    /// The groups that it is for, all users if there are none; `None` if it is not declared any more.
+    pub groups: Option<&'a [String]>,
+}
+
+impl<'a> Guarded<'a> {
+    /// By the job type of this name.
+    #[must_use]
+    pub fn by(job_type: &'a str, config: &'a Config) -> Self {
+        Self { job_type, groups: config.job_type(job_type).map(|job_type| &*job_type.groups) }
+    }
+}
+
+impl Caller {
+    /// Whether they may start jobs of a type.
+    ///
+    /// # Errors
+    /// `status` if not.
+    pub fn may_start(&self, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
+        if self.role < Role::User {
+            return Err(Access::Start.refuse_role(self.role, status));
+        }
+        self.may_act("start", by, status)?;
+        match &self.proof {
+            Proof::Token { scopes, .. } if !scopes.iter().any(|scope| scope.starts(by.job_type)) => {
+                Err(forbidden(status, format!("This token has no scope start:{}", by.job_type)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether they may answer and stop jobs of a type.
+    ///
+    /// # Errors
+    /// `status` if not.
+    pub fn may_answer(&self, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
+        if self.role < Role::User {
+            return Err(Access::Answer.refuse_role(self.role, status));
+        }
+        self.may_act("answer or stop", by, status)?;
+        match &self.proof {
+            Proof::Token { scopes, .. } if !scopes.iter().any(|scope| scope.answers(by.job_type)) => {
+                Err(forbidden(status, format!("This token has no scope answer:{}", by.job_type)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether they may see the sensitive lines of the logs of a type's jobs. Those may be passwords: no script reads them,
+    /// and nobody who may only look.
+    ///
+    /// # Errors
+    /// `status` if not.
+    pub fn may_reveal(&self, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
+        if self.role < Role::User {
+            let message = "You may look, but not at the sensitive lines of a log. An administrator can add you to a group \
+                           that may";
+            return Err(forbidden(status, message));
+        }
+        if let Proof::Token { .. } = self.proof {
+            let message = "No token shows the sensitive lines of a log: a person has to look at them";
+            return Err(forbidden(status, message));
+        }
+        self.may_act("see the sensitive lines of", by, status)
+    }
+
+    /// Whether a job type is for them. Nobody knows whom one was for that is not declared any more, so its jobs are left to
+    /// administrators. Where nobody signs in, nobody is in a group.
+    fn may_act(&self, verb: &str, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
+        let Guarded { job_type, groups } = by;
+        let message = match groups {
+            _ if self.proof == Proof::Nothing => return Ok(()),
+            Some([]) => return Ok(()),
+            Some(groups) if groups.iter().any(|group| self.groups.contains(group)) => return Ok(()),
+            Some(groups) => {
+                format!("You may not {verb} jobs of the type {job_type}: it is for {}", groups.join(", "))
+            }
+            None if self.role == Role::Admin => return Ok(()),
+            None => format!(
+                "You may not {verb} jobs of the type {job_type}: it is not in the configuration any more, so this is left \
+                 to administrators"
+            ),
+        };
+        Err(forbidden(status, message))
+    }
+}
+
+fn forbidden(status: StatusCode, message: impl Into<String>) -> ApiError {
+    ApiError::refused(status, message).with("code", "forbidden")
+}
+
+fn need_sign_in(unknown: Unknown) -> ApiError {
+    ApiError::refused(StatusCode::UNAUTHORIZED, unknown.message()).with("code", "needauth").with("url", SIGN_IN)
+}
+
+fn need_second_factor(user: &str) -> ApiError {
+    ApiError::refused(StatusCode::UNAUTHORIZED, "Show your second factor first")
+        .with("code", "need2fa")
+        .with("url", SECOND_FACTOR)
+        .with("user", user)
+}
+
+fn unauthorized() -> ApiError {
+    let message = "You may not use SpiderPig: you are in none of the groups that may. Ask an administrator";
+    ApiError::refused(StatusCode::FORBIDDEN, message).with("code", "unauthorized")
+}
+
+fn refuse_token(status: StatusCode) -> ApiError {
+    forbidden(status, "This token may not do that: it lacks the scope, or a person has to do it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing;
+
+    const STATUS: StatusCode = StatusCode::BAD_REQUEST;
+
+    fn caller(groups: &[&str], proof: Proof) -> Caller {
+        let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+        let mut config = testing::config().auth;
+        config.viewer_groups = vec!["readers".into()];
+        Caller { user: "alice".into(), role: Role::of(&groups, &config), groups: groups.into(), proof }
+    }
+
+    fn person(groups: &[&str]) -> Caller {
+        caller(groups, Proof::Session("key".into()))
+    }
+
+    fn script(groups: &[&str], scopes: &[&str]) -> Caller {
+        let scopes: Vec<Scope> = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
+        caller(groups, Proof::Token { id: "id".into(), scopes: scopes.into() })
+    }
+
+    #[test]
+    fn a_role_is_the_highest_that_a_group_gives() {
+        for (groups, role) in [
+            (&[][..], Role::Stranger),
+            (&["visitors", "Deployers", "deployers "], Role::Stranger),
+            (&["readers"], Role::Viewer),
+            (&["readers", "deployers"], Role::User),
+            (&["deployers", "admins", "readers"], Role::Admin),
+        ] {
+            assert_eq!(person(groups).role, role, "{groups:?}");
+        }
+    }
+
+    type May = fn(&Caller, Guarded, StatusCode) -> Result<(), ApiError>;
+
+    /// Whether somebody may do it with jobs of a type that is for these groups; the status of a refusal is the given one.
+    fn may(act: May, caller: &Caller, groups: Option<&[&str]>) -> bool {
+        let groups: Option<Vec<String>> = groups.map(|groups| groups.iter().map(ToString::to_string).collect());
+        let refused = act(caller, Guarded { job_type: "greet", groups: groups.as_deref() }, STATUS).err();
+        assert!(refused.as_ref().is_none_or(|error| error.status() == STATUS), "{refused:?}");
+        refused.is_none()
+    }
+
+    fn may_start(caller: &Caller, groups: &[&str]) -> bool {
+        may(Caller::may_start, caller, Some(groups))
+    }
+
+    #[test]
+    fn the_groups_of_a_job_type_guard_whatever_is_done_with_its_jobs() {
+        for act in [Caller::may_start as May, Caller::may_answer, Caller::may_reveal] {
+            let member = person(&["deployers", "train"]);
+            assert!(may(act, &member, Some(&[])) && may(act, &member, Some(&["other", "train"])));
+            for outsider in [&["deployers"][..], &["admins"], &["readers", "train"], &["train"]] {
+                assert!(!may(act, &person(outsider), Some(&["train"])), "{outsider:?}");
+            }
+            assert!(may(act, &Caller { role: Role::Admin, ..caller(&[], Proof::Nothing) }, Some(&["train"])));
+        }
+        for act in [Caller::may_answer as May, Caller::may_reveal] {
+            assert!(!may(act, &person(&["deployers", "train"]), None), "a type that is not declared any more");
+            assert!(may(act, &person(&["admins"]), None));
+            assert!(may(act, &Caller { role: Role::Admin, ..caller(&[], Proof::Nothing) }, None));
+        }
+    }
+
+    #[test]
+    fn a_script_answers_what_its_user_may_and_its_scopes_say() {
+        let answers =
+            |groups: &[&str], scope: &str| may(Caller::may_answer, &script(groups, &[scope]), Some(&["train"]));
+        assert!(answers(&["deployers", "train"], "answer") && answers(&["deployers", "train"], "answer:greet"));
+        for (groups, scope) in [
+            (&["deployers", "train"][..], "answer:other"),
+            (&["deployers", "train"], "answer:gree"),
+            (&["deployers", "train"], "start:greet"),
+            (&["deployers", "train"], "read"),
+            (&["deployers"], "answer"),
+            (&["deployers"], "answer:greet"),
+            (&["readers", "train"], "answer:greet"),
+        ] {
+            assert!(!answers(groups, scope), "{groups:?} {scope}");
+        }
+    }
+
+    #[test]
+    fn a_job_type_may_be_for_some_groups_only() {
+        let user = person(&["deployers", "train"]);
+        assert!(may_start(&user, &[]) && may_start(&user, &["train"]) && may_start(&user, &["other", "train"]));
+        assert!(!may_start(&user, &["other"]));
+        let admin = person(&["admins"]);
+        assert!(may_start(&admin, &[]) && may_start(&admin, &["admins"]) && !may_start(&admin, &["train"]));
+        assert!(!may_start(&person(&["readers", "train"]), &["train"]), "the group of a type makes nobody a user");
+        assert!(!may_start(&person(&["train"]), &[]));
+        let anybody = Caller { role: Role::Admin, ..caller(&[], Proof::Nothing) };
+        assert!(may_start(&anybody, &["train"]), "where nobody signs in, nobody is in a group");
+    }
+
+    #[test]
+    fn a_script_starts_what_its_user_may_and_its_scopes_say() {
+        assert!(may_start(&script(&["deployers"], &["read", "start:greet"]), &[]));
+        assert!(may_start(&script(&["deployers", "train"], &["start:greet"]), &["train"]));
+        for (groups, scopes, of_type) in [
+            (["deployers"], &["start:other"][..], &[][..]),
+            (["deployers"], &["start:greet2", "start:gree", "read", "answer"], &[]),
+            (["deployers"], &["start:greet"], &["train"]),
+            (["readers"], &["start:greet"], &[]),
+            (["visitors"], &["start:greet"], &[]),
+        ] {
+            assert!(!may_start(&script(&groups, scopes), of_type), "{groups:?} {scopes:?}");
+        }
+    }
+
+    #[test]
+    fn sensitive_lines_are_for_people_who_may_do_more_than_look() {
+        let by = Guarded { job_type: "greet", groups: Some(&[]) };
+        let may_reveal = |caller: Caller| caller.may_reveal(by, STATUS).map_err(|error| error.status());
+        for groups in [&["deployers"][..], &["admins"]] {
+            assert_eq!(may_reveal(person(groups)), Ok(()), "{groups:?}");
+            assert_eq!(may_reveal(script(groups, &["read", "answer", "start:greet"])), Err(STATUS), "{groups:?}");
+        }
+        assert_eq!(may_reveal(person(&["readers"])), Err(STATUS));
+        assert_eq!(may_reveal(Caller { role: Role::Admin, ..caller(&[], Proof::Nothing) }), Ok(()));
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_missing() {
+        let message = |error: ApiError| format!("{error:?}");
+        let groups = ["train".to_owned(), "ops".to_owned()];
+        let (for_some, for_all) = (Some(&groups[..]), Some(&[][..]));
+        let by = |groups| Guarded { job_type: "greet", groups };
+        let of_group = message(person(&["deployers"]).may_answer(by(for_some), STATUS).unwrap_err());
+        assert!(of_group.contains("may not answer or stop jobs of the type greet: it is for train, ops"), "{of_group}");
+        let of_scope = message(script(&["deployers"], &["read"]).may_start(by(for_all), STATUS).unwrap_err());
+        assert!(of_scope.contains("no scope start:greet"), "{of_scope}");
+        let of_scope = message(script(&["deployers"], &["read"]).may_answer(by(for_all), STATUS).unwrap_err());
+        assert!(of_scope.contains("no scope answer:greet"), "{of_scope}");
+        let gone = message(person(&["deployers"]).may_reveal(by(None), STATUS).unwrap_err());
+        assert!(gone.contains("not in the configuration any more"), "{gone}");
+        let of_role = message(person(&["readers"]).may_start(by(for_all), STATUS).unwrap_err());
+        assert!(of_role.contains("You may look"), "{of_role}");
+    }
+}

@@ -1,0 +1,277 @@
+//! Is the service alive, and what is wrong?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use rustix::io::Errno;
+use serde_json::json;
+
+use crate::api::app::App;
+pub use crate::health::disk::{Disk, Refusal};
+pub use crate::health::shared_look::SharedLook;
+
+use super::runner;
+use crate::accounts::Auth;
+use crate::accounts::access::Role;
+use crate::accounts::identity::Identity;
+use crate::api::request::Request;
+use crate::blocking;
+use crate::config::Config;
+use crate::http::error::ApiError;
+use crate::http::response;
+use crate::http::response::Response;
+use crate::mirror::View;
+use crate::spool::runner_state::RunnerState;
+use crate::spool::space::{Space, bytes};
+
+/// A look at the whole spool that is older than this was to be followed by another long ago.
+const STALE: Duration = Duration::from_secs(90);
+
+/// What strangers are told instead of what is wrong.
+const WHO_IS_TOLD: &str = "Something is wrong. Those who are signed in, and scripts with a token, are told what. On the \
+                           host, `spiderpig-api check` and `spiderpig-runner check` say it";
+
+/// What strangers are told instead of the reason of a pause.
+const PAUSED: &str = "Why is told to those who are signed in";
+
+/// Between two looks at what the runner page tells of the spool beside what the runner says.
+const LOOK: Duration = Duration::from_secs(10);
+/// So many problems of the runner are told; its page has them all.
+const MOST_OF_RUNNER: usize = 20;
+
+/// Keeps the mirror informed of what is wrong with the disk and of what nobody deals with, until the service stops: the
+/// page learns of it without asking.
+pub async fn watch(app: Arc<App>) {
+    while app.shutdown.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        let disk = Disk::ask(&app).await;
+        let mut problems = Vec::new();
+        look_at_disk(disk.as_ref(), &mut problems);
+        app.mirror.tell_trouble(problems);
+    }
+}
+
+/// `GET /healthz`: 200 as long as the service can answer at all, even if the disk cannot; what is wrong is in the body,
+/// in words. A pause is somebody's wish and no problem, and what others tell in `monitoring/` is for information only.
+/// Words may name people and paths, so who is not signed in gets none of them.
+///
+/// # Errors
+/// None.
+pub async fn healthz(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let present = present_configuration(&app).await;
+    let (disk, state_disk) = tokio::join!(Disk::ask(&app), crate::health::disk::ask_state(&app));
+    let view = app.mirror.view();
+    let mut problems = Vec::new();
+    look_at_view(&view, &mut problems);
+    look_at_runner(&view, &app.config, present.as_ref(), &mut problems);
+    look_at_disk(disk.as_ref(), &mut problems);
+    look_at_state(&app, &mut problems);
+    look_at_state_disk(state_disk, &mut problems);
+    let status = if problems.is_empty() { "ok" } else { "degraded" };
+    let mut information: Vec<&str> = view.monitoring.problems().collect();
+    let mut paused = view.runner.paused.as_deref();
+    if !matches!(&request.identity, Identity::Whole(caller) if caller.role >= Role::Viewer) {
+        if !problems.is_empty() {
+            problems = vec![WHO_IS_TOLD.to_owned()];
+        }
+        information.clear();
+        paused = paused.map(|_| PAUSED);
+    }
+    let answer = json!({
+        "status": status,
+        "problems": problems,
+        "information": information,
+        "runner_up": view.runner.up,
+        "paused": paused,
+    });
+    response::json(StatusCode::OK, &answer)
+}
+
+fn look_at_view(view: &View, problems: &mut Vec<String>) {
+    if let Some(problem) = &view.problem {
+        problems.push(format!(
+            "The spool cannot be read: {problem}. `spiderpig-api check`, as the account of the API, names the fix"
+        ));
+    }
+    let age = view.last_full_look.elapsed();
+    if age > STALE {
+        problems.push(format!(
+            "All of the spool was last looked at {} seconds ago: what is shown may be old. See whether its disk hangs \
+             (dmesg); if it does not, restart spiderpig-api",
+            age.as_secs()
+        ));
+    }
+    if let Some(reason) = &view.watch_lost {
+        problems.push(format!(
+            "The kernel does not tell of changes in the spool, so they are seen up to a second late: {reason}. Raise \
+             fs.inotify.max_user_instances or fs.inotify.max_user_watches; it is asked again twice a minute"
+        ));
+    }
+}
+
+fn look_at_runner(view: &View, own: &Config, present: Option<&Config>, problems: &mut Vec<String>) {
+    if !view.runner.up {
+        problems.push("The job runner is not running: no job starts. Start spiderpig-runner".to_owned());
+    }
+    // What a runner that is gone read does not matter.
+    let state = view.runner.state.as_ref().filter(|_| view.runner.up);
+    if let Some(state) = state.filter(|state| !runner::agrees(state, own)) {
+        problems.push(who_is_to_be_restarted(state, own, present).to_owned());
+    }
+    let reported = state.map_or(&[][..], |state| &state.problems);
+    let most = reported.iter().take(MOST_OF_RUNNER);
+    problems.extend(most.map(|problem| format!("The job runner reports: {problem}")));
+    if reported.len() > MOST_OF_RUNNER {
+        let more = reported.len() - MOST_OF_RUNNER;
+        problems.push(format!("The job runner reports {more} more problems. Its page has them"));
+    }
+}
+
+/// The configuration file as it is now, if that matters: whoever has read another one is to be restarted.
+async fn present_configuration(app: &App) -> Option<Config> {
+    let runner = Arc::clone(&app.mirror.view().runner);
+    let state = runner.state.as_ref().filter(|_| runner.up)?;
+    if runner::agrees(state, &app.config) {
+        return None;
+    }
+    let path = app.config.path.clone();
+    let load = blocking::run(move || Config::load(&path).ok());
+    tokio::time::timeout(app.limits.disk, load).await.ok()?.ok()?
+}
+
+fn who_is_to_be_restarted(state: &RunnerState, own: &Config, present: Option<&Config>) -> &'static str {
+    let is_new = present.map(|present| (runner::agrees(state, present), own.shared_hash == present.shared_hash));
+    match is_new {
+        Some((true, false)) => {
+            "The configuration was changed, and the job runner has read it again, but the API has not. Restart spiderpig-api"
+        }
+        Some((false, true)) => {
+            "The configuration was changed, and the API has read it again, but the job runner has not. Restart \
+             spiderpig-runner; jobs that run go on"
+        }
+        Some((false, false)) => {
+            "The configuration was changed, and neither the API nor the job runner has read it again. Restart spiderpig-api \
+             and spiderpig-runner; jobs that run go on"
+        }
+        _ => "The API and the job runner have read different configurations. Restart the one that was started first",
+    }
+}
+
+fn look_at_state(app: &App, problems: &mut Vec<String>) {
+    if let Some(problem) = app.audit.problem() {
+        problems.push(format!(
+            "The audit trail cannot be written: {problem}. Nobody can sign in, and what is done to jobs is not recorded. \
+             `spiderpig-api check`, as the account of the API, names the fix"
+        ));
+    }
+    let Auth::Guarded(guard) = &app.auth else { return };
+    problems.extend(guard.problems().into_iter().map(|problem| {
+        format!("What changes of those who sign in is not seen, and what was known before holds: {problem}")
+    }));
+}
+
+fn look_at_disk(disk: Option<&Disk>, problems: &mut Vec<String>) {
+    let Some(disk) = disk else {
+        problems.push(
+            "The spool's disk does not answer: nothing is accepted until it does, and what is shown may be old. See \
+             what the kernel says of it (dmesg)"
+                .to_owned(),
+        );
+        return;
+    };
+    // Then nothing can be written, and one sentence says so.
+    let read_only = disk.space.is_ok_and(|space| space.read_only);
+    match disk.refused {
+        Some(Refusal::ReadOnly) if !read_only => problems.push(
+            "The spool's disk refuses every write, as after an error, though it is not mounted read-only: nothing is \
+             accepted. See what the kernel says of it (dmesg), check its filesystem, and mount it anew"
+                .to_owned(),
+        ),
+        _ if read_only => problems.push(
+            "The spool's filesystem is mounted read-only: nothing is accepted. See why (dmesg), and mount it writable: \
+             mount -o remount,rw"
+                .to_owned(),
+        ),
+        Some(Refusal::Other(kind)) => problems.push(format!(
+            "The spool's disk takes no file ({kind}): nothing is accepted. See what the kernel says of it (dmesg)"
+        )),
+        Some(Refusal::Full) => problems.push(full(disk.space.ok().as_ref())),
+        _ => {}
+    }
+    if !read_only {
+        problems.extend(disk.unwritable.iter().map(|(name, refusal)| unwritable(name, *refusal)));
+    }
+    match &disk.space {
+        Ok(space) => look_at_space(space, disk.refused == Some(Refusal::Full), problems),
+        Err(error) => problems
+            .push(format!("The spool's disk does not tell how much room is left: {error}. See `stat -f` of the spool")),
+    }
+    if let Some(problem) = &disk.no_number {
+        problems.push(format!(
+            "No job can be started, as none gets a number: {problem}. The job runner mends it within half a minute"
+        ));
+    }
+    problems.extend(disk.stalls.iter().map(ToString::to_string));
+}
+
+/// Nothing more can be written by this account; root may have some room left.
+fn full(space: Option<&Space>) -> String {
+    let room = space.map_or_else(String::new, |space| {
+        format!(" ({} of {} and {} files are left)", bytes(space.available), bytes(space.size), space.free_inodes)
+    });
+    format!(
+        "The spool's disk is full, or this account has used up its quota{room}: no job is accepted, and logs have holes. \
+         Make room; `du -xh --max-depth=2` in the spool shows what takes it"
+    )
+}
+
+fn look_at_state_disk(written: Option<Result<(), Refusal>>, problems: &mut Vec<String>) {
+    let reason = match written {
+        None => "its disk does not answer".to_owned(),
+        Some(Ok(())) => return,
+        Some(Err(Refusal::Full)) => "its disk is full. Make room there".to_owned(),
+        Some(Err(Refusal::ReadOnly)) => {
+            "its filesystem is read-only. See why (dmesg), and mount it writable: mount -o remount,rw".to_owned()
+        }
+        Some(Err(Refusal::Other(kind))) => {
+            format!("{kind}. `spiderpig-api check`, as the account of the API, names the fix")
+        }
+    };
+    problems.push(format!(
+        "The state directory of the API cannot be written, so nobody can sign in, and what is done is not recorded: {reason}"
+    ));
+}
+
+fn unwritable(name: &str, refusal: Errno) -> String {
+    if refusal == Errno::NOENT {
+        return format!(
+            "There is no {name} in the spool: not everything is accepted. Start spiderpig-runner, which lays it out"
+        );
+    }
+    format!(
+        "{name} in the spool cannot be written: not everything is accepted ({refusal}). `spiderpig-api check`, as the \
+         account of the API, names the fix"
+    )
+}
+
+fn look_at_space(space: &Space, is_full: bool, problems: &mut Vec<String>) {
+    if space.is_low() && !is_full {
+        problems.push(format!(
+            "The spool's disk is almost full: {} of {} are free, less than {}. When it is full no job is accepted and \
+             logs have holes. Make room; `du -xh --max-depth=2` in the spool shows what takes it",
+            bytes(space.available),
+            bytes(space.size),
+            bytes(space.least())
+        ));
+    }
+    if space.is_low_on_inodes() {
+        problems.push(format!(
+            "The spool's disk takes only {} more files, however small. Remove some; `du -x --inodes --max-depth=2` in \
+             the spool shows where they are",
+            space.free_inodes
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests;

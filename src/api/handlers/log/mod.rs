@@ -1,0 +1,152 @@
+//! A job's log: followed to its end, looked into, searched, marked.
+//!
+//! Nothing here holds more of a log than a portion at a time, however long it is and however slow its reader.
+
+pub mod marks;
+pub mod records;
+pub mod search;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::jobs::{id_in_path, job_type_of, no_such_job};
+use crate::accounts::access::Guarded;
+use crate::api::app::App;
+use crate::api::record::Deed;
+use crate::api::request::Request;
+use crate::api::table::{Argument, ArgumentKind};
+use crate::audit::Event;
+use crate::http::body::{CutOff, Manner};
+use crate::http::error::{ApiError, Invalid};
+use crate::http::query::Query;
+use crate::http::response;
+use crate::http::response::Response;
+use crate::logs::rendering::Form;
+use crate::logs::reveals::Reveal;
+use crate::logs::viewer::Viewer;
+use crate::mirror::Ending;
+use crate::spool::JobId;
+
+const INCLUDE_SENSITIVE: Argument = Argument {
+    name: "include_sensitive",
+    kind: ArgumentKind::Switch,
+    help: "Show sensitive lines; who asks for them is noted",
+};
+
+/// What [`log`] understands.
+pub const ARGUMENTS: &[Argument] = &[
+    Argument {
+        name: "resume_record",
+        kind: ArgumentKind::Number,
+        help: "How many records the client has been told of",
+    },
+    INCLUDE_SENSITIVE,
+    Argument {
+        name: "format",
+        kind: ArgumentKind::Choices(&["text"]),
+        help: "Plain text from the beginning, without sensitive lines",
+    },
+    Argument {
+        name: "heartbeat",
+        kind: ArgumentKind::Switch,
+        help: "Say `heartbeat` whenever nothing else was said for 15 seconds, so that no proxy takes the stream for dead",
+    },
+];
+
+/// It has no `recno`: to come back with the number of a line is right whenever that was.
+const HEARTBEAT: &str = "{\"type\":\"heartbeat\"}\n";
+
+/// `GET /api/jobs/{id}/log`: JSON lines, see [`transcript`], or plain [`text`]. A stream of JSON lines that ends without
+/// `EOF` was cut off: the client comes back with the last `recno` that it got as `resume_record`. Plain text that is cut
+/// off lacks the last chunk.
+///
+/// # Errors
+/// 404 if there is no such job, 422 for arguments of the wrong kind, or that do not go together.
+pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let id = id_in_path(&request)?;
+    let query = request.query()?;
+    let resume = query.number("resume_record")?;
+    let form = form(&query)?;
+    let heartbeat = query.flag("heartbeat")?.then(|| app.heartbeat(HEARTBEAT));
+    must_exist(&app, id)?;
+    if let Form::Lines { include_sensitive } = form {
+        record_use(&app, &request, id, include_sensitive).await?;
+    }
+    let viewer = Viewer::new(Arc::clone(&app), id, form, resume.unwrap_or(0));
+    let open = app.metrics.stream("log");
+    let include_sensitive = matches!(form, Form::Lines { include_sensitive: true });
+    let manner = Manner { heartbeat, marks_its_end: form != Form::Text, ..app.stream(&request.identity)? };
+    let response = response::produce(form.content_type(), manner, |mut pieces| async move {
+        let _open = open;
+        match viewer.watch(&mut pieces).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CutOff),
+            Err(error) => {
+                tracing::error!(job = %id, ?error, "a log stream broke off");
+                Err(CutOff)
+            }
+        }
+    });
+    Ok(as_secret_as(include_sensitive, response))
+}
+
+/// The form that the arguments ask for.
+fn form(query: &Query) -> Result<Form, ApiError> {
+    let include_sensitive = query.flag("include_sensitive")?;
+    let refused = |name: &str, message: &str| {
+        let input = query.get(name).unwrap_or_default().into();
+        Err(invalid(name, message, input))
+    };
+    match query.get("format") {
+        None => Ok(Form::Lines { include_sensitive }),
+        Some("text") if include_sensitive => {
+            refused("include_sensitive", "Plain text never has sensitive lines: leave out format, or this")
+        }
+        Some("text") if query.flag("heartbeat")? => {
+            refused("heartbeat", "Plain text has nothing but the log in it: leave out format, or this")
+        }
+        Some("text") if query.get("resume_record").is_some() => refused(
+            "resume_record",
+            "Plain text has no record numbers and always comes from its beginning: leave this out",
+        ),
+        Some("text") => Ok(Form::Text),
+        Some(_) => refused("format", "Input should be text, or left out for JSON lines"),
+    }
+}
+
+fn invalid(name: &str, message: &str, input: serde_json::Value) -> ApiError {
+    let location = vec!["query".into(), name.into()];
+    ApiError::invalid(Invalid { kind: "value_error", location, message: message.into(), input })
+}
+
+/// Sensitive lines must not be found in a browser by whoever sits there next.
+fn as_secret_as(include_sensitive: bool, response: Response) -> Response {
+    if include_sensitive { response::unstored(response) } else { response }
+}
+
+/// # Errors
+/// 404 if there is no such job.
+pub fn must_exist(app: &App, id: JobId) -> Result<(), ApiError> {
+    if app.mirror.view().ending(id) == Ending::NoSuchJob { Err(no_such_job(id)) } else { Ok(()) }
+}
+
+/// Records who wants to see sensitive lines, before they do: once an hour for each job and place, as a page asks for many
+/// windows. Of two that come at once each is recorded.
+///
+/// # Errors
+/// 403, or what the route has instead, for who may not see them; 503 if it cannot be recorded: then they are not shown.
+async fn record_use(app: &App, request: &Request, id: JobId, include_sensitive: bool) -> Result<(), ApiError> {
+    if !include_sensitive {
+        return Ok(());
+    }
+    request.may_reveal(Guarded::by(&job_type_of(app, id)?, &app.config))?;
+    let reveal = Reveal { user: Arc::clone(&request.user), job: id, address: request.client.address };
+    if !app.logs.reveals.is_recorded(&reveal) {
+        Deed::of(request, Event::Reveal, json!({ "job": id })).record(app).await?;
+        app.logs.reveals.remember(reveal);
+    }
+    Ok(())
+}

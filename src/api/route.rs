@@ -1,0 +1,199 @@
+//! One thing that clients can ask for, and what its documentation says of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use hyper::{Method, StatusCode};
+
+use super::app::App;
+use super::request::Request;
+use crate::accounts::access::Access;
+use crate::http::error::ApiError;
+use crate::http::response::Response;
+
+/// An `async fn(Arc<App>, Request) -> Result<Response, ApiError>`, in a form that fits in a table.
+pub type Handler = fn(Arc<App>, Request) -> Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
+
+/// One thing that clients can ask for.
+#[derive(Debug)]
+pub struct Route {
+    /// `GET` also answers `HEAD`.
+    pub method: Method,
+    /// Segments are literal, `{name:number}` (a positive whole number), or `{name:text}` (anything but nothing).
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// The status for who may use SpiderPig, but not this. Programs that know the first SpiderPig take each 403 for "may
+    /// not use SpiderPig".
+    pub denial: StatusCode,
+    /// Pages ask for it also if nobody sits in front of them, so it does not keep a session alive.
+    pub is_unattended: bool,
+    /// What it answers must not be found in a browser by whoever sits there next.
+    pub is_secret: bool,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// What does it.
+    pub handler: Handler,
+    /// What may stand after the question mark.
+    pub arguments: &'static [Argument],
+    /// Which header fields it heeds, beside those that every route does.
+    pub headers: &'static [Header],
+    /// What it expects as the request's body.
+    pub body: Option<Content>,
+    /// What a success looks like: status and content.
+    pub answers: &'static [(u16, Content)],
+    /// Statuses of its own refusals, beside those that any request can meet.
+    pub refusals: &'static [u16],
+}
+
+impl Route {
+    /// A route of which nothing more is said yet.
+    #[must_use]
+    pub const fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: Handler,
+        summary: &'static str,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            access,
+            denial: StatusCode::FORBIDDEN,
+            is_unattended: false,
+            is_secret: false,
+            summary,
+            handler,
+            arguments: &[],
+            headers: &[],
+            body: None,
+            answers: &[],
+            refusals: &[],
+        }
+    }
+
+    /// Who may use SpiderPig, but not this, gets another status than 403.
+    #[must_use]
+    pub const fn denies_with(mut self, denial: StatusCode) -> Self {
+        self.denial = denial;
+        self
+    }
+
+    /// It does not keep a session alive.
+    #[must_use]
+    pub const fn unattended(mut self, is_unattended: bool) -> Self {
+        self.is_unattended = is_unattended;
+        self
+    }
+
+    /// Nothing keeps what it answers.
+    #[must_use]
+    pub const fn secret(mut self, is_secret: bool) -> Self {
+        self.is_secret = is_secret;
+        self
+    }
+
+    /// It understands these arguments.
+    #[must_use]
+    pub const fn takes(mut self, arguments: &'static [Argument]) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// It heeds these header fields.
+    #[must_use]
+    pub const fn heeds(mut self, headers: &'static [Header]) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// It expects this as the body.
+    #[must_use]
+    pub const fn reads(mut self, body: Content) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// A success looks like one of these.
+    #[must_use]
+    pub const fn gives(mut self, answers: &'static [(u16, Content)]) -> Self {
+        self.answers = answers;
+        self
+    }
+
+    /// Whether it is for browsers, and not a part of the API.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        self.answers.iter().any(|(_, content)| *content == Content::Page)
+    }
+
+    /// It has these refusals of its own.
+    #[must_use]
+    pub const fn refuses(mut self, refusals: &'static [u16]) -> Self {
+        self.refusals = refusals;
+        self
+    }
+}
+
+/// What a body consists of. The names are those of the schemas in `openapi.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// JSON.
+    Json(&'static str),
+    /// JSON, one value a line, as a stream of bytes that no proxy holds back.
+    JsonLines(&'static str),
+    /// Server-sent events.
+    Events,
+    /// Plain text.
+    Text,
+    /// A text as it is, or as a JSON string.
+    TextOrJsonString,
+    /// The text format of `OpenMetrics`.
+    Metrics,
+    /// A picture.
+    Image,
+    /// Nothing.
+    Empty,
+    /// The web page or a file of it, of which `openapi.json` says nothing.
+    Page,
+}
+
+/// An argument after the question mark.
+#[derive(Debug)]
+pub struct Argument {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: ArgumentKind,
+    /// What it means, in one line.
+    pub help: &'static str,
+}
+
+/// A header field of a request.
+#[derive(Debug)]
+pub struct Header {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means, in one line.
+    pub help: &'static str,
+}
+
+/// What an argument may be.
+#[derive(Debug)]
+pub enum ArgumentKind {
+    /// A whole number that is not negative.
+    Number,
+    /// A whole number.
+    Integer,
+    /// `true`, `1`, `false` or `0`.
+    Switch,
+    /// Any text.
+    Text,
+    /// One or more of these words, the name repeated for each.
+    Choices(&'static [&'static str]),
+    /// One or more whole numbers that are not negative, the name repeated for each.
+    Numbers,
+    /// One or more texts, the name repeated for each.
+    Texts,
+}

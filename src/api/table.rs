@@ -1,0 +1,271 @@
+//! The route table, and how a request finds its line in it.
+
+use hyper::{Method, StatusCode};
+
+use super::document;
+use super::handlers::accounts::{enrolment, own, people, second_step, sign_in, sign_out};
+use super::handlers::audit;
+use super::handlers::{
+    changes, events, favicon, health, job_types, jobs, log, metrics, monitoring, page, pause, preflight, runner, train,
+    whoami,
+};
+pub use super::path::{PathParams, Segment};
+pub use super::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
+use crate::http::error::ApiError;
+use crate::submit::idempotency;
+use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
+
+macro_rules! routes {
+    ($($method:ident $path:literal, $access:ident => $handler:path, $summary:literal $(, $clause:ident($said:expr))*;)*) => {
+        &[$(
+            $crate::api::route::Route::new(
+                hyper::Method::$method,
+                $path,
+                $crate::accounts::access::Access::$access,
+                |app, request| Box::pin($handler(app, request)),
+                $summary,
+            )$(.$clause($said))*
+        ),*]
+    };
+}
+#[cfg(test)]
+pub(crate) use routes;
+
+/// Everything that clients can ask for. Of two lines that fit a request the upper one answers: literal paths come first.
+pub static ROUTES: &[Route] = routes! {
+    GET "/healthz", Open => health::healthz, "Is the service alive?", gives(&[(200, Json("Health"))]);
+    GET "/favicon.ico", Open => favicon::favicon, "The picture beside the title", gives(&[(200, Content::Image)]);
+    GET "/metrics", AdminLook => metrics::metrics, "Figures for Prometheus", gives(&[(200, Content::Metrics)]);
+    GET "/api/openapi.json", Viewer => document::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
+    GET "/api/whoami", Open => whoami::whoami, "Who is signed in, and what may they do?", gives(&[(200, Json("WhoAmI"))]);
+    GET "/api/login", Open => sign_in::with_ticket, "Sign in at the single sign-on, or be sent to where people sign in",
+        takes(sign_in::ARGUMENTS), gives(&[(303, Content::Empty)]), refuses(&[503]), secret(true);
+    POST "/api/login", Open => sign_in::with_password, "Sign in with a password",
+        reads(Json("Credentials")), gives(&[(200, Json("SignedIn")), (200, Text)]), refuses(&[401, 404, 429, 503]), secret(true);
+    POST "/api/2fa", Session => second_step::second_step, "Show the second factor",
+        reads(TextOrJsonString), gives(&[(200, Json("SecondStep"))]), refuses(&[404, 429, 503]), secret(true);
+    GET "/api/2fa", Session => enrolment::state, "How do I stand with the second factor?",
+        gives(&[(200, Json("SecondFactor"))]), refuses(&[404]), secret(true);
+    POST "/api/2fa/enrol", Session => enrolment::enrol, "Begin to set up a second factor",
+        reads(Json("Enrol")), gives(&[(200, Json("Enrolment"))]), refuses(&[404, 429, 503]), secret(true);
+    POST "/api/2fa/confirm", Session => enrolment::confirm, "Set up the second factor that was begun",
+        reads(TextOrJsonString), gives(&[(200, Json("RecoveryCodes"))]), refuses(&[404, 429, 503]), secret(true);
+    POST "/api/2fa/recovery-codes", Own => enrolment::renew_recovery_codes, "Get new recovery codes",
+        reads(TextOrJsonString), gives(&[(200, Json("RecoveryCodes"))]), refuses(&[404, 429, 503]), secret(true);
+    POST "/api/2fa/remove", Own => enrolment::remove, "Go on without a second factor",
+        reads(TextOrJsonString), gives(&[(200, Json("Done"))]), refuses(&[404, 429, 503]), secret(true);
+    GET "/api/sessions", Own => own::sessions, "Where am I signed in?",
+        gives(&[(200, Json("Sessions"))]), refuses(&[404]), secret(true);
+    POST "/api/sessions/end-others", Own => own::end_others, "Sign out everywhere else",
+        gives(&[(200, Json("Ended"))]), refuses(&[404, 503]);
+    POST "/api/sessions/{id:text}/end", Own => own::end_session, "Sign out somewhere",
+        gives(&[(200, Json("Ended"))]), refuses(&[404, 503]);
+    GET "/api/tokens", Own => own::tokens, "Which scripts may sign in as me?",
+        gives(&[(200, Json("Tokens"))]), refuses(&[404]);
+    POST "/api/tokens/{id:text}/revoke", Own => own::revoke_token, "Let a script no longer sign in as me",
+        gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
+    GET "/api/users", Admin => people::users, "Who signs in, and how?",
+        gives(&[(200, Json("Users"))]), refuses(&[404]);
+    GET "/api/users/tokens", Admin => people::tokens, "Which scripts may sign in, and as whom?",
+        gives(&[(200, Json("Tokens"))]), refuses(&[404]);
+    POST "/api/users/{user:text}/tokens/{id:text}/revoke", Admin => people::revoke_token,
+        "Let a script no longer sign in as somebody", gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
+    POST "/api/users/{user:text}/reset-second-factor", Admin => people::reset_second_factor,
+        "Take somebody's second factor away", gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
+    POST "/api/users/{user:text}/end-sessions", Admin => people::end_sessions, "Sign somebody out everywhere",
+        gives(&[(200, Json("Ended"))]), refuses(&[404, 503]);
+    POST "/api/logout", Open => sign_out::sign_out, "Sign out", gives(&[(200, Json("LoggedOut"))]);
+    POST "/api/logoutAll", Admin => sign_out::sign_everybody_out, "Sign everybody out", gives(&[(200, Json("LoggedOut"))]), denies_with(StatusCode::BAD_REQUEST);
+    GET "/api/job-types", Viewer => job_types::job_types, "What may be started?", gives(&[(200, Json("JobTypes"))]);
+    GET "/api/searchPatch", Viewer => changes::search_patch, "Look up a change, as Gerrit tells of it",
+        takes(changes::SEARCH_ARGUMENTS), gives(&[(200, Json("FoundPatches"))]);
+    GET "/api/changes", Viewer => changes::changes, "Look up changes",
+        takes(changes::ARGUMENTS), gives(&[(200, Json("FoundChanges"))]);
+    GET "/api/preflight", Viewer => preflight::preflight, "Does anything speak against deploying these changes?",
+        takes(changes::ARGUMENTS), gives(&[(200, Json("Preflight"))]);
+    POST "/api/runner/pause", Admin => pause::pause, "Let no new job start",
+        reads(Json("Pause")), gives(&[(200, Json("Done"))]);
+    POST "/api/runner/resume", Admin => pause::resume, "Let jobs start again", gives(&[(200, Json("Done"))]);
+    GET "/api/jobrunner/status", Viewer => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
+    GET "/api/runner", Viewer => runner::runner, "What does the runner do, lane by lane?", gives(&[(200, Json("Runner"))]);
+    GET "/api/events", Viewer => events::events, "Follow everything that changes",
+        takes(events::ARGUMENTS), heeds(events::HEADERS), gives(&[(200, Content::Events)]), refuses(&[404, 429]), unattended(true);
+    GET "/api/jobs", Viewer => jobs::list::list, "List jobs, the newest first",
+        takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
+    POST "/api/jobs", Start => jobs::create::create, "Start a job",
+        takes(jobs::create::ARGUMENTS), heeds(idempotency::HEADERS), reads(Json("NewJob")),
+        gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409, 502]);
+    POST "/api/jobs/backport", Start => jobs::backport::backport, "Start a backport",
+        takes(jobs::backport::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
+        refuses(&[409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
+    POST "/api/jobs/train", Start => jobs::train::start, "Promote the train, or roll it back",
+        heeds(idempotency::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]), denies_with(StatusCode::BAD_REQUEST);
+    GET "/api/jobs/{id:number}", Viewer => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log", Viewer => log::log, "Follow the log of a job",
+        takes(log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404, 429]),
+        denies_with(StatusCode::BAD_REQUEST);
+    GET "/api/jobs/{id:number}/log/records", Viewer => log::records::records, "A window of the log of a job",
+        takes(log::records::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log/search", Viewer => log::search::search, "Search the log of a job",
+        takes(log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404, 429]);
+    GET "/api/jobs/{id:number}/log/marks", Viewer => log::marks::marks, "What the log of a job says of how it went",
+        takes(log::marks::ARGUMENTS), gives(&[(200, JsonLines("LogMark"))]), refuses(&[404, 429]);
+    POST "/api/jobs/{id:number}/retry", Start => jobs::retry::retry, "Start a finished job again",
+        takes(jobs::retry::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
+        refuses(&[404, 409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
+    POST "/api/jobs/{id:number}/interact/{iid:number}", Answer => jobs::interact::interact, "Answer a prompt of a job",
+        reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
+    POST "/api/jobs/{id:number}/signal/{signal:text}", Answer => jobs::signal::signal, "Stop a job",
+        gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
+    GET "/api/audit", Admin => audit::audit, "Who did what?",
+        takes(audit::ARGUMENTS), gives(&[(200, Json("AuditPage"))]), secret(true);
+    GET "/api/train/status", Viewer => train::status, "Where is the train?", gives(&[(200, Json("Train"))]);
+    GET "/api/monitoring/logs/mediawiki", Viewer => monitoring::mediawiki, "Which errors does MediaWiki log?",
+        gives(&[(200, Json("MediaWikiErrors"))]);
+    GET "/api/monitoring/logs/mediawiki/total", Viewer => monitoring::total, "How many errors does MediaWiki log?",
+        gives(&[(200, Json("MediaWikiTotal"))]);
+    GET "/", Open => page::document, "What is going on", gives(&[(200, Page)]);
+    GET "/jobs/{id:text}", Open => page::document, "One job", gives(&[(200, Page)]);
+    GET "/start/{type:text}", Open => page::document, "Start a job", gives(&[(200, Page)]);
+    GET "/runner", Open => page::document, "What the runner does, and its pause", gives(&[(200, Page)]);
+    GET "/admin", Open => page::document, "What only administrators may do", gives(&[(200, Page)]);
+    GET "/login", Open => page::document, "Sign in", gives(&[(200, Page)]);
+    GET "/second-factor", Open => page::document, "Show the second factor", gives(&[(200, Page)]);
+    GET "/enrol", Open => page::document, "Set up a second factor", gives(&[(200, Page)]);
+    GET "/account", Open => page::document, "Sessions, second factor and tokens", gives(&[(200, Page)]);
+    GET "/logout", Open => page::document, "Sign out", gives(&[(200, Page)]);
+    GET "/notauthorized", Open => page::document, "Who may use SpiderPig", gives(&[(200, Page)]);
+    GET "/mediawiki/{page:text}", Open => page::document, "Deploy MediaWiki", gives(&[(200, Page)]);
+    GET "/assets/{name:text}", Open => page::asset, "A file that the page loads", gives(&[(200, Page)]), refuses(&[404]);
+};
+
+/// Finds the route for a request.
+///
+/// # Errors
+/// 404 if no route has the path, 405 if none of those that have it has the method, 422 if a number in it is none.
+pub fn find(routes: &'static [Route], method: &Method, path: &str) -> Result<(&'static Route, PathParams), ApiError> {
+    let segments = super::path::decode_segments(path).ok_or_else(ApiError::no_such_route)?;
+    let mut fitting: Vec<&'static Route> = routes.iter().filter(|route| route.fits(&segments)).collect();
+    // `/api/jobs/backport` is no job, also for the methods that only a job has.
+    if fitting.iter().any(|route| route.is_literal()) {
+        fitting.retain(|route| route.is_literal());
+    }
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    if let Some(route) = fitting.iter().find(|route| route.method == *method) {
+        return Ok((route, route.params(segments)?));
+    }
+    let mut methods: Vec<&str> = fitting.iter().map(|route| route.method.as_str()).collect();
+    if methods.is_empty() {
+        return Err(ApiError::no_such_route());
+    }
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    Err(ApiError::method_not_allowed(methods.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use hyper::header::ALLOW;
+
+    use super::*;
+    use crate::http::request_id::RequestId;
+
+    static JOBS: &[Route] = routes! {
+        POST "/api/jobs/backport", Open => whoami::whoami, "";
+        GET "/api/jobs/{id:number}", Open => whoami::whoami, "";
+        POST "/api/jobs/{id:number}/signal/{signal:text}", Open => whoami::whoami, "";
+        GET "/api/jobs", Open => whoami::whoami, "";
+        POST "/api/jobs", Open => whoami::whoami, "";
+    };
+
+    fn found(method: &Method, path: &str) -> (&'static str, PathParams) {
+        let (route, params) = find(JOBS, method, path).unwrap();
+        (route.path, params)
+    }
+
+    fn refused(method: &Method, path: &str) -> u16 {
+        find(JOBS, method, path).unwrap_err().status().as_u16()
+    }
+
+    #[test]
+    fn every_route_has_a_summary_a_wellformed_path_and_its_place_alone() {
+        let mut seen = HashSet::new();
+        for route in ROUTES {
+            assert!(seen.insert((&route.method, route.path)), "{} is there twice", route.path);
+            assert!(!route.summary.is_empty(), "{} has no summary", route.path);
+            for segment in route.segments() {
+                let literal = if let Segment::Literal(text) = segment { text } else { "" };
+                assert!(!literal.contains(['{', '}', ':']), "{} is misspelt", route.path);
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_gives_its_parameters_decoded() {
+        let (path, params) = found(&Method::POST, "/api/jobs/42/signal/a%2Fb");
+        assert_eq!(path, "/api/jobs/{id:number}/signal/{signal:text}");
+        assert_eq!(params.number("id").unwrap(), 42);
+        assert_eq!(params.text("signal").unwrap(), "a/b");
+        assert_eq!(params.number("signal").unwrap_err().status(), 500);
+        assert_eq!(found(&Method::GET, "/api/%6Aobs").0, "/api/jobs");
+    }
+
+    #[test]
+    fn literal_and_parameter_share_a_place() {
+        assert_eq!(found(&Method::POST, "/api/jobs/backport").0, "/api/jobs/backport");
+        let error = find(JOBS, &Method::GET, "/api/jobs/backport").unwrap_err();
+        let response = error.into_response(&RequestId::fresh());
+        assert_eq!((response.status().as_u16(), &response.headers()[ALLOW]), (405, &"POST".parse().unwrap()));
+        assert_eq!(refused(&Method::GET, "/api/jobs/other"), 422);
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_404() {
+        for path in [
+            "/",
+            "*",
+            "",
+            "/api",
+            "/api/jobs/",
+            "/api//jobs",
+            "//api/jobs",
+            "/API/jobs",
+            "/api/jobs/1/",
+            "/api/jobs/1/signal/",
+            "/api/jobs/%ff",
+            "/api/jobs/%zz",
+            "/api%2Fjobs",
+            "/api/jobs/1/../2",
+        ] {
+            assert_eq!(refused(&Method::GET, path), 404, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_a_positive_whole_number() {
+        for id in ["0", "-1", "+1", "1.0", "x", "%20", "18446744073709551616", "١"] {
+            assert_eq!(refused(&Method::GET, &format!("/api/jobs/{id}")), 422, "{id}");
+        }
+        let (_, params) = found(&Method::GET, "/api/jobs/18446744073709551615");
+        assert_eq!(params.number("id").unwrap(), u64::MAX);
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        let allow = |method: &Method, path: &str| {
+            let error = find(JOBS, method, path).unwrap_err();
+            let response = error.into_response(&RequestId::fresh());
+            assert_eq!(response.status(), 405);
+            response.headers()[ALLOW].to_str().unwrap().to_owned()
+        };
+        assert_eq!(allow(&Method::DELETE, "/api/jobs"), "GET, HEAD, POST");
+        assert_eq!(allow(&Method::OPTIONS, "/api/jobs/1"), "GET, HEAD");
+        assert_eq!(allow(&Method::HEAD, "/api/jobs/1/signal/kill"), "POST");
+        assert_eq!(found(&Method::HEAD, "/api/jobs").0, "/api/jobs");
+    }
+}

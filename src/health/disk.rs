@@ -1,0 +1,107 @@
+//! What can be known of the spool only by asking its disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{Access, AtFlags, CWD};
+use rustix::io::Errno;
+
+use crate::api::app::App;
+use crate::mirror::Runner;
+use crate::spool::error::Missing as _;
+use crate::spool::space::Space;
+use crate::spool::{Spool, atomic, sequence, stall};
+
+/// What the disk said of the spool.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The room that is left, or why that cannot be told.
+    pub space: Result<Space, Errno>,
+    /// What this account must be able to write and cannot, by its name in the spool, and why.
+    pub unwritable: Vec<(&'static str, Errno)>,
+    /// Why a file could not be made, though the modes allow it: the disk is full, or has failed.
+    pub refused: Option<Refusal>,
+    /// Why no job number can be taken.
+    pub no_number: Option<String>,
+    /// What the runner and the supervisors leave undone.
+    pub stalls: Vec<stall::Stall>,
+}
+
+/// Why a file could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no room, at least for this account.
+    Full,
+    /// It may only be read.
+    ReadOnly,
+    /// Anything else.
+    Other(std::io::ErrorKind),
+}
+
+impl Disk {
+    /// Asks. `None` if the disk does not answer in time.
+    pub async fn ask(app: &App) -> Option<Self> {
+        let spool = app.spool.clone();
+        let runner = Arc::clone(&app.mirror.view().runner);
+        app.disk.look(app.limits.disk, move || Self::look(&spool, &runner)).await
+    }
+
+    fn look(spool: &Spool, runner: &Runner) -> Self {
+        let unwritable = unwritable(spool);
+        let has = |name: &str| unwritable.iter().all(|(other, _)| *other != name);
+        let refused = if has("incoming/") { refusal(&spool.incoming()) } else { None };
+        let number = if has("sequence") { sequence::last(spool).missing_is_none() } else { Ok(None) };
+        let living = runner.state.as_ref().filter(|_| runner.up);
+        // A directory that cannot be read is told of by whoever reads it.
+        let stalls = living.and_then(|state| stall::look(spool, state).ok()).unwrap_or_default();
+        let no_number = number.err().map(|error| error.to_string());
+        Self { space: Space::of(spool.root()), unwritable, refused, no_number, stalls }
+    }
+}
+
+/// Tries to write to the directory that the API processes of a spool share. `None` if its disk does not answer in time.
+/// One that is not there is no problem, as nothing is made before it is needed.
+pub async fn ask_state(app: &App) -> Option<Result<(), Refusal>> {
+    let directory = app.config.api.state_directory.clone();
+    app.state_disk.look(app.limits.disk, move || refusal(&directory).map_or(Ok(()), Err)).await
+}
+
+fn refusal(directory: &Path) -> Option<Refusal> {
+    let error = atomic::try_writing(directory).missing_is_none().err()?;
+    Some(match error.kind()? {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Refusal::Full,
+        std::io::ErrorKind::ReadOnlyFilesystem => Refusal::ReadOnly,
+        kind => Refusal::Other(kind),
+    })
+}
+
+/// What handlers write, as far as they cannot.
+fn unwritable(spool: &Spool) -> Vec<(&'static str, Errno)> {
+    let directory = Access::WRITE_OK | Access::EXEC_OK;
+    let needed: [(&'static str, PathBuf, Access); 4] = [
+        ("incoming/", spool.incoming(), directory),
+        ("queue/", spool.queue(), directory),
+        ("inbox/", spool.inbox(), directory),
+        ("sequence", spool.sequence(), Access::WRITE_OK),
+    ];
+    let refused = needed.into_iter().filter_map(|(name, path, access)| {
+        // With the rights that a write would be tried with.
+        let refusal = rustix::fs::accessat(CWD, &path, access, AtFlags::EACCESS).err()?;
+        Some((name, refusal))
+    });
+    refused.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::Bench;
+
+    #[test]
+    fn what_cannot_be_written_is_named() {
+        let bench = Bench::new();
+        assert_eq!(unwritable(&bench.spool), []);
+        crate::spool::atomic::remove(&bench.spool.sequence()).unwrap();
+        assert_eq!(unwritable(&bench.spool), [("sequence", Errno::NOENT)]);
+    }
+}

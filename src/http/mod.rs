@@ -1,0 +1,20 @@
+//! Hyper, and nothing of SpiderPig: what any HTTP service needs.
+//!
+//! [`server`] accepts connections and answers requests, each in a task of its own; [`listener`] is where they come in.
+//! [`client`] tells where a request comes from, [`host`] whether it is meant for this service, [`query`] and [`percent`]
+//! read what it says. [`response`] and [`body`] make answers, whole or piece by piece; [`error`] is the answer to a request
+//! that fails.
+
+pub mod body;
+pub mod client;
+pub mod defences;
+pub mod error;
+pub mod host;
+pub mod listener;
+pub mod negotiation;
+pub mod percent;
+pub mod query;
+pub mod request_id;
+pub mod response;
+pub mod server;
+pub mod streams;

@@ -1,0 +1,110 @@
+//! How long a log is, told to all who want to know while it grows.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::api::app::App;
+use crate::http::error::ApiError;
+use crate::mirror::Ending;
+use crate::spool::log::{Index, LogReader};
+use crate::spool::{JobId, Result as SpoolResult};
+
+/// After a length was told, the next is told this much later: 20 a second look like all of them, and a job that prints
+/// without a pause costs its viewers no more than that.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// A log that could not be counted is tried again after this.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// How long the log of a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Length {
+    id: JobId,
+    /// How many finished records it has: none if there is no log yet.
+    records: u64,
+    /// The job has ended, and the log will not grow any more.
+    complete: bool,
+}
+
+/// The logs whose length somebody follows.
+#[derive(Debug, Default)]
+pub struct Lengths(Mutex<HashMap<JobId, (Weak<Counting>, Told)>>);
+
+/// The task that counts. It ends with the last of those who follow.
+type Counting = AbortOnDropHandle<()>;
+
+/// None until it was counted for the first time.
+type Told = watch::Receiver<Option<Length>>;
+
+/// One who follows the length of a log, and has been told nothing of it.
+#[derive(Debug)]
+pub struct Follower {
+    told: Told,
+    _counting: Arc<Counting>,
+}
+
+impl Follower {
+    /// Follows the length of a log. It is counted once for all who do.
+    pub fn new(app: &Arc<App>, id: JobId) -> Self {
+        let mut followed = app.logs.lengths.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = followed.get(&id).and_then(|(counting, told)| Some((counting.upgrade()?, told.clone())));
+        if let Some((counting, told)) = known.filter(|(counting, _)| !counting.is_finished()) {
+            return Self { told, _counting: counting };
+        }
+        followed.retain(|_, (counting, _)| counting.strong_count() > 0);
+        let (tell, told) = watch::channel(None);
+        let counting = Arc::new(AbortOnDropHandle::new(tokio::spawn(count(Arc::clone(app), id, tell))));
+        followed.insert(id, (Arc::downgrade(&counting), told.clone()));
+        Self { told, _counting: counting }
+    }
+
+    /// The length when it is another than the one that was told before. `None` if it cannot be counted any more.
+    pub async fn next(&mut self) -> Option<Length> {
+        self.told.changed().await.ok()?;
+        *self.told.borrow_and_update()
+    }
+}
+
+async fn count(app: Arc<App>, id: JobId, tell: watch::Sender<Option<Length>>) {
+    let _index = app.logs.indexes.keep(id);
+    let mut changes = app.mirror.follow(id);
+    loop {
+        // First what was known of the end, then the log: so an end is never told before the last record.
+        changes.mark_unchanged();
+        let complete = app.mirror.view().ending(id) == Ending::Ended;
+        let has_news = match records(&app, id).await {
+            Ok(records) => {
+                let length = Some(Length { id, records, complete });
+                tell.send_if_modified(|told| std::mem::replace(told, length) != length)
+            }
+            Err(error) => {
+                // Who follows is told of much else, and of this when it can be counted again. No change need come for it:
+                // the one of which nobody was told may be the last.
+                tracing::error!(job = %id, ?error, "the records of a log cannot be counted");
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+        };
+        if has_news {
+            tokio::time::sleep(INTERVAL).await;
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn records(app: &Arc<App>, id: JobId) -> Result<u64, ApiError> {
+    let counting = Arc::clone(app);
+    let count = move || -> SpoolResult<u64> {
+        // Opened for a moment: there may be many who follow, and a log is a descriptor.
+        let Some(mut log) = LogReader::open(&counting.spool.job(id))? else { return Ok(0) };
+        counting.logs.indexes.with(id, &mut log, Index::count)
+    };
+    app.logs.run(count).await?.map_err(ApiError::internal)
+}

@@ -1,0 +1,144 @@
+//! Going through the records of a log for its marks.
+//!
+//! Whoever asks for marks in several steps gets the same as who asks once. So what is said of a record depends on
+//! nothing behind it, and on nothing before the last record of which the index knows the place: there each step begins.
+
+use std::io::Write as _;
+
+use super::candidates::{Candidates, FLAG, Traces};
+use super::stored::Stored;
+use super::survey::Survey;
+use crate::output::errors;
+use crate::output::errors::looks_like_an_error;
+use crate::spool::log::INTERVAL;
+
+/// The types that are marks by themselves.
+const TYPES: [&str; 6] = ["status", "interaction", "response", "signal", "note", "exit"];
+
+/// A look for marks.
+pub struct Scan {
+    traces: Traces,
+    /// The first record whose mark is told.
+    from: u64,
+    /// So many marks are told.
+    most: usize,
+    count: usize,
+    /// How many records were looked at.
+    records: u64,
+    line: Line,
+    marks: Vec<u8>,
+    /// The record of the first mark that was one too many.
+    untold: Option<u64>,
+}
+
+/// The line of output that may go on.
+#[derive(Default)]
+struct Line {
+    /// The number of its last piece.
+    last: u64,
+    /// It has its mark, or cannot have one.
+    is_settled: bool,
+}
+
+impl Scan {
+    /// For at most so many marks, those of the record `from` and of the ones behind it.
+    pub fn new(from: u64, most: usize) -> Self {
+        let types = TYPES.map(|name| format!("\"type\":\"{name}\""));
+        Self {
+            traces: Traces::new(types.iter().map(String::as_str).chain(errors::TRACES).chain([FLAG])),
+            from,
+            most,
+            count: 0,
+            records: 0,
+            line: Line::default(),
+            marks: Vec::new(),
+            untold: None,
+        }
+    }
+
+    /// The first record whose mark is told.
+    #[must_use]
+    pub fn from(&self) -> u64 {
+        self.from
+    }
+
+    /// The first record that it must see: the last at or before that of which the index knows the place.
+    #[must_use]
+    pub fn first_to_be_seen(&self) -> u64 {
+        entry_before(self.from)
+    }
+
+    fn record(&mut self, number: u64, record: &[u8]) {
+        let Some(stored) = Stored::parse(record) else { return };
+        if stored.kind == "line" {
+            self.line(number, &stored);
+        } else if TYPES.contains(&&*stored.kind)
+            && let Some(members) = record.strip_prefix(b"{")
+        {
+            self.mark(number, |mark| {
+                mark.push(b',');
+                mark.extend_from_slice(members);
+            });
+        }
+    }
+
+    /// A line that is rewritten, as a progress bar is, has one mark, too.
+    fn line(&mut self, number: u64, stored: &Stored<'_>) {
+        let goes_on = (stored.continues || stored.rewrites) && entry_before(self.line.last) == entry_before(number);
+        let is_settled = goes_on && self.line.is_settled || stored.sensitive;
+        let is_error = !is_settled && stored.text().is_some_and(|text| looks_like_an_error(&text));
+        self.line = Line { last: number, is_settled: is_settled || is_error };
+        if is_error {
+            self.mark(number, |mark| {
+                if let Some(time) = stored.time {
+                    // Writing to memory cannot fail.
+                    let _ = write!(mark, ",\"time\":{time}");
+                }
+                mark.extend_from_slice(b",\"type\":\"error\"}");
+            });
+        }
+    }
+
+    fn mark(&mut self, number: u64, write_members: impl FnOnce(&mut Vec<u8>)) {
+        if number < self.from {
+            return;
+        }
+        if self.count == self.most {
+            self.untold.get_or_insert(number);
+            return;
+        }
+        self.count += 1;
+        let _ = write!(self.marks, "{{\"recno\":{number}");
+        write_members(&mut self.marks);
+        self.marks.push(b'\n');
+    }
+}
+
+/// The last record at or before another, of which the index knows the place.
+fn entry_before(record: u64) -> u64 {
+    record.saturating_sub(1) / INTERVAL * INTERVAL + 1
+}
+
+impl Survey for Scan {
+    fn portion(&mut self, before: u64, lines: &[u8]) {
+        let mut candidates = Candidates::new(before, lines, self.traces.places(lines));
+        while let Some(line) = candidates.next(false) {
+            self.record(candidates.number(), line);
+        }
+        self.records = candidates.number();
+    }
+
+    fn is_full(&self) -> bool {
+        self.untold.is_some()
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.marks)
+    }
+
+    fn summary(&self, is_at_end: bool) -> String {
+        let next = self.untold.unwrap_or(self.records + 1).max(self.from);
+        let is_complete = is_at_end && self.untold.is_none();
+        format!(r#"{{"type":"end","next":{next},"complete":{is_complete}}}"#)
+    }
+}

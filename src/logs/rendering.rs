@@ -1,0 +1,207 @@
+//! A job's log in the form that a client asked for, from one place on.
+
+use std::sync::Arc;
+
+use hyper::body::Bytes;
+
+use super::text::Text;
+use super::transcript;
+use super::transcript::Transcript;
+use crate::api::app::App;
+use crate::spool::log::LogReader;
+use crate::spool::{JobId, Result};
+
+/// How many records before those that the client lacks are read again: a line that they begin, or a run of hidden lines
+/// that they end, goes on behind them.
+const CONTEXT: u64 = 100;
+
+/// What a client wants to see of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// JSON lines, for pages and programs.
+    Lines {
+        /// With the text of sensitive lines.
+        include_sensitive: bool,
+    },
+    /// Plain text, for people with `curl`.
+    Text,
+}
+
+impl Form {
+    /// The type of a stream of it.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Lines { .. } => "application/octet-stream",
+            Self::Text => "text/plain; charset=utf-8",
+        }
+    }
+
+    /// What a stream begins with, if with anything.
+    #[must_use]
+    pub fn connected(self, resume: u64) -> Bytes {
+        match self {
+            Self::Lines { .. } => transcript::connected(resume),
+            Self::Text => Bytes::new(),
+        }
+    }
+
+    /// What is said while there is no log yet.
+    #[must_use]
+    pub fn waiting(self, resume: u64) -> Bytes {
+        match self {
+            Self::Lines { .. } => transcript::waiting_for_log(resume),
+            Self::Text => Bytes::new(),
+        }
+    }
+}
+
+/// A log and how far it was told.
+#[derive(Debug)]
+pub struct Rendering {
+    app: Arc<App>,
+    id: JobId,
+    /// None as long as there is no log.
+    reader: Option<LogReader>,
+    /// The client has been told of this many records.
+    resume: u64,
+    /// It said so itself, by the last number that it got: then it got all that has this number.
+    is_resumed: bool,
+    form: Rendered,
+}
+
+#[derive(Debug)]
+enum Rendered {
+    Lines(Transcript),
+    Text(Text),
+}
+
+impl Rendering {
+    /// For a client that got `resume` as the last number. Nothing is opened yet.
+    pub fn resumed(app: Arc<App>, id: JobId, form: Form, resume: u64) -> Self {
+        Self { is_resumed: true, ..Self::behind(app, id, form, resume) }
+    }
+
+    /// For a client that got all that there is to be told of the first `resume` records.
+    pub fn behind(app: Arc<App>, id: JobId, form: Form, resume: u64) -> Self {
+        let form = match form {
+            Form::Lines { include_sensitive } => Rendered::Lines(Transcript::new(include_sensitive)),
+            Form::Text => Rendered::Text(Text::default()),
+        };
+        Self { app, id, reader: None, resume, is_resumed: false, form }
+    }
+
+    /// How many records were told, those included that the client knew before.
+    #[must_use]
+    pub fn told(&self) -> u64 {
+        self.consumed().unwrap_or_default().max(self.resume)
+    }
+
+    /// Whether a log was found that has all the records that the client knows.
+    #[must_use]
+    pub fn has_caught_up(&self) -> bool {
+        self.consumed().is_some_and(|records| records >= self.resume)
+    }
+
+    /// Whether a log was found.
+    #[must_use]
+    pub fn has_log(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    fn consumed(&self) -> Option<u64> {
+        self.reader.as_ref().map(LogReader::records)
+    }
+
+    /// The next records, at most `limit`, in a portion of bounded size; it is empty if there is nothing to be shown of
+    /// them. `None` at the end of what is finished. Reads a file.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn read(&mut self, limit: u64) -> Result<Option<Bytes>> {
+        if self.reader.is_none() {
+            self.reader = self.open()?;
+        }
+        let Some(reader) = &mut self.reader else { return Ok(None) };
+        loop {
+            // Those that the client knows come by themselves, and are thrown away.
+            let known = self.resume.saturating_sub(reader.records());
+            let Some(lines) = reader.read_at_most(if known > 0 { known } else { limit })? else { return Ok(None) };
+            self.form.tell(lines);
+            if known == 0 {
+                reader.rest();
+                return Ok(Some(self.form.take()));
+            }
+            self.form.take();
+            if self.is_resumed {
+                self.form.is_known();
+            }
+        }
+    }
+
+    fn open(&mut self) -> Result<Option<LogReader>> {
+        let mut reader = LogReader::open(&self.app.spool.job(self.id))?;
+        if let Some(reader) = &mut reader {
+            let place = self.resume.saturating_sub(CONTEXT);
+            self.app.logs.indexes.with(self.id, reader, |index, reader| reader.skip_by(index, place))?;
+            if let Rendered::Lines(transcript) = &mut self.form {
+                transcript.start_behind(reader.records());
+            }
+        }
+        Ok(reader)
+    }
+
+    /// From now on this is for other clients too.
+    #[must_use]
+    pub fn share(mut self) -> Self {
+        if let Rendered::Lines(transcript) = &mut self.form {
+            transcript.is_shared();
+        }
+        self
+    }
+
+    /// What a stream of a complete log ends with.
+    pub fn end(&mut self) -> Bytes {
+        self.form.end();
+        if !self.has_caught_up() {
+            self.form.take();
+        }
+        let told = self.told();
+        if let Rendered::Lines(transcript) = &mut self.form {
+            transcript.eof(told);
+        }
+        self.form.take()
+    }
+}
+
+impl Rendered {
+    fn is_known(&mut self) {
+        if let Self::Lines(transcript) = self {
+            transcript.is_known();
+        }
+    }
+
+    fn tell(&mut self, lines: &[u8]) {
+        match self {
+            Self::Lines(transcript) => transcript.tell(lines),
+            Self::Text(text) => text.tell(lines),
+        }
+    }
+
+    fn end(&mut self) {
+        match self {
+            Self::Lines(transcript) => transcript.end_log(),
+            Self::Text(text) => text.end(),
+        }
+    }
+
+    fn take(&mut self) -> Bytes {
+        let mut told = match self {
+            Self::Lines(transcript) => transcript.take(),
+            Self::Text(text) => text.take(),
+        };
+        // It may wait for its client for long.
+        told.shrink_to_fit();
+        told.into()
+    }
+}

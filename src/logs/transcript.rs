@@ -1,0 +1,243 @@
+//! The records of a log as JSON lines for clients.
+//!
+//! Each has a `recno`: how many records of the log were consumed, those included that are not shown. Pieces of a line
+//! are shown as one, when it is complete; a run of hidden lines is shown as one remark.
+
+use std::io::Write as _;
+
+use hyper::body::Bytes;
+use serde::Serialize;
+
+use super::stored;
+use super::stored::Stored;
+use crate::spool::log::{Record, RecordKind};
+
+/// How much of a line is shown, in bytes: as it is put together from its pieces, somebody has to hold it. It is whole in
+/// the windows, and as plain text.
+const LINE_LIMIT: usize = 1 << 20;
+
+/// Something to show. The texts are JSON as they stand here.
+#[derive(Serialize)]
+#[serde(tag = "type")]
+enum Shown<'a> {
+    #[serde(rename = "connected")]
+    Connected { recno: u64 },
+    #[serde(rename = "waitingForLogfile")]
+    WaitingForLogfile { recno: u64 },
+    #[serde(rename = "line")]
+    Remark { line: &'a str, recno: u64 },
+    #[serde(rename = "line")]
+    Hidden { line: &'a str, sensitive: bool, recno: u64 },
+    #[serde(rename = "response")]
+    Response { user: &'a str, response: &'a str, recno: u64 },
+    #[serde(rename = "EOF")]
+    Eof { recno: u64 },
+}
+
+/// A line of output whose end is not known yet.
+#[derive(Debug, Default)]
+struct Unfinished {
+    /// There is such a line.
+    open: bool,
+    /// Its pieces so far: the inside of a JSON string.
+    text: Vec<u8>,
+    /// How many bytes of further pieces are left out.
+    left_out: usize,
+    sensitive: bool,
+    /// The number of its last piece.
+    last: u64,
+    /// The client knows it, unless it goes on.
+    is_known: bool,
+}
+
+/// Turns records into what is shown of them.
+#[derive(Debug)]
+pub struct Transcript {
+    include_sensitive: bool,
+    /// The number of the last record that was consumed.
+    records: u64,
+    unfinished: Unfinished,
+    /// The number with which something was shown last.
+    shown: u64,
+    /// What was shown last stands for hidden lines.
+    hiding: bool,
+    told: Vec<u8>,
+}
+
+/// What a stream begins with, for a client that has been told of the first `resume` records.
+#[must_use]
+pub fn connected(resume: u64) -> Bytes {
+    json(&Shown::Connected { recno: resume })
+}
+
+/// What is said once if there is no log yet.
+#[must_use]
+pub fn waiting_for_log(resume: u64) -> Bytes {
+    json(&Shown::WaitingForLogfile { recno: resume })
+}
+
+fn json(shown: &Shown) -> Bytes {
+    let mut text = Vec::new();
+    write(&mut text, shown);
+    text.into()
+}
+
+fn write(text: &mut Vec<u8>, shown: &Shown) {
+    // Serialising strings and numbers to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *text, shown);
+    text.push(b'\n');
+}
+
+impl Transcript {
+    /// From the first record on.
+    #[must_use]
+    pub fn new(include_sensitive: bool) -> Self {
+        Self {
+            include_sensitive,
+            records: 0,
+            unfinished: Unfinished::default(),
+            shown: 0,
+            hiding: false,
+            told: Vec::new(),
+        }
+    }
+
+    /// The log will be told from behind this many records.
+    pub fn start_behind(&mut self, records: u64) {
+        self.records = records;
+    }
+
+    /// What was made since the last time: whole lines.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// The client got the number of the last record. If that is a piece of an unfinished line, the client got this line
+    /// as it is, because nothing else has its number.
+    pub fn is_known(&mut self) {
+        self.unfinished.is_known = self.unfinished.last == self.records;
+    }
+
+    /// From now on this is for other clients too, who may know less. A line that comes twice is better than one that
+    /// never comes.
+    pub fn is_shared(&mut self) {
+        self.unfinished.is_known = false;
+    }
+
+    /// The log is complete, and so is a line whose end never came.
+    pub fn end_log(&mut self) {
+        self.end_line();
+    }
+
+    /// The stream is complete; `recno` is what the client has been told of.
+    pub fn eof(&mut self, recno: u64) {
+        self.show(&Shown::Eof { recno });
+    }
+
+    /// The next records, whole lines of the log.
+    pub fn tell(&mut self, lines: &[u8]) {
+        self.told.reserve(lines.len());
+        stored::lines(lines).for_each(|line| self.record(line));
+    }
+
+    /// A line that is no record counts as one that is not shown.
+    fn record(&mut self, record: &[u8]) {
+        self.records += 1;
+        let Some(stored) = Stored::parse(record) else { return };
+        match &*stored.kind {
+            "line" => self.line(&stored),
+            "response" | "signal" | "note" => {
+                if let Ok(record) = serde_json::from_slice::<Record>(record) {
+                    self.event(&record.kind);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn line(&mut self, line: &Stored) {
+        let Some(text) = line.escaped() else { return };
+        if !line.continues && !line.rewrites {
+            self.end_line();
+        }
+        let unfinished = &mut self.unfinished;
+        unfinished.open = true;
+        unfinished.sensitive |= line.sensitive;
+        unfinished.last = self.records;
+        unfinished.is_known = false;
+        if line.rewrites {
+            unfinished.text.clear();
+            unfinished.left_out = 0;
+        }
+        if unfinished.text.len() < LINE_LIMIT {
+            unfinished.text.extend_from_slice(text.as_bytes());
+        } else {
+            unfinished.left_out += text.len();
+        }
+        if !line.continued && !line.partial {
+            self.end_line();
+        }
+    }
+
+    fn event(&mut self, kind: &RecordKind) {
+        self.hiding = false;
+        let recno = self.records;
+        self.shown = recno;
+        match kind {
+            RecordKind::Response { user, response, .. } => self.show(&Shown::Response { user, response, recno }),
+            RecordKind::Note { note, .. } => self.show(&Shown::Remark { line: &format!("[Jobrunner: {note}]"), recno }),
+            RecordKind::Signal { user, signal } => {
+                let done = match signal.as_str() {
+                    "interrupt" => "interrupted",
+                    "kill" => "killed",
+                    other => other,
+                };
+                self.show(&Shown::Remark { line: &format!("[Jobrunner: {user} {done}]"), recno });
+            }
+            _ => {}
+        }
+    }
+
+    /// The unfinished line, if there is one, is as complete as it will ever be.
+    fn end_line(&mut self) {
+        if !std::mem::take(&mut self.unfinished.open) {
+            return;
+        }
+        // It has the number of its last piece, unless a remark with a higher one has come in between.
+        let recno = self.unfinished.last.max(self.shown);
+        let sensitive = std::mem::take(&mut self.unfinished.sensitive);
+        let hide = sensitive && !self.include_sensitive;
+        let goes_on_hiding = std::mem::replace(&mut self.hiding, hide) && hide;
+        if std::mem::take(&mut self.unfinished.is_known) {
+            // Nothing is to be said.
+        } else if !hide {
+            self.shown = recno;
+            self.show_line(sensitive, recno);
+        } else if !goes_on_hiding {
+            self.shown = recno;
+            self.show(&Shown::Hidden { line: "<sensitive information hidden>", sensitive: true, recno });
+        }
+        self.unfinished.left_out = 0;
+        self.unfinished.text.clear();
+        self.unfinished.text.shrink_to(LINE_LIMIT / 16);
+    }
+
+    fn show_line(&mut self, sensitive: bool, recno: u64) {
+        let Unfinished { text, left_out, .. } = &self.unfinished;
+        self.told.extend_from_slice(br#"{"type":"line","line":""#);
+        self.told.extend_from_slice(text);
+        // Writing to memory cannot fail.
+        if *left_out > 0 {
+            let _ = write!(self.told, " [… {left_out} more bytes]");
+        }
+        self.told.extend_from_slice(if sensitive { br#"","sensitive":true,"# } else { br#"","# });
+        let _ = writeln!(self.told, r#""recno":{recno}}}"#);
+    }
+
+    fn show(&mut self, shown: &Shown) {
+        write(&mut self.told, shown);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! A request that is sent twice with one `Idempotency-Key` starts one job.
+//!
+//! For a day every key of a user has a record: a file in the state directory, which all API processes of a spool share.
+//! Who holds its `flock` answers the request. The record is durable *before* the job is submitted, and names the last
+//! number that was handed out by then; the job carries the key's hash. So after a death at any point, or a power cut, the
+//! next request with this key finds the job if there is one.
+
+mod key;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hyper::StatusCode;
+
+pub use self::key::Key;
+pub use self::record::Record;
+
+use crate::api::table::Header;
+use crate::http::error::ApiError;
+use crate::spool;
+use crate::spool::{Spool, layout};
+use crate::state::StateDirectory;
+
+/// What routes heed that submit something.
+pub const HEADERS: &[Header] = &[Header {
+    name: "Idempotency-Key",
+    help: "For a day, the same request with the same key is answered with the same job",
+}];
+
+/// How long a key is known.
+const DAY: Duration = Duration::from_hours(24);
+
+/// Between two sweeps, which look at every record.
+const SWEEP: Duration = Duration::from_hours(1);
+
+/// Where the records are in the state directory.
+const DIRECTORY: &str = "idempotency";
+
+/// The records of the keys that were used in the last day.
+#[derive(Debug)]
+pub struct Idempotency {
+    state: StateDirectory,
+    swept: Mutex<Option<Instant>>,
+}
+
+impl Idempotency {
+    /// Keeps records below a state directory. Nothing is made before it is needed: without keys it works without one.
+    #[must_use]
+    pub fn new(state: StateDirectory) -> Self {
+        Self { state, swept: Mutex::default() }
+    }
+
+    /// Takes the record of a key, which nobody else has then. It may wait for a request with the same key, for some
+    /// seconds. If the key was used already, the record knows the job.
+    ///
+    /// # Errors
+    /// 409 if such a request is still being answered, 422 if the key was used for another one, 503 if the state
+    /// directory cannot be used or the spool cannot be read.
+    pub fn take(&self, spool: &Spool, key: &Key) -> Result<Record, ApiError> {
+        self.state.make_directory(DIRECTORY).map_err(unusable)?;
+        self.sweep();
+        let path = self.directory().join(key.hash());
+        let Some(mut record) = Record::lock(path).map_err(unusable)? else {
+            let message = "A request with this Idempotency-Key is being answered. Send it again in a moment";
+            return Err(ApiError::refused(StatusCode::CONFLICT, message).retry_after(1));
+        };
+        if record.look_for_job(spool, key)?.is_some() && !record.is_of(key) {
+            return Err(ApiError::refused(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "This Idempotency-Key was used for another request within the last day. Use a new one",
+            ));
+        }
+        Ok(record)
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.state.join(DIRECTORY)
+    }
+
+    /// Removes the records of keys that are not known any more, once an hour. What cannot be removed is left for the
+    /// next time: it is not believed any more.
+    pub fn sweep(&self) {
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        if swept.is_some_and(|at| at.elapsed() < SWEEP) {
+            return;
+        }
+        *swept = Some(Instant::now());
+        drop(swept);
+        let directory = self.directory();
+        for name in layout::names(&directory).unwrap_or_default() {
+            if let Err(error) = Record::remove_if_old(&directory.join(name)) {
+                tracing::warn!(%error, "cannot remove the record of an old idempotency key");
+            }
+        }
+    }
+}
+
+fn unusable(error: spool::Error) -> ApiError {
+    ApiError::failed(
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!(
+            "Nothing was accepted: for an Idempotency-Key the API needs its state directory, which it cannot use \
+             ({error}). What to do about it says: spiderpig-api check"
+        ),
+        error,
+    )
+}

@@ -1,0 +1,3 @@
+//! Queueing a job: durably, and once for each idempotency key.
+
+pub mod idempotency;
