@@ -3,8 +3,9 @@
 use hyper::StatusCode;
 
 use super::identity::{Caller, Identity, Proof, Unknown};
+use super::role::Role;
 use super::tokens::Scope;
-use crate::config::{AuthConfig, Config};
+use crate::config::Config;
 use crate::http::error::ApiError;
 
 /// Where people sign in.
@@ -12,36 +13,6 @@ pub const SIGN_IN: &str = "/api/login";
 
 /// Where they give the code of their second factor.
 const SECOND_FACTOR: &str = "/api/2fa";
-
-/// What somebody may do, each more than the one before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Nothing: they are in none of the groups.
-    Stranger,
-    /// Look.
-    Viewer,
-    /// Start, answer and stop jobs.
-    User,
-    /// Also pause the runner, and see to other people's sign-ins.
-    Admin,
-}
-
-impl Role {
-    /// The role of somebody in these groups.
-    #[must_use]
-    pub fn of(groups: &[String], config: &AuthConfig) -> Self {
-        let is_in = |allowed: &[String]| groups.iter().any(|group| allowed.contains(group));
-        if is_in(&config.admin_groups) {
-            Self::Admin
-        } else if is_in(&config.user_groups) {
-            Self::User
-        } else if is_in(&config.viewer_groups) {
-            Self::Viewer
-        } else {
-            Self::Stranger
-        }
-    }
-}
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -257,19 +228,6 @@ mod tests {
     fn script(groups: &[&str], scopes: &[&str]) -> Caller {
         let scopes: Vec<Scope> = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
         caller(groups, Proof::Token { id: "id".into(), scopes: scopes.into() })
-    }
-
-    #[test]
-    fn a_role_is_the_highest_that_a_group_gives() {
-        for (groups, role) in [
-            (&[][..], Role::Stranger),
-            (&["visitors", "Deployers", "deployers "], Role::Stranger),
-            (&["readers"], Role::Viewer),
-            (&["readers", "deployers"], Role::User),
-            (&["deployers", "admins", "readers"], Role::Admin),
-        ] {
-            assert_eq!(person(groups).role, role, "{groups:?}");
-        }
     }
 
     type May = fn(&Caller, Guarded, StatusCode) -> Result<(), ApiError>;

@@ -13,11 +13,11 @@ use hyper::http::uri::Scheme;
 use hyper::{HeaderMap, Uri};
 use tokio::sync::{Semaphore, watch};
 
-use super::access::Role;
 use super::attempts::{Attempts, Tried};
 use super::cas::Cas;
 use super::cookie::{Cookies, Key, Secret};
 use super::identity::{Caller, Half, Identity, Proof, Unknown};
+use super::role::Role;
 use super::second_factor::SecondFactors;
 use super::sessions;
 use super::sessions::{Session, Sessions};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::access::Role;
+use super::role::Role;
 use super::tokens::Scope;
 
 /// Who asks.

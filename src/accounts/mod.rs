@@ -15,6 +15,7 @@ pub mod follow;
 pub mod guard;
 pub mod identity;
 pub mod password;
+pub mod role;
 pub mod second_factor;
 pub mod sessions;
 #[cfg(test)]
@@ -26,9 +27,9 @@ use std::sync::Arc;
 
 use hyper::{HeaderMap, StatusCode};
 
-use self::access::Role;
 use self::guard::{Guard, Standing};
 use self::identity::{Caller, Identity, Proof};
+use self::role::Role;
 use crate::http::error::ApiError;
 use crate::spool::Time;
 

@@ -13,8 +13,8 @@ pub use crate::health::shared_look::SharedLook;
 
 use super::runner;
 use crate::accounts::Auth;
-use crate::accounts::access::Role;
 use crate::accounts::identity::Identity;
+use crate::accounts::role::Role;
 use crate::api::request::Request;
 use crate::blocking;
 use crate::config::Config;

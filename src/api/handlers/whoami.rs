@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::accounts::access::{Guarded, Role, SIGN_IN};
+use crate::accounts::access::{Guarded, SIGN_IN};
 use crate::accounts::identity::{Caller, Identity, Unknown};
+use crate::accounts::role::Role;
 use crate::api::app::App;
 use crate::api::request::Request;
 use crate::config::{AuthMode, JobType};
