@@ -1,8 +1,5 @@
 //! Those who sign in, for tests: somebody of each kind, all with the same password.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -165,44 +162,4 @@ pub fn headers(fields: &str) -> HeaderMap {
         (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
     };
     fields.lines().map(field).collect()
-}
-
-/// A small filesystem in the place of a directory, which can be filled.
-pub struct SmallDisk {
-    path: PathBuf,
-}
-
-impl SmallDisk {
-    /// `None` where nobody may mount, as without root.
-    pub fn at(path: &Path) -> Option<Self> {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs"]).arg(path).output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Self { path: path.to_owned() });
-        }
-        // Said past the capturing of the test's output.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: no filesystem can be mounted here, so none can be filled");
-        None
-    }
-
-    /// Takes all the room that is left.
-    pub fn fill(&self) {
-        let mut ballast = atomic::open_append(&self.ballast(), 0o600).unwrap();
-        while ballast.write_all(&[b'x'; 4096]).is_ok() {}
-    }
-
-    /// Gives it back.
-    pub fn empty(&self) {
-        atomic::remove(&self.ballast()).unwrap();
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.path.join("ballast")
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // At once out of the tree, in use or not, so that the directory around it can be removed.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
-    }
 }

@@ -285,9 +285,8 @@ impl From<&std::fs::Metadata> for Version {
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::accounts::testing::SmallDisk;
-
     use super::*;
+    use crate::state::testing::SmallDisk;
 
     type Counts = BTreeMap<String, u32>;
 

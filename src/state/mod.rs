@@ -1,6 +1,8 @@
 //! The directory of what the API processes of a spool share, and nobody else may read.
 
 pub mod document;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

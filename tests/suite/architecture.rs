@@ -88,7 +88,6 @@ const KNOWN: &[&str] = &[
     "logs::survey names api::app::App, which stands on the same floor, or higher",
     "logs::viewer names api::app::App, which stands on the same floor, or higher",
     "mirror::history names api::job::Job, which stands on the same floor, or higher",
-    "state::document names accounts::testing::SmallDisk, which stands on the same floor, or higher",
     "submit::idempotency names api::table::Header, which stands on the same floor, or higher",
 ];
 

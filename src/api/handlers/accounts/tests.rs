@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::accounts::testing::{PASSWORD, People, SmallDisk, cookie_from, headers};
+use crate::accounts::testing::{PASSWORD, People, cookie_from, headers};
 use crate::api::app::App;
 use crate::api::testing::{Bench, Client, Reply, until};
 use crate::spool::Time;
 use crate::spool::atomic;
+use crate::state::testing::SmallDisk;
 
 /// An API that people sign in to, and a connection to it.
 struct Scene {
