@@ -37,7 +37,7 @@ function makeStale({ directory }: SpiderPig): void {
   writeFileSync(file, JSON.stringify(sessions), { mode: 0o600 })
 }
 
-const toSingleSignOn = (page: Page) => page.getByRole('link', { name: 'Sign in with the single sign-on' })
+const toSingleSignOn = (page: Page) => page.getByRole('link', { name: 'Sign in with single sign-on' })
 
 test('people sign in at the single sign-on, stay where they are for days, and sign out of all', async ({
   page,
@@ -78,7 +78,7 @@ test('people sign in at the single sign-on, stay where they are for days, and si
     await field(page, 'Name').fill('xyz')
     makeStale(spiderpig)
     const banner = page.getByRole('alert').filter({ hasText: 'You are signed out' })
-    await expect(banner).toContainText('What you have typed stays here')
+    await expect(banner).toContainText('Your input stays here')
     await expect(field(page, 'Name')).toHaveValue('xyz')
     const opening = page.context().waitForEvent('page')
     await banner.getByRole('link', { name: 'Sign in again (in another tab)' }).click()
@@ -110,22 +110,22 @@ async function serviceOf(page: Page, next: string): Promise<string> {
 test('a ticket that is refused, and a single sign-on that is away, are told', async ({ page, cas }) => {
   const alert = page.getByRole('main').getByRole('alert')
   await page.goto('/api/login?ticket=ST-forged&next=/runner')
-  await expect(alert).toContainText('This browser did not ask the single sign-on to sign you in here')
+  await expect(alert).toContainText('This browser did not start this sign-in')
   await expectGoodLooks(page, 'a ticket that nobody asked for')
 
   await page.goto(`${await serviceOf(page, '/runner')}&ticket=ST-forged`)
   await expect(page).toHaveURL('/login?problem=ticket&next=/runner')
-  await expect(alert).toContainText('The single sign-on did not confirm that it was you')
+  await expect(alert).toContainText('The single sign-on did not confirm your sign-in')
   await expectGoodLooks(page, 'a ticket that was refused')
 
   await page.goto(`${cas.url}/login?service=${encodeURIComponent(await serviceOf(page, '/'))}`)
   await page.getByText('Trouble').click()
   await page.getByRole('button', { name: 'bomb', exact: true }).click()
-  await expect(alert).toContainText('SpiderPig did not understand what the single sign-on says about you.')
+  await expect(alert).toContainText('SpiderPig did not understand the answer of the single sign-on.')
 
   const service = await serviceOf(page, '/')
   await cas.kill()
   await page.goto(`${service}&ticket=ST-any`)
-  await expect(alert).toContainText('SpiderPig could not reach it')
+  await expect(alert).toContainText('SpiderPig could not reach the single sign-on')
   await expect(toSingleSignOn(page)).toBeVisible()
 })

@@ -39,8 +39,8 @@ test('a session that ends elsewhere takes nothing from who types an answer', asy
     const ended = page.waitForEvent('requestfinished', isStream)
     await elsewhere.post('/api/sessions/end-others', {})
     await ended
-    await expect(banner(page)).toContainText('What you see stays as it is, and is not kept up to date.')
-    await expect(banner(page)).toContainText('What you have typed stays here')
+    await expect(banner(page)).toContainText('This page stays as it is, but is no longer updated.')
+    await expect(banner(page)).toContainText('Your input stays here')
     await expect(answer).toHaveValue('Ada Lovel')
     await expectGoodLooks(page, 'a session that has ended')
   })

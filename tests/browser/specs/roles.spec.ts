@@ -3,7 +3,7 @@ import { choice, historyRow, prompt, startPanel } from '../fixtures/parts.ts'
 import { giveSession, signIn } from '../fixtures/people.ts'
 import { expect, test } from '../fixtures/withPeople.ts'
 
-const LOOK_ONLY = 'You may look, but not start or answer.'
+const LOOK_ONLY = 'You can view jobs, but not start or answer them.'
 
 test('a viewer sees what goes on, and is told why they cannot act', async ({ page, context, spiderpig, pageOf }) => {
   const alice = await signIn(spiderpig, 'alice')
@@ -54,17 +54,17 @@ test('who is in no group that may use SpiderPig is told whom to ask', async ({ p
   await giveSession(context, await signIn(spiderpig, 'mallory'))
   await page.goto(`/jobs/${id}`)
   await expect(page).toHaveURL(`/notauthorized?next=/jobs/${id}`)
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText('You may not use SpiderPig')
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('You do not have access to SpiderPig')
   await expect(page.getByRole('main')).toContainText('You are signed in as mallory')
-  await expect(page.getByRole('main')).toContainText('Your groups are: gardeners.')
+  await expect(page.getByRole('main')).toContainText('Your groups: gardeners.')
   await expect(page.getByRole('navigation', { name: 'Pages' })).toHaveCount(0)
   await expectGoodLooks(page, 'somebody who may not use SpiderPig')
 
-  await page.getByRole('button', { name: 'Look again' }).click()
-  await expect(page.getByRole('main').getByRole('status')).toHaveText('It is still so.')
+  await page.getByRole('button', { name: 'Check again' }).click()
+  await expect(page.getByRole('main').getByRole('status')).toHaveText('You still have no access.')
   spiderpig.command(['user', 'groups', 'mallory', 'viewers'])
   await expect(async () => {
-    await page.getByRole('button', { name: 'Look again' }).click()
+    await page.getByRole('button', { name: 'Check again' }).click()
     await expect(page).toHaveURL(`/jobs/${id}`, { timeout: 500 })
   }).toPass()
 })

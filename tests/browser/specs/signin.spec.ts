@@ -53,7 +53,7 @@ test('somebody signs in for the first time, and sets up a second factor, without
     await expect(page.getByRole('main')).toBeFocused()
   })
 
-  const step = page.getByRole('region', { name: 'Give the key to your app' })
+  const step = page.getByRole('region', { name: 'Add the key to your app' })
   const code = step.getByRole('textbox', { name: 'Code' })
   let app = new Authenticator('')
 
@@ -80,7 +80,7 @@ test('somebody signs in for the first time, and sets up a second factor, without
     await page.keyboard.type(await app.code())
   })
 
-  const codes = page.getByRole('region', { name: 'Keep your recovery codes' })
+  const codes = page.getByRole('region', { name: 'Save your recovery codes' })
   const shown = codes.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem')
 
   await test.step('the recovery codes are shown, and downloaded', async () => {
@@ -98,11 +98,11 @@ test('somebody signs in for the first time, and sets up a second factor, without
   })
 
   await test.step('nobody goes on without having kept them', async () => {
-    const goOn = codes.getByRole('button', { name: 'Go on' })
+    const goOn = codes.getByRole('button', { name: 'Continue' })
     await tabTo(page, goOn)
     await page.keyboard.press('Enter')
-    await expect(codes.getByRole('alert').last()).toContainText('Keep the codes first')
-    await expect(codes.getByRole('checkbox', { name: 'I have kept them' })).toBeFocused()
+    await expect(codes.getByRole('alert').last()).toContainText('Save the codes first')
+    await expect(codes.getByRole('checkbox', { name: 'I have saved these codes' })).toBeFocused()
     await page.keyboard.press('Space')
     await tabTo(page, goOn)
     await page.keyboard.press('Enter')
@@ -113,7 +113,7 @@ test('somebody signs in for the first time, and sets up a second factor, without
 
   await test.step('and nobody sees them again', async () => {
     await page.goto('/enrol')
-    await expect(page.getByRole('main')).toContainText('You have a second factor.')
+    await expect(page.getByRole('main')).toContainText('You already have a second factor.')
     await expect(shown).toHaveCount(0)
   })
 })
@@ -167,9 +167,9 @@ test('a code lets in once, as does a recovery code, and after five wrong ones no
     await expect(recovery).toBeFocused()
     await recovery.fill(recoveryCodes[0]!)
     await recovery.press('Enter')
-    await expect(form).toContainText('The recovery code is used up. 9 are left.')
+    await expect(form).toContainText('The recovery code cannot be used again. 9 codes are left.')
     await expectGoodLooks(page, 'a recovery code that is used up')
-    await form.getByRole('button', { name: 'Go on' }).click()
+    await form.getByRole('button', { name: 'Continue' }).click()
     await expect(overview).toBeVisible()
     await signOut()
   })
@@ -194,7 +194,7 @@ test('a code lets in once, as does a recovery code, and after five wrong ones no
   })
 
   await test.step('and then a right one', async () => {
-    await form.getByRole('link', { name: 'Use a code of your app' }).click()
+    await form.getByRole('link', { name: 'Use a code from your app' }).click()
     await field.pressSequentially(await app.code())
     await expect(form.getByRole('alert')).toContainText('Tried too often.')
     await expect(form).toContainText(/You can try again at \d\d:\d\d:\d\d UTC, in 1[45] min/)

@@ -274,7 +274,7 @@ describe('the menu', () => {
   test.each<[WhoAmI, string[], string]>([
     [aPerson({ isAdmin: true }), ['My account', 'Administration', 'Sign out'], 'You may do everything, as an admin.'],
     [aPerson(), ['My account', 'Sign out'], 'You may start jobs and answer them.'],
-    [aPerson({ mayStart: false }), ['My account', 'Sign out'], 'You may look, but not start or answer.'],
+    [aPerson({ mayStart: false }), ['My account', 'Sign out'], 'You can view jobs, but not start or answer them.'],
     [aPerson({ mode: 'none' }), ['My account'], 'You are alice.'],
     [aPerson({ secondFactor: 'code' }), ['Sign out'], 'You are alice.'],
     [NOBODY, [], 'You are not signed in.'],

@@ -72,7 +72,7 @@ test.each(['running', 'queued', 'failed'] as const)(
     const buttons = actions.findAll('button')
     expect(buttons.length).toBeGreaterThan(0)
     const reason = actions.get('.job-actions__reason')
-    expect(reason.text()).toBe('You may look, but not start or answer.')
+    expect(reason.text()).toBe('You can view jobs, but not start or answer them.')
     for (const button of buttons) {
       expect(button.attributes()).toMatchObject({ disabled: '', 'aria-describedby': reason.attributes('id') })
     }
@@ -83,7 +83,7 @@ test.each(['running', 'queued', 'failed'] as const)('whom the job type is not fo
   const jobTypes = { backport: { groups: ['crew', 'ops'], mayAnswer: false } }
   vi.mocked(api.whoami).mockResolvedValue(aPerson({ jobTypes }))
   await show({ state, type: 'backport' })
-  expect(actions.get('.job-actions__reason').text()).toBe('You may look only: jobs of this type are for crew, ops.')
+  expect(actions.get('.job-actions__reason').text()).toBe('View only: jobs of this type are for crew, ops.')
   expect(actions.findAll('button').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
 })
 

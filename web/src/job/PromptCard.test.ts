@@ -97,7 +97,7 @@ test.each([first, line])(
     vi.mocked(api.whoami).mockResolvedValue(aPerson({ mayStart: false }))
     await show(question)
     await afterGuard()
-    expect(card.text()).toContain('You may look, but not start or answer.')
+    expect(card.text()).toContain('You can view jobs, but not start or answer them.')
     expect(card.findAll('button').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
     expect(card.findAll('input').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
   },
@@ -108,7 +108,7 @@ test('whom the job type is not for sees the question, and whom it is for', async
   vi.mocked(api.whoami).mockResolvedValue(aPerson({ jobTypes }))
   await show(first)
   await afterGuard()
-  expect(card.text()).toContain('You may look only: jobs of this type are for crew.')
+  expect(card.text()).toContain('View only: jobs of this type are for crew.')
   expect(card.findAll('button').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
 })
 

@@ -129,7 +129,7 @@ describe('who is not let in any more', () => {
   test('is told a reason also if nothing was refused', async () => {
     becomes(aPerson({ isAuthorized: false }))
     await session.refresh()
-    expect(session.accessLost.value).toBe('You are in no group that may use SpiderPig any more')
+    expect(session.accessLost.value).toBe('You are no longer in a group that has access to SpiderPig')
   })
 
   test('is in again as soon as they have signed in somewhere', async () => {

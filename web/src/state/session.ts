@@ -24,17 +24,17 @@ export function accessOf(who: WhoAmI | null): Access {
 }
 
 /** What to say to a viewer where others can start, answer or stop something. */
-export const LOOK_ONLY = 'You may look, but not start or answer.'
+export const LOOK_ONLY = 'You can view jobs, but not start or answer them.'
 
 const NOT_DECLARED =
-  'You may look only: this job type is not in the configuration any more, so its jobs are left to administrators.'
+  'View only: this job type is no longer in the configuration, so only administrators can act on its jobs.'
 
 /** Why somebody is not let in any more, if nobody has said it. */
 const ACCESS_LOST: Record<Exclude<Access, 'granted' | 'unknown'>, string> = {
   'signed out': 'Your session has ended',
-  code: 'A code of your second factor is wanted',
-  enrol: 'You have to set up a second factor',
-  unauthorized: 'You are in no group that may use SpiderPig any more',
+  code: 'Enter a code from your authenticator app',
+  enrol: 'Set up a second factor to continue',
+  unauthorized: 'You are no longer in a group that has access to SpiderPig',
 }
 
 /**
@@ -156,7 +156,7 @@ export class Session {
     if (guard === undefined) {
       return jobTypes === undefined || this.isAdmin.value ? null : NOT_DECLARED
     }
-    return guard.mayAnswer ? null : `You may look only: jobs of this type are for ${guard.groups.join(', ')}.`
+    return guard.mayAnswer ? null : `View only: jobs of this type are for ${guard.groups.join(', ')}.`
   }
 
   #learn(who: WhoAmI): void {

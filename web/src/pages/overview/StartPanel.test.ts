@@ -99,5 +99,5 @@ test('such a link does no harm where there is no such type', async () => {
 test('who may only look is told so, and has no form', async () => {
   page = (await show(StartPanel, { types: [HELLO], who: aPerson({ mayStart: false }) })).page
   expect(page.find('form').exists()).toBe(false)
-  expect(page.text()).toContain('You may look, but not start or answer.')
+  expect(page.text()).toContain('You can view jobs, but not start or answer them.')
 })

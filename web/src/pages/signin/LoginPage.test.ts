@@ -134,18 +134,18 @@ describe('signing in at the single sign-on', () => {
 
   test('that is somebody else than who is signed in changes nothing, and says so', async () => {
     ;({ page } = await open(LoginPage, { who: aPerson({ mode: 'cas' }), at: '/login?problem=other_user&next=/jobs/7' }))
-    expect(alert().text()).toContain('somebody else')
+    expect(alert().text()).toContain('another user')
     expect(page.text()).toContain('You are signed in as alice.')
     expect(page.findAll('a').map((link) => link.attributes('href'))).toEqual(['/jobs/7', '/logout'])
   })
 
   test.each([
     ['ticket', 'Sign in again'],
-    ['unreachable', 'could not reach it'],
-    ['nonsense', 'tell whoever looks after'],
-    ['other_user', 'somebody else'],
-    ['toString', 'Signing in did not work. Try again.'],
-    ['<b>', 'Signing in did not work. Try again.'],
+    ['unreachable', 'could not reach the single sign-on'],
+    ['nonsense', 'tell an operator of'],
+    ['other_user', 'another user'],
+    ['toString', 'Sign-in failed. Try again.'],
+    ['<b>', 'Sign-in failed. Try again.'],
   ])('says what was wrong with it, in its own words: %s', async (code, words) => {
     await show(`/login?problem=${encodeURIComponent(code)}`, 'cas')
     expect(alert().text()).toContain(words)

@@ -102,9 +102,9 @@ describe('a recovery code', () => {
   })
 
   test.each([
-    [7, '7 are left.'],
-    [1, 'One is left. Get new ones while you can.'],
-    [0, 'None are left. Get new ones while you can.'],
+    [7, '7 codes are left.'],
+    [1, '1 code is left. Get new codes now.'],
+    [0, 'No codes are left. Get new codes now.'],
   ])('is sent when somebody says so, and it is told how many are left before going on: %s', async (left, words) => {
     vi.mocked(api.giveCode).mockResolvedValue({ message: '', user: 'alice', recovery_codes_left: left })
     await type('k7mq-3xwp-9dha')
@@ -115,7 +115,7 @@ describe('a recovery code', () => {
     expect(page.text()).toContain(words)
     expect(page.element.contains(document.activeElement)).toBe(true)
     expect(router.currentRoute.value.name).toBe('second-factor')
-    await press('Go on')
+    await press('Continue')
     expect(router.currentRoute.value.fullPath).toBe('/jobs/7')
   })
 

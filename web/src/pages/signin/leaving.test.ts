@@ -75,7 +75,7 @@ test('who may not use it is told who they are, and goes on when that has changed
   expect(page.get('a').attributes('href')).toBe('/logout')
   await page.get('button').trigger('click')
   await flushPromises()
-  expect(page.get('[role=status]').text()).toBe('It is still so.')
+  expect(page.get('[role=status]').text()).toBe('You still have no access.')
   becomes(aPerson())
   await page.get('button').trigger('click')
   await flushPromises()

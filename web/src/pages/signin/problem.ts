@@ -1,22 +1,18 @@
 /** Why the single sign-on did not let somebody in, and what to do, by the code in the address. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   ticket:
-    'The single sign-on did not confirm that it was you: its ticket was used already, or it took too long. ' +
-    'Sign in again.',
+    'The single sign-on did not confirm your sign-in: its ticket was already used, or has expired. Sign in again.',
   unreachable:
-    'The single sign-on let you go on, but SpiderPig could not reach it to make sure that it was you. ' +
-    'Try again in a minute. Should that not help, tell whoever looks after SpiderPig.',
+    'SpiderPig could not reach the single sign-on to confirm your sign-in. ' +
+    'Try again in a minute. If that does not help, tell an operator of SpiderPig.',
   nonsense:
-    'SpiderPig did not understand what the single sign-on says about you. ' +
-    'Trying again will not help: tell whoever looks after SpiderPig.',
-  unsolicited:
-    'This browser did not ask the single sign-on to sign you in here, or that was too long ago. ' +
-    'Sign in from this page.',
-  rate_limited:
-    'Too many tickets from where you are were refused by the single sign-on. Try again in a quarter of an hour.',
+    'SpiderPig did not understand the answer of the single sign-on. ' +
+    'Trying again will not help: tell an operator of SpiderPig.',
+  unsolicited: 'This browser did not start this sign-in, or started it too long ago. Sign in from this page.',
+  rate_limited: 'The single sign-on refused too many tickets from your address. Try again in 15 minutes.',
   other_user:
-    'The single sign-on knows you as somebody else than the one who is signed in here. ' +
-    'If that is whom you want to be, sign out here first.',
+    'The single sign-on confirmed another user than the one who is signed in here. ' +
+    'To change users, sign out here first.',
 }
 
 /** What to say of a problem. Any text may stand in an address, so none of it is shown. */
@@ -25,5 +21,5 @@ export function problemOf(code: unknown): string | null {
     return null
   }
   const known = typeof code === 'string' && Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code] : undefined
-  return known ?? 'Signing in did not work. Try again.'
+  return known ?? 'Sign-in failed. Try again.'
 }

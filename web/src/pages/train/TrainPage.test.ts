@@ -186,6 +186,6 @@ test.each([
 
 test('who may only look cannot move it, and is told why', async () => {
   await open({ who: aPerson({ mayStart: false }) })
-  expect(words(page.get('#train-obstacle'))).toBe('You may look, but not start or answer.')
+  expect(words(page.get('#train-obstacle'))).toBe('You can view jobs, but not start or answer them.')
   expect(page.findAll('.train-steps button').every((one) => one.attributes('disabled') !== undefined)).toBe(true)
 })
