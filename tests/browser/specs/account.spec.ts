@@ -24,7 +24,7 @@ test('people see where they are signed in, and sign out elsewhere', async ({
 
   await test.step('who they are, and where', async () => {
     const identity = page.getByRole('region', { name: 'alice' })
-    await expect(identity).toContainText('You may start jobs, answer their questions and stop them.')
+    await expect(identity).toContainText('You can start, answer and stop jobs.')
     await expect(identity).toContainText('deployers')
     await expect(sessions).toHaveCount(2)
     await expect(sessions.first()).toContainText(/Chrome \d+ on Linux\s*This session/)
@@ -33,7 +33,7 @@ test('people see where they are signed in, and sign out elsewhere', async ({
 
   await test.step('what a browser says of itself is text', async () => {
     const foreign = sessions.filter({ hasText: 'Firefox 145 on Linux' })
-    await foreign.getByText('What the browser says of itself').click()
+    await foreign.getByText('User agent').click()
     await expect(foreign.locator('details code')).toHaveText(HOSTILE)
     await expectGoodLooks(page, 'my account')
   })
@@ -41,13 +41,13 @@ test('people see where they are signed in, and sign out elsewhere', async ({
   await test.step('one of them is ended, after a question', async () => {
     const end = panel.getByRole('button', { name: 'End the session of Firefox 145 on Linux from 127.0.0.1' })
     await end.click()
-    await expect(dialog).toContainText('Whoever uses that browser is signed out at once.')
+    await expect(dialog).toContainText('That browser is signed out immediately.')
     await expectGoodLooks(page, 'the question whether to end a session')
     await dialog.getByRole('button', { name: 'Cancel' }).click()
     await expect(end).toBeFocused()
     await end.click()
     await dialog.getByRole('button', { name: 'End the session', exact: true }).click()
-    await expect(panel.getByRole('status')).toHaveText('The session is ended.')
+    await expect(panel.getByRole('status')).toHaveText('Session ended.')
     await expect(sessions).toHaveCount(1)
     await expect(isOut).toBeVisible()
   })
@@ -55,9 +55,9 @@ test('people see where they are signed in, and sign out elsewhere', async ({
   await test.step('all others are', async () => {
     const others = [await signIn(spiderpig, 'alice'), await signIn(spiderpig, 'alice')]
     await page.reload()
-    await panel.getByRole('button', { name: 'End all others…' }).click()
+    await panel.getByRole('button', { name: 'End all other sessions…' }).click()
     await dialog.getByRole('button', { name: 'End the 2 other sessions' }).click()
-    await expect(panel).toContainText('You are signed in nowhere else.')
+    await expect(panel).toContainText('You have no other sessions.')
     for (const other of others) {
       await expect(other.get('/api/jobs')).rejects.toThrow('401')
     }
@@ -114,8 +114,8 @@ test('people renew their recovery codes, and replace and remove their second fac
     await expect(dialog.getByRole('alert')).toContainText('This code is not right')
     await code.fill(one.trim())
     await code.press('Enter')
-    await expect(panel.getByRole('status')).toHaveText('Your second factor is removed.')
-    await expect(panel).toContainText('Whoever knows your password can sign in as you.')
+    await expect(panel.getByRole('status')).toHaveText('Second factor removed.')
+    await expect(panel).toContainText('Your password alone is enough to sign in as you.')
     await expect(panel.getByRole('link', { name: 'Set up a second factor' })).toBeVisible()
   })
 })
@@ -135,12 +135,12 @@ test('people see their tokens, and revoke them', async ({ page, context, spiderp
   const panel = page.getByRole('region', { name: 'API tokens' })
   const listed = panel.getByRole('listitem').filter({ has: page.getByRole('heading', { name }) })
   await expect(listed).toContainText('Expires in 2 d')
-  await expect(listed).toContainText(/see jobs and logs\s*start Nothing/)
+  await expect(listed).toContainText(/view jobs and logs\s*start jobs: Nothing/)
   await expect(listed).toContainText(token.slice(0, token.lastIndexOf('_', token.indexOf('_', 3)) + 1))
   await expect(page.getByRole('main')).not.toContainText(token)
-  await listed.getByRole('button', { name: `Revoke the token ${name}` }).click()
-  await page.getByRole('dialog').getByRole('button', { name: 'Revoke the token' }).click()
-  await expect(panel.getByRole('status').first()).toHaveText(`The token ${name} is revoked.`)
-  await expect(panel).toContainText('You have none.')
+  await listed.getByRole('button', { name: `Revoke token ${name}` }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke token' }).click()
+  await expect(panel.getByRole('status').first()).toHaveText(`Token ${name} revoked.`)
+  await expect(panel).toContainText('You have no tokens.')
   expect(await use()).toBe(401)
 })

@@ -29,13 +29,13 @@ test('the errors of MediaWiki: listed, filtered, counted in the navigation, and 
     await expect(main).toContainText('PHP Warning')
     await expect(main).not.toContainText('TypeError')
     await expect(page).toHaveURL(/\?q=undefined/)
-    await main.getByRole('button', { name: 'Clear the filters' }).click()
+    await main.getByRole('button', { name: 'Clear filters' }).click()
     await main.getByRole('combobox', { name: 'Version' }).click()
     await page.getByRole('option', { name: '1.46.0-wmf.2' }).click()
     await expect(main.getByRole('heading', { level: 2 })).toHaveText('2 of 4 messages, 62 errors in all')
     await page.reload()
     await expect(main.getByRole('heading', { level: 2 })).toHaveText('2 of 4 messages, 62 errors in all')
-    await main.getByRole('button', { name: 'Clear the filters' }).click()
+    await main.getByRole('button', { name: 'Clear filters' }).click()
   })
 
   await test.step('what is new is seen at once', async () => {

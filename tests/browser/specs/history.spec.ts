@@ -22,7 +22,7 @@ test('the history is filtered, and the address keeps the filter', async ({ page,
     await page.reload()
     await expect(rows).toHaveText([`${failed}: A failure`])
     await expect(panel.getByRole('button', { name: 'Failed' })).toHaveAttribute('aria-pressed', 'true')
-    await panel.getByRole('button', { name: 'Clear the filters' }).click()
+    await panel.getByRole('button', { name: 'Clear filters' }).click()
     await expect(rows).toHaveCount(4)
     await expect(page).toHaveURL('/')
   })

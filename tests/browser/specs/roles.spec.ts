@@ -42,7 +42,7 @@ test('a viewer sees what goes on, and is told why they cannot act', async ({ pag
 
   await test.step('the pages of admins are not theirs', async () => {
     await page.goto('/admin')
-    await expect(page.getByRole('main')).toContainText('This page is for admins, and you are not one of them.')
+    await expect(page.getByRole('main')).toContainText('This page is only for admins.')
     await page.getByRole('button', { name: 'Settings of victor' }).click()
     await expect(page.getByRole('link', { name: 'My account' })).toBeVisible()
     await expect(page.getByRole('link', { name: 'Administration' })).toHaveCount(0)

@@ -3,11 +3,11 @@ import { expect, test } from 'vitest'
 import { expiryOf, scopeWords } from './token.ts'
 
 test.each([
-  ['read', 'see jobs and logs'],
-  ['answer', 'answer questions and stop jobs'],
-  ['start:backport', 'start MediaWiki Backport'],
-  ['answer:backport', 'answer questions and stop jobs of MediaWiki Backport'],
-  ['start:gone', 'start gone'],
+  ['read', 'view jobs and logs'],
+  ['answer', 'answer and stop jobs'],
+  ['start:backport', 'start jobs: MediaWiki Backport'],
+  ['answer:backport', 'answer and stop jobs: MediaWiki Backport'],
+  ['start:gone', 'start jobs: gone'],
   ['something new', 'something new'],
 ])('%s is to %s', (scope, words) => {
   expect(scopeWords(scope, (type) => (type === 'backport' ? 'MediaWiki Backport' : type))).toBe(words)

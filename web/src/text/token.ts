@@ -7,16 +7,16 @@ const ANSWER = 'answer:'
 /** What a token is good for, in words. `titleOf` names job types. */
 export function scopeWords(scope: string, titleOf: (type: string) => string): string {
   if (scope.startsWith(START)) {
-    return `start ${titleOf(scope.slice(START.length))}`
+    return `start jobs: ${titleOf(scope.slice(START.length))}`
   }
   if (scope.startsWith(ANSWER)) {
-    return `answer questions and stop jobs of ${titleOf(scope.slice(ANSWER.length))}`
+    return `answer and stop jobs: ${titleOf(scope.slice(ANSWER.length))}`
   }
   switch (scope) {
     case 'read':
-      return 'see jobs and logs'
+      return 'view jobs and logs'
     case 'answer':
-      return 'answer questions and stop jobs'
+      return 'answer and stop jobs'
     default:
       return scope
   }

@@ -108,14 +108,14 @@ afterEach(() => page.unmount())
 
 test('it says who this is, what they may do, and by which groups', async () => {
   await open({ isAdmin: false, mayStart: false, groups: ['readers'] })
-  expect(text()).toContain('You may look at jobs and their logs.')
+  expect(text()).toContain('You can view jobs and their logs')
   expect(text()).toContain('RoleViewer')
   expect(text()).toContain('readers')
 })
 
 test('where nobody signs in it says so, and asks for nothing', async () => {
   await open({ mode: 'none', user: 'demo' })
-  expect(text()).toContain('Nobody signs in here.')
+  expect(text()).toContain('Sign-in is off.')
   expect(page.findAll('h2').map((heading) => heading.text())).toEqual(['demo'])
   expect([api.sessions, api.tokens, api.secondFactor].map((one) => vi.mocked(one).mock.calls.length)).toEqual([0, 0, 0])
 })
@@ -143,7 +143,7 @@ describe('sessions', () => {
     await press('End the session of Firefox 145 on Linux from 192.0.2.7')
     await press('End the session')
     expect(api.endSession).toHaveBeenCalledExactlyOnceWith('there')
-    expect(text()).toContain('The session is ended.')
+    expect(text()).toContain('Session ended.')
     expect(text()).not.toContain('192.0.2.7')
     expect(document.activeElement?.textContent).toBe('Sessions')
   })
@@ -154,10 +154,10 @@ describe('sessions', () => {
       return Promise.resolve({ message: '' })
     })
     await open()
-    await press('End all others…')
+    await press('End all other sessions…')
     await press('End the 2 other sessions')
-    expect(text()).toContain('You are signed in nowhere else.')
-    expect(find('End all others…')).toBeUndefined()
+    expect(text()).toContain('You have no other sessions.')
+    expect(find('End all other sessions…')).toBeUndefined()
   })
 
   test('can all be ended: then this one is signed out', async () => {
@@ -181,7 +181,7 @@ describe('sessions', () => {
 describe('the second factor', () => {
   test('that is required can be replaced but not removed', async () => {
     await open()
-    expect(text()).toContain('Everybody here has to have one.')
+    expect(text()).toContain('It is required for all users.')
     expect(page.get('a[href="/enrol"]').text()).toContain('Replace it')
     expect(find('Remove…')).toBeUndefined()
   })
@@ -195,7 +195,7 @@ describe('the second factor', () => {
     factor = { enrolled: true, required: false, recovery_codes_left }
     await open()
     expect(text()).toContain(words)
-    expect(text().includes('Get new ones while you have it.')).toBe(isWarning)
+    expect(text().includes('Get new codes now.')).toBe(isWarning)
   })
 
   test('gets new recovery codes for a code; they stay, and get the focus', async () => {
@@ -222,8 +222,8 @@ describe('the second factor', () => {
     await open()
     await press('Remove…')
     await type('123456')
-    await press('Remove it')
-    expect(text()).toContain('Your second factor is removed.')
+    await press('Remove second factor')
+    expect(text()).toContain('Second factor removed.')
     expect(page.get('a[href="/enrol"]').text()).toBe('Set up a second factor')
     expect(document.activeElement?.textContent).toBe('Second factor')
   })
@@ -237,8 +237,8 @@ describe('tokens', () => {
       aToken({ id: 'x', name: 'over', expires: now - 100 }),
     ]
     await open()
-    expect(text()).toContain('see jobs and logs')
-    expect(text()).toContain('start backport')
+    expect(text()).toContain('view jobs and logs')
+    expect(text()).toContain('start jobs: backport')
     expect(text()).toContain('Expires in 3 d')
     expect(text()).toMatch(/over\s*Expired/)
   })
@@ -249,12 +249,12 @@ describe('tokens', () => {
       return Promise.resolve({ message: '' })
     })
     await open()
-    await press('Revoke the token nightly')
+    await press('Revoke token nightly')
     expect(api.revokeToken).not.toHaveBeenCalled()
-    await press('Revoke the token')
+    await press('Revoke token')
     expect(api.revokeToken).toHaveBeenCalledExactlyOnceWith('k3')
-    expect(text()).toContain('The token nightly is revoked.')
-    expect(text()).toContain('You have none.')
+    expect(text()).toContain('Token nightly revoked.')
+    expect(text()).toContain('You have no tokens.')
     expect(document.activeElement?.textContent).toBe('API tokens')
   })
 

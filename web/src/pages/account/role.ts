@@ -15,26 +15,26 @@ export function roleOf({
   if (isAdmin) {
     return {
       name: 'Admin',
-      words: 'You may start jobs, answer their questions and stop them, pause the job runner, and look after users.',
+      words: 'You can start, answer and stop jobs, pause the job runner, and manage users.',
     }
   }
   if (mayStart) {
-    return { name: 'User', words: 'You may start jobs, answer their questions and stop them.' }
+    return { name: 'User', words: 'You can start, answer and stop jobs.' }
   }
   return isAuthorized
-    ? { name: 'Viewer', words: 'You may look at jobs and their logs. You may not start, answer or stop any.' }
-    : { name: 'None', words: 'You may not use SpiderPig. Whoever looks after it can give you a group that may.' }
+    ? { name: 'Viewer', words: 'You can view jobs and their logs, but not start, answer or stop jobs.' }
+    : { name: 'None', words: 'You do not have access to SpiderPig. An operator can add you to a group that has.' }
 }
 
 /** What makes somebody who they are here. */
 export function modeWords(mode: SignInMode | undefined): string {
   switch (mode) {
     case 'local':
-      return 'by password'
+      return 'with a password'
     case 'cas':
-      return 'by single sign-on'
+      return 'with single sign-on'
     case 'none':
-      return 'nobody signs in here'
+      return 'without sign-in'
     case undefined:
       return 'unknown'
   }

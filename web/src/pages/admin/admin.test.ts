@@ -102,13 +102,13 @@ afterEach(() => page.unmount())
 
 test('who is no admin is told so, and nothing is asked for', async () => {
   await open({ isAdmin: false })
-  expect(text()).toContain('This page is for admins, and you are not one of them.')
+  expect(text()).toContain('This page is only for admins.')
   expect([vi.mocked(api.users).mock.calls, vi.mocked(api.audit).mock.calls]).toEqual([[], []])
 })
 
 test('where nobody signs in there is only the audit trail', async () => {
   await open({ mode: 'none' })
-  expect(text()).toContain('Nobody signs in here.')
+  expect(text()).toContain('Sign-in is off.')
   expect(page.findAll('h2').map((heading) => heading.text())).toEqual(['Audit trail'])
   expect(api.users).not.toHaveBeenCalled()
 })
@@ -121,18 +121,18 @@ describe('tokens', () => {
     ]
     const revoke = vi.spyOn(api, 'revokeTokenOf').mockResolvedValue({ message: '' })
     await open()
-    for (const words of ['see jobs and logs', 'answer questions and stop jobs of backport', 'sp_k3_']) {
+    for (const words of ['view jobs and logs', 'answer and stop jobs: backport', 'sp_k3_']) {
       expect(text()).toContain(words)
     }
     expect(text()).toMatch(/Acts as\s*bob/)
     expect(text()).toMatch(/old\s*Expired/)
-    await press('Revoke the token nightly of bob')
-    expect(dialogText()).toContain('Revoke the token nightly of bob?')
+    await press('Revoke token nightly of bob')
+    expect(dialogText()).toContain('Revoke token nightly of bob?')
     tokens = []
-    await press('Revoke the token')
+    await press('Revoke token')
     expect(revoke).toHaveBeenCalledExactlyOnceWith('bob', 'k3')
-    expect(text()).toContain('The token nightly of bob is revoked.')
-    expect(text()).toContain('There are none.')
+    expect(text()).toContain('Token nightly of bob revoked.')
+    expect(text()).toContain('There are no tokens.')
   })
 })
 
@@ -159,12 +159,12 @@ describe('users', () => {
     })
     await open()
     await press('Reset second factor of bob')
-    expect(dialogText()).toContain('Make sure first that it is really bob who asks for it.')
-    expect(dialogText()).not.toContain('This is you')
+    expect(dialogText()).toContain('Make sure that it is really bob who asks for this.')
+    expect(dialogText()).not.toContain('your own account')
     expect(api.resetSecondFactor).not.toHaveBeenCalled()
     await press('Reset the second factor')
     expect(api.resetSecondFactor).toHaveBeenCalledExactlyOnceWith('bob')
-    expect(text()).toContain('The second factor of bob is reset, and their sessions have ended.')
+    expect(text()).toContain('The second factor of bob was reset, and their sessions have ended.')
     expect(document.activeElement?.textContent).toBe('Users')
   })
 
@@ -172,7 +172,7 @@ describe('users', () => {
     vi.spyOn(api, 'endSessionsOf').mockRejectedValueOnce(new ApiError('The sessions cannot be written', 503))
     await open()
     await press('End sessions of alice')
-    expect(dialogText()).toContain('This is you: you are signed out here, too.')
+    expect(dialogText()).toContain('This is your own account: you will be signed out here, too.')
     await press('End the session')
     expect(dialogText()).toContain('The sessions cannot be written.')
     expect(text()).not.toContain('have ended')
@@ -190,16 +190,16 @@ describe('users', () => {
     await page.get('.users-panel__search input').setValue('SRE')
     expect(names()).toEqual(['user7'])
     await page.get('.users-panel__search input').setValue('nobody')
-    expect(text()).toContain('Nobody has this in their name or groups.')
+    expect(text()).toContain('No users match.')
   })
 })
 
 test('everyone is logged out when that is confirmed, and so is this one', async () => {
   vi.spyOn(api, 'signOutEverybody').mockResolvedValue({ message: '' })
   await open()
-  await press('Log everyone out…')
-  expect(dialogText()).toContain('Jobs that run go on.')
-  await press('Log everyone out')
+  await press('Sign everyone out…')
+  expect(dialogText()).toContain('Running jobs continue.')
+  await press('Sign everyone out')
   expect(api.signOutEverybody).toHaveBeenCalledOnce()
   expect(router.currentRoute.value.name).toBe('logout')
 })
@@ -217,7 +217,7 @@ describe('the audit trail', () => {
     expect(items()[0]).toContain('alice answered a question of job 4')
     expect(items()[0]).toContain('2020-11-24 11:00:00 UTC')
     expect(log().get('a').attributes('href')).toBe('/jobs/4')
-    expect(find('Copy the identifier of the request of entry 17')).toBeDefined()
+    expect(find('Copy the request ID of entry 17')).toBeDefined()
   })
 
   test('shows what strangers have typed as text', async () => {
@@ -255,9 +255,9 @@ describe('the audit trail', () => {
       { entries: [], more: false, next: null },
     ]
     await open({}, '/admin?user=zoe')
-    expect(log().text()).toContain('None of the newest entries matches.')
-    await press('Look further back')
-    expect(log().text()).toContain('No entry matches. Clear the filters to see all.')
+    expect(log().text()).toContain('No match in the newest entries.')
+    await press('Search older entries')
+    expect(log().text()).toContain('No entries match. Clear the filters to see all.')
     expect(document.activeElement?.textContent).toBe('Audit trail')
   })
 
@@ -265,7 +265,7 @@ describe('the audit trail', () => {
     await open({}, '/admin?event=start&user=bob&q=x')
     expect(vi.mocked(api.audit).mock.calls[0]?.[0]).toEqual({ event: 'start', user: 'bob', q: 'x' })
     pages = [{ entries: [anEntry({ user: 'carol' })], more: false, next: null }]
-    await press('Clear the filters')
+    await press('Clear filters')
     expect(router.currentRoute.value.fullPath).toBe('/admin')
     expect(items()[0]).toContain('carol')
     expect(document.activeElement?.tagName).toBe('INPUT')
@@ -274,12 +274,12 @@ describe('the audit trail', () => {
   test('is empty, or cannot be loaded: both are said', async () => {
     pages = []
     await open()
-    expect(log().text()).toContain('Nothing has been recorded yet.')
+    expect(log().text()).toContain('The audit trail is empty.')
     page.unmount()
     vi.mocked(api.audit).mockRejectedValueOnce(new ApiError('The audit trail cannot be read', 503))
     await open()
     expect(log().text()).toContain('The audit trail could not be loaded: The audit trail cannot be read.')
     await press('Try now')
-    expect(log().text()).toContain('Nothing has been recorded yet.')
+    expect(log().text()).toContain('The audit trail is empty.')
   })
 })

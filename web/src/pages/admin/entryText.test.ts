@@ -12,21 +12,26 @@ const told = (event: string, details: Record<string, unknown>, user: string | nu
 describe('an entry is told', () => {
   test.each([
     ['sign_in', { by: 'password' }, 'signed in', { By: 'password' }],
-    ['sign_in_refused', { known_user: false }, 'could not sign in', { 'There is such a user': 'no' }],
+    ['sign_in_refused', { known_user: false }, 'could not sign in', { 'User exists': 'no' }],
     [
       'second_factor',
       { by: 'recovery code', recovery_codes_left: 0 },
-      'gave a code of the second factor',
+      'entered a code of the second factor',
       { By: 'recovery code', 'Recovery codes left': '0' },
     ],
-    ['second_factor_refused', { what: 'second factor' }, 'gave a wrong code', {}],
-    ['locked', { what: 'password' }, 'gave too many wrong passwords', {}],
-    ['locked', { what: 'second factor' }, 'gave too many wrong codes', {}],
+    ['second_factor_refused', { what: 'second factor' }, 'entered a wrong code', {}],
+    ['locked', { what: 'password' }, 'entered too many wrong passwords', {}],
+    ['locked', { what: 'second factor' }, 'entered too many wrong codes', {}],
     ['locked', {}, 'made too many attempts', {}],
     ['second_factor_changed', { what: 'enrolled' }, 'set up the second factor', {}],
     ['second_factor_changed', { what: 'reset', of: 'bob' }, 'reset the second factor of bob', {}],
-    ['second_factor_changed', { what: 'code_told', of: 'alice' }, 'took, on the host, a code of the second factor', {}],
-    ['sessions_ended', { of: null }, 'logged everyone out', {}],
+    [
+      'second_factor_changed',
+      { what: 'code_told', of: 'alice' },
+      'created, on the host, a code of the second factor',
+      {},
+    ],
+    ['sessions_ended', { of: null }, 'signed everyone out', {}],
     ['sessions_ended', { of: 'alice' }, 'ended sessions', {}],
     ['sessions_ended', { of: 'bob' }, 'ended sessions of bob', {}],
     [
@@ -58,7 +63,7 @@ describe('an entry is told', () => {
     ['signal', { job: 4, signal: 'interrupt' }, 'stopped', {}],
     ['signal', { job: 4, signal: 'kill' }, 'killed', {}],
     ['signal', { job: 4, signal: 'hup' }, 'sent a signal to', { Signal: 'hup' }],
-    ['reveal', { job: 4 }, 'looked at sensitive lines in the log of', {}],
+    ['reveal', { job: 4 }, 'viewed sensitive lines in the log of', {}],
   ])('of its job: %s %j', (event, details, words, others) => {
     expect(told(event, details)).toEqual({ words, job: 4, details: others })
   })

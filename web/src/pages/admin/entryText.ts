@@ -77,15 +77,15 @@ const EVENT_TEXTS: ReadonlyMap<string, EventText> = new Map<string, EventText>([
       hasJob: true,
     },
   ],
-  ['reveal', { words: () => 'looked at sensitive lines in the log of', hasJob: true }],
+  ['reveal', { words: () => 'viewed sensitive lines in the log of', hasJob: true }],
   ['pause', { words: () => 'paused the job runner' }],
-  ['resume', { words: () => 'let the job runner go on' }],
+  ['resume', { words: () => 'resumed the job runner' }],
   ['sign_in', { words: () => 'signed in' }],
   ['sign_in_refused', { words: () => 'could not sign in' }],
-  ['second_factor', { words: () => 'gave a code of the second factor' }],
+  ['second_factor', { words: () => 'entered a code of the second factor' }],
   [
     'second_factor_refused',
-    { words: (details) => details.choose('what', [['second factor', 'gave a wrong code']], 'gave a wrong code') },
+    { words: (details) => details.choose('what', [['second factor', 'entered a wrong code']], 'entered a wrong code') },
   ],
   [
     'locked',
@@ -94,21 +94,21 @@ const EVENT_TEXTS: ReadonlyMap<string, EventText> = new Map<string, EventText>([
         details.choose(
           'what',
           [
-            ['password', 'gave too many wrong passwords'],
-            ['second factor', 'gave too many wrong codes'],
+            ['password', 'entered too many wrong passwords'],
+            ['second factor', 'entered too many wrong codes'],
           ],
           'made too many attempts',
         ),
     },
   ],
-  ['refused', { words: () => 'was refused' }],
+  ['refused', { words: () => 'was denied' }],
   ['sign_out', { words: () => 'signed out' }],
   [
     'sessions_ended',
     {
       words: (details, user) =>
         'of' in details.all && details.all.of === null
-          ? 'logged everyone out'
+          ? 'signed everyone out'
           : `ended sessions${whose(details, user)}`,
     },
   ],
@@ -124,8 +124,8 @@ const EVENT_TEXTS: ReadonlyMap<string, EventText> = new Map<string, EventText>([
             ['removed', 'removed the second factor'],
             ['recovery_codes', 'got new recovery codes'],
             ['reset', 'reset the second factor'],
-            ['shown', 'looked, on the host, at the key of the second factor'],
-            ['code_told', 'took, on the host, a code of the second factor'],
+            ['shown', 'viewed, on the host, the key of the second factor'],
+            ['code_told', 'created, on the host, a code of the second factor'],
           ],
           'changed the second factor',
         )
@@ -140,7 +140,7 @@ const EVENT_TEXTS: ReadonlyMap<string, EventText> = new Map<string, EventText>([
         const verb = details.choose(
           'what',
           [
-            ['added', 'made the account'],
+            ['added', 'created the account'],
             ['password', 'set the password'],
             ['groups', 'changed the groups'],
             ['disabled', 'disabled the account'],
@@ -160,7 +160,7 @@ const EVENT_TEXTS: ReadonlyMap<string, EventText> = new Map<string, EventText>([
         const verb = details.choose(
           'what',
           [
-            ['created', 'made a token'],
+            ['created', 'created a token'],
             ['revoked', 'revoked a token'],
           ],
           'changed a token',
@@ -198,9 +198,9 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ['groups_before', 'Groups before'],
   ['interaction', 'Question'],
   ['job', 'Job'],
-  ['known_user', 'There is such a user'],
-  ['left_out', 'Refused before that and not recorded'],
-  ['left_out_of_others', 'Of others refused and not recorded'],
+  ['known_user', 'User exists'],
+  ['left_out', 'Earlier refusals, not recorded'],
+  ['left_out_of_others', 'Refusals of others, not recorded'],
   ['name', 'Name'],
   ['of', 'Of'],
   ['params', 'Parameters'],

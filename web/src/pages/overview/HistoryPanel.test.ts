@@ -70,7 +70,7 @@ test('the address says what is filtered, and clearing it keeps the rest', async 
   const { router } = await open({ at: '/?state=failed&user=bob&type=backport&q=x&change=42' })
   const filter = { outcome: [], state: ['failed'], user: 'bob', type: 'backport', q: 'x' }
   expect(jobs.mock.lastCall?.[0]).toEqual(filter)
-  await press('Clear the filters')
+  await press('Clear filters')
   expect(router.currentRoute.value.query).toEqual({ change: '42' })
   expect(jobs.mock.lastCall?.[0]).toMatchObject({ user: '', type: '', q: '' })
 })
