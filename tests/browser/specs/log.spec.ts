@@ -67,7 +67,7 @@ test('a log of 50,000 lines', async ({ page, spiderpig, context }) => {
   })
 
   await test.step('is searched as a whole', async () => {
-    const search = tools.getByRole('searchbox', { name: 'Search in the whole log' })
+    const search = tools.getByRole('searchbox', { name: 'Search the whole log' })
     await search.fill('needle')
     await expect(tools).toContainText('3 matches')
     await search.press('Enter')
@@ -100,26 +100,26 @@ test('a log of 50,000 lines', async ({ page, spiderpig, context }) => {
     await lineNumber(page, id, 123).click({ modifiers: ['Shift'] })
     await expect(page).toHaveURL(`/jobs/${id}#L121-L123`)
     await expect(tools).toContainText('Lines 121 to 123')
-    await tools.getByRole('button', { name: 'Copy the text' }).click()
+    await tools.getByRole('button', { name: 'Copy text' }).click()
     await expect(tools).toContainText('Copied.')
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('line 121\nline 122\nline 123')
-    await tools.getByRole('button', { name: 'Choose no lines' }).click()
+    await tools.getByRole('button', { name: 'Clear selection' }).click()
     await expect(page).toHaveURL(`/jobs/${id}`)
   })
 
   await test.step('shows times, if they are wanted', async () => {
-    await tools.getByRole('button', { name: 'How the log is shown' }).click()
-    const times = tools.getByRole('combobox', { name: 'Times' })
+    await tools.getByRole('button', { name: 'Log display options' }).click()
+    const times = tools.getByRole('combobox', { name: 'Timestamps' })
     const time = log(page, id).getByRole('time').first()
     await expect(time).toBeHidden()
     await times.click()
     await page.getByRole('option', { name: 'Time in UTC' }).click()
     await expect(time).toHaveText(/^\d\d:\d\d:\d\d\.\d{3}$/)
     await times.click()
-    await page.getByRole('option', { name: 'Time since the start' }).click()
+    await page.getByRole('option', { name: 'Time since start' }).click()
     await expect(time).toHaveText(/^\+0\.\d{3}$/)
     await times.click()
-    await page.getByRole('option', { name: 'Time since the line before' }).click()
+    await page.getByRole('option', { name: 'Time since previous line' }).click()
     await expect(time).toHaveText('+0.001')
   })
 
@@ -127,7 +127,7 @@ test('a log of 50,000 lines', async ({ page, spiderpig, context }) => {
     const lines = tools.getByRole('textbox', { name: 'Lines' })
     await lines.fill('many')
     await lines.press('Enter')
-    await expect(tools).toContainText('Type a number, or two with a hyphen')
+    await expect(tools).toContainText('Enter a line number, or a range')
     await lines.fill('15000-15002')
     await lines.press('Enter')
     await expect(lineNumber(page, id, 15_000)).toBeInViewport()
@@ -135,7 +135,7 @@ test('a log of 50,000 lines', async ({ page, spiderpig, context }) => {
   })
 
   await test.step('wraps long lines, or does not', async () => {
-    await tools.getByRole('button', { name: 'Choose no lines' }).click()
+    await tools.getByRole('button', { name: 'Clear selection' }).click()
     await log(page, id).press('End')
     const long = line(page, id, bigLog()[LENGTH - 2]!.trim())
     const height = async () => (await long.boundingBox())!.height
@@ -174,7 +174,7 @@ test('sensitive lines are shown only to who asks for them, and that is recorded'
   await expect(log(page, id)).toContainText('the password is swordfish')
   expect(reveals()).toEqual([expect.objectContaining({ user: 'alice', details: { job: id } })])
 
-  await logTools(page, id).getByRole('button', { name: 'How the log is shown' }).click()
+  await logTools(page, id).getByRole('button', { name: 'Log display options' }).click()
   await logTools(page, id).getByRole('switch', { name: 'Show sensitive lines' }).uncheck({ force: true })
   await expect(line(page, id, 'the password is swordfish')).toBeHidden()
   await expect(log(page, id)).toContainText('1 sensitive line is hidden')

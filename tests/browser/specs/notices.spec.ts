@@ -50,7 +50,7 @@ test('the end of a job is told', async ({ page, spiderpig }) => {
       body: [
         'failed in the phase “Checking the canaries”: exited with status 3',
         'ERROR: 3 of 11 canaries do not answer',
-        'A failure of alice',
+        'A failure by alice',
       ].join('\n'),
       isOpen: true,
     })

@@ -36,7 +36,7 @@ test('a log that cannot be loaded says why, and goes on by itself when it can', 
   await expect(log(page, id)).toContainText('line ')
   const isWindow = (url: URL) => url.pathname.endsWith('/log/records')
   await page.route(isWindow, refuse)
-  await expect(log(page, id)).toContainText(`The log could not be loaded on here: ${WORDS}.`)
+  await expect(log(page, id)).toContainText(`This part of the log could not be loaded: ${WORDS}.`)
   await expect(log(page, id)).toContainText(/Trying again (in \d+ s|now)\./)
   await expect(log(page, id).getByRole('button', { name: 'Try now' })).toBeVisible()
   await page.unroute(isWindow)
@@ -65,10 +65,10 @@ test('what is refused once is asked for again: a job, its log, its marks, and a 
     [/^\/api\/jobs\/\d+$/, /\/log\/records$/, /\/log\/marks$/, /\/log\/search$/].map((path) => refuseOnce(page, path)),
   )
   await page.goto(`/jobs/${first}`)
-  await expect(page.getByRole('main')).toContainText(`Job ${first} cannot be shown: ${WORDS}.`)
+  await expect(page.getByRole('main')).toContainText(`Job ${first} could not be loaded: ${WORDS}.`)
   await expect(line(page, first, 'Good day, Ada.')).toBeVisible()
   await expect(page.getByRole('group', { name: '2 prompts' })).toBeVisible()
-  await page.getByRole('searchbox', { name: 'Search in the whole log' }).fill('Ada')
+  await page.getByRole('searchbox', { name: 'Search the whole log' }).fill('Ada')
   await expect(logTools(page, first)).toContainText(/\d+ match/)
   await expect(page.getByText(WORDS)).toHaveCount(0)
   for (const count of counts) {

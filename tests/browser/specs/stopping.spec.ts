@@ -68,5 +68,5 @@ test('a job is started again as it was, unless its type is not, which it says', 
   await spiderpig.api.reaches(once, 'succeeded')
   await page.goto(`/jobs/${once}`)
   await expect(page.getByRole('button', { name: `Retry job ${once}` })).toBeDisabled()
-  await expect(page.getByRole('main')).toContainText('Jobs of this type are not tried again. Start a new one.')
+  await expect(page.getByRole('main')).toContainText('Jobs of this type cannot be retried. Start a new one.')
 })

@@ -132,7 +132,7 @@ describe('killing', () => {
   test('asks first, and names the job', async () => {
     await show({ id: 7, state: 'running' })
     await press('Kill…')
-    expect(document.body.textContent).toContain('SIGKILL ends everything')
+    expect(document.body.textContent).toContain('SIGKILL ends all processes')
     await press('Leave it running')
     expect(api.signal).not.toHaveBeenCalled()
     await press('Kill…')
@@ -173,7 +173,7 @@ describe('retrying', () => {
     await press('Retry…')
     expect(find('Start anyway')).toBeUndefined()
     await press('Start a new job')
-    expect(document.querySelector('.cdx-dialog')?.textContent).toMatch(/Gerrit does not answer[^]*is recorded/)
+    expect(document.querySelector('.cdx-dialog')?.textContent).toMatch(/Gerrit does not answer[^]*The job records/)
     await press('Start anyway')
     expect(vi.mocked(api.retry).mock.lastCall).toEqual([7, expect.any(String), true])
     expect(router.currentRoute.value.fullPath).toBe('/jobs/8')
@@ -200,8 +200,8 @@ describe('retrying', () => {
   })
 
   test.each<[string, JobType[], string]>([
-    ['its type is gone', [], 'not in the configuration any more'],
-    ['its type is not tried again', [{ ...backport, retry: false }], 'are not tried again'],
+    ['its type is gone', [], 'no longer in the configuration'],
+    ['its type is not tried again', [{ ...backport, retry: false }], 'cannot be retried'],
     ['none can be started', [{ ...backport, disabled_reason: 'The runner is old' }], 'The runner is old'],
   ])('is not possible if %s', async (_, jobTypes, reason) => {
     await show(ended, jobTypes)

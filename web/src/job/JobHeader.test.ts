@@ -49,13 +49,13 @@ describe('the end of a job', () => {
 
 test('a job that prints nothing is warned of, with how long, until it prints', async () => {
   await open({ id: 7, quiet_since: Date.now() / 1000 - 750 })
-  expect(page.text()).toContain('No output for 12 min. It may hang. Nothing was stopped.')
+  expect(page.text()).toContain('No output for 12 min. It may be stuck. SpiderPig did not stop it.')
   // Or it would be read out every minute.
   expect(page.get('.cdx-message').attributes('aria-live')).toBeUndefined()
   await becomes({ id: 7 })
   expect(page.find('.cdx-message').exists()).toBe(false)
   await becomes({ id: 7, quiet_since: 1000 })
-  expect(said()).toContain('Job 7 prints nothing.')
+  expect(said()).toContain('Job 7 has no output.')
 })
 
 test('what people must know of a job that runs is shown and read out', async () => {
@@ -82,7 +82,7 @@ test('a stop that did not reach all of a job is told, with what to do', async ()
     stop_refused: 'the interrupt of bob was refused for process 9 (root); as root: …',
   })
   expect(page.get('.cdx-message').text()).toContain(
-    'The stop did not reach all of this job. The interrupt of bob was refused for process 9 (root); as root: …',
+    'The stop did not reach all processes of this job. The interrupt of bob was refused for process 9 (root); as root: …',
   )
   await becomes({ id: 7, state: 'stopping' })
   expect(page.find('.cdx-message').exists()).toBe(false)
@@ -90,8 +90,8 @@ test('a stop that did not reach all of a job is told, with what to do', async ()
 
 test('what a job took is among its facts, if the kernel counted it', async () => {
   await open({ id: 7, state: 'succeeded', cpu_seconds: 200, memory_peak: 73_400_320 })
-  expect(page.text()).toContain('Processor time3 min 20 s')
-  expect(page.text()).toContain('Most memory70 MiB')
+  expect(page.text()).toContain('CPU time3 min 20 s')
+  expect(page.text()).toContain('Peak memory70 MiB')
   await becomes({ id: 7, state: 'succeeded' })
-  expect(page.text()).not.toMatch(/Processor time|Most memory/)
+  expect(page.text()).not.toMatch(/CPU time|Peak memory/)
 })

@@ -125,7 +125,7 @@ describe('an answer', () => {
 
     respond({})
     await flushPromises()
-    expect(card.find('[role=status]').text()).toBe('Sent: waiting for the job to take it')
+    expect(card.find('[role=status]').text()).toBe('Sent. Waiting for the job to receive it.')
 
     await becomes(null)
     expect(card.text()).toContain('You answered “Roll back”. Delivered.')
@@ -205,7 +205,7 @@ describe('a question that takes the place of another', () => {
   test('tells how the last one went', async () => {
     await show(first)
     await becomes(second)
-    expect(card.text()).toContain('The question was answered elsewhere.')
+    expect(card.text()).toContain('Somebody else answered the question.')
     expect(card.text()).toContain('Sure?')
   })
 })
@@ -214,7 +214,7 @@ test('focus goes to the page when the question goes', async () => {
   await show(first)
   ;(button('Continue').element as HTMLElement).focus()
   await becomes(null, { state: 'succeeded' })
-  expect(card.text()).toContain('as the job has ended')
+  expect(card.text()).toContain('because the job has ended')
   await vi.advanceTimersByTimeAsync(LINGER)
   expect(document.activeElement?.id).toBe('content')
 })
@@ -222,7 +222,7 @@ test('focus goes to the page when the question goes', async () => {
 test('a question that is asked again after a signal can be answered', async () => {
   await show(first)
   await becomes(null, { state: 'stopping' })
-  expect(card.text()).toContain('as the job is being stopped')
+  expect(card.text()).toContain('because the job is being stopped')
   await becomes(first, { state: 'waiting' })
   await afterGuard()
   await press('Continue')

@@ -3,9 +3,9 @@ import { isFinal, type Job, type JobType } from '@/api/types.ts'
 /** Why a job that has ended cannot be started again. Null if it can. */
 export function retryObstacle(jobType: JobType | undefined): string | null {
   if (jobType === undefined) {
-    return 'Its job type is not in the configuration any more.'
+    return 'Its job type is no longer in the configuration.'
   }
-  return jobType.retry ? jobType.disabled_reason : 'Jobs of this type are not tried again. Start a new one.'
+  return jobType.retry ? jobType.disabled_reason : 'Jobs of this type cannot be retried. Start a new one.'
 }
 
 /** What can be done to stop a job: nothing if it has ended. */

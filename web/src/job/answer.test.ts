@@ -40,7 +40,7 @@ describe('an answer that is accepted', () => {
 
   test('is not called delivered if the job was stopped or ended meanwhile', () => {
     const sent = accepted(sending)
-    expect(words(closed(sent, 'stopping'))).toContain('Its log says whether it took the answer')
+    expect(words(closed(sent, 'stopping'))).toContain('Its log shows whether it received the answer')
     expect(words(closed(sent, 'ended'))).toBe('You answered “Continue”, and the job has ended.')
   })
 })
@@ -59,7 +59,7 @@ describe('an answer that is refused', () => {
 
   test('is over if the question is not open any more', () => {
     expect(words(refused(sending, new ApiError('No', 404), 'alice'))).toBe(
-      'This question is not open any more. Your answer does not count.',
+      'This question is no longer open. Your answer does not count.',
     )
   })
 
@@ -74,16 +74,16 @@ describe('an answer that is refused', () => {
   test('without a word may have arrived, and may be sent again', () => {
     const unsure = refused(sending, new ApiError('Gone', 0), 'alice')
     expect(unsure).toMatchObject({ at: 'open', unsure: true })
-    expect(words(closed(unsure, 'went-on'))).toContain('nobody knows whether by your answer')
-    expect(words(refused(closed(sending, 'went-on'), new ApiError('Gone', 0), 'alice'))).toContain('nobody knows')
+    expect(words(closed(unsure, 'went-on'))).toContain('The log shows who answered it')
+    expect(words(refused(closed(sending, 'went-on'), new ApiError('Gone', 0), 'alice'))).toContain('The log shows who answered it')
   })
 })
 
 describe('a question that closes without an answer from here', () => {
   test.each<[Closing, string]>([
-    ['went-on', 'The question was answered elsewhere.'],
-    ['stopping', 'The question has closed, as the job is being stopped.'],
-    ['ended', 'The question has closed, as the job has ended.'],
+    ['went-on', 'Somebody else answered the question.'],
+    ['stopping', 'The question is closed because the job is being stopped.'],
+    ['ended', 'The question is closed because the job has ended.'],
   ])('says why: %s', (closing, said) => {
     expect(words(closed(OPEN, closing))).toBe(said)
   })

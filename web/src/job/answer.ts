@@ -79,8 +79,8 @@ export function refused(answering: Answering, error: unknown, me: string | null)
 const HIDDEN = '•••'
 
 const UNSURE =
-  'SpiderPig did not confirm your answer: nobody knows whether it arrived. It is safe to send it again, as only the ' +
-  'first answer counts.'
+  'SpiderPig did not confirm your answer, so it may not have arrived. You can safely send it again: only the first ' +
+  'answer counts.'
 
 /** The question is not open any more. */
 export function closed(answering: Answering, closing: Closing): Answering {
@@ -141,7 +141,7 @@ export function describeOutcome(
         ? { type: 'notice', words: `You answered ${name(outcome.response)}, and the job has ended.` }
         : {
             type: 'warning',
-            words: `You answered ${name(outcome.response)}, but the job is being stopped. Its log says whether it took the answer.`,
+            words: `You answered ${name(outcome.response)}, but the job is being stopped. Its log shows whether it received the answer.`,
           }
     case 'beaten':
       return {
@@ -149,11 +149,11 @@ export function describeOutcome(
         words: `${outcome.user} answered ${name(outcome.response)} first. Your answer does not count.`,
       }
     case 'not-open':
-      return { type: 'warning', words: 'This question is not open any more. Your answer does not count.' }
+      return { type: 'warning', words: 'This question is no longer open. Your answer does not count.' }
     case 'unknown':
       return {
         type: 'warning',
-        words: 'The question has closed, and nobody knows whether by your answer. The log says who answered.',
+        words: 'The question is closed. The log shows who answered it.',
       }
     case 'unanswered':
       return { type: 'notice', words: UNANSWERED[outcome.closing] }
@@ -161,15 +161,15 @@ export function describeOutcome(
 }
 
 const UNANSWERED: Record<Closing, string> = {
-  'went-on': 'The question was answered elsewhere.',
-  stopping: 'The question has closed, as the job is being stopped.',
-  ended: 'The question has closed, as the job has ended.',
+  'went-on': 'Somebody else answered the question.',
+  stopping: 'The question is closed because the job is being stopped.',
+  ended: 'The question is closed because the job has ended.',
 }
 
 /** `“Roll back”`: what people call an answer. An empty one stands for the default, if there is one. */
 export function answerName(question: Interaction, response: string): string {
   if (question.sensitive) {
-    return 'what is hidden'
+    return 'with a hidden value'
   }
   const code = response === '' && question.default !== null ? question.default : response
   const label = Object.entries(question.choices).find(([, its]) => its === code)?.[0] ?? code

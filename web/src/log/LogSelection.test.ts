@@ -39,16 +39,16 @@ describe('chosen lines', () => {
 
   test('that cannot be read or copied say why', async () => {
     read.mockRejectedValueOnce(new Error('away'))
-    expect(await copy(selection())).toContain('Not copied: away.')
+    expect(await copy(selection())).toContain('Could not copy: away.')
     writeText.mockRejectedValueOnce(new Error('not allowed'))
     Object.defineProperty(document, 'execCommand', { value: () => false, configurable: true })
-    expect(await copy(selection())).toContain('Not copied: The browser does not allow it.')
+    expect(await copy(selection())).toContain('Could not copy: The browser does not allow copying.')
   })
 
   test('behind the end of the log are said to be, until it is so long', async () => {
     const shown = selection()
     await shown.setProps({ total: 4 })
-    expect(shown.text()).toContain('it has 4 so far')
+    expect(shown.text()).toContain('has only 4 lines so far')
     expect(shown.text()).not.toContain('Copy')
     await shown.setProps({ total: 5 })
     expect(shown.text()).toContain('Copy')

@@ -91,8 +91,8 @@ beforeEach(() => {
 describe('the log viewer', () => {
   test.each<[Partial<Job>, string]>([
     [{ state: 'queued' }, 'The log begins when the job starts.'],
-    [{ state: 'running' }, 'There is nothing in the log yet.'],
-    [{ state: 'succeeded' }, 'There is no log of this job.'],
+    [{ state: 'running' }, 'The log is empty so far.'],
+    [{ state: 'succeeded' }, 'This job has no log.'],
   ])('says why there is nothing: %j', async (job, words) => {
     expect((await viewer(job)).get('.log-viewer__empty').text()).toBe(words)
   })
@@ -179,7 +179,7 @@ describe('the log viewer', () => {
     const shown = await viewer()
     expect(shown.find('.log-row--hidden button').exists()).toBe(false)
     const options = shown.get('.log-options__switches')
-    expect(options.text()).toContain('They are for those who may start jobs of this type.')
+    expect(options.text()).toContain('Only users who can start jobs of this type can view them.')
     const isOff = options.findAll('input').map((input) => input.attributes('disabled') !== undefined)
     expect(isOff).toEqual([false, true])
   })

@@ -25,7 +25,7 @@ export async function plainLines(read: ReadWindow, { from, to }: Range, signal: 
       characters += entry.type === 'line' ? entry.line.length : 0
     }
     if (characters > MOST) {
-      throw new Error('These lines are too much to be copied: download the log instead')
+      throw new Error('The selection is too large to copy: download the log instead')
     }
     if (window.next <= at) {
       break

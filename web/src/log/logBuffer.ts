@@ -272,7 +272,7 @@ export class LogBuffer implements Loaded {
     for (let at = start; at < end;) {
       const window = await this.#get(at, end - at, signal)
       if (window.next <= at) {
-        throw new Error('The log has become shorter')
+        throw new Error('The log is shorter than before')
       }
       entries.push(...entriesOf(window))
       at = window.next

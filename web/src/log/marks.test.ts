@@ -123,13 +123,13 @@ describe('marks', () => {
     expect(search.problem.value).toBe('away')
   })
 
-  test('of an answer that broke off are not there twice', async () => {
+  test('of an answer that was cut off are not there twice', async () => {
     const log = new FakeLog()
     log.records = 3
     log.breaksOff = true
     const search = new MarkSearch(log.ask)
     await soon()
-    expect(search.problem.value).toContain('broke off')
+    expect(search.problem.value).toContain('was cut off')
     log.breaksOff = false
     search.retry()
     await vi.advanceTimersByTimeAsync(1000)

@@ -117,7 +117,7 @@ export class MarkSearch {
       this.#next = mark.next
       return mark.complete || !isFurther
     }
-    throw new Error('The answer broke off')
+    throw new Error('The answer was cut off')
   }
 
   #keep(found: LogMark[]): void {

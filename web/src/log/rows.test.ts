@@ -117,8 +117,8 @@ describe('rows', () => {
     [{ recno: 1, type: 'note', note: 'a remark' }, 'note', 'a remark'],
     [{ recno: 1, type: 'exit', status: 3, signal: null }, 'exit', 'exit status 3'],
     [{ recno: 1, type: 'exit', status: null, signal: 9 }, 'exit', 'ended by signal 9'],
-    [{ recno: 1, type: 'exit', status: null, signal: null }, 'exit', 'could not be executed'],
-    [{ recno: 1, type: 'damaged' }, 'damaged', 'a line of the log that cannot be read'],
+    [{ recno: 1, type: 'exit', status: null, signal: null }, 'exit', 'could not be started'],
+    [{ recno: 1, type: 'damaged' }, 'damaged', 'unreadable log line'],
   ])('%j', (entry, kind, text) => {
     expect(rowsOf([entry])).toMatchObject([{ kind, text }])
   })

@@ -115,7 +115,7 @@ function newRow(entry: Entry): Row {
     case 'exit':
       return { ...row, kind: 'exit', text: ended(entry.status, entry.signal) }
     default:
-      return { ...row, kind: 'damaged', text: 'a line of the log that cannot be read' }
+      return { ...row, kind: 'damaged', text: 'unreadable log line' }
   }
 }
 
@@ -125,7 +125,7 @@ function ended(status: number | null, signal: number | null): string {
   if (status !== null) {
     return `exit status ${status}`
   }
-  return signal !== null ? `ended by signal ${signal}` : 'could not be executed'
+  return signal !== null ? `ended by signal ${signal}` : 'could not be started'
 }
 
 /** The text is how many they are. */

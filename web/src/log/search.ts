@@ -159,7 +159,7 @@ export class LogSearch {
         reportAt = performance.now() + REPORT
       }
     }
-    throw new Error('The search broke off: there may be more')
+    throw new Error('The search was interrupted, so there may be more matches')
   }
 
   #report(hits: readonly number[]): void {
@@ -186,7 +186,7 @@ export class LogSearch {
     const parts = [
       isOpen ? '' : found,
       this.#end === null && this.problem.value === null ? 'searching…' : '',
-      isCut ? 'not the whole log was searched' : '',
+      isCut ? 'only a part of the log was searched' : '',
       this.#end && this.#end.hidden > 0 ? notSearched(this.#end.hidden) : '',
     ]
     this.summary.value = parts.filter((part) => part !== '').join('; ')

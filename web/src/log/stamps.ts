@@ -3,10 +3,10 @@ export const STAMPS = ['off', 'utc', 'start', 'gap'] as const
 export type Stamp = (typeof STAMPS)[number]
 
 export const STAMP_WORDS: Readonly<Record<Stamp, string>> = {
-  off: 'No times',
+  off: 'No timestamps',
   utc: 'Time in UTC',
-  start: 'Time since the start',
-  gap: 'Time since the line before',
+  start: 'Time since start',
+  gap: 'Time since previous line',
 }
 
 /** What times are told from. */

@@ -266,8 +266,8 @@ describe('a job of this person that prints nothing', () => {
     await begin(aJob({ id: number }))
     await tell(quiet(1500))
     await tell({ ...quiet(1500), status: { status: 'Syncing', progress: null } })
-    expect(titles()).toEqual([`Job ${number} is quiet`])
-    expect(FakeNotification.all[0]?.options.body).toMatch(/No output since .*00:25:00 UTC.* Nothing was stopped/)
+    expect(titles()).toEqual([`Job ${number} has no output`])
+    expect(FakeNotification.all[0]?.options.body).toMatch(/No output since .*00:25:00 UTC.* did not stop it/)
     await tell(aJob({ id: number }))
     expect(FakeNotification.all[0]?.close).toHaveBeenCalledOnce()
     await tell(quiet(2500))
@@ -363,18 +363,18 @@ describe('nothing is told', () => {
 })
 
 test.each([
-  [{ state: 'succeeded', outcome: 'succeeded' }, 'Job 12 succeeded', 'Backport of alice'],
+  [{ state: 'succeeded', outcome: 'succeeded' }, 'Job 12 succeeded', 'Backport by alice'],
   [
     { state: 'succeeded', outcome: 'rolled_back', outcome_by: 'bob' },
     'Job 12 rolled back',
-    'by bob\nBackport of alice',
+    'by bob\nBackport by alice',
   ],
   [
     { state: 'failed', outcome: 'failed', exit_status: 3, last_error: { recno: 7, line: '  fatal: no space\n' } },
     'Job 12 failed',
-    'exit status 3\nfatal: no space\nBackport of alice',
+    'exit status 3\nfatal: no space\nBackport by alice',
   ],
-  [{ state: 'rejected', reason: 'no such type' }, 'Job 12 rejected', 'no such type\nBackport of alice'],
+  [{ state: 'rejected', reason: 'no such type' }, 'Job 12 rejected', 'no such type\nBackport by alice'],
 ] as const)('the end of %j is %j, and why', (job, title, body) => {
   expect(endTitle(aJob({ id: 12, ...job }))).toBe(title)
   expect(endBody(aJob(job), 'Backport')).toBe(body)

@@ -141,7 +141,7 @@ function alertOf(job: Job): [string, Job][] {
 
 function alertText({ id, interaction, quiet_since }: Job): Pick<NotificationOptions, 'title' | 'body'> {
   return interaction === null
-    ? { title: `Job ${id} is quiet`, body: `No output since ${formatTime(quiet_since ?? 0)} UTC. ${MAY_HANG}` }
+    ? { title: `Job ${id} has no output`, body: `No output since ${formatTime(quiet_since ?? 0)} UTC. ${MAY_HANG}` }
     : { title: `Job ${id} asks`, body: lastLines(interaction.prompt) }
 }
 
@@ -152,7 +152,7 @@ export function endTitle(job: Job): string {
 
 /** How it ended, the last error, and what it was: each on a line of its own. */
 export function endBody(job: Job, title: string): string {
-  const lines = [endOf(job), job.last_error?.line.trim(), `${title} of ${job.user}`]
+  const lines = [endOf(job), job.last_error?.line.trim(), `${title} by ${job.user}`]
   return lines.filter(Boolean).join('\n')
 }
 

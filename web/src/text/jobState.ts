@@ -20,7 +20,7 @@ const STATE_LOOKS: Record<JobState, Look> = {
   succeeded: { word: 'Succeeded', status: 'success' },
   failed: { word: 'Failed', status: 'error' },
   cancelled: { word: 'Cancelled', icon: cdxIconCancel, status: 'notice' },
-  lost: { word: 'Lost: nobody knows how it ended', status: 'error' },
+  lost: { word: 'Lost: outcome unknown', status: 'error' },
   rejected: { word: 'Rejected', status: 'error' },
 }
 
@@ -81,4 +81,4 @@ function exitOf(status: number | null): string | null {
 }
 
 /** What there is to say of a job that prints nothing. */
-export const MAY_HANG = 'It may hang. Nothing was stopped.'
+export const MAY_HANG = 'It may be stuck. SpiderPig did not stop it.'

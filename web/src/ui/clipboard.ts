@@ -9,7 +9,7 @@ export async function copyText(text: string): Promise<void> {
     await navigator.clipboard.writeText(text)
   } catch {
     if (!copyTheOldWay(text)) {
-      throw new Error('The browser does not allow it. Select the text and copy it')
+      throw new Error('The browser does not allow copying. Select the text and copy it by hand')
     }
   }
 }

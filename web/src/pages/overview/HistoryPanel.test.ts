@@ -55,7 +55,7 @@ test('a job that failed shows where in its log, and how it was tried before and 
   const links = page.findAll('tbody a').map((link) => [link.text(), link.attributes('href')])
   expect(links).toContainEqual(['Last error: fatal: no space', '/jobs/7#L34'])
   expect(links).toContainEqual(['3', '/jobs/3'])
-  expect(page.text()).toContain('Tried again as job 8, 9')
+  expect(page.text()).toContain('Retried as job 8, 9')
 })
 
 test('no job yet is not the same as no job that matches', async () => {
