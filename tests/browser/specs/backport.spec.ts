@@ -37,7 +37,7 @@ test('two changes are deployed, from the form to the end', async ({ page, contex
   })
 
   await test.step('nothing speaks against them', async () => {
-    await expect(preflight(page)).toContainText('Nothing speaks against it.')
+    await expect(preflight(page)).toContainText('No problems found.')
     await expect(preflight(page).getByRole('link', { name: '43' })).toHaveAttribute('href', `${gerrit.url}c/43`)
     await expect(preflight(page)).toContainText(
       /43\s+Skin: do not ask twice\s+Open\s*in mediawiki\/core\s*on wmf\/1\.46\.0-wmf\.3\s*by Alice Example/,

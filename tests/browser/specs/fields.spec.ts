@@ -76,10 +76,10 @@ test('all kinds of parameters reach the job, and secrets are masked', async ({ p
   await field(page, 'Changes').fill('1, 2')
   await startPanel(page).getByLabel('Password').fill('swordfish')
 
-  await page.getByRole('button', { name: 'Show what would be executed' }).click()
-  const plan = page.getByRole('region', { name: 'What would be executed' })
+  await page.getByRole('button', { name: 'Preview the command' }).click()
+  const plan = page.getByRole('region', { name: 'Command preview' })
   await expect(plan).toContainText('name=alice')
-  await expect(plan).toContainText('Nothing was started.')
+  await expect(plan).toContainText('No job was started.')
   await expect(plan).not.toContainText('swordfish')
 
   await page.getByRole('button', { name: 'Start All kinds of parameters' }).click()
@@ -98,5 +98,5 @@ test('a type that cannot be started yet says why', async ({ page, spiderpig, com
   await expect(page.getByRole('button', { name: 'Start New' })).toBeDisabled()
   await expect(startPanel(page)).toContainText('The job runner does not know this job type yet')
   await page.goto('/start/gone')
-  await expect(startPanel(page)).toContainText('There is no job type gone')
+  await expect(startPanel(page)).toContainText('The job type gone does not exist')
 })

@@ -46,8 +46,8 @@ test('the history is filtered, and the address keeps the filter', async ({ page,
   await test.step('by text', async () => {
     await page.goto('/?q=needle')
     await expect(rows).toHaveText([starts(`${alices}: All kinds of parameters`)])
-    await panel.getByRole('searchbox', { name: 'Text in parameters' }).fill('nothing has this')
-    await expect(panel).toContainText('No job matches.')
+    await panel.getByRole('searchbox', { name: 'Search parameters' }).fill('nothing has this')
+    await expect(panel).toContainText('No jobs match.')
     await expect(page).toHaveURL('/?q=nothing+has+this')
   })
 

@@ -4,7 +4,7 @@ import { expect, test } from '../fixtures/test.ts'
 
 test('the overview with nothing in it', async ({ page }) => {
   await page.goto('/')
-  await expect(page.getByText('No job has ended yet.')).toBeVisible()
+  await expect(page.getByText('No jobs have finished yet.')).toBeVisible()
   await expectGoodLooks(page, 'the empty overview')
 })
 
@@ -46,8 +46,8 @@ test('a form, with what is wrong with it, and what it would execute', async ({ p
 
   await field(page, 'Name').fill('alice')
   await field(page, 'Count').fill('1')
-  await page.getByRole('button', { name: 'Show what would be executed' }).click()
-  await expect(page.getByRole('region', { name: 'What would be executed' })).toBeVisible()
+  await page.getByRole('button', { name: 'Preview the command' }).click()
+  await expect(page.getByRole('region', { name: 'Command preview' })).toBeVisible()
   await expectGoodLooks(page, 'a dry run')
 })
 
@@ -55,7 +55,7 @@ test('the boxes of the header, and lists to choose from', async ({ page }) => {
   await page.goto('/')
   for (const look of LOOKS) {
     await lookAt(page, look)
-    await startPanel(page).getByRole('combobox', { name: 'What to start' }).click()
+    await startPanel(page).getByRole('combobox', { name: 'Job type' }).click()
     await expect(page.getByRole('listbox')).toBeVisible()
     await expectNoOverflow(page)
     await expectAccessible(page, `the job types to choose from, ${look.name}`)

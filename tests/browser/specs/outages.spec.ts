@@ -49,7 +49,7 @@ test('what happened while the API was away is there when it is back', async ({ p
   await api.start()
   await expect(prompt(page, another)).toBeVisible()
   await expect(prompt(page, asking)).toBeHidden()
-  await expect(page.getByRole('region', { name: 'History of jobs' })).toContainText(`${asking}: A question`)
+  await expect(page.getByRole('region', { name: 'Job history' })).toContainText(`${asking}: A question`)
 })
 
 test('an answer that could not be sent is told, and can be sent again', async ({ page, spiderpig, complaints }) => {
@@ -84,7 +84,7 @@ test('the runner is killed: everybody is told, and jobs go on', async ({ page, s
   await expect(page.getByRole('main')).toContainText('Succeeded')
   // Jobs can be started, and wait.
   await page.goto('/start/noop')
-  await expect(page.getByText('A job can be started, and waits for it.')).toBeVisible()
+  await expect(page.getByText('A new job waits until it is started.')).toBeVisible()
   await page.getByRole('button', { name: 'Start Nothing' }).click()
   await expect(page.getByRole('main')).toContainText('Queued')
 

@@ -47,9 +47,9 @@ test('each thing that speaks against a change is told, and who starts it all the
       const blockers = preflight(page).getByRole('list', { name: 'Blockers' }).getByRole('listitem')
       await expect(blockers).toContainText(told.map((words) => `Blocker: ${words}`))
       await expect(startButton(page)).toBeDisabled()
-      const count = told.length === 1 ? 'Something speaks' : `${told.length} things speak`
+      const count = told.length === 1 ? 'a blocker' : `${told.length} blockers`
       await expect(startButton(page)).toHaveAccessibleDescription(
-        `${count} against it. Change that and check again, or start it anyway.`,
+        `The check found ${count}. Fix this and check again, or start anyway.`,
       )
     })
   }

@@ -40,8 +40,8 @@ test('a prompt is answered where it is listed', async ({ page, spiderpig }) => {
   await page.goto('/')
   await choice(page, id, 'Deploy').click()
   await spiderpig.api.reaches(id, 'succeeded')
-  await expect(page.getByRole('region', { name: 'Running now' })).toContainText('Nothing')
-  await expect(page.getByRole('region', { name: 'History of jobs' })).toContainText(`${id}: A question`)
+  await expect(page.getByRole('region', { name: 'Running now' })).toContainText('No jobs are running.')
+  await expect(page.getByRole('region', { name: 'Job history' })).toContainText(`${id}: A question`)
 })
 
 test('a click that was meant for the prompt before does not answer', async ({ page, spiderpig }) => {

@@ -14,7 +14,7 @@ test('a viewer sees what goes on, and is told why they cannot act', async ({ pag
 
   await test.step('in the overview', async () => {
     await page.goto('/')
-    await expect(startPanel(page)).toContainText(`${LOOK_ONLY} You are in none of the groups that may.`)
+    await expect(startPanel(page)).toContainText(`${LOOK_ONLY} An operator of SpiderPig can tell you`)
     await expect(startPanel(page).getByRole('button')).toHaveCount(0)
     await expect(prompt(page, asking)).toContainText(LOOK_ONLY)
     await expect(choice(page, asking, 'Deploy')).toBeDisabled()
@@ -81,7 +81,7 @@ test('what only some may start is offered to them', async ({ page, context, spid
   const pages = page.getByRole('navigation', { name: 'Pages' })
   await expect(pages.getByRole('link', { name: 'Nothing' })).toBeVisible()
   await expect(pages.getByRole('link', { name: 'Switch the database' })).toHaveCount(0)
-  await startPanel(page).getByRole('combobox', { name: 'What to start' }).click()
+  await startPanel(page).getByRole('combobox', { name: 'Job type' }).click()
   await expect(page.getByRole('option', { name: 'Nothing', exact: true })).toBeVisible()
   await expect(page.getByRole('option', { name: 'Switch the database' })).toHaveCount(0)
   await page.goto('/start/guarded')

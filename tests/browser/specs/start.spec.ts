@@ -61,7 +61,7 @@ test('a job is started by a link that fills in the form', async ({ page, spiderp
 
 test('a type is chosen from the list, which remembers it', async ({ page }) => {
   await page.goto('/')
-  await startPanel(page).getByRole('combobox', { name: 'What to start' }).click()
+  await startPanel(page).getByRole('combobox', { name: 'Job type' }).click()
   await page.getByRole('option', { name: 'Nothing', exact: true }).click()
   await page.getByRole('button', { name: 'Start Nothing' }).click()
   await expect(page).toHaveURL('/jobs/1')

@@ -393,7 +393,7 @@ export interface Finding {
 
 /** What was found out about the changes of a job before it is started. */
 export interface Preflight {
-  /** Nothing speaks against it. */
+  /** No problems found. */
   ready: boolean
   /** Why Gerrit could not be asked. */
   problem: string | null

@@ -27,7 +27,7 @@ export function useLookups(chosen: () => string[], typed: () => string | null): 
       const found = await api.changes(asked, signal)
       if (!signal.aborted) {
         asked.forEach((input) => failed.delete(input))
-        learn(found, 'SpiderPig has not said what it is')
+        learn(found, 'SpiderPig did not return this change')
       }
     } catch (error) {
       if (!signal.aborted) {

@@ -51,8 +51,8 @@ function obstacleIn({ problem, changes }: Preflight): string {
   if (count === 0 && problem !== null) {
     return UNCHECKED
   }
-  const sum = count > 1 ? `${count} things speak against it.` : 'Something speaks against it.'
-  return `${sum} Change that and check again, or start it anyway.`
+  const sum = count > 1 ? `The check found ${count} blockers.` : 'The check found a blocker.'
+  return `${sum} Fix this and check again, or start anyway.`
 }
 
-const UNCHECKED = 'The changes could not be checked. Check again, or start it anyway.'
+const UNCHECKED = 'The changes could not be checked. Check again, or start anyway.'

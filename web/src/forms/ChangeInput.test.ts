@@ -181,7 +181,7 @@ test('a number and an address of one change are one change', async () => {
   await pause()
   await press('Enter')
   expect(values.value).toEqual(['42'])
-  expect(page.get('[role="status"]').text()).toContain('in the list already')
+  expect(page.get('[role="status"]').text()).toContain('Already in the list')
 })
 
 test('what cannot be a change is not looked up, and is kept for the form to complain of', async () => {

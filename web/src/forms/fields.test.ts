@@ -107,7 +107,7 @@ describe('rules', () => {
     [NUMBER, '1e3', WHOLE],
     [NUMBER, '0x10', WHOLE],
     [NUMBER, 'one', WHOLE],
-    [NUMBER, '9007199254740992', 'This is a number too large for this page'],
+    [NUMBER, '9007199254740992', 'This is too large a number for this page'],
     [NUMBER, '-1', DASH],
     [aParam({ kind: 'integer', min: -2, allow_dash: true }), '-2', null],
     [aParam({ kind: 'integer', min: -2, allow_dash: true }), '-3', 'This must be at least -2'],

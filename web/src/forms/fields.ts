@@ -187,7 +187,7 @@ function brokenNumber({ min, max }: Param, text: string): string | null {
     return `must be at most ${max}`
   }
   // A browser would send another number.
-  return Number.isSafeInteger(number) ? null : 'is a number too large for this page'
+  return Number.isSafeInteger(number) ? null : 'is too large a number for this page'
 }
 
 /** The rules of every text that becomes an argument. */

@@ -75,7 +75,9 @@ describe('an answer that is refused', () => {
     const unsure = refused(sending, new ApiError('Gone', 0), 'alice')
     expect(unsure).toMatchObject({ at: 'open', unsure: true })
     expect(words(closed(unsure, 'went-on'))).toContain('The log shows who answered it')
-    expect(words(refused(closed(sending, 'went-on'), new ApiError('Gone', 0), 'alice'))).toContain('The log shows who answered it')
+    expect(words(refused(closed(sending, 'went-on'), new ApiError('Gone', 0), 'alice'))).toContain(
+      'The log shows who answered it',
+    )
   })
 })
 

@@ -2,7 +2,7 @@ import { CdxMessage } from '@wikimedia/codex'
 import { defineAsyncComponent, h, type Component, type FunctionalComponent } from 'vue'
 
 const NotLoaded: FunctionalComponent = () =>
-  h(CdxMessage, { type: 'error' }, () => 'This part of the page could not be loaded. Reload the page to have it.')
+  h(CdxMessage, { type: 'error' }, () => 'This part of the page could not be loaded. Reload the page.')
 NotLoaded.inheritAttrs = false
 
 /**

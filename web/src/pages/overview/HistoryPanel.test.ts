@@ -60,10 +60,10 @@ test('a job that failed shows where in its log, and how it was tried before and 
 
 test('no job yet is not the same as no job that matches', async () => {
   await open()
-  expect(page.text()).toContain('No job has ended yet.')
+  expect(page.text()).toContain('No jobs have finished yet.')
   page.unmount()
   await open({ at: '/?state=failed' })
-  expect(page.text()).toContain('No job matches.')
+  expect(page.text()).toContain('No jobs match.')
 })
 
 test('the address says what is filtered, and clearing it keeps the rest', async () => {
@@ -106,7 +106,7 @@ test('typed text filters after a pause, as one step back', async () => {
 test('the history of one type is of that type whatever the address says', async () => {
   await open({ at: '/start/backport?type=other', only: 'backport' })
   expect(jobs.mock.lastCall?.[0].type).toBe('backport')
-  expect(page.text()).toContain('No job of this type has ended yet.')
+  expect(page.text()).toContain('No jobs of this type have finished yet.')
 })
 
 test('a count that is not complete is a lower bound', async () => {

@@ -93,7 +93,7 @@ test('who presses again after no answer sends the same key, and another after a 
   start.mockRejectedValue(new ApiError('SpiderPig cannot be reached', 0))
   await field('Word').setValue('abc')
   await press('Start Backport')
-  expect(page.text()).toContain('It is safe to press again here')
+  expect(page.text()).toContain('You can safely press the button again')
   await press('Start Backport')
   await field('Word').setValue('abcd')
   await press('Start Backport')
@@ -167,7 +167,7 @@ test('what would be executed is shown as a shell has it, until something changes
     working_directory: '/srv',
   })
   await field('Word').setValue('abc')
-  await press('Show what')
+  await press('Preview the command')
   expect(page.get('pre').text()).toBe("echo 'two words' '•••'")
   expect(page.text()).toContain('/srv')
   await field('Word').setValue('abcd')
@@ -212,14 +212,14 @@ describe('a type that deploys changes', () => {
     return shown
   }
 
-  const checked = () => vi.waitFor(() => expect(page.text()).toMatch(/blocker|speaks against it|not be checked/))
+  const checked = () => vi.waitFor(() => expect(page.text()).toMatch(/blocker|No problems|not be checked/))
   const button = () => page.get('[type="submit"]')
   const anyway = () => page.get<HTMLInputElement>('[type="checkbox"]')
 
   test('is started if nothing speaks against it', async () => {
     await openWith(['42'])
     await checked()
-    expect(page.text()).toContain('Nothing speaks against it.')
+    expect(page.text()).toContain('No problems found.')
     await press('Start Backport')
     expect(start).toHaveBeenCalledExactlyOnceWith('backport', { change: ['42'] }, expect.any(String), false)
   })
@@ -230,7 +230,7 @@ describe('a type that deploys changes', () => {
     expect(page.text()).toContain('It is abandoned.')
     expect(button().attributes()).toHaveProperty('disabled')
     const reason = page.get(`[id="${button().attributes('aria-describedby')}"]`)
-    expect(reason.text()).toContain('Something speaks against it.')
+    expect(reason.text()).toContain('The check found a blocker.')
     await anyway().setValue(true)
     await press('Start Backport')
     expect(start).toHaveBeenCalledExactlyOnceWith('backport', { change: ['42'] }, expect.any(String), true)
@@ -269,7 +269,7 @@ describe('a type that deploys changes', () => {
     expect(page.text()).toContain('SpiderPig cannot be reached')
     expect(button().attributes()).toHaveProperty('disabled')
     await press('Check again')
-    expect(page.text()).toContain('Nothing speaks against it.')
+    expect(page.text()).toContain('No problems found.')
     expect(button().attributes()).not.toHaveProperty('disabled')
   })
 
@@ -292,7 +292,7 @@ describe('a type that deploys changes', () => {
     check.mockImplementation((inputs) => Promise.resolve(preflight(inputs)))
     await page.get('[aria-label="Remove 43"]').trigger('click')
     answer()
-    await vi.waitFor(() => expect(page.text()).toContain('Something was changed meanwhile'))
+    await vi.waitFor(() => expect(page.text()).toContain('The form was changed meanwhile'))
     expect(start).not.toHaveBeenCalled()
   })
 

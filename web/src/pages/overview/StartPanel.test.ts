@@ -60,7 +60,7 @@ test('where there is one type there is no choice', async () => {
 
 test('an unknown type is said to be unknown', async () => {
   await open('gone')
-  expect(page.text()).toContain('There is no job type gone')
+  expect(page.text()).toContain('The job type gone does not exist')
   expect(page.find('form').exists()).toBe(false)
 })
 

@@ -31,7 +31,7 @@ export function useClickGuard(jobs: Readonly<Ref<readonly Job[]>>): {
     // Of a keyboard it has no place, and is meant for what has the focus.
     const hasPlace = click.detail > 0
     const isMeantForAnother = isMoving.value && hasPlace
-    announcement.value = isMeantForAnother ? 'That was not pressed: the jobs had just moved.' : ''
+    announcement.value = isMeantForAnother ? 'The click was ignored because the list had just moved.' : ''
     if (isMeantForAnother) {
       click.preventDefault()
       click.stopPropagation()

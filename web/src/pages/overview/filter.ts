@@ -31,7 +31,7 @@ export interface Word {
 const outcomeWord = (outcome: Outcome): string => `outcome ${outcome}`
 const stateWord = (state: JobState): string => `state ${state}`
 
-const OPEN: Word = { value: 'open', label: 'Not ended' }
+const OPEN: Word = { value: 'open', label: 'Not finished' }
 const OPEN_STATES = STATES.filter((state) => !isFinal(state))
 
 const WORDS: readonly Word[] = [

@@ -56,7 +56,7 @@ test('a click that meets a job that has just moved is not taken, and that is sai
   await page.vm.$nextTick()
   await stop?.trigger('click', { detail: 1 })
   expect(signal).not.toHaveBeenCalled()
-  expect(page.get('[role="status"]').text()).toContain('not pressed')
+  expect(page.get('[role="status"]').text()).toContain('click was ignored')
   await vi.advanceTimersByTimeAsync(700)
   await stop?.trigger('click', { detail: 1 })
   expect(signal).toHaveBeenCalledExactlyOnceWith(8, 'interrupt')
@@ -72,7 +72,7 @@ test('cancelling one job that waits does not cancel the next one by a double cli
   await page.vm.$nextTick()
   await page.get('li button').trigger('click', { detail: 2 })
   expect(signal).not.toHaveBeenCalled()
-  expect(page.get('[role="status"]').text()).toContain('not pressed')
+  expect(page.get('[role="status"]').text()).toContain('click was ignored')
 })
 
 test('a key is taken also while jobs move: it is for what has the focus', async () => {
@@ -88,10 +88,10 @@ test('a key is taken also while jobs move: it is for what has the focus', async 
 test('where nothing runs it says so, and for one type only of that', async () => {
   const live = fakeLive([running(7, { type: 'hello' })])
   page = (await show(RunningPanel, { live, types: TYPES, props: { only: 'backport' } })).page
-  expect(page.text()).toContain('No job of this type is running.')
+  expect(page.text()).toContain('No jobs of this type are running.')
   page.unmount()
   page = (await show(RunningPanel, { types: TYPES })).page
-  expect(page.text()).toContain('Nothing is running.')
+  expect(page.text()).toContain('No jobs are running.')
 })
 
 test('when the job ends that somebody is at, the focus is not lost', async () => {
@@ -110,8 +110,8 @@ test('places are those among all jobs, also where one type is shown', async () =
   })
   page = (await show(WaitingPanel, { live, types: TYPES, props: { only: 'backport' } })).page
   expect(links()).toEqual(['Job 8: Backport'])
-  expect(page.get('.waiting-panel__place').text()).toBe('Place 2')
-  expect(page.text()).toContain('Waits: job 7')
+  expect(page.get('.waiting-panel__place').text()).toBe('Position 2')
+  expect(page.text()).toContain('Waiting: job 7')
 })
 
 test('a pause and a runner that is not there are told above all', async () => {
