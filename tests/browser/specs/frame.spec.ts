@@ -8,7 +8,7 @@ test('an address that is no page says so, as does a job that does not exist', as
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Not found')
   await expect(page.getByRole('main')).toContainText('/no/such/page')
   await page.goto('/jobs/77')
-  await expect(page.getByRole('main')).toContainText('There is no job 77.')
+  await expect(page.getByRole('main')).toContainText('Job 77 does not exist.')
   await page.getByRole('main').getByRole('link', { name: 'overview' }).click()
   await expect(page).toHaveURL('/')
 })
@@ -25,7 +25,7 @@ test('the theme is that of the system, until another is chosen', async ({ page }
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Overview')
   await expect.poll(scheme).toBe('light')
   await page.getByRole('button', { name: 'Settings of alice' }).click()
-  await page.getByRole('radio', { name: 'As the system' }).check({ force: true })
+  await page.getByRole('radio', { name: 'System' }).check({ force: true })
   await expect.poll(scheme).toBe('dark')
 })
 

@@ -22,7 +22,7 @@ test('pages that are not there', async ({ page, complaints }) => {
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Not found')
   await expectGoodLooks(page, 'an unknown page')
   await page.goto('/jobs/77')
-  await expect(page.getByRole('main')).toContainText('There is no job 77.')
+  await expect(page.getByRole('main')).toContainText('Job 77 does not exist.')
   await expectGoodLooks(page, 'an unknown job')
 })
 
@@ -31,6 +31,6 @@ test('the page without its API', async ({ page, spiderpig, complaints }) => {
   await page.goto('/')
   await expect(page.getByRole('link', { name: 'Job runner: Idle' })).toBeVisible()
   await spiderpig.api.kill()
-  await expect(page.getByText('what you see is')).toBeVisible()
+  await expect(page.getByText('the data is')).toBeVisible()
   await expectGoodLooks(page, 'the page without its API')
 })

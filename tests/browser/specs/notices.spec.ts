@@ -107,5 +107,5 @@ test('a browser that blocks notifications says so', async ({ page }) => {
   await recordNotices(page, 'denied')
   await page.goto('/')
   await page.getByRole('button', { name: 'Settings of alice' }).click()
-  await expect(page.getByText('The browser blocks notifications of this page.')).toBeVisible()
+  await expect(page.getByText('The browser blocks notifications from this page.')).toBeVisible()
 })

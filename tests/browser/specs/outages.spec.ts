@@ -15,7 +15,7 @@ test('the API is killed and restarted while a log is followed: no line is lost o
 
   await api.kill()
   const banner = page.getByRole('region', { name: 'Connection' })
-  await expect(banner).toContainText(/what you see is \d+ s old \(as of \d\d:\d\d:\d\d UTC\)/)
+  await expect(banner).toContainText(/the data is \d+ s old \(as of \d\d:\d\d:\d\d UTC\)/)
   await expect(banner).toContainText('SpiderPig cannot be reached')
   await expect(page.getByRole('link', { name: 'Job runner: Not connected' })).toBeVisible()
   // The job goes on, and its supervisor writes the log.
@@ -23,7 +23,7 @@ test('the API is killed and restarted while a log is followed: no line is lost o
 
   await api.start()
   await expect(banner).toBeHidden()
-  await expect(page.getByText('Connected again.').filter({ visible: true }).first()).toBeVisible()
+  await expect(page.getByText('Reconnected.').filter({ visible: true }).first()).toBeVisible()
   await expect(line(page, id, 'line 600')).toBeVisible()
   await expect(log(page, id)).toContainText('exit status 0')
   const lines = (await readTo(page, id, 601)).filter(({ text }) => text.startsWith('line '))

@@ -10,7 +10,7 @@ test('new jobs are paused with a reason, and resumed', async ({ page, spiderpig,
   await page.goto('/runner')
   await page.getByRole('button', { name: 'Pause' }).click()
   const reason = page.getByRole('textbox', { name: 'Reason' })
-  await expect(page.getByText('A reason').filter({ visible: true }).first()).toBeVisible()
+  await expect(page.getByText('Enter a reason').filter({ visible: true }).first()).toBeVisible()
   await reason.fill('database switchover')
   await page.getByRole('button', { name: 'Pause' }).click()
   await expect(page.getByRole('button', { name: 'Resume' })).toBeVisible()
@@ -18,7 +18,7 @@ test('new jobs are paused with a reason, and resumed', async ({ page, spiderpig,
 
   const other = await anotherBrowser(api.url)
   await other.goto('/')
-  await expect(other.getByText('no new job starts. database switchover')).toBeVisible()
+  await expect(other.getByText('no new jobs start. database switchover')).toBeVisible()
   await expect(other.getByRole('link', { name: /^Job runner: Paused: database switchover/ })).toBeVisible()
   const waiting = await api.submit('noop')
   await expect(other.getByRole('region', { name: 'Waiting' })).toContainText(`Job ${waiting}: Nothing`)

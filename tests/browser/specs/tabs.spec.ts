@@ -166,7 +166,7 @@ test('behind a proxy that holds live updates the page says so, asks, and is live
     await page.goto('/')
     const banner = page.getByRole('region', { name: 'Connection' })
     await expect(banner).toContainText('Connecting')
-    await expect(banner).toContainText('Live updates do not arrive', { timeout: 20_000 })
+    await expect(banner).toContainText('No live updates', { timeout: 20_000 })
     await expect(banner).toContainText('proxy_buffering off')
     const id = await spiderpig.api.submit('question')
     await expect(runningJob(page, id)).toContainText('Deploy', { timeout: 40_000 })

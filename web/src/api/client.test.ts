@@ -147,14 +147,14 @@ describe('a request without an answer', () => {
 
   test('says that nobody knows, if it was to do something', async () => {
     fetched.mockRejectedValueOnce(new TypeError('Failed to fetch'))
-    expect((await errorOf(api.signal(1, 'kill'))).message).toContain('nobody knows whether this was done')
+    expect((await errorOf(api.signal(1, 'kill'))).message).toContain('it is unknown whether this was done')
   })
 
   test('says so too if it has left and was not answered in time', async () => {
     fetched.mockRejectedValueOnce(new Unanswered())
     const error = await errorOf(api.signal(1, 'kill'))
     expect(error).toMatchObject({ status: 0 })
-    expect(error.message).toContain('did not answer in time: nobody knows whether this was done')
+    expect(error.message).toContain('did not answer in time: it is unknown whether this was done')
   })
 
   test('says that nothing was sent, if somebody gave it up before it left', async () => {

@@ -148,7 +148,7 @@ async function post<T>(path: string, options: PostOptions = {}): Promise<T> {
       throw error
     }
     const what = error instanceof Unanswered ? LATE : UNREACHABLE
-    throw new ApiError(`${what}: nobody knows whether this was done. Look before you try again`, 0)
+    throw new ApiError(`${what}: it is unknown whether this was done. Check before you try again`, 0)
   }
 }
 

@@ -178,7 +178,7 @@ describe('the stream of events', () => {
 
   test('that is ended as soon as it begins is not asked for without a pause', async () => {
     await last().end()
-    expect(states.at(-1)).toMatchObject({ reason: 'SpiderPig ended the connection', retryAt: Date.now() + 500 })
+    expect(states.at(-1)).toMatchObject({ reason: 'SpiderPig closed the connection', retryAt: Date.now() + 500 })
     await vi.advanceTimersByTimeAsync(500)
     await last().end()
     expect(states.at(-1)).toMatchObject({ retryAt: Date.now() + 1000 })
@@ -209,7 +209,9 @@ describe('the stream of events', () => {
     await vi.advanceTimersByTimeAsync(30_000)
     expect(state()).toBe('live')
     await vi.advanceTimersByTimeAsync(5000)
-    expect(states.find(({ state }) => state === 'broken')).toMatchObject({ reason: 'SpiderPig has fallen silent' })
+    expect(states.find(({ state }) => state === 'broken')).toMatchObject({
+      reason: 'SpiderPig stopped sending updates',
+    })
     await vi.advanceTimersByTimeAsync(500)
     expect(connections).toHaveLength(2)
     expect(state()).toBe('live')
@@ -219,7 +221,9 @@ describe('the stream of events', () => {
     await last().send(': nothing new\n\n')
     vi.setSystemTime(Date.now() + 8 * 3_600_000)
     await vi.advanceTimersByTimeAsync(5000)
-    expect(states.find(({ state }) => state === 'broken')).toMatchObject({ reason: 'SpiderPig has fallen silent' })
+    expect(states.find(({ state }) => state === 'broken')).toMatchObject({
+      reason: 'SpiderPig stopped sending updates',
+    })
   })
 
   test('is renewed when somebody comes back to the page and it was quiet for long', async () => {

@@ -181,7 +181,7 @@ export class EventStream {
         })
         // It ended in order, as it does once an hour and when the API stops. Unless it always does: back at once.
         if (Date.now() - liveAt < FIRST_PAUSE && !signal.aborted) {
-          throw new Error('SpiderPig ended the connection')
+          throw new Error('SpiderPig closed the connection')
         }
         failures = 0
       } catch (error) {
@@ -203,7 +203,7 @@ export class EventStream {
         } else if (!signal.aborted || signal.reason === SILENT) {
           failures = Date.now() - liveAt < WELL ? failures + 1 : 1
           isBroken = true
-          await this.#pause(failures, signal.aborted ? 'SpiderPig has fallen silent' : reasonOf(error))
+          await this.#pause(failures, signal.aborted ? 'SpiderPig stopped sending updates' : reasonOf(error))
         }
       }
     }
@@ -288,5 +288,4 @@ const HELD = Symbol('held')
 /** An attempt that is held takes long, and a connection: its pauses are long at once. */
 const HELD_FAILURES = 4
 
-const HELD_WORDS =
-  'SpiderPig answers, but its live updates do not arrive: something on the way, probably a proxy, holds them back'
+const HELD_WORDS = 'SpiderPig answers, but its live updates do not arrive: a proxy probably buffers them'

@@ -20,7 +20,7 @@ export class NotSent extends Error {
   override name = 'NotSent'
 
   constructor() {
-    super('Not sent: it was cancelled while it waited for a connection')
+    super('Not sent: cancelled while waiting for a connection')
   }
 }
 

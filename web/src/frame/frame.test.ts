@@ -197,12 +197,12 @@ describe('the banner', () => {
     await pass(40_000)
     told().connection({ ...BROKEN, retryAt: Date.now() + 4000 } as Connection)
     await pass(2000)
-    expect(messages()[0]).toContain('Not connected: what you see is 42 s old (as of 11:00:00 UTC).')
+    expect(messages()[0]).toContain('Not connected: the data is 42 s old (as of 11:00:00 UTC).')
     expect(messages()[0]).toContain('SpiderPig cannot be reached. Trying again in 2 s.')
     begin()
     await pass(0)
-    expect(messages()).toEqual(['Connected again.'])
-    expect(readOut()).toBe('Connected again.')
+    expect(messages()).toEqual(['Reconnected.'])
+    expect(readOut()).toBe('Reconnected.')
     await pass(5000)
     expect(messages()).toEqual([])
   })
@@ -224,7 +224,7 @@ describe('the banner', () => {
     show(StatusBanner)
     told().connection(BROKEN)
     await pass(1000)
-    expect(messages()[0]).toContain('Not connected: there is nothing to show yet.')
+    expect(messages()[0]).toContain('Not connected: no data yet.')
     await page.get('button').trigger('click')
     expect(stream.retryNow).toHaveBeenCalledOnce()
   })
@@ -234,11 +234,11 @@ describe('the banner', () => {
     begin(aRunner({ up: false, paused: 'lunch (bob)' }))
     await pass(0)
     expect(messages()).toHaveLength(1)
-    expect(messages()[0]).toContain('The job runner is not running: no job starts. Jobs that run go on')
+    expect(messages()[0]).toContain('The job runner is not running, so no new jobs start. Running jobs continue')
     begin(aRunner({ paused: 'lunch (bob)' }))
     await pass(0)
     expect(messages()).toHaveLength(1)
-    expect(messages()[0]).toContain('Paused: no new job starts. lunch (bob)')
+    expect(messages()[0]).toContain('Paused: no new jobs start. lunch (bob)')
   })
 
   test('says that nobody knows who this is, and asks again when it is told to', async () => {
@@ -272,8 +272,12 @@ describe('the menu', () => {
   const said = () => document.querySelector('.user-menu__settings')?.textContent.replaceAll(/\s+/g, ' ') ?? ''
 
   test.each<[WhoAmI, string[], string]>([
-    [aPerson({ isAdmin: true }), ['My account', 'Administration', 'Sign out'], 'You may do everything, as an admin.'],
-    [aPerson(), ['My account', 'Sign out'], 'You may start jobs and answer them.'],
+    [
+      aPerson({ isAdmin: true }),
+      ['My account', 'Administration', 'Sign out'],
+      'You are an admin and can do everything.',
+    ],
+    [aPerson(), ['My account', 'Sign out'], 'You can start and answer jobs.'],
     [aPerson({ mayStart: false }), ['My account', 'Sign out'], 'You can view jobs, but not start or answer them.'],
     [aPerson({ mode: 'none' }), ['My account'], 'You are alice.'],
     [aPerson({ secondFactor: 'code' }), ['Sign out'], 'You are alice.'],
@@ -286,7 +290,7 @@ describe('the menu', () => {
   test('is all that the header has for who is not let in', async () => {
     await openMenu(NOBODY)
     expect([page.find('nav').exists(), page.find('a[href="/runner"]').exists()]).toEqual([false, false])
-    expect(said()).toContain('Colours')
+    expect(said()).toContain('Theme')
     expect(said()).not.toContain('Notifications')
   })
 })

@@ -13,7 +13,7 @@ describe('the words', () => {
   test('say how old it is, why, and when it is tried again', () => {
     expect(describeOutage({ ...BROKEN, retryAt: now + 2500 } as Connection, heardAt, now)).toEqual({
       headline: 'Not connected',
-      age: 'what you see is 42 s old (as of 11:02:10 UTC)',
+      age: 'the data is 42 s old (as of 11:02:10 UTC)',
       reason: 'SpiderPig cannot be reached',
       retry: 'Trying again in 3 s',
     })
@@ -33,7 +33,7 @@ describe('the words', () => {
     })
     expect(describeOutage(BROKEN, null, now)).toMatchObject({
       headline: 'Not connected',
-      age: 'there is nothing to show yet',
+      age: 'no data yet',
     })
   })
 

@@ -16,8 +16,8 @@ export interface Outage {
 export function describeOutage(connection: Connection, heardAt: number | null, now: number): Outage {
   const isBroken = connection.state === 'broken' || connection.state === 'refused'
   return {
-    headline: isBroken ? 'Not connected' : heardAt === null ? 'Connecting' : 'Connecting again',
-    age: heardAt === null ? (isBroken ? 'there is nothing to show yet' : null) : describeAge(heardAt, now),
+    headline: isBroken ? 'Not connected' : heardAt === null ? 'Connecting' : 'Reconnecting',
+    age: heardAt === null ? (isBroken ? 'no data yet' : null) : describeAge(heardAt, now),
     reason: isBroken ? connection.reason : null,
     retry: connection.state === 'broken' ? describeRetry(connection.retryAt, now) : null,
   }
@@ -25,5 +25,5 @@ export function describeOutage(connection: Connection, heardAt: number | null, n
 
 function describeAge(heardAt: number, now: number): string {
   const age = formatDuration(Math.round(Math.max(0, now - heardAt) / 1000))
-  return `what you see is ${age} old (as of ${formatTime(heardAt / 1000, now)} UTC)`
+  return `the data is ${age} old (as of ${formatTime(heardAt / 1000, now)} UTC)`
 }

@@ -16,10 +16,9 @@ function permissionNow(): Permission {
 
 const PROBLEMS: Record<Permission, string | null> = {
   granted: null,
-  default: 'The browser has not been told that this page may notify you. Switch this on to be asked.',
-  denied:
-    'The browser blocks notifications of this page. Allow them in its settings for this site, which are beside the address.',
-  unsupported: 'This browser has no notifications for this page: they need https, and not every browser has them.',
+  default: 'The browser has no permission yet to show notifications. Turn this on to grant it.',
+  denied: 'The browser blocks notifications from this page. Allow them in the site settings, next to the address.',
+  unsupported: 'Notifications are not available: they need https and a browser that supports them.',
 }
 
 /** Whether notifications are wanted and allowed. */

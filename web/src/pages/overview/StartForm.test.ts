@@ -128,9 +128,9 @@ test('a type that cannot be used says why, and so does a lost connection', async
   await open({ ...TYPE, disabled_reason: 'Restart spiderpig-runner' }, live)
   expect(page.get('[type="submit"]').attributes()).toHaveProperty('disabled')
   expect(page.text()).toContain('Restart spiderpig-runner')
-  live.connection.value = { state: 'broken', reason: 'SpiderPig has fallen silent', retryAt: null }
+  live.connection.value = { state: 'broken', reason: 'SpiderPig stopped sending updates', retryAt: null }
   await vi.waitFor(() => {
-    expect(page.text()).toContain('Not connected to SpiderPig: SpiderPig has fallen silent.')
+    expect(page.text()).toContain('Not connected to SpiderPig: SpiderPig stopped sending updates.')
   }, 5000)
 })
 

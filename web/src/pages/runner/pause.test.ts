@@ -8,12 +8,12 @@ describe('a reason', () => {
   })
 
   test.each([
-    ['', /needs a reason/],
-    [' \u00a0 ', /needs a reason/],
+    ['', /Enter a reason/],
+    [' \u00a0 ', /Enter a reason/],
     ['a\nb', /one line/],
     ['a\tb', /one line/],
-    ['x'.repeat(501), /1 too many/],
-    ['é'.repeat(251), /2 too many/],
+    ['x'.repeat(501), /1 too long/],
+    ['é'.repeat(251), /2 too long/],
   ])('cannot be %j', (reason, problem) => {
     expect(reasonProblem(reason)).toMatch(problem)
   })

@@ -4,11 +4,11 @@ const LONGEST = 500
 /** What is wrong with a reason for a pause. Null if nothing is. */
 export function reasonProblem(reason: string): string | null {
   if (reason.trim() === '') {
-    return 'A pause needs a reason, which everybody will see.'
+    return 'Enter a reason for the pause. Everyone can see it.'
   }
   if (/\p{Cc}/u.test(reason)) {
-    return 'A reason is one line, without control characters.'
+    return 'The reason must be one line, without control characters.'
   }
   const excess = new TextEncoder().encode(reason).length - LONGEST
-  return excess > 0 ? `A reason has at most ${LONGEST} bytes: this one has ${excess} too many.` : null
+  return excess > 0 ? `The reason must be at most ${LONGEST} bytes long: it is ${excess} too long.` : null
 }

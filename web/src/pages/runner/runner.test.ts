@@ -76,8 +76,8 @@ describe('the page of the runner', () => {
         lanes: {},
       }),
     )
-    expect(text()).toContain('No job runner has run here yet')
-    expect(text()).toContain('None is known yet.')
+    expect(text()).toContain('No job runner has been started here yet')
+    expect(text()).toContain('There are no lanes yet.')
   })
 
   test('shows who holds a lane, and what waits for it and why', async () => {
@@ -95,11 +95,11 @@ describe('the page of the runner', () => {
     await tell(aRunner({ lanes }), [aJob({ id: 7, user: 'carol', type: 'backport', state: 'queued' })])
     const [busy, free] = page.findAll('.lane-card').map((card) => card.text().replaceAll(/\s+/g, ' '))
     expect(busy).toMatch(/Job 4 of alice in slot 1 ?Job 5 of bob in slot 2/)
-    expect(busy).toContain('There is room for 1 more.')
+    expect(busy).toContain('Free slots: 1')
     expect(busy).toMatch(/Job 7: backport of carol ?slot 3 of lane mediawiki is locked/)
     expect(free).toContain('One job at a time')
-    expect(free).toContain('Nothing: the lane is free.')
-    expect(free).toContain('Nothing waits.')
+    expect(free).toContain('The lane is free.')
+    expect(free).toContain('The queue is empty.')
     expect(page.find('a[href="/jobs/7"]').text()).toBe('Job 7')
   })
 
@@ -107,14 +107,14 @@ describe('the page of the runner', () => {
     const waiting = Array.from({ length: 1000 }, (_, index) => ({ job: index + 1, waiting_for: null }))
     await tell(aRunner({ lanes: { default: { concurrency: 1, holders: [], waiting } } }))
     expect(page.findAll('.lane-card li')).toHaveLength(20)
-    expect(text()).toContain('and 980 more')
+    expect(text()).toContain('980 more')
   })
 
   test('says what is wrong, in the words of the runner and about it', async () => {
     await tell(aRunner({ problems: ['cannot read queue/x'], same_configuration: false, watching: false }))
     expect(text()).toContain('cannot read queue/x')
     expect(text()).toContain('have read different configurations')
-    expect(text()).toContain('by looking every second')
+    expect(text()).toContain('polls every second')
   })
 })
 
@@ -131,16 +131,16 @@ describe('a pause', () => {
     expect(text()).toContain('Pause asked for: the runner does it at once.')
     await tell(aRunner({ paused: 'lunch (alice)' }))
     expect(text()).not.toContain('asked for')
-    expect(text()).toContain('No new job starts: lunch (alice).')
+    expect(text()).toContain('New jobs are paused: lunch (alice).')
     expect(button('Resume')).toBeDefined()
   })
 
   test('without a reason is not asked for', async () => {
     const pause = vi.spyOn(api, 'pause')
     await tell(aRunner())
-    expect(text()).not.toContain('A pause needs a reason')
+    expect(text()).not.toContain('Enter a reason for the pause')
     await page.get('form').trigger('submit')
-    expect(text()).toContain('A pause needs a reason')
+    expect(text()).toContain('Enter a reason for the pause')
     expect(pause).not.toHaveBeenCalled()
   })
 
@@ -183,7 +183,7 @@ describe('a pause', () => {
     await open(false)
     await tell(aRunner())
     expect(button('Pause')?.element.disabled).toBe(true)
-    expect(text()).toContain('Only admins may pause and resume')
+    expect(text()).toContain('Only admins can pause and resume')
     await tell(aRunner({ paused: 'lunch (bob)' }))
     expect(button('Resume')?.element.disabled).toBe(true)
   })
