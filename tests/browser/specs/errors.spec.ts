@@ -24,7 +24,7 @@ test('the errors of MediaWiki: listed, filtered, counted in the navigation, and 
   })
 
   await test.step('they are filtered, and the address keeps the filter', async () => {
-    await main.getByRole('searchbox', { name: 'Text in the message' }).fill('undefined ARRAY')
+    await main.getByRole('searchbox', { name: 'Search messages' }).fill('undefined ARRAY')
     await expect(main.getByRole('heading', { level: 2 })).toHaveText('1 of 4 messages, 62 errors in all')
     await expect(main).toContainText('PHP Warning')
     await expect(main).not.toContainText('TypeError')
@@ -44,7 +44,7 @@ test('the errors of MediaWiki: listed, filtered, counted in the navigation, and 
     reportErrors(spiderpig, log)
     await expect(navigation.getByRole('link', { name: 'Errors 1,062' })).toBeVisible()
     await expect(main).toContainText(/1,000 times\s*New\s*RuntimeException: <b>new<\/b>/)
-    await expect(main).toContainText('1 new or risen since')
+    await expect(main).toContainText('1 new or increased since')
   })
 
   await test.step('a damaged file warns, and what was known stays', async () => {

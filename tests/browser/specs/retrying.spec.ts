@@ -98,7 +98,7 @@ test('what is refused once is asked for again: who this is, the types, the histo
   await refuseOnce(page, /^\/api\/jobs$/)
   await page.goto('/mediawiki/train')
   await expect(page.getByRole('heading', { level: 1 })).toContainText('wmf.')
-  await expect(page.getByRole('main')).toContainText('No job has moved the train yet.')
+  await expect(page.getByRole('main')).toContainText('There are no finished train jobs yet.')
 
   await refuseOnce(page, /^\/api\/monitoring\/logs\/mediawiki$/)
   await page.goto('/mediawiki/logs')

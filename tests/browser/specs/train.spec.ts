@@ -23,7 +23,7 @@ test('a group is promoted without one of its wikis, while others watch, and roll
 
   await test.step('the page tells where the train is', async () => {
     await expect(page).toHaveTitle('Train 1.46.0-wmf.3 · SpiderPig')
-    await expect(group(page, 'testwikis')).toContainText('Has the new version')
+    await expect(group(page, 'testwikis')).toContainText('Promoted')
     await expect(group(page, 'group0')).toContainText(/2 wikis\s*Next/)
     await expect(group(page, 'group1')).toContainText('Not yet')
   })
@@ -46,10 +46,10 @@ test('a group is promoted without one of its wikis, while others watch, and roll
     await expect(page).toHaveURL('/mediawiki/train')
     for (const one of [page, bobsPage]) {
       await expect(prompt(one, 1)).toContainText('Promote group0 to 1.46.0-wmf.3?')
-      await expect(one.getByRole('heading', { name: 'What was live before job 1' })).toBeVisible()
-      await expect(one.getByRole('main')).toContainText('Everybody sees the same until it has ended.')
+      await expect(one.getByRole('heading', { name: 'Live versions before job 1' })).toBeVisible()
+      await expect(one.getByRole('main')).toContainText('Everyone sees this state until the job has ended.')
       await expect(group(one, 'group1').getByRole('button', { name: 'Promote group1…' })).toBeDisabled()
-      await expect(one.getByRole('main')).toContainText('One train at a time')
+      await expect(one.getByRole('main')).toContainText('Only one train job at a time')
     }
     await choice(page, 1, 'Yes').click()
     await expect(prompt(bobsPage, 1)).toContainText('Check the logs.')
@@ -60,9 +60,9 @@ test('a group is promoted without one of its wikis, while others watch, and roll
   await test.step('everybody sees the result', async () => {
     for (const one of [page, bobsPage]) {
       await expect(historyRow(one, 1)).toContainText('Succeeded')
-      await expect(group(one, 'group0')).toContainText('Has it on some wikis')
+      await expect(group(one, 'group0')).toContainText('Partly promoted')
       await expect(group(one, 'group0')).toContainText('1.46.0-wmf.2 on 1')
-      await expect(one.getByRole('heading', { name: 'What is live' })).toBeVisible()
+      await expect(one.getByRole('heading', { name: 'Live versions' })).toBeVisible()
     }
     expect((await spiderpig.api.job(1)).params).toMatchObject({ group: 'group0', excludedWikis: ['officewiki'] })
   })

@@ -60,7 +60,7 @@ test('marks what is new and what has risen since it was opened, until somebody h
   monitoring.value = { train: null, mediawiki: { time: 1010, total: 46 } }
   await flushPromises()
   expect(rows()).toEqual(['42 times2 moreToo slowv1', '3 timesNo such tablev1', '1 timesNewFreshNo version'])
-  expect(words()).toContain('2 new or risen since')
+  expect(words()).toContain('2 new or increased since')
   await page.get('.errors-page__since button').trigger('click')
   expect(rows()[0]).toBe('42 timesToo slowv1')
 })
@@ -75,7 +75,7 @@ test('keeps in the address what is filtered', async () => {
   expect(rows()).toEqual(['3 timesNo such tablev1'])
   await page.get('input[type="search"]').setValue('nothing')
   await flushPromises()
-  expect(words()).toContain('No error matches.')
+  expect(words()).toContain('No errors match.')
   await page.get('.filter-form > button').trigger('click')
   await flushPromises()
   expect(router.currentRoute.value.query).toEqual({})

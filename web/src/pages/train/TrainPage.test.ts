@@ -64,8 +64,8 @@ test('says which versions are live where, and what is next', async () => {
   expect(words(page.get('.train-summary'))).toContain('As of 00:16:40 UTC, 1 min ago')
   const steps = page.findAll('.train-steps__step')
   expect(steps.map((step) => [step.get('h3').text(), step.get('.cdx-info-chip').text()])).toEqual([
-    ['testwikis', 'Has the new version'],
-    ['group0', 'Has the new version'],
+    ['testwikis', 'Promoted'],
+    ['group0', 'Promoted'],
     ['group1', 'Next'],
     ['group2', 'Not yet'],
   ])
@@ -74,7 +74,7 @@ test('says which versions are live where, and what is next', async () => {
 
 test('says plainly that the status is old, and what warns', async () => {
   await open({ status: aStatus({ time: 1000 - 4000, warnings: ['Blocked by T7'] }) })
-  expect(words()).toContain('This is 1 h 7 min old')
+  expect(words()).toContain('This data is 1 h 7 min old')
   expect(words()).toContain('Blocked by T7')
 })
 
@@ -101,7 +101,7 @@ test('promotes with what this person has seen, without the wikis that are exclud
   await flushPromises()
   expect(said()).toContain(`Promote group1 to ${NEW}?`)
   expect(said()).toContain(`2 wikis: ${OLD} → ${NEW}d, e`)
-  expect(said()).toContain(`Excluded: 1 wikic: ${OLD}, as it did not come along with its group`)
+  expect(said()).toContain(`Excluded: 1 wikic: ${OLD}, not promoted with its group`)
   const box = [...(dialog()?.querySelectorAll('input[type="checkbox"]') ?? [])] as HTMLInputElement[]
   expect(box.map(({ value, checked }) => [value, checked])).toEqual([
     ['c', true],
@@ -144,7 +144,7 @@ test('does not let anybody decide by what is no longer so', async () => {
   asked.mockResolvedValue(aStatus({}, ['c']))
   monitoring.value = { train: { time: 1051 }, mediawiki: null }
   await flushPromises()
-  expect(said()).toContain('The status has changed since you opened this.')
+  expect(said()).toContain('The status has changed since you opened this dialog.')
   expect(dialog()?.querySelector<HTMLButtonElement>('.cdx-button--weight-primary')?.disabled).toBe(true)
 })
 
@@ -153,9 +153,9 @@ test('while a job moves the train all see what it was started with, and nobody s
   const data = { originalTrainStatus: seen, group: 'testwikis', version: NEW, excludedWikis: [] }
   await open({ jobs: [aTrainJob({ data })] })
   expect(words()).toContain('Live: 12')
-  expect(words()).toContain('What was live before job 12')
-  expect(words()).toContain(`is to take the wikis up to testwikis to ${NEW}`)
-  expect(words(page.get('.train-steps__obstacle'))).toBe('One train at a time: job 12 of bob runs.')
+  expect(words()).toContain('Live versions before job 12')
+  expect(words()).toContain(`which moves the wikis up to testwikis to ${NEW}`)
+  expect(words(page.get('.train-steps__obstacle'))).toBe('Only one train job at a time: job 12 of bob is running.')
   expect(button('Promote testwikis…').element.disabled).toBe(true)
   expect(page.get(`#${button('Promote testwikis…').attributes('aria-describedby')}`).text()).toContain('job 12')
   live.tell(aTrainJob({ data, state: 'succeeded', running: false, finished_at: 1010 }))
@@ -167,17 +167,13 @@ test('while a job moves the train all see what it was started with, and nobody s
 })
 
 test.each([
-  ['without the job type', { types: [] }, 'has no job type with the name “train”'],
+  ['without the job type', { types: [] }, 'has no job type “train”'],
   [
     'with one that is disabled',
     { types: [{ ...train, disabled_reason: 'The runner lacks it.' }] },
     'The runner lacks it.',
   ],
-  [
-    'without an old version',
-    { status: { ...aStatus(), oldVersion: null } },
-    'does not say which version is the old one',
-  ],
+  ['without an old version', { status: { ...aStatus(), oldVersion: null } }, 'does not name the old version'],
 ])('%s it shows the status, and says why nothing can be started', async (_, given, reason) => {
   await open(given)
   expect(words(page.get('.train-steps__obstacle'))).toContain(reason)

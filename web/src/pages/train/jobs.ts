@@ -63,18 +63,18 @@ export function useObstacle(moving: () => Job | undefined): ComputedRef<Obstacle
       return because(LOOK_ONLY)
     }
     if (session.jobTypes.value === null) {
-      return because('It is not known yet what may be started.')
+      return because('The job types are not loaded yet.')
     }
     if (type === undefined) {
       return because(
-        `Nothing can be started from here: the configuration has no job type with the name “${TRAIN}”, ` +
-          'or you may not start it. docs/http-api.md says what it needs.',
+        `The train cannot be moved: the configuration has no job type “${TRAIN}”, or you cannot start it. ` +
+          'docs/http-api.md says what it needs.',
       )
     }
     if (type.disabled_reason !== null) {
       return because(type.disabled_reason)
     }
-    return job === undefined ? null : because('One train at a time:', job)
+    return job === undefined ? null : because('Only one train job at a time:', job)
   })
 }
 
@@ -82,12 +82,12 @@ export function useObstacle(moving: () => Job | undefined): ComputedRef<Obstacle
 export function waitWords({ runner }: Pick<Live, 'runner'>, lane: string | undefined): string | null {
   const { up = true, paused = null, lanes = {} } = runner.value ?? {}
   if (!up) {
-    return 'The job runner is not running: the job waits for it.'
+    return 'The job runner is not running: the job will wait until it is started.'
   }
   if (paused !== null) {
-    return `New jobs are paused: the job waits for the end of the pause. ${paused}`
+    return `New jobs are paused: the job will wait until the pause ends. ${paused}`
   }
   const { holders = [], concurrency = 1, waiting = [] } = lanes[lane ?? ''] ?? {}
   const ahead = [...holders, ...waiting].map(({ job }) => `job ${job}`)
-  return ahead.length < concurrency ? null : `It waits for its turn behind ${ahead.join(', ')}.`
+  return ahead.length < concurrency ? null : `It will wait in the queue behind ${ahead.join(', ')}.`
 }
