@@ -279,9 +279,9 @@ describe('the menu', () => {
     ],
     [aPerson(), ['My account', 'Sign out'], 'You can start and answer jobs.'],
     [aPerson({ mayStart: false }), ['My account', 'Sign out'], 'You can view jobs, but not start or answer them.'],
-    [aPerson({ mode: 'none' }), ['My account'], 'You are alice.'],
-    [aPerson({ secondFactor: 'code' }), ['Sign out'], 'You are alice.'],
-    [NOBODY, [], 'You are not signed in.'],
+    [aPerson({ mode: 'none' }), ['My account'], 'Signed in as alice.'],
+    [aPerson({ secondFactor: 'code' }), ['Sign out'], 'Signed in as alice.'],
+    [NOBODY, [], 'Not signed in.'],
   ])('says who one is and leads to what is theirs: %#', async (who, links, words) => {
     expect(await openMenu(who)).toEqual(links)
     expect(said()).toContain(words)

@@ -26,8 +26,7 @@ export function accessOf(who: WhoAmI | null): Access {
 /** What to say to a viewer where others can start, answer or stop something. */
 export const LOOK_ONLY = 'You can view jobs, but not start or answer them.'
 
-const NOT_DECLARED =
-  'View only: this job type is no longer in the configuration, so only administrators can act on its jobs.'
+const NOT_DECLARED = 'View only: this job type is no longer in the configuration, so only admins can act on its jobs.'
 
 /** Why somebody is not let in any more, if nobody has said it. */
 const ACCESS_LOST: Record<Exclude<Access, 'granted' | 'unknown'>, string> = {

@@ -127,7 +127,7 @@ describe('sessions', () => {
     expect(items.map((item) => item.get('h3').text())).toEqual([
       'Firefox 145 on Linux This session',
       'Firefox 145 on Linux',
-      'An unknown browser',
+      'Unknown browser',
     ])
     expect(items[2]?.text()).toContain('<b>curl</b>')
     expect(items[2]?.text()).toContain('a socket on the host')

@@ -39,13 +39,13 @@ test.each([
     'Chrome 141 on ChromeOS',
   ],
   ['curl/8.14.1', 'curl 8'],
-  ['SomethingElse (Linux)', 'An unknown browser on Linux'],
-  ['', 'An unknown browser'],
+  ['SomethingElse (Linux)', 'Unknown browser on Linux'],
+  ['', 'Unknown browser'],
 ])('%s', (userAgent, words) => {
   expect(agentWords(userAgent)).toBe(words)
 })
 
 test('whatever a browser says of itself, the words are ours, but for a number', () => {
   fc.assert(fc.property(fc.string(), (text) => /^[A-Za-z ]+( \d+)?( on [A-Za-z]+)?$/.test(agentWords(text))))
-  expect(agentWords('Firefox/<img src=x> Linux')).toBe('An unknown browser on Linux')
+  expect(agentWords('Firefox/<img src=x> Linux')).toBe('Unknown browser on Linux')
 })

@@ -31,6 +31,6 @@ const SYSTEMS: readonly [name: string, sign: RegExp][] = [
 export function agentWords(userAgent: string): string {
   const browser = BROWSERS.map(([name, version]) => [name, version.exec(userAgent)?.[1]]).find(([, version]) => version)
   const system = SYSTEMS.find(([, sign]) => sign.test(userAgent))?.[0]
-  const words = browser?.join(' ') ?? 'An unknown browser'
+  const words = browser?.join(' ') ?? 'Unknown browser'
   return system === undefined ? words : `${words} on ${system}`
 }
