@@ -8,10 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::app::App;
 use super::request::Request;
-use super::table::{Argument, ArgumentKind, Content, Header, ROUTES, Route, Segment};
+use super::route::Route;
+use super::table::ROUTES;
 use crate::accounts::access::Access;
 use crate::accounts::{Auth, cookie};
+use crate::http::describe::{Argument, ArgumentKind, Content, Header};
 use crate::http::error::ApiError;
+use crate::http::path::Segment;
 use crate::http::response;
 use crate::http::response::Response;
 
@@ -93,7 +96,7 @@ fn security(access: Access) -> Value {
 }
 
 fn path(route: &Route) -> String {
-    let segments = route.segments().map(|segment| match segment {
+    let segments = route.pattern().segments().map(|segment| match segment {
         Segment::Literal(text) => format!("/{text}"),
         Segment::Number(name) | Segment::Text(name) => format!("/{{{name}}}"),
     });
@@ -101,7 +104,7 @@ fn path(route: &Route) -> String {
 }
 
 fn operation(route: &Route) -> Value {
-    let in_path = route.segments().filter_map(path_parameter);
+    let in_path = route.pattern().segments().filter_map(path_parameter);
     let in_query = route.arguments.iter().map(query_parameter);
     let parameters: Vec<Value> = in_path.chain(in_query).chain(route.headers.iter().map(header_parameter)).collect();
     let mut operation = json!({
@@ -118,7 +121,7 @@ fn operation(route: &Route) -> Value {
 
 /// `post_jobs_id_signal_signal`
 fn operation_id(route: &Route) -> String {
-    let words = route.segments().filter_map(|segment| match segment {
+    let words = route.pattern().segments().filter_map(|segment| match segment {
         Segment::Literal("api") => None,
         Segment::Literal(text) | Segment::Number(text) | Segment::Text(text) => Some(text.replace(['-', '.'], "_")),
     });
@@ -205,7 +208,7 @@ fn refusals(route: &Route) -> BTreeSet<u16> {
         refusals.extend([408, 413]);
     }
     let is_checked = |segment| !matches!(segment, Segment::Literal(_));
-    if route.body.is_some() || !route.arguments.is_empty() || route.segments().any(is_checked) {
+    if route.body.is_some() || !route.arguments.is_empty() || route.pattern().segments().any(is_checked) {
         refusals.insert(422);
     }
     refusals.extend(route.refusals);

@@ -9,7 +9,6 @@ pub mod app;
 pub mod document;
 pub mod handlers;
 pub mod job;
-pub mod path;
 pub mod record;
 pub mod refusals;
 pub mod request;

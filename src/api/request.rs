@@ -8,13 +8,13 @@ use hyper::header::CONTENT_TYPE;
 use hyper::{HeaderMap, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
-use super::table::PathParams;
 use crate::accounts::access::Guarded;
 use crate::accounts::identity::{Caller, Identity};
 use crate::config::JobType;
 use crate::http::body;
 use crate::http::client::Client;
 use crate::http::error::{ApiError, Invalid};
+use crate::http::path::PathParams;
 use crate::http::query::Query;
 use crate::spool::strict;
 

@@ -8,7 +8,9 @@ use hyper::{Method, StatusCode};
 use super::app::App;
 use super::request::Request;
 use crate::accounts::access::Access;
+use crate::http::describe::{Argument, Content, Header};
 use crate::http::error::ApiError;
+use crate::http::path::Pattern;
 use crate::http::response::Response;
 
 /// An `async fn(Arc<App>, Request) -> Result<Response, ApiError>`, in a form that fits in a table.
@@ -73,6 +75,12 @@ impl Route {
         }
     }
 
+    /// Its path, to be compared with those of requests.
+    #[must_use]
+    pub const fn pattern(&self) -> Pattern {
+        Pattern(self.path)
+    }
+
     /// Who may use SpiderPig, but not this, gets another status than 403.
     #[must_use]
     pub const fn denies_with(mut self, denial: StatusCode) -> Self {
@@ -134,66 +142,4 @@ impl Route {
         self.refusals = refusals;
         self
     }
-}
-
-/// What a body consists of. The names are those of the schemas in `openapi.json`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
-    /// JSON.
-    Json(&'static str),
-    /// JSON, one value a line, as a stream of bytes that no proxy holds back.
-    JsonLines(&'static str),
-    /// Server-sent events.
-    Events,
-    /// Plain text.
-    Text,
-    /// A text as it is, or as a JSON string.
-    TextOrJsonString,
-    /// The text format of `OpenMetrics`.
-    Metrics,
-    /// A picture.
-    Image,
-    /// Nothing.
-    Empty,
-    /// The web page or a file of it, of which `openapi.json` says nothing.
-    Page,
-}
-
-/// An argument after the question mark.
-#[derive(Debug)]
-pub struct Argument {
-    /// Its name.
-    pub name: &'static str,
-    /// What it may be.
-    pub kind: ArgumentKind,
-    /// What it means, in one line.
-    pub help: &'static str,
-}
-
-/// A header field of a request.
-#[derive(Debug)]
-pub struct Header {
-    /// Its name.
-    pub name: &'static str,
-    /// What it means, in one line.
-    pub help: &'static str,
-}
-
-/// What an argument may be.
-#[derive(Debug)]
-pub enum ArgumentKind {
-    /// A whole number that is not negative.
-    Number,
-    /// A whole number.
-    Integer,
-    /// `true`, `1`, `false` or `0`.
-    Switch,
-    /// Any text.
-    Text,
-    /// One or more of these words, the name repeated for each.
-    Choices(&'static [&'static str]),
-    /// One or more whole numbers that are not negative, the name repeated for each.
-    Numbers,
-    /// One or more texts, the name repeated for each.
-    Texts,
 }

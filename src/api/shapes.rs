@@ -10,9 +10,11 @@ use hyper::Method;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::table::{Content, ROUTES, Route, find};
+use super::route::Route;
+use super::table::{ROUTES, find};
 use super::testing::{Bench, Client, ERRORS, TRAIN, job_id, prompt, request, runner_state, status, until};
 use crate::audit::{Entry, Event};
+use crate::http::describe::Content;
 use crate::protocol::Piece;
 use crate::spool::atomic::Durability;
 use crate::spool::log::RecordKind;

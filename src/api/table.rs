@@ -9,9 +9,11 @@ use super::handlers::{
     changes, events, favicon, health, job_types, jobs, log, metrics, monitoring, page, pause, preflight, runner, train,
     whoami,
 };
-pub use super::path::{PathParams, Segment};
-pub use super::route::{Argument, ArgumentKind, Content, Handler, Header, Route};
+use super::route::Route;
+use crate::http::describe::Content;
 use crate::http::error::ApiError;
+use crate::http::path;
+use crate::http::path::PathParams;
 use crate::submit::idempotency;
 use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
 
@@ -144,15 +146,15 @@ pub static ROUTES: &[Route] = routes! {
 /// # Errors
 /// 404 if no route has the path, 405 if none of those that have it has the method, 422 if a number in it is none.
 pub fn find(routes: &'static [Route], method: &Method, path: &str) -> Result<(&'static Route, PathParams), ApiError> {
-    let segments = super::path::decode_segments(path).ok_or_else(ApiError::no_such_route)?;
-    let mut fitting: Vec<&'static Route> = routes.iter().filter(|route| route.fits(&segments)).collect();
+    let segments = path::decode_segments(path).ok_or_else(ApiError::no_such_route)?;
+    let mut fitting: Vec<&'static Route> = routes.iter().filter(|route| route.pattern().fits(&segments)).collect();
     // `/api/jobs/backport` is no job, also for the methods that only a job has.
-    if fitting.iter().any(|route| route.is_literal()) {
-        fitting.retain(|route| route.is_literal());
+    if fitting.iter().any(|route| route.pattern().is_literal()) {
+        fitting.retain(|route| route.pattern().is_literal());
     }
     let method = if method == Method::HEAD { &Method::GET } else { method };
     if let Some(route) = fitting.iter().find(|route| route.method == *method) {
-        return Ok((route, route.params(segments)?));
+        return Ok((route, route.pattern().params(segments)?));
     }
     let mut methods: Vec<&str> = fitting.iter().map(|route| route.method.as_str()).collect();
     if methods.is_empty() {
@@ -173,6 +175,7 @@ mod tests {
     use hyper::header::ALLOW;
 
     use super::*;
+    use crate::http::path::Segment;
     use crate::http::request_id::RequestId;
 
     static JOBS: &[Route] = routes! {
@@ -198,7 +201,7 @@ mod tests {
         for route in ROUTES {
             assert!(seen.insert((&route.method, route.path)), "{} is there twice", route.path);
             assert!(!route.summary.is_empty(), "{} has no summary", route.path);
-            for segment in route.segments() {
+            for segment in route.pattern().segments() {
                 let literal = if let Segment::Literal(text) = segment { text } else { "" };
                 assert!(!literal.contains(['{', '}', ':']), "{} is misspelt", route.path);
             }

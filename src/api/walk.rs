@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use hyper::StatusCode;
 use serde_json::Value;
 
-use super::table::{ROUTES, Route, Segment};
+use super::route::Route;
+use super::table::ROUTES;
 use super::testing::{Bench, Client, prompt, status};
 use crate::accounts::access::Access;
 use crate::accounts::testing::{HASH, People};
+use crate::http::path::Segment;
 use crate::spool::Time;
 use crate::spool::atomic;
 use crate::spool::atomic::Durability;
@@ -79,7 +81,7 @@ fn path(route: &Route) -> String {
         Segment::Number(_) => "/1".to_owned(),
         Segment::Text(_) => "/none".to_owned(),
     };
-    let path: String = route.segments().map(segment).collect();
+    let path: String = route.pattern().segments().map(segment).collect();
     if path.is_empty() { "/".to_owned() } else { path }
 }
 

@@ -38,8 +38,9 @@ use crate::api::app::App;
 use crate::api::handlers::page;
 use crate::api::refusals;
 use crate::api::request::Request;
+use crate::api::route::Route;
 use crate::api::table;
-use crate::api::table::{ROUTES, Route};
+use crate::api::table::ROUTES;
 use crate::spool::Time;
 
 /// The pause after a failure to accept that only time can cure, such as no free file descriptor.

@@ -19,7 +19,7 @@ use hyper::StatusCode;
 pub use self::key::Key;
 pub use self::record::Record;
 
-use crate::api::table::Header;
+use crate::http::describe::Header;
 use crate::http::error::ApiError;
 use crate::spool;
 use crate::spool::{Spool, layout};

@@ -6,9 +6,9 @@ use hyper::StatusCode;
 
 use crate::api::app::App;
 use crate::api::request::Request;
-use crate::api::table::{Argument, ArgumentKind};
 use crate::audit::{Event, Filter};
 use crate::blocking;
+use crate::http::describe::{Argument, ArgumentKind};
 use crate::http::error::{ApiError, Invalid};
 use crate::http::query::Query;
 use crate::http::response;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::api::app::App;
 use crate::api::request::Request;
-use crate::api::table::{Argument, ArgumentKind};
 use crate::changes::gerrit::{Change, MOST_CHANGES, NO_GERRIT, Shown, look_up};
+use crate::http::describe::{Argument, ArgumentKind};
 use crate::http::error::{ApiError, Invalid};
 use crate::http::query::Query;
 use crate::http::response;

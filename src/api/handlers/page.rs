@@ -15,10 +15,11 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use crate::accounts::access::Access;
 use crate::api::app::App;
 use crate::api::request::Request;
-use crate::api::table::{PathParams, Route};
+use crate::api::route::Route;
 use crate::http::body;
 use crate::http::error::ApiError;
 use crate::http::negotiation::Encoding;
+use crate::http::path::PathParams;
 use crate::http::response::Response;
 
 /// What the page may load and do: only what this service serves, and nothing that stands in its document. Pictures may

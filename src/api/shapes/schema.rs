@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::api::table::{Content, Route};
+use crate::api::route::Route;
+use crate::http::describe::Content;
 
 static SCHEMAS: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../document/schemas.json")).unwrap());

@@ -1,6 +1,7 @@
 //! Pages of other sites: links that lead away, requests that a browser is made to send, and names that lead to us.
 
-use spiderpig::api::table::{ROUTES, Route};
+use spiderpig::api::route::Route;
+use spiderpig::api::table::ROUTES;
 
 use super::{Reply, Stage, ask, get, post, send, sign_in, who};
 use crate::support::StandIn;

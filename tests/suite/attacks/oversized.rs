@@ -4,7 +4,8 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 
-use spiderpig::api::table::{ArgumentKind, ROUTES};
+use spiderpig::api::table::ROUTES;
+use spiderpig::http::describe::ArgumentKind;
 
 use super::{PASSWORD, Stage, at_once, code, get, post, send, sign_in, try_password, who};
 use crate::server::connect;

@@ -9,7 +9,7 @@ use super::changes::Starter;
 use super::create::{Wanted, start};
 use crate::api::app::App;
 use crate::api::request::Request;
-use crate::api::table::{Argument, ArgumentKind};
+use crate::http::describe::{Argument, ArgumentKind};
 use crate::http::error::{ApiError, Invalid};
 use crate::http::response;
 use crate::http::response::Response;

@@ -1,8 +1,12 @@
-//! Paths of routes, and what they say of a request's path.
+//! The paths of routes, such as `/api/jobs/{id:number}`, and what a request's path says where they have parameters.
 
-use super::table::Route;
-use crate::http::error::{ApiError, Invalid};
-use crate::http::percent;
+use super::error::{ApiError, Invalid};
+use super::percent;
+
+/// The path of a route. Its segments are literal, `{name:number}` (a positive whole number), or `{name:text}` (any text
+/// that is not empty).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pattern(pub &'static str);
 
 /// One segment of a route's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +15,7 @@ pub enum Segment {
     Literal(&'static str),
     /// `{name:number}`: a positive whole number.
     Number(&'static str),
-    /// `{name:text}`: anything but nothing.
+    /// `{name:text}`: any text that is not empty.
     Text(&'static str),
 }
 
@@ -34,24 +38,29 @@ impl Segment {
     }
 }
 
-impl Route {
-    /// The segments of its path.
-    pub fn segments(&self) -> impl Iterator<Item = Segment> + use<> {
-        self.path.split('/').skip(1).map(Segment::parse)
+impl Pattern {
+    /// Its segments.
+    pub fn segments(self) -> impl Iterator<Item = Segment> {
+        self.0.split('/').skip(1).map(Segment::parse)
     }
 
-    /// Whether it has the path that these segments make.
-    pub(crate) fn fits(&self, texts: &[String]) -> bool {
+    /// Whether a request's path with these segments fits it. Their values are not read yet: see [`params`](Self::params).
+    #[must_use]
+    pub fn fits(self, texts: &[String]) -> bool {
         self.segments().count() == texts.len() && self.segments().zip(texts).all(|(segment, text)| segment.fits(text))
     }
 
-    /// Whether it has only one path.
-    pub(crate) fn is_literal(&self) -> bool {
+    /// Whether only one path fits it.
+    #[must_use]
+    pub fn is_literal(self) -> bool {
         self.segments().all(|segment| matches!(segment, Segment::Literal(_)))
     }
 
-    /// What the segments say.
-    pub(crate) fn params(&self, texts: Vec<String>) -> Result<PathParams, ApiError> {
+    /// Its parameters, from the segments of a path that fits.
+    ///
+    /// # Errors
+    /// 422 if the value of a `{name:number}` is not a positive whole number.
+    pub fn params(self, texts: Vec<String>) -> Result<PathParams, ApiError> {
         let params = self.segments().zip(texts).filter_map(|(segment, text)| match segment {
             Segment::Literal(_) => None,
             Segment::Number(name) => Some(parse_number(name, text)),
@@ -62,7 +71,8 @@ impl Route {
 }
 
 /// The segments of a request's path, decoded. None for a path that no route can have.
-pub(crate) fn decode_segments(path: &str) -> Option<Vec<String>> {
+#[must_use]
+pub fn decode_segments(path: &str) -> Option<Vec<String>> {
     path.strip_prefix('/')?.split('/').map(percent::decode).collect()
 }
 
