@@ -293,7 +293,7 @@ fn a_job_that_died_while_finishing_is_finished_from_its_exit_record() {
 fn a_job_whose_supervisor_died_is_lost_and_nothing_of_it_is_left() {
     let (spool, id) = spool_with_job();
     let marker = start(&spool, id).marker.unwrap();
-    let stubborn = "trap '' INT; echo ready; while :; do sleep 600; done";
+    let stubborn = "trap '' INT; sleep 600 & echo ready; wait";
     let mut child = child_with_marker(Command::new("setsid").args(["sh", "-c", stubborn]), &marker);
     let runner = spool.runner();
     let status = spool.wait_final(id);
@@ -319,7 +319,7 @@ fn the_slot_of_a_lost_job_is_not_used_before_it_is_final() {
     let (spool, id) = spool_with_job();
     let marker = start(&spool, id).marker.unwrap();
     let next = spool.submit_script("echo next");
-    let stubborn = "trap '' INT; echo ready; while :; do sleep 600; done";
+    let stubborn = "trap '' INT; sleep 600 & echo ready; wait";
     let mut child = child_with_marker(Command::new("sh").args(["-c", stubborn]), &marker);
     let runner = spool.runner();
     let status = spool.wait_final(next);
@@ -358,7 +358,7 @@ fn a_letter_for_a_job_in_the_history_is_noted_or_only_removed() {
     fs::remove_dir_all(spool.job(id).directory()).unwrap();
     spool.signal(id, "carol", JobSignal::Kill);
     wait_until("the letter is gone", || spool.names("inbox").is_empty());
-    assert!(runner.log().contains("the job is long finished"));
+    wait_until("it is logged", || runner.log().contains("the job is long finished"));
     runner.terminate();
 }
 
