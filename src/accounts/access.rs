@@ -47,9 +47,9 @@ impl Access {
         }
         let caller = match identity {
             Identity::Nobody(unknown) => return Err(need_sign_in(*unknown)),
-            Identity::Half(_) if self == Self::Session => return Ok(()),
-            Identity::Half(half) => return Err(need_second_factor(&half.user)),
-            Identity::Whole(caller) => caller,
+            Identity::PendingSecondFactor(_) if self == Self::Session => return Ok(()),
+            Identity::PendingSecondFactor(pending) => return Err(need_second_factor(&pending.user)),
+            Identity::Authenticated(caller) => caller,
         };
         if self != Self::Session && caller.role == Role::Stranger {
             return Err(unauthorized());

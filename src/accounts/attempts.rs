@@ -47,9 +47,9 @@ pub struct Attempts {
     file: Document<Content>,
 }
 
-/// Who is tried.
+/// Who somebody tries to sign in as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tried<'a> {
+pub enum AttemptSubject<'a> {
     /// A user who has an account.
     Account(&'a str),
     /// The same, from an address where they are signed in: whoever locks them out elsewhere does not lock them out there.
@@ -60,9 +60,9 @@ pub enum Tried<'a> {
     Ticket,
 }
 
-/// Whether somebody may try.
+/// Whether an attempt is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum AttemptOutcome {
     /// Yes, and it counts unless it is forgiven.
     Allowed,
     /// Yes, and it is the last one unless it is forgiven.
@@ -90,27 +90,27 @@ impl Attempts {
 
     /// For how many seconds nobody may try, as far as this process knows. It is never waited for.
     #[must_use]
-    pub fn locked(&self, tried: Tried, address: ClientAddress, now: Time) -> Option<u32> {
-        locked(&self.file.get(), &limits(tried, address), now)
+    pub fn locked(&self, subject: AttemptSubject, address: ClientAddress, now: Time) -> Option<u32> {
+        locked(&self.file.get(), &limits(subject, address), now)
     }
 
     /// Counts an attempt, unless there were too many.
     ///
     /// # Errors
     /// The file cannot be changed: then nobody is let in.
-    pub fn begin(&self, tried: Tried, address: ClientAddress, now: Time) -> Result<Turn> {
+    pub fn begin(&self, subject: AttemptSubject, address: ClientAddress, now: Time) -> Result<AttemptOutcome> {
         self.file.change(|content| {
             forget(content, now);
-            let limits = limits(tried, address);
+            let limits = limits(subject, address);
             if let Some(seconds) = locked(content, &limits, now) {
-                return Turn::Locked(seconds);
+                return AttemptOutcome::Locked(seconds);
             }
             let count = |name: &String| content.get(name).map_or(0, |tries| tries.at.len());
             let is_last = limits.iter().any(|(name, limit)| count(name) + 1 >= *limit);
             for (name, _) in limits {
                 content.entry(name).or_default().at.push(now);
             }
-            if is_last { Turn::Last } else { Turn::Allowed }
+            if is_last { AttemptOutcome::Last } else { AttemptOutcome::Allowed }
         })
     }
 
@@ -118,9 +118,9 @@ impl Attempts {
     ///
     /// # Errors
     /// The file cannot be changed.
-    pub fn take_back(&self, tried: Tried, address: ClientAddress) -> Result<()> {
+    pub fn take_back(&self, subject: AttemptSubject, address: ClientAddress) -> Result<()> {
         self.file.change(|content| {
-            for (name, _) in limits(tried, address) {
+            for (name, _) in limits(subject, address) {
                 if let Some(tries) = content.get_mut(&name) {
                     tries.at.pop();
                 }
@@ -133,9 +133,9 @@ impl Attempts {
     ///
     /// # Errors
     /// The file cannot be changed.
-    pub fn forgive(&self, tried: Tried, address: ClientAddress) -> Result<()> {
+    pub fn forgive(&self, subject: AttemptSubject, address: ClientAddress) -> Result<()> {
         self.file.change(|content| {
-            if let Some(name) = name_of(tried, address) {
+            if let Some(name) = name_of(subject, address) {
                 content.remove(&name);
             }
             if let Some(tries) = content.get_mut(&place_of(address)) {
@@ -146,8 +146,8 @@ impl Attempts {
 }
 
 /// What counts for an attempt, and how much of it is too much.
-fn limits(tried: Tried, address: ClientAddress) -> Vec<(String, usize)> {
-    let name = name_of(tried, address).map(|name| (name, OF_A_USER));
+fn limits(subject: AttemptSubject, address: ClientAddress) -> Vec<(String, usize)> {
+    let name = name_of(subject, address).map(|name| (name, OF_A_USER));
     name.into_iter().chain([(place_of(address), OF_AN_ADDRESS)]).collect()
 }
 
@@ -184,13 +184,15 @@ fn seconds_until(time: Time, now: Time) -> u32 {
     u32::try_from((milliseconds + 999) / 1000).unwrap_or(1).max(1)
 }
 
-fn name_of(tried: Tried, address: ClientAddress) -> Option<String> {
+fn name_of(subject: AttemptSubject, address: ClientAddress) -> Option<String> {
     let digest = |text: &str| digest::sha256(text)[..32].to_owned();
-    match tried {
-        Tried::Account(user) => Some(format!("{ACCOUNT}{}", digest(user))),
-        Tried::AccountFromKnownAddress(user) => Some(format!("{ACCOUNT}{}", digest(&format!("{user} {address}")))),
-        Tried::Stranger(name) => Some(format!("name:{}", digest(name))),
-        Tried::Ticket => None,
+    match subject {
+        AttemptSubject::Account(user) => Some(format!("{ACCOUNT}{}", digest(user))),
+        AttemptSubject::AccountFromKnownAddress(user) => {
+            Some(format!("{ACCOUNT}{}", digest(&format!("{user} {address}"))))
+        }
+        AttemptSubject::Stranger(name) => Some(format!("name:{}", digest(name))),
+        AttemptSubject::Ticket => None,
     }
 }
 
@@ -229,46 +231,65 @@ mod tests {
         let (_directory, attempts) = attempts();
         // Each from another address: it is the user who is locked.
         let turn = |n: u8, seconds| {
-            attempts.begin(Tried::Account("alice"), address(&format!("192.0.2.{n}")), at(seconds)).unwrap()
+            attempts.begin(AttemptSubject::Account("alice"), address(&format!("192.0.2.{n}")), at(seconds)).unwrap()
         };
         for n in 1..10 {
-            assert_eq!(turn(n, i64::from(n)), Turn::Allowed);
+            assert_eq!(turn(n, i64::from(n)), AttemptOutcome::Allowed);
         }
-        assert_eq!((turn(10, 10), turn(11, 11)), (Turn::Last, Turn::Locked(890)));
-        assert_eq!(turn(12, 900), Turn::Locked(1));
-        assert_eq!((turn(12, 901), turn(13, 901)), (Turn::Last, Turn::Locked(1)));
-        assert_eq!(attempts.begin(Tried::Account("bob"), address("192.0.2.1"), at(11)).unwrap(), Turn::Allowed);
+        assert_eq!((turn(10, 10), turn(11, 11)), (AttemptOutcome::Last, AttemptOutcome::Locked(890)));
+        assert_eq!(turn(12, 900), AttemptOutcome::Locked(1));
+        assert_eq!((turn(12, 901), turn(13, 901)), (AttemptOutcome::Last, AttemptOutcome::Locked(1)));
+        assert_eq!(
+            attempts.begin(AttemptSubject::Account("bob"), address("192.0.2.1"), at(11)).unwrap(),
+            AttemptOutcome::Allowed
+        );
     }
 
     #[test]
     fn an_address_is_locked_whatever_names_it_tries() {
         let (_directory, attempts) = attempts();
-        let turn =
-            |n: u32, place: &str| attempts.begin(Tried::Stranger(&format!("user{n}")), address(place), at(0)).unwrap();
+        let turn = |n: u32, place: &str| {
+            attempts.begin(AttemptSubject::Stranger(&format!("user{n}")), address(place), at(0)).unwrap()
+        };
         let from = |n: u32| turn(n, &format!("2001:db8::{n:x}"));
-        assert_eq!((1..50).map(from).filter(|turn| *turn == Turn::Allowed).count(), 49, "one network, many addresses");
-        assert_eq!((from(50), from(51)), (Turn::Last, Turn::Locked(900)));
-        assert_eq!(turn(52, "2001:db8:0:1::1"), Turn::Allowed);
+        assert_eq!(
+            (1..50).map(from).filter(|turn| *turn == AttemptOutcome::Allowed).count(),
+            49,
+            "one network, many addresses"
+        );
+        assert_eq!((from(50), from(51)), (AttemptOutcome::Last, AttemptOutcome::Locked(900)));
+        assert_eq!(turn(52, "2001:db8:0:1::1"), AttemptOutcome::Allowed);
     }
 
     #[test]
     fn of_many_at_once_none_is_forgotten_though_they_do_not_come_in_order() {
         let (_directory, attempts) = attempts();
-        let turn = |seconds| attempts.begin(Tried::Account("alice"), address("192.0.2.1"), at(seconds)).unwrap();
-        assert!((1..10).rev().all(|seconds| turn(seconds) == Turn::Allowed));
-        assert_eq!((turn(0), turn(0)), (Turn::Last, Turn::Locked(900)));
-        assert_eq!(turn(-100_000), Turn::Locked(900), "a clock that is set back neither forgives nor locks for long");
+        let turn =
+            |seconds| attempts.begin(AttemptSubject::Account("alice"), address("192.0.2.1"), at(seconds)).unwrap();
+        assert!((1..10).rev().all(|seconds| turn(seconds) == AttemptOutcome::Allowed));
+        assert_eq!((turn(0), turn(0)), (AttemptOutcome::Last, AttemptOutcome::Locked(900)));
+        assert_eq!(
+            turn(-100_000),
+            AttemptOutcome::Locked(900),
+            "a clock that is set back neither forgives nor locks for long"
+        );
     }
 
     #[test]
     fn who_is_signed_in_somewhere_is_not_locked_out_there_by_others() {
         let (_directory, attempts) = attempts();
-        let turn = |tried, n: u8| attempts.begin(tried, address(&format!("192.0.2.{n}")), at(0)).unwrap();
-        assert_eq!((0..10).map(|n| turn(Tried::Account("alice"), n)).filter(|turn| *turn == Turn::Allowed).count(), 9);
-        assert_eq!(turn(Tried::Account("alice"), 99), Turn::Locked(900));
-        let here = Tried::AccountFromKnownAddress("alice");
-        assert_eq!((0..9).filter(|_| turn(here, 99) == Turn::Allowed).count(), 9);
-        assert_eq!((turn(here, 99), turn(here, 99)), (Turn::Last, Turn::Locked(900)));
+        let turn = |subject, n: u8| attempts.begin(subject, address(&format!("192.0.2.{n}")), at(0)).unwrap();
+        assert_eq!(
+            (0..10)
+                .map(|n| turn(AttemptSubject::Account("alice"), n))
+                .filter(|turn| *turn == AttemptOutcome::Allowed)
+                .count(),
+            9
+        );
+        assert_eq!(turn(AttemptSubject::Account("alice"), 99), AttemptOutcome::Locked(900));
+        let here = AttemptSubject::AccountFromKnownAddress("alice");
+        assert_eq!((0..9).filter(|_| turn(here, 99) == AttemptOutcome::Allowed).count(), 9);
+        assert_eq!((turn(here, 99), turn(here, 99)), (AttemptOutcome::Last, AttemptOutcome::Locked(900)));
         assert_eq!(attempts.locked(here, address("192.0.2.99"), at(1)), Some(899));
         assert_eq!(attempts.locked(here, address("192.0.2.98"), at(1)), None);
     }
@@ -276,31 +297,34 @@ mod tests {
     #[test]
     fn who_gets_it_right_begins_anew() {
         let (_directory, attempts) = attempts();
-        let turn = || attempts.begin(Tried::Account("alice"), address("unix"), at(0)).unwrap();
+        let turn = || attempts.begin(AttemptSubject::Account("alice"), address("unix"), at(0)).unwrap();
         for _ in 0..6 {
-            assert_eq!((0..9).filter(|_| turn() == Turn::Allowed).count(), 9);
-            attempts.forgive(Tried::Account("alice"), address("unix")).unwrap();
+            assert_eq!((0..9).filter(|_| turn() == AttemptOutcome::Allowed).count(), 9);
+            attempts.forgive(AttemptSubject::Account("alice"), address("unix")).unwrap();
         }
         // Eight failures of each round still count for the address.
-        assert_eq!((turn(), turn(), turn()), (Turn::Allowed, Turn::Last, Turn::Locked(900)));
+        assert_eq!(
+            (turn(), turn(), turn()),
+            (AttemptOutcome::Allowed, AttemptOutcome::Last, AttemptOutcome::Locked(900))
+        );
     }
 
     #[test]
     fn an_attempt_that_came_to_nothing_takes_no_other_with_it() {
         let (_directory, attempts) = attempts();
-        let turn = || attempts.begin(Tried::Account("alice"), address("unix"), at(0)).unwrap();
-        assert!((0..9).all(|_| turn() == Turn::Allowed));
+        let turn = || attempts.begin(AttemptSubject::Account("alice"), address("unix"), at(0)).unwrap();
+        assert!((0..9).all(|_| turn() == AttemptOutcome::Allowed));
         for _ in 0..3 {
-            assert_eq!(turn(), Turn::Last);
-            attempts.take_back(Tried::Account("alice"), address("unix")).unwrap();
+            assert_eq!(turn(), AttemptOutcome::Last);
+            attempts.take_back(AttemptSubject::Account("alice"), address("unix")).unwrap();
         }
-        assert_eq!((turn(), turn()), (Turn::Last, Turn::Locked(900)));
+        assert_eq!((turn(), turn()), (AttemptOutcome::Last, AttemptOutcome::Locked(900)));
     }
 
     #[test]
     fn what_was_typed_is_not_kept_and_the_file_does_not_grow_for_ever() {
         let (directory, attempts) = attempts();
-        attempts.begin(Tried::Stranger("hunter2"), address("192.0.2.1"), at(0)).unwrap();
+        attempts.begin(AttemptSubject::Stranger("hunter2"), address("192.0.2.1"), at(0)).unwrap();
         let written = std::fs::read_to_string(directory.path().join("attempts.json")).unwrap();
         assert!(!written.contains("hunter2"), "{written}");
         let mut content: Content =

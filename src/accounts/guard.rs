@@ -13,12 +13,13 @@ use hyper::http::uri::Scheme;
 use hyper::{HeaderMap, Uri};
 use tokio::sync::{Semaphore, watch};
 
-use super::attempts::{Attempts, Tried};
+use super::attempts::{AttemptSubject, Attempts};
 use super::cas::Cas;
 use super::cookie::{Cookies, Key, Secret};
-use super::identity::{Caller, Half, Identity, Proof, Unknown};
+use super::identity::{Caller, Identity, PendingSecondFactor, Proof, Unknown};
 use super::role::Role;
 use super::second_factor::SecondFactors;
+use super::second_factor::state::SecondFactorState;
 use super::sessions;
 use super::sessions::{Session, Sessions};
 use super::tokens::{Token, Tokens};
@@ -190,13 +191,13 @@ impl Guard {
             Err(unknown) => return Identity::Nobody(unknown),
         };
         let user = Arc::from(&*session.user);
-        if self.is_whole(&session) {
-            return Identity::Whole(self.caller(user, groups, Proof::Session(key.into())));
+        if self.is_complete(&session) {
+            return Identity::Authenticated(self.caller(user, groups, Proof::Session(key.into())));
         }
         if session.end(true) <= now {
             return Identity::Nobody(Unknown::Ended);
         }
-        Identity::Half(Half { user, groups, session: key.into() })
+        Identity::PendingSecondFactor(PendingSecondFactor { user, groups, session: key.into() })
     }
 
     fn with_token(&self, token: &Token) -> Identity {
@@ -208,7 +209,7 @@ impl Guard {
         };
         let Some(groups) = groups else { return Identity::Nobody(Unknown::Token) };
         let proof = Proof::Token { id: (*token.id).into(), scopes: token.scopes.clone().into() };
-        Identity::Whole(self.caller((*token.user).into(), groups.into(), proof))
+        Identity::Authenticated(self.caller((*token.user).into(), groups.into(), proof))
     }
 
     fn caller(&self, user: Arc<str>, groups: Arc<[String]>, proof: Proof) -> Caller {
@@ -232,22 +233,22 @@ impl Guard {
 
     /// Whom somebody tries to sign in as, from an address: by a ticket, or as a user.
     #[must_use]
-    pub fn tried<'a>(&self, user: Option<&'a str>, address: ClientAddress) -> Tried<'a> {
-        let (Some(user), Source::Local(users)) = (user, &self.source) else { return Tried::Ticket };
+    pub fn attempt_subject<'a>(&self, user: Option<&'a str>, address: ClientAddress) -> AttemptSubject<'a> {
+        let (Some(user), Source::Local(users)) = (user, &self.source) else { return AttemptSubject::Ticket };
         if users.get(user).is_none() {
-            return Tried::Stranger(user);
+            return AttemptSubject::Stranger(user);
         }
         let address = address.to_string();
-        let is_known = |session: &Session| session.address == address && self.is_whole(session);
+        let is_known = |session: &Session| session.address == address && self.is_complete(session);
         let sessions = self.sessions.list(Some(user), Time::now());
         if sessions.iter().any(|(_, session)| is_known(session)) {
-            Tried::AccountFromKnownAddress(user)
+            AttemptSubject::AccountFromKnownAddress(user)
         } else {
-            Tried::Account(user)
+            AttemptSubject::Account(user)
         }
     }
 
-    fn is_whole(&self, session: &Session) -> bool {
+    fn is_complete(&self, session: &Session) -> bool {
         session.second_factor || !self.needs_second_factor(&session.user)
     }
 
@@ -255,7 +256,7 @@ impl Guard {
     #[must_use]
     pub fn sessions_of(&self, user: Option<&str>, now: Time) -> Vec<(String, Session)> {
         let mut sessions = self.sessions.list(user, now);
-        sessions.retain(|(_, session)| self.is_whole(session) || session.end(true) > now);
+        sessions.retain(|(_, session)| self.is_complete(session) || session.end(true) > now);
         sessions
     }
 
@@ -265,14 +266,13 @@ impl Guard {
         self.config.two_factor || self.second_factors.is_enrolled(user)
     }
 
-    /// What a user has to do whose password or ticket was right: show a `code` of the second factor, `enrol` one, or nothing
-    /// (`off`).
+    /// What a user has to do whose password or ticket was right.
     #[must_use]
-    pub fn second_factor_state(&self, user: &str) -> &'static str {
+    pub fn second_factor_state(&self, user: &str) -> SecondFactorState {
         match self.second_factors.is_enrolled(user) {
-            true => "code",
-            false if self.config.two_factor => "enrol",
-            false => "off",
+            true => SecondFactorState::Code,
+            false if self.config.two_factor => SecondFactorState::Enrol,
+            false => SecondFactorState::Off,
         }
     }
 
@@ -344,10 +344,10 @@ impl Standing {
     fn holds(&self) -> bool {
         match self.guard.look_up(&self.proof, Time::now()) {
             // Who was shown the sensitive lines of a job may not be any more: they come back, and are asked again.
-            Identity::Whole(caller) => {
+            Identity::Authenticated(caller) => {
                 caller.role >= self.role && self.groups.iter().all(|group| caller.groups.contains(group))
             }
-            Identity::Half(_) | Identity::Nobody(_) => false,
+            Identity::PendingSecondFactor(_) | Identity::Nobody(_) => false,
         }
     }
 }

@@ -8,12 +8,12 @@ use super::tokens::Scope;
 /// Who asks.
 #[derive(Clone, Debug)]
 pub enum Identity {
-    /// It is not known.
+    /// It is not known who asks.
     Nobody(Unknown),
-    /// Somebody whose second factor is still missing.
-    Half(Half),
+    /// Somebody who still has to show their second factor.
+    PendingSecondFactor(PendingSecondFactor),
     /// Somebody who has shown all that they must.
-    Whole(Caller),
+    Authenticated(Caller),
 }
 
 /// Why it is not known who asks.
@@ -29,9 +29,9 @@ pub enum Unknown {
     Token,
 }
 
-/// Somebody whose second factor is missing.
+/// Somebody whose password or ticket was right, and who still has to show their second factor.
 #[derive(Clone, Debug)]
-pub struct Half {
+pub struct PendingSecondFactor {
     /// Who they say they are, and have shown by password or ticket.
     pub user: Arc<str>,
     /// What groups they are in.
@@ -88,8 +88,8 @@ impl Identity {
     pub fn user(&self) -> Option<&Arc<str>> {
         match self {
             Self::Nobody(_) => None,
-            Self::Half(half) => Some(&half.user),
-            Self::Whole(caller) => Some(&caller.user),
+            Self::PendingSecondFactor(pending) => Some(&pending.user),
+            Self::Authenticated(caller) => Some(&caller.user),
         }
     }
 
@@ -97,7 +97,7 @@ impl Identity {
     #[must_use]
     pub fn token(&self) -> Option<&str> {
         match self {
-            Self::Whole(Caller { proof: Proof::Token { id, .. }, .. }) => Some(id),
+            Self::Authenticated(Caller { proof: Proof::Token { id, .. }, .. }) => Some(id),
             _ => None,
         }
     }
@@ -106,8 +106,8 @@ impl Identity {
     #[must_use]
     pub fn session(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Half(half) => Some(&half.session),
-            Self::Whole(Caller { proof: Proof::Session(key), .. }) => Some(key),
+            Self::PendingSecondFactor(pending) => Some(&pending.session),
+            Self::Authenticated(Caller { proof: Proof::Session(key), .. }) => Some(key),
             _ => None,
         }
     }

@@ -30,6 +30,7 @@ use hyper::{HeaderMap, StatusCode};
 use self::guard::{Guard, Standing};
 use self::identity::{Caller, Identity, Proof};
 use self::role::Role;
+use self::second_factor::state::SecondFactorState;
 use crate::http::error::ApiError;
 use crate::spool::Time;
 
@@ -56,7 +57,7 @@ impl Auth {
     #[must_use]
     pub fn identify(&self, headers: &HeaderMap, now: Time) -> Identity {
         match self {
-            Self::Open(caller) => Identity::Whole(caller.clone()),
+            Self::Open(caller) => Identity::Authenticated(caller.clone()),
             Self::Guarded(guard) => guard.identify(headers, now),
         }
     }
@@ -75,14 +76,14 @@ impl Auth {
         }
     }
 
-    /// How somebody stands with the second factor: `off`, `code` (must be shown now), `enrol` (must be set up now), or `on`.
+    /// How somebody stands with the second factor.
     #[must_use]
-    pub fn second_factor(&self, identity: &Identity) -> &'static str {
-        let Self::Guarded(guard) = self else { return "off" };
+    pub fn second_factor(&self, identity: &Identity) -> SecondFactorState {
+        let Self::Guarded(guard) = self else { return SecondFactorState::Off };
         match identity {
-            Identity::Half(half) => guard.second_factor_state(&half.user),
-            _ if guard.has_shown_second_factor(identity, Time::now()) => "on",
-            _ => "off",
+            Identity::PendingSecondFactor(pending) => guard.second_factor_state(&pending.user),
+            _ if guard.has_shown_second_factor(identity, Time::now()) => SecondFactorState::On,
+            _ => SecondFactorState::Off,
         }
     }
 
@@ -90,7 +91,7 @@ impl Auth {
     #[must_use]
     pub fn standing(&self, identity: &Identity) -> Option<Standing> {
         match (self, identity) {
-            (Self::Guarded(guard), Identity::Whole(caller)) => Some(guard.standing(caller, Time::now())),
+            (Self::Guarded(guard), Identity::Authenticated(caller)) => Some(guard.standing(caller, Time::now())),
             _ => None,
         }
     }

@@ -40,9 +40,9 @@ const MOST_KEPT: usize = 64 << 10;
 /// the allocator would keep some for each thread, which strangers could make grow to gigabytes.
 static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
-/// A text that cannot be a password.
+/// Why a text cannot be a new password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum PasswordPolicyError {
     /// It is guessed too easily.
     #[error("a password must have at least {LEAST_CHARACTERS} characters; several words are easy to remember")]
     TooShort,
@@ -156,19 +156,19 @@ impl fmt::Debug for PasswordHash {
 /// Hashes a new password. Takes a moment and 19 MiB.
 ///
 /// # Errors
-/// [`Unfit`].
-pub fn hash(password: &str) -> Result<String, Unfit> {
+/// [`PasswordPolicyError`].
+pub fn hash(password: &str) -> Result<String, PasswordPolicyError> {
     if password.chars().any(char::is_control) {
-        return Err(Unfit::ControlCharacter);
+        return Err(PasswordPolicyError::ControlCharacter);
     }
     if password.len() > MOST_BYTES {
-        return Err(Unfit::TooLong);
+        return Err(PasswordPolicyError::TooLong);
     }
     if password.chars().count() < LEAST_CHARACTERS {
-        return Err(Unfit::TooShort);
+        return Err(PasswordPolicyError::TooShort);
     }
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT);
-    argon2.hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(Unfit::Machine)
+    argon2.hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(PasswordPolicyError::Machine)
 }
 
 /// Whether this is the password. Without a hash, as for a user who does not exist, the same work is done in vain.
@@ -263,11 +263,11 @@ mod tests {
 
     #[test]
     fn passwords_are_long_enough_for_nobody_to_guess_and_short_enough_to_send() {
-        assert_eq!(hash("elevenchars").unwrap_err(), Unfit::TooShort);
-        assert_eq!(hash("").unwrap_err(), Unfit::TooShort);
-        assert_eq!(hash("ééééééééééé").unwrap_err(), Unfit::TooShort, "characters count, not bytes");
-        assert_eq!(hash(&"x".repeat(1025)).unwrap_err(), Unfit::TooLong);
-        assert_eq!(hash("with a tab\tin it").unwrap_err(), Unfit::ControlCharacter);
+        assert_eq!(hash("elevenchars").unwrap_err(), PasswordPolicyError::TooShort);
+        assert_eq!(hash("").unwrap_err(), PasswordPolicyError::TooShort);
+        assert_eq!(hash("ééééééééééé").unwrap_err(), PasswordPolicyError::TooShort, "characters count, not bytes");
+        assert_eq!(hash(&"x".repeat(1025)).unwrap_err(), PasswordPolicyError::TooLong);
+        assert_eq!(hash("with a tab\tin it").unwrap_err(), PasswordPolicyError::ControlCharacter);
         for password in ["twelve chars", "äöüäöüäöüäöü", &"x".repeat(1024)] {
             let hash = PasswordHash::parse(&hash(password).unwrap()).unwrap();
             assert!(verify(password, Some(&hash)), "{password}");

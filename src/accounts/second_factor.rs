@@ -6,6 +6,7 @@
 mod failures;
 pub mod qr;
 mod recovery;
+pub mod state;
 #[cfg(test)]
 mod tests;
 mod totp;

@@ -19,8 +19,8 @@ pub const LONGEST: Duration = Duration::from_hours(14 * 24);
 /// And after so long in which nobody has used it. A page that is open and only listens does not use it.
 pub const IDLE: Duration = Duration::from_hours(24);
 
-/// One without its second factor ends after so long.
-pub const HALF: Duration = Duration::from_mins(10);
+/// A session whose second factor is missing ends after so long.
+pub const PENDING_SECOND_FACTOR: Duration = Duration::from_mins(10);
 
 /// What groups somebody is in is asked again after so long, where only the single sign-on can say.
 pub const STALE: Duration = Duration::from_hours(1);
@@ -95,10 +95,14 @@ impl Session {
         }
     }
 
-    /// When it ends if it is not used any more. `is_half`: the second factor is missing.
+    /// When it ends if it is not used any more. `is_pending`: the second factor is missing.
     #[must_use]
-    pub fn end(&self, is_half: bool) -> Time {
-        if is_half { after(self.checked, HALF) } else { self.longest_end().min(after(self.last_seen, IDLE)) }
+    pub fn end(&self, is_pending: bool) -> Time {
+        if is_pending {
+            after(self.checked, PENDING_SECOND_FACTOR)
+        } else {
+            self.longest_end().min(after(self.last_seen, IDLE))
+        }
     }
 
     /// When it ends in any case.

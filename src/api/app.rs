@@ -14,10 +14,10 @@ use crate::spool::Spool;
 use super::handlers::health::{Disk, Refusal, SharedLook};
 use super::handlers::metrics::Metrics;
 use super::handlers::page::Page;
-use super::refusals::Refusals;
 use crate::accounts::Auth;
 use crate::accounts::identity::Identity;
 use crate::audit::Audit;
+use crate::audit::refusals::RefusalLimiter;
 use crate::blocking::Writes;
 use crate::changes::gerrit::Gerrit;
 use crate::http::body::{End, Heartbeat, Manner};
@@ -59,8 +59,8 @@ pub struct App {
     pub idempotency: Idempotency,
     /// Where it is recorded who did what.
     pub audit: Arc<Audit>,
-    /// Who was kept from what lately: not each try is recorded.
-    pub refusals: Refusals,
+    /// Which refusals get a line in the audit trail.
+    pub refusals: RefusalLimiter,
     /// How long the server waits for a client.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.
@@ -80,7 +80,7 @@ impl App {
     /// 429 if they have too many.
     pub fn stream(&self, identity: &Identity) -> Result<Manner, ApiError> {
         let turn = match (&self.auth, identity) {
-            (Auth::Guarded(_), Identity::Whole(caller)) => {
+            (Auth::Guarded(_), Identity::Authenticated(caller)) => {
                 let most = self.limits.streams_of_a_user;
                 let turn = self.streams.begin(&caller.user, most);
                 Some(turn.ok_or_else(|| too_many_streams(most))?)

@@ -1,4 +1,4 @@
-//! Recording what somebody did, off the event loop.
+//! The record of what somebody did, and how a handler gets it into the audit trail, off the event loop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,24 +15,24 @@ use crate::http::error::ApiError;
 use crate::spool;
 use crate::spool::atomic::Durability;
 
-/// How long somebody waits for what they did to be recorded, once it is done.
+/// How long an answer waits for its record, once the thing is done.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What somebody did, or tried.
 #[derive(Clone, Debug)]
-pub struct Deed<'a> {
+pub struct AuditRecord<'a> {
     /// What it was.
     pub event: Event,
     /// Who it was, if that is known.
     pub user: Option<&'a str>,
     /// Where it came from.
     pub client: &'a Client,
-    /// An object with what else there is to say.
+    /// What else there is to tell: a JSON object.
     pub details: Value,
 }
 
-impl<'a> Deed<'a> {
-    /// What somebody did who was let in. If a script did it, the details name its token.
+impl<'a> AuditRecord<'a> {
+    /// What the user of a request did. If a script did it, the details name its token.
     pub fn of(request: &'a Request, event: Event, mut details: Value) -> Self {
         if let Some(token) = request.identity.token() {
             details["token"] = token.into();

@@ -67,8 +67,8 @@ impl Request {
     /// Whoever a route let in that is not for everybody.
     fn caller(&self) -> Result<&Caller, ApiError> {
         match &self.identity {
-            Identity::Whole(caller) => Ok(caller),
-            Identity::Half(_) | Identity::Nobody(_) => {
+            Identity::Authenticated(caller) => Ok(caller),
+            Identity::PendingSecondFactor(_) | Identity::Nobody(_) => {
                 Err(ApiError::internal("a route that is not open let nobody in"))
             }
         }
@@ -88,8 +88,8 @@ impl Request {
     /// 413, 408 or 400, see [`body::read`].
     pub async fn bytes(&mut self) -> Result<Bytes, ApiError> {
         let most = match self.identity {
-            Identity::Whole(_) => body::MAX_REQUEST_BODY,
-            Identity::Half(_) | Identity::Nobody(_) => body::MAX_STRANGERS_BODY,
+            Identity::Authenticated(_) => body::MAX_REQUEST_BODY,
+            Identity::PendingSecondFactor(_) | Identity::Nobody(_) => body::MAX_STRANGERS_BODY,
         };
         body::read(&mut self.body, most, self.body_limit).await
     }

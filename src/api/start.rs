@@ -11,10 +11,10 @@ use super::handlers::health;
 use super::handlers::health::SharedLook;
 use super::handlers::metrics::Metrics;
 use super::handlers::page::Page;
-use super::refusals::Refusals;
 use crate::accounts::guard::Guard;
 use crate::accounts::{Auth, follow};
 use crate::audit::Audit;
+use crate::audit::refusals::RefusalLimiter;
 use crate::blocking;
 use crate::blocking::Writes;
 use crate::changes::gerrit::Gerrit;
@@ -113,7 +113,7 @@ impl Service {
             letters: Writes::default(),
             idempotency,
             audit: Arc::new(audit),
-            refusals: Refusals::default(),
+            refusals: RefusalLimiter::default(),
             limits,
             shutdown,
             logs: Logs::default(),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::app::App;
 use super::handlers::job_types;
-use super::record::Deed;
+use super::record::AuditRecord;
 use super::request::Request;
 use crate::audit::Event;
 use crate::http::error::ApiError;
@@ -73,7 +73,7 @@ pub async fn submit(
 
 async fn record(app: &App, request: &Request, id: JobId, mut details: Value) {
     details["job"] = u64::from(id).into();
-    Deed::of(request, Event::Start, details).note(app).await;
+    AuditRecord::of(request, Event::Start, details).note(app).await;
 }
 
 /// The job that was submitted with a key before.

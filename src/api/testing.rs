@@ -17,9 +17,9 @@ use super::app::{App, Limits};
 use super::handlers::health::SharedLook;
 use super::handlers::metrics::Metrics;
 use super::handlers::page::Page;
-use super::refusals::Refusals;
 use crate::accounts::Auth;
 use crate::audit::Audit;
+use crate::audit::refusals::RefusalLimiter;
 use crate::blocking::Writes;
 use crate::changes::gerrit::{Change, Status as ChangeStatus};
 use crate::config::{Config, GerritUrl, Listen};
@@ -198,7 +198,7 @@ impl Bench {
             letters: Writes::default(),
             idempotency: Idempotency::new(self.state_directory()),
             audit: Arc::new(self.audit()),
-            refusals: Refusals::default(),
+            refusals: RefusalLimiter::default(),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
             logs: Logs::default(),

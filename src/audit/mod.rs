@@ -7,6 +7,7 @@ mod event;
 mod line;
 mod page;
 mod reader;
+pub mod refusals;
 #[cfg(test)]
 mod tests;
 mod verify;

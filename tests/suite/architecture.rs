@@ -31,7 +31,6 @@ const KNOWN: &[&str] = &[
     "api::app names api::handlers::health::SharedLook, which is a part of api that stands higher",
     "api::app names api::handlers::metrics::Metrics, which is a part of api that stands higher",
     "api::app names api::handlers::page::Page, which is a part of api that stands higher",
-    "api::app names api::refusals::Refusals, which is a part of api that stands higher",
     "api::start names api::handlers::health, which is a handler, which only the table names",
     "api::start names api::handlers::health::SharedLook, which is a handler, which only the table names",
     "api::start names api::handlers::jobs::list::LARGE_AT_ONCE, which is a handler, which only the table names",

@@ -17,9 +17,11 @@ fn now() -> Time {
 fn who(people: &People, fields: &str, now: Time) -> String {
     match people.guard.identify(&headers(fields), now) {
         Identity::Nobody(unknown) => format!("{unknown:?}"),
-        Identity::Half(half) => format!("half {}", half.user),
-        Identity::Whole(Caller { user, role, proof: Proof::Token { .. }, .. }) => format!("token of {user}: {role:?}"),
-        Identity::Whole(Caller { user, role, .. }) => format!("{user}: {role:?}"),
+        Identity::PendingSecondFactor(pending) => format!("half {}", pending.user),
+        Identity::Authenticated(Caller { user, role, proof: Proof::Token { .. }, .. }) => {
+            format!("token of {user}: {role:?}")
+        }
+        Identity::Authenticated(Caller { user, role, .. }) => format!("{user}: {role:?}"),
     }
 }
 
@@ -188,7 +190,9 @@ fn a_cookie_needs_no_tls_on_this_machine_only() {
 
 /// What a stream depends on that somebody opens now.
 fn standing(people: &People, fields: &str) -> Standing {
-    let Identity::Whole(caller) = people.guard.identify(&headers(fields), now()) else { panic!("they are not let in") };
+    let Identity::Authenticated(caller) = people.guard.identify(&headers(fields), now()) else {
+        panic!("they are not let in")
+    };
     people.guard.standing(&caller, now())
 }
 
@@ -328,7 +332,7 @@ fn the_files_of_sign_ins_are_known_by_their_names() {
     let people = People::of(&bench);
     people.signed_in("user");
     people.token("user", &["read"], now());
-    people.guard.attempts.begin(super::Tried::Account("user"), "unix".parse().unwrap(), now()).unwrap();
+    people.guard.attempts.begin(super::AttemptSubject::Account("user"), "unix".parse().unwrap(), now()).unwrap();
     let paths = bench.state_directory().path().read_dir().unwrap().map(|entry| entry.unwrap().path());
     let documents = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let mut names: Vec<_> = documents.map(|path| path.file_name().unwrap().to_owned()).collect();

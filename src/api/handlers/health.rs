@@ -70,7 +70,7 @@ pub async fn healthz(app: Arc<App>, request: Request) -> Result<Response, ApiErr
     let status = if problems.is_empty() { "ok" } else { "degraded" };
     let mut information: Vec<&str> = view.monitoring.problems().collect();
     let mut paused = view.runner.paused.as_deref();
-    if !matches!(&request.identity, Identity::Whole(caller) if caller.role >= Role::Viewer) {
+    if !matches!(&request.identity, Identity::Authenticated(caller) if caller.role >= Role::Viewer) {
         if !problems.is_empty() {
             problems = vec![WHO_IS_TOLD.to_owned()];
         }

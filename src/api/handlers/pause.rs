@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::api::app::App;
-use crate::api::record::Deed;
+use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
 use crate::http::error::{ApiError, Invalid};
@@ -46,7 +46,7 @@ pub async fn pause(app: Arc<App>, mut request: Request) -> Result<Response, ApiE
     tracing::info!(reason = letter.reason, "pause asked for");
     let details = json!({ "reason": letter.reason });
     let response = ask(&app, letter, inbox::pause, "Pause").await?;
-    Deed::of(&request, Event::Pause, details).note(&app).await;
+    AuditRecord::of(&request, Event::Pause, details).note(&app).await;
     Ok(response)
 }
 
@@ -58,7 +58,7 @@ pub async fn resume(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let letter = RunnerRequest { user: request.user.as_ref().into(), reason: String::new() };
     tracing::info!("resumption asked for");
     let response = ask(&app, letter, inbox::resume, "Resumption").await?;
-    Deed::of(&request, Event::Resume, json!({})).note(&app).await;
+    AuditRecord::of(&request, Event::Resume, json!({})).note(&app).await;
     Ok(response)
 }
 

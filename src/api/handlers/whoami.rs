@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::accounts::access::{Guarded, SIGN_IN};
 use crate::accounts::identity::{Caller, Identity, Unknown};
 use crate::accounts::role::Role;
+use crate::accounts::second_factor::state::SecondFactorState;
 use crate::api::app::App;
 use crate::api::request::Request;
 use crate::config::{AuthMode, JobType};
@@ -25,29 +26,31 @@ pub async fn whoami(app: Arc<App>, request: Request) -> Result<Response, ApiErro
         AuthMode::Cas { .. } => "cas",
         AuthMode::None => "none",
     };
-    let (user, groups, role, whole) = match &request.identity {
+    let (user, groups, role, caller) = match &request.identity {
         Identity::Nobody(unknown) => {
             // Where there was no session, nothing has to be explained.
             let reason = (*unknown != Unknown::NotSignedIn).then(|| unknown.message());
             let nobody = json!({ "user": null, "loginUrl": SIGN_IN, "mode": mode, "reason": reason });
             return response::json(StatusCode::OK, &nobody);
         }
-        Identity::Half(half) => (&half.user, &half.groups, Role::of(&half.groups, &app.config.auth), None),
-        Identity::Whole(caller) => (&caller.user, &caller.groups, caller.role, Some(caller)),
+        Identity::PendingSecondFactor(pending) => {
+            (&pending.user, &pending.groups, Role::of(&pending.groups, &app.config.auth), None)
+        }
+        Identity::Authenticated(caller) => (&caller.user, &caller.groups, caller.role, Some(caller)),
     };
     let second_factor = app.auth.second_factor(&request.identity);
     // The first SpiderPig tells people to get their codes there, by its `otp` command.
-    let otp_host = (second_factor != "off").then(host_name);
+    let otp_host = (second_factor != SecondFactorState::Off).then(host_name);
     let answer = json!({
         "user": &**user,
-        "fully_authenticated": whole.is_some(),
+        "fully_authenticated": caller.is_some(),
         "groups": &**groups,
         "isAuthorized": role > Role::Stranger,
         "isAdmin": role == Role::Admin,
         "otpHost": otp_host,
         "mode": mode,
         "mayStart": role >= Role::User,
-        "jobTypes": whole.map(|caller| job_types(&app, caller)).unwrap_or_default(),
+        "jobTypes": caller.map(|caller| job_types(&app, caller)).unwrap_or_default(),
         "secondFactor": second_factor,
     });
     response::json(StatusCode::OK, &answer)

@@ -10,7 +10,7 @@ use super::second_step::{checked, complete, refused};
 use crate::accounts::guard::Guard;
 use crate::accounts::identity::Identity;
 use crate::api::app::App;
-use crate::api::record::Deed;
+use crate::api::record::AuditRecord;
 use crate::api::request;
 use crate::api::request::Request;
 use crate::audit::Event;
@@ -121,8 +121,8 @@ async fn shown_again(app: &App, request: &mut Request) -> Result<Arc<Guard>, Api
     Ok(guard)
 }
 
-fn changed<'a>(request: &'a Request, what: &str) -> Deed<'a> {
-    Deed::of(request, Event::SecondFactorChanged, json!({ "what": what }))
+fn changed<'a>(request: &'a Request, what: &str) -> AuditRecord<'a> {
+    AuditRecord::of(request, Event::SecondFactorChanged, json!({ "what": what }))
 }
 
 async fn end_others(guard: &Arc<Guard>, request: &Request) -> Result<(), ApiError> {

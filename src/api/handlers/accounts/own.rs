@@ -10,7 +10,7 @@ use crate::accounts::sessions;
 use crate::accounts::sessions::Session;
 use crate::accounts::tokens::Token;
 use crate::api::app::App;
-use crate::api::record::Deed;
+use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
 use crate::blocking;
@@ -89,7 +89,7 @@ pub(crate) async fn end(
     let ending = Arc::clone(guard);
     let ended = blocking::run(move || ending.sessions.end(which)).await??;
     guard.tell();
-    Deed::of(request, Event::SessionsEnded, json!({ "of": of })).note(app).await;
+    AuditRecord::of(request, Event::SessionsEnded, json!({ "of": of })).note(app).await;
     let message = if ended == 1 { "1 session has ended".to_owned() } else { format!("{ended} sessions have ended") };
     response::json(StatusCode::OK, &json!({ "message": message, "ended": ended }))
 }
@@ -138,6 +138,6 @@ pub(crate) async fn revoke(app: &App, request: &Request, of: &str, missing: &str
     let (revoking, user) = (Arc::clone(&guard), of.to_owned());
     blocking::run(move || revoking.tokens.revoke(&id, Some(&user))).await??;
     guard.tell();
-    Deed::of(request, Event::TokenChanged, details).note(app).await;
+    AuditRecord::of(request, Event::TokenChanged, details).note(app).await;
     response::json(StatusCode::OK, &json!({ "message": "The token is worth nothing now" }))
 }

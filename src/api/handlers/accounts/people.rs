@@ -10,7 +10,7 @@ use super::own;
 use crate::accounts::guard::{Guard, Source};
 use crate::accounts::sessions::Session;
 use crate::api::app::App;
-use crate::api::record::Deed;
+use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
 use crate::blocking;
@@ -72,7 +72,7 @@ pub async fn reset_second_factor(app: Arc<App>, request: Request) -> Result<Resp
         return Err(ApiError::refused(StatusCode::NOT_FOUND, message).with("user", user));
     }
     let details = json!({ "what": "reset", "of": user });
-    Deed::of(&request, Event::SecondFactorChanged, details).record(&app).await?;
+    AuditRecord::of(&request, Event::SecondFactorChanged, details).record(&app).await?;
     let resetting = Arc::clone(&guard);
     blocking::run(move || {
         // Sessions first: what is left of a failure in between is somebody who signs in again.

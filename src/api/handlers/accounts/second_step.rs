@@ -10,7 +10,7 @@ use crate::accounts::guard::Guard;
 use crate::accounts::second_factor::{Passed, Refusal};
 use crate::accounts::sessions::Session;
 use crate::api::app::App;
-use crate::api::record::Deed;
+use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
 use crate::blocking;
@@ -35,7 +35,7 @@ pub async fn second_step(app: Arc<App>, mut request: Request) -> Result<Response
     };
     let details = json!({ "by": how, "recovery_codes_left": left });
     // The code is used up, and the password or ticket before it was recorded.
-    Deed::of(&request, Event::SecondFactor, details).note(&app).await;
+    AuditRecord::of(&request, Event::SecondFactor, details).note(&app).await;
     let message = match left {
         None => "Signed in".to_owned(),
         Some(left) => format!("Signed in with a recovery code. {left} are left"),
@@ -75,7 +75,7 @@ pub(crate) async fn refused(app: &App, user: &str, client: &Client, refusal: Ref
     };
     if let Some(event) = event {
         let details = json!({ "what": "second factor" });
-        Deed { event, user: Some(user), client, details }.record(app).await?;
+        AuditRecord { event, user: Some(user), client, details }.record(app).await?;
     }
     let invalid = |message: &str| ApiError::refused(StatusCode::BAD_REQUEST, message).with("code", "invalid");
     Ok(match refusal {

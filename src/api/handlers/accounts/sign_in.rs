@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::accounts::Auth;
-use crate::accounts::attempts::Turn;
+use crate::accounts::attempts::AttemptOutcome;
 use crate::accounts::cas::{Cas, CasError, Person, logout};
 use crate::accounts::cookie::Secret;
 use crate::accounts::guard::{Guard, Source};
@@ -19,7 +19,7 @@ use crate::accounts::password;
 use crate::accounts::sessions::{LONGEST, Session};
 use crate::accounts::users::Account;
 use crate::api::app::App;
-use crate::api::record::Deed;
+use crate::api::record::AuditRecord;
 use crate::api::refusals;
 use crate::api::request::Request;
 use crate::audit::Event;
@@ -89,7 +89,7 @@ pub async fn with_password(app: Arc<App>, mut request: Request) -> Result<Respon
     }
     let client = &request.client;
     let turn = begin_try(&guard, Some(&user), client.address).await?;
-    if let Turn::Locked(seconds) = turn {
+    if let AttemptOutcome::Locked(seconds) = turn {
         return Err(too_many(seconds));
     }
     let Some(account) = verified(&guard, &user, password, client).await? else {
@@ -99,7 +99,9 @@ pub async fn with_password(app: Arc<App>, mut request: Request) -> Result<Respon
     };
     let mut session = new_session(&user, &request);
     session.password = Some(account.stamp());
-    Deed { event: Event::SignIn, user: Some(&user), client, details: json!({ "by": "password" }) }.record(&app).await?;
+    AuditRecord { event: Event::SignIn, user: Some(&user), client, details: json!({ "by": "password" }) }
+        .record(&app)
+        .await?;
     forgive(&guard, Some(&user), client.address).await?;
     let state = guard.second_factor_state(&user);
     let secret = begin(&guard, session, &request.headers).await?;
@@ -124,7 +126,7 @@ async fn signed_out_elsewhere(app: &App, guard: &Arc<Guard>, mut request: Reques
     if let Some(user) = user {
         guard.tell();
         let (client, details) = (&request.client, json!({ "by": "single sign-on" }));
-        Deed { event: Event::SignOut, user: Some(&user), client, details }.note(app).await;
+        AuditRecord { event: Event::SignOut, user: Some(&user), client, details }.note(app).await;
     }
     Ok(response::uncached(StatusCode::OK, "text/plain", body::full("")))
 }
@@ -135,26 +137,26 @@ fn refusal() -> ApiError {
 
 /// Counts a try of a user's password, or of a ticket. Those who have tried too often wait for nothing and cost nothing;
 /// of the others few at once wait for the file.
-async fn begin_try(guard: &Arc<Guard>, user: Option<&str>, address: ClientAddress) -> Result<Turn, ApiError> {
-    if let Some(seconds) = guard.attempts.locked(guard.tried(user, address), address, Time::now()) {
-        return Ok(Turn::Locked(seconds));
+async fn begin_try(guard: &Arc<Guard>, user: Option<&str>, address: ClientAddress) -> Result<AttemptOutcome, ApiError> {
+    if let Some(seconds) = guard.attempts.locked(guard.attempt_subject(user, address), address, Time::now()) {
+        return Ok(AttemptOutcome::Locked(seconds));
     }
     let (trying, user) = (Arc::clone(guard), user.map(str::to_owned));
-    let begin = move || trying.attempts.begin(trying.tried(user.as_deref(), address), address, Time::now());
+    let begin = move || trying.attempts.begin(trying.attempt_subject(user.as_deref(), address), address, Time::now());
     Ok(guard.tries.run(begin).await??)
 }
 
 /// It came to nothing, which is nobody's fault.
 async fn take_back(guard: &Arc<Guard>, user: Option<&str>, address: ClientAddress) -> Result<(), ApiError> {
     let (trying, user) = (Arc::clone(guard), user.map(str::to_owned));
-    let take_back = move || trying.attempts.take_back(trying.tried(user.as_deref(), address), address);
+    let take_back = move || trying.attempts.take_back(trying.attempt_subject(user.as_deref(), address), address);
     Ok(guard.tries.run(take_back).await??)
 }
 
 /// It was right.
 async fn forgive(guard: &Arc<Guard>, user: Option<&str>, address: ClientAddress) -> Result<(), ApiError> {
     let (forgiving, user) = (Arc::clone(guard), user.map(str::to_owned));
-    let forgive = move || forgiving.attempts.forgive(forgiving.tried(user.as_deref(), address), address);
+    let forgive = move || forgiving.attempts.forgive(forgiving.attempt_subject(user.as_deref(), address), address);
     Ok(guard.tries.run(forgive).await??)
 }
 
@@ -183,13 +185,13 @@ async fn verified(
 }
 
 /// The name is recorded only if it is one: it may be a password in the wrong field.
-async fn refuse(app: &App, guard: &Guard, user: &str, client: &Client, turn: Turn) -> Result<(), ApiError> {
+async fn refuse(app: &App, guard: &Guard, user: &str, client: &Client, turn: AttemptOutcome) -> Result<(), ApiError> {
     let user = known(guard, user);
     let details = json!({ "by": "password", "known_user": user.is_some() });
-    Deed { event: Event::SignInRefused, user, client, details }.record(app).await?;
-    if turn == Turn::Last {
+    AuditRecord { event: Event::SignInRefused, user, client, details }.record(app).await?;
+    if turn == AttemptOutcome::Last {
         let details = json!({ "what": "password" });
-        Deed { event: Event::Locked, user, client, details }.record(app).await?;
+        AuditRecord { event: Event::Locked, user, client, details }.record(app).await?;
     }
     Ok(())
 }
@@ -240,7 +242,7 @@ pub async fn with_ticket(app: Arc<App>, request: Request) -> Result<Response, Ap
     }
     // Each costs the single sign-on a question, and the audit trail a line.
     let address = request.client.address;
-    if let Turn::Locked(_) = begin_try(guard, None, address).await? {
+    if let AttemptOutcome::Locked(_) = begin_try(guard, None, address).await? {
         return problem("rate_limited");
     }
     let person = cas.validate(ticket, state, &next).await;
@@ -285,7 +287,7 @@ async fn with_person(
             session.ticket = Some(digest::sha256(ticket));
             let lifetime = session.longest_end().as_milliseconds() - session.checked.as_milliseconds();
             let details = json!({ "by": "single sign-on" });
-            Deed { event: Event::SignIn, user: Some(&person.user), client, details }.record(app).await?;
+            AuditRecord { event: Event::SignIn, user: Some(&person.user), client, details }.record(app).await?;
             let secret = begin(guard, session, &request.headers).await?;
             return Ok(Ok((secret, Duration::from_millis(u64::try_from(lifetime).unwrap_or_default()))));
         }
@@ -295,7 +297,7 @@ async fn with_person(
         }
     };
     let details = json!({ "by": "single sign-on", "reason": problem });
-    Deed { event: Event::SignInRefused, user: person.as_deref(), client, details }.record(app).await?;
+    AuditRecord { event: Event::SignInRefused, user: person.as_deref(), client, details }.record(app).await?;
     Ok(Err(problem))
 }
 

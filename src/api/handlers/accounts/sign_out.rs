@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::accounts::Auth;
 use crate::accounts::guard::Source;
 use crate::api::app::App;
-use crate::api::record::Deed;
+use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
 use crate::blocking;
@@ -30,7 +30,7 @@ pub async fn sign_out(app: Arc<App>, request: Request) -> Result<Response, ApiEr
         blocking::run(move || ending.sessions.end(|other, _| other == key)).await??;
         guard.tell();
         if request.identity.user().is_some() {
-            Deed::of(&request, Event::SignOut, json!({})).note(&app).await;
+            AuditRecord::of(&request, Event::SignOut, json!({})).note(&app).await;
         }
     }
     signed_out(&app)
@@ -45,7 +45,7 @@ pub async fn sign_everybody_out(app: Arc<App>, request: Request) -> Result<Respo
         let ending = Arc::clone(guard);
         blocking::run(move || ending.sessions.end(|_, _| true)).await??;
         guard.tell();
-        Deed::of(&request, Event::SessionsEnded, json!({ "of": null })).note(&app).await;
+        AuditRecord::of(&request, Event::SessionsEnded, json!({ "of": null })).note(&app).await;
     }
     signed_out(&app)
 }

@@ -214,11 +214,11 @@ async fn an_attempt_that_nobody_had_time_for_forgives_no_other() {
         assert_eq!(scene.try_password("", "user", "wrong horse battery").await.status, 503);
     }
     let address = "127.0.0.1".parse().unwrap();
-    let tried = scene.people.guard.tried(Some("user"), address);
+    let tried = scene.people.guard.attempt_subject(Some("user"), address);
     let attempts = &scene.people.guard.attempts;
     assert_eq!(
         attempts.begin(tried, address, Time::now()).unwrap(),
-        crate::accounts::attempts::Turn::Last,
+        crate::accounts::attempts::AttemptOutcome::Last,
         "nine still count"
     );
 }

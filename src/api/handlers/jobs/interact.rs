@@ -9,7 +9,7 @@ use super::{id_in_path, job_type_of, no_such_job};
 use crate::accounts::access::Guarded;
 use crate::api::app::App;
 use crate::api::job::PROMPTS_PER_JOB;
-use crate::api::record::Deed;
+use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
 use crate::http::error::ApiError;
@@ -53,7 +53,7 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
     match first.await?? {
         None => {
             let details = json!({ "job": id, "interaction": interaction, "response": given });
-            Deed::of(&request, Event::Answer, details).note(&app).await;
+            AuditRecord::of(&request, Event::Answer, details).note(&app).await;
             tracing::info!(job = %id, interaction, "answer accepted");
             let stored = json!({ "message": "Response stored", "job_id": id, "interaction_id": interaction });
             response::json(StatusCode::OK, &stored)

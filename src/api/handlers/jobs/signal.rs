@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{id_in_path, job_type_of, no_such_job};
 use crate::accounts::access::Guarded;
 use crate::api::app::App;
-use crate::api::record::Deed;
+use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
 use crate::http::error::ApiError;
@@ -46,7 +46,7 @@ pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let spool = app.spool.clone();
     app.letters.run(move || inbox::signal(&spool, id, &word, &letter)).await??;
     let details = json!({ "job": id, "signal": signal.word() });
-    Deed::of(&request, Event::Signal, details).note(&app).await;
+    AuditRecord::of(&request, Event::Signal, details).note(&app).await;
     tracing::info!(job = %id, signal = signal.word(), "signal accepted");
     response::json(StatusCode::OK, &json!({ "message": "Interrupted", "job_id": id }))
 }

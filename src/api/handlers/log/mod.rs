@@ -15,7 +15,7 @@ use serde_json::json;
 use super::jobs::{id_in_path, job_type_of, no_such_job};
 use crate::accounts::access::Guarded;
 use crate::api::app::App;
-use crate::api::record::Deed;
+use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
 use crate::http::body::{CutOff, Manner};
@@ -145,7 +145,7 @@ async fn record_use(app: &App, request: &Request, id: JobId, include_sensitive: 
     request.may_reveal(Guarded::by(&job_type_of(app, id)?, &app.config))?;
     let reveal = Reveal { user: Arc::clone(&request.user), job: id, address: request.client.address };
     if !app.logs.reveals.is_recorded(&reveal) {
-        Deed::of(request, Event::Reveal, json!({ "job": id })).record(app).await?;
+        AuditRecord::of(request, Event::Reveal, json!({ "job": id })).record(app).await?;
         app.logs.reveals.remember(reveal);
     }
     Ok(())
