@@ -10,7 +10,7 @@ interface Module {
 const MODULES = 'node_modules/@wikimedia/codex/dist/modules'
 const manifest = JSON.parse(readFileSync(`${MODULES}/manifest.json`, 'utf8')) as Record<string, Module>
 
-/** The style sheets of a module and of all that it imports, inner ones first. */
+/** The style sheets of a module and of everything that it imports, inner ones first. */
 function styles(name: string): string[] {
   const { css = [], imports = [] } = manifest[name] ?? {}
   return [...imports.flatMap(styles), ...css]

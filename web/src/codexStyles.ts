@@ -1,5 +1,5 @@
-// The style sheets of the components of Codex that are used, and of those that these consist of, inner ones first. All of
-// Codex would be a third more. `codexStyles.test.ts` says what is missing or not needed any more.
+// The style sheets of the Codex components that are used, and of their parts, inner ones first. All of Codex would be a
+// third larger. `codexStyles.test.ts` reports missing and unneeded ones.
 
 import '@wikimedia/codex/dist/modules/Icon-bidi.css'
 import '@wikimedia/codex/dist/modules/CdxButton-bidi.css'

@@ -4,7 +4,7 @@ import NotFoundPage from '@/frame/NotFoundPage.vue'
 import NotLoadedPage from '@/frame/NotLoadedPage.vue'
 import OverviewPage from '@/pages/overview/OverviewPage.vue'
 
-/** A page whose program is loaded when somebody goes there. All but the first are: nobody waits for what is not seen. */
+/** A page whose code is loaded when somebody opens it. All pages but the first are, so that the first is fast. */
 function lazy(load: () => Promise<{ default: RouteComponent }>): () => Promise<RouteComponent> {
   return async () => {
     try {
@@ -15,14 +15,14 @@ function lazy(load: () => Promise<{ default: RouteComponent }>): () => Promise<R
   }
 }
 
-/** The pages. The API knows these paths too (`src/api/routes.rs`): it answers each with this program. */
+/** The pages. The API knows these paths too (`src/api/routes.rs`) and answers each with this program. */
 export function makeRouter(): Router {
   return createRouter({
     history: createWebHistory(),
     routes: [
       { path: '/', name: 'overview', component: OverviewPage },
       { path: '/start/:type', name: 'start', component: OverviewPage, props: true },
-      // Where the first SpiderPig had its form: links to it are in documents and heads.
+      // The address of the form in the first SpiderPig: documents still link to it.
       { path: '/mediawiki/backport', redirect: '/start/backport' },
       { path: '/mediawiki/train', name: 'train', component: lazy(() => import('@/pages/train/TrainPage.vue')) },
       { path: '/mediawiki/logs', name: 'errors', component: lazy(() => import('@/pages/monitoring/ErrorsPage.vue')) },

@@ -5,7 +5,7 @@ import { NotSent, Unanswered } from './sending.ts'
 
 const fetched = vi.fn<(url: string, init: RequestInit) => Promise<Response>>()
 
-// How that reaches the API, and when it is given up, is told in its own tests.
+// sending.test.ts covers how requests are sent and aborted.
 vi.mock(import('./sending.ts'), async (original) => ({
   ...(await original()),
   send: (path, { headers, body }) => fetched(path, { method: 'POST', headers, body }),
@@ -18,7 +18,7 @@ function answer(status: number, body: string, { type = 'application/json', statu
   )
 }
 
-/** An answer that never comes; it can be given up. */
+/** An answer that never comes, until it is aborted. */
 function swallow(): void {
   fetched.mockImplementationOnce(
     (_, { signal }) =>

@@ -27,20 +27,20 @@ import type {
   WhoAmI,
 } from './types.ts'
 
-/** For an answer to begin, in milliseconds. The API answers in a few; this is for a network that swallows requests. */
+/** How long a request may take, in milliseconds. The API answers in a few; this is for networks that lose requests. */
 const TIMEOUT = 15_000
 
-/** The same where the API may have to ask Gerrit first, which it does for 20 seconds at most. */
+/** The same for requests for which the API asks Gerrit, which takes at most 20 seconds. */
 const TIMEOUT_WITH_GERRIT = 30_000
 
-/** An argument that breaks its rule, as the API names it. */
+/** An invalid argument, as the API reports it. */
 export interface Invalid {
-  /** Where it stands: `["body", "params", "speed"]`. */
+  /** Its path: `["body", "params", "speed"]`. */
   loc: string[]
   msg: string
 }
 
-/** Why a request was not answered as asked. The message is for people. */
+/** Why a request failed. The message is for people. */
 export class ApiError extends Error {
   override name = 'ApiError'
 
@@ -48,43 +48,43 @@ export class ApiError extends Error {
     message: string,
     /** The HTTP status; 0 if there was no answer. */
     readonly status: number,
-    /** What the API says beside the message, such as `responded_by`. */
+    /** Other fields of the answer, such as `responded_by`. */
     readonly fields: Record<string, unknown> = {},
-    /** Each wrong argument, if that is what is wrong. */
+    /** The invalid arguments, if there are any. */
     readonly invalid: Invalid[] = [],
-    /** In so many seconds it may be tried again, if the API says so. */
+    /** After how many seconds to try again, if the API says so. */
     readonly retryAfter: number | null = null,
   ) {
     super(message)
   }
 
-  /** What it is, for programs: `needauth`. */
+  /** The kind of the error, for programs: `needauth`. */
   get code(): unknown {
     return this.fields.code
   }
 }
 
-/** What went wrong, for people. */
+/** The reason of an error, for people. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Whether somebody gave a request up, which is nothing to tell anybody. */
+/** Whether a request was aborted on purpose, which is not reported. */
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'AbortError'
 }
 
-/** How the API says that it does not let somebody in (any more), whatever they ask for. */
+/** The codes with which the API refuses a user without access, whatever they request. */
 const ACCESS_REFUSALS: ReadonlySet<unknown> = new Set(['needauth', 'need2fa', 'unauthorized'])
 
 let reportAccessRefused: (refusal: ApiError) => void = () => undefined
 
-/** Calls whenever a request was refused because of who sent it. One listener, for as long as the page lives. */
+/** Calls the listener whenever the API refuses a user without access. There is one listener. */
 export function onAccessRefused(listener: (refusal: ApiError) => void): void {
   reportAccessRefused = listener
 }
 
-/** Another tab has found out that this person is not let in any more. */
+/** Another tab has found that access was lost. */
 export function accessRefusedElsewhere(reason: string): void {
   reportAccessRefused(new ApiError(reason, 401))
 }
@@ -100,15 +100,15 @@ interface GetOptions {
 interface PostOptions extends Omit<GetOptions, 'signal'> {
   /** Sent as JSON. */
   json?: unknown
-  /** Sent as it is. */
+  /** Sent as plain text. */
   text?: string
 }
 
 /**
- * Asks the API, and reads its response if that is a success.
+ * Sends a request to the API, and reads a successful response.
  *
- * Reading is a part of it: a network can swallow the second half of an answer, too. A stream's reader only takes the
- * body, and has a deadline of its own.
+ * The timeout includes reading, as a network can lose the second half of an answer, too. For streams, `read` only takes
+ * the body; their readers have their own timeouts.
  */
 async function ask<T>(path: string, options: GetOptions, read: (response: Response) => T | Promise<T>): Promise<T> {
   const { query = {}, headers = {}, signal } = options
@@ -131,7 +131,9 @@ async function ask<T>(path: string, options: GetOptions, read: (response: Respon
   }
 }
 
-/** Tells the API to do something. It is sent once, as soon as there is a connection, unless somebody gives it up before. */
+/**
+ * Tells the API to do something. It is sent once, as soon as there is a connection, unless the user cancels it before.
+ */
 async function post<T>(path: string, options: PostOptions = {}): Promise<T> {
   const { query = {}, json, text, headers = {}, timeout = TIMEOUT } = options
   const type = json === undefined ? 'text/plain' : 'application/json'
@@ -155,7 +157,7 @@ async function post<T>(path: string, options: PostOptions = {}): Promise<T> {
 const LATE = 'SpiderPig did not answer in time'
 const UNREACHABLE = 'SpiderPig cannot be reached'
 
-/** A response that is a success; what another one says is thrown. */
+/** Returns a successful response, and throws the error of another one. */
 async function accepted(response: Response, sentAt: number): Promise<Response> {
   learnServerTime(response.headers.get('Date'), sentAt, Date.now())
   if (response.ok) {
@@ -181,7 +183,7 @@ function search(query: NonNullable<GetOptions['query']>): string {
   return text === '' ? '' : `?${text}`
 }
 
-/** What a response that is no success says. A proxy's may say it in HTML, which is not shown. */
+/** The error of a response. A proxy may answer in HTML, which is not shown. */
 async function refusal(response: Response): Promise<ApiError> {
   const { status } = response
   const body: unknown = await response.json().catch(() => null)
@@ -191,7 +193,7 @@ async function refusal(response: Response): Promise<ApiError> {
   }
   if (isObject(detail) && typeof detail.message === 'string') {
     const { message, ...fields } = detail as Record<string, unknown> & { message: string }
-    // What is wrong with the server stands in its log by this name.
+    // The server's log has the cause under this identifier.
     const isNamed = status === 500 && typeof fields.request_id === 'string'
     const id = isNamed ? ` (request ${String(fields.request_id)})` : ''
     return new ApiError(`${message}${id}`, status, fields, [], secondsIn(response.headers.get('Retry-After')))
@@ -229,20 +231,20 @@ function bodyOf(response: Response): ReadableStream<Uint8Array> {
 
 interface JobTypes {
   job_types: (Omit<JobType, 'params'> & { params: Omit<Param, 'gerritUrl'>[] })[]
-  /** Also of those that this person may not start. */
+  /** Also of job types that the user may not start. */
   titles: Record<string, string>
   gerrit_url: string | null
 }
 
-/** Which lines of the audit log a page of it is to have. What is empty does not matter. */
+/** A filter of the audit trail. Empty members match everything. */
 export interface AuditFilter {
   user: string
   event: string
-  /** Text anywhere in the line. */
+  /** Text anywhere in the entry. */
   q: string
 }
 
-/** Which jobs a list is to have. */
+/** A filter of job lists. Empty members match everything. */
 export interface JobFilter {
   outcome: string[]
   state: string[]
@@ -270,7 +272,7 @@ export const api = {
   /**
    * Starts a job. With the same key it is started once, however often this is sent within a day.
    *
-   * `anyway`: also if Gerrit cannot be asked about its changes, or something speaks against them. That is recorded.
+   * `anyway`: also if the change check fails or finds problems. The job records this.
    */
   start: (type: string, params: Record<string, ParamValue>, key: string, anyway = false) =>
     post<{ id: number }>('/api/jobs', {
@@ -279,7 +281,7 @@ export const api = {
       timeout: TIMEOUT_WITH_GERRIT,
     }),
 
-  /** Says what would be executed. */
+  /** Returns the command that would be executed. */
   dryRun: (type: string, params: Record<string, ParamValue>) =>
     post<DryRun>('/api/jobs', { query: { dry_run: true }, json: { type, params } }),
 
@@ -290,24 +292,24 @@ export const api = {
       timeout: TIMEOUT_WITH_GERRIT,
     }),
 
-  /** Asks Gerrit for changes, by numbers or addresses as they were typed. */
+  /** Looks up changes in Gerrit, by numbers or addresses as they were typed. */
   changes: async (inputs: string[], signal: AbortSignal) =>
     (await get<{ changes: Lookup[] }>('/api/changes', { query: { change: inputs }, signal })).changes,
 
-  /** Finds out what speaks against deploying these changes. Nothing is started. */
+  /** Checks changes before a deployment. Nothing is started. */
   preflight: (inputs: string[], signal: AbortSignal) =>
     get<Preflight>('/api/preflight', { query: { change: inputs }, signal, timeout: TIMEOUT_WITH_GERRIT }),
 
-  /** Answers a prompt. It is refused with 409 if somebody was first: `responded_by` and `response` say who and what. */
+  /** Answers a prompt. The API refuses it with 409 if there is an answer: `responded_by` and `response` contain it. */
   answer: (job: number, interaction: number, answer: string) =>
     post<unknown>(`/api/jobs/${job}/interact/${interaction}`, { text: answer }),
 
-  /** Stops a job; one that waits in the queue is cancelled. */
+  /** Stops a job, or cancels it if it is queued. */
   signal: (job: number, signal: 'interrupt' | 'kill') => post<unknown>(`/api/jobs/${job}/signal/${signal}`),
 
   trainStatus: (signal?: AbortSignal) => get<TrainStatus>('/api/train/status', { signal }),
 
-  /** Moves the train. What this person has seen is kept with the job, so that all see the same while it runs. */
+  /** Moves the train. The job keeps the status that the user saw, so that everyone sees it while the job runs. */
   moveTrain: (move: TrainMove, originalTrainStatus: TrainStatus, key: string) =>
     post<{ id: number }>('/api/jobs/train', {
       json: { ...move, originalTrainStatus },
@@ -325,47 +327,49 @@ export const api = {
 
   resume: () => post<{ message: string }>('/api/runner/resume'),
 
-  /** A window of a log. `from` is a record's number, or negative: from the end. */
+  /** A window of a log. `from` is the number of a record, or negative to count from the end. */
   records: (
     job: number,
     { from, count, sensitive, signal }: { from: number; count: number; sensitive: boolean; signal?: AbortSignal },
   ) => get<LogWindow>(`/api/jobs/${job}/log/records`, { query: { from, count, include_sensitive: sensitive }, signal }),
 
-  /** Searches a log: the number of the first record of each line with the text, and then the end. */
+  /** Searches a log: returns the first record of each matching line, and then the end. */
   searchLog: (job: number, q: string, sensitive: boolean, signal: AbortSignal) =>
     stream<{ type: 'match'; recno: number } | { type: 'end'; matches: number; hidden: number; complete: boolean }>(
       `/api/jobs/${job}/log/search`,
       { query: { q, include_sensitive: sensitive }, signal },
     ),
 
-  /** What there is to jump to in a log from a record on, and then the end: the record from which to ask on. */
+  /** The jump targets in a log from a record on, and then the end: the record at which the next request starts. */
   marks: (job: number, from: number, signal: AbortSignal) =>
     stream<LogMark | { type: 'end'; next: number; complete: boolean }>(`/api/jobs/${job}/log/marks`, {
       query: { from },
       signal,
     }),
 
-  /** Mode `local`. The second factor comes after it. */
+  /** Signs in with a password (mode `local`). The second factor follows. */
   signIn: (user: string, password: string) => post<SignedIn>('/api/login', { json: { user, password } }),
 
-  /** The code of the second factor, or a recovery code. Each works once. */
+  /** Sends a code of the second factor, or a recovery code. Each works once. */
   giveCode: (code: string) =>
-    // How many recovery codes are left is said if it was one.
+    // After a recovery code, the answer says how many are left.
     post<{ message: string; user: string; recovery_codes_left: number | null }>('/api/2fa', { text: code }),
 
   signOut: () => post<{ message: string; SSOLogoutUrl: string }>('/api/logout'),
 
-  /** Admins: ends the sessions of everybody. */
+  /** For admins: ends the sessions of all users. */
   signOutEverybody: () => post<{ message: string }>('/api/logoutAll'),
 
   secondFactor: () => get<SecondFactor>('/api/2fa'),
 
-  /** A new second factor to confirm. Whoever has one gives a code of that; it is in use until then. */
+  /**
+   * Begins to set up a second factor. Users who have one send its code; it stays in use until the new one is confirmed.
+   */
   beginEnrolment: (code?: string) => post<Enrolment>('/api/2fa/enrol', { json: code === undefined ? {} : { code } }),
 
   confirmEnrolment: (code: string) => post<RecoveryCodes>('/api/2fa/confirm', { text: code }),
 
-  /** New recovery codes; the old ones are void. */
+  /** Creates new recovery codes. The old ones stop working. */
   renewRecoveryCodes: (code: string) => post<RecoveryCodes>('/api/2fa/recovery-codes', { text: code }),
 
   removeSecondFactor: (code: string) => post<{ message: string }>('/api/2fa/remove', { text: code }),
@@ -381,7 +385,7 @@ export const api = {
 
   revokeToken: (id: string) => post<{ message: string }>(`/api/tokens/${encodeURIComponent(id)}/revoke`),
 
-  /** Those of everybody, for admins. */
+  /** The tokens of all users, for admins. */
   allTokens: async (signal?: AbortSignal) => (await get<{ tokens: Token[] }>('/api/users/tokens', { signal })).tokens,
 
   revokeTokenOf: (user: string, id: string) =>
@@ -395,16 +399,16 @@ export const api = {
   endSessionsOf: (user: string) => post<{ message: string }>(`/api/users/${encodeURIComponent(user)}/end-sessions`),
 
   /**
-   * The newest first. If there may be more, `next` is the `before` to ask for them with: a page may have fewer than asked
-   * for, or none, as only so much is looked through at once.
+   * The audit trail, the newest entries first. If there may be more, `next` is the `before` of the next request. A page
+   * may have fewer entries than `limit`, or none, as the API searches only so much at once.
    */
   audit: (filter: AuditFilter, { limit, before, signal }: { limit: number; before?: number; signal?: AbortSignal }) =>
     get<AuditPage>('/api/audit', { query: { ...filter, limit, before }, signal }),
 
-  /** The HTML of this page, as the API would send it now. */
+  /** The current HTML of this page. */
   page: () => ask('/', { headers: { Accept: 'text/html' } }, (response) => response.text()),
 
-  /** The stream of everything that changes; with the numbers of jobs also of how long their logs are. */
+  /** The stream of all changes, and of the lengths of these jobs' logs. */
   events: (logs: readonly number[], last: string | null, signal: AbortSignal) => {
     const resume: Record<string, string> = last === null ? {} : { 'Last-Event-ID': last }
     return ask(
@@ -415,7 +419,7 @@ export const api = {
   },
 }
 
-/** Where the plain text of a log is. */
+/** The address of a log as plain text. */
 export function logTextUrl(job: number): string {
   return `/api/jobs/${job}/log?format=text`
 }

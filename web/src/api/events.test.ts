@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { EventStream, type Connection, type ServerEvent } from './events.ts'
 
-/** One connection to the API, from its side. */
+/** A connection, as the API sees it. */
 class Connected {
   #controller!: ReadableStreamDefaultController<Uint8Array>
   readonly query: string
@@ -16,7 +16,7 @@ class Connected {
       start: (controller) => {
         this.#controller = controller
         if (!isHeld) {
-          // As the API begins.
+          // The first line of the API.
           controller.enqueue(new TextEncoder().encode('retry: 2000\n\n'))
         }
       },
@@ -55,9 +55,9 @@ const settle = () => vi.advanceTimersByTimeAsync(0)
 const removed = (id: number): ServerEvent => ({ type: 'removed', data: { id } })
 
 let isUp: boolean
-/** Something on the way lets heads of streams pass, and holds what follows. */
+/** A proxy passes the headers of streams and buffers their bodies. */
 let isHeld = false
-/** With what status each connection is refused. */
+/** The status with which connections are refused. */
 let refusal: number | null
 /** The number of a job that does not exist. */
 let gone: number | null
@@ -274,7 +274,7 @@ describe('the stream of events', () => {
     stream.follow([12, 14])
     await settle()
     expect(last().query).toBe('?log=12&log=14')
-    // What nobody follows any more costs no connection.
+    // A log that is no longer followed needs no new connection.
     stream.follow([])
     await settle()
     expect(connections).toHaveLength(3)

@@ -5,88 +5,94 @@ import { Poller } from './polling.ts'
 import { serverTime } from './serverTime.ts'
 import type { Job, LogExtent, Monitoring, Runner } from './types.ts'
 
-/** All there is to know at a time. */
+/** The complete state. */
 export interface Snapshot {
   runner: Runner
   jobs: Job[]
   total: number
   monitoring?: Monitoring
-  /** It was asked for, and not told because the API may be another one. */
+  /** It was polled, so the API is still the same. */
   isPolled?: boolean
 }
 
-/** What the API tells on its own. Each is the state at that time. */
+/** Events of the stream. Each contains the current state. */
 export type ServerEvent =
   | { type: 'snapshot'; data: Snapshot }
-  /** The data of a job that runs are told once in a stream: they never change. */
+  /** A stream contains the data of a running job once, as they never change. */
   | { type: 'job'; data: Omit<Job, 'data'> & Partial<Pick<Job, 'data'>> }
   | { type: 'removed'; data: { id: number } }
   | { type: 'runner'; data: Runner }
   | { type: 'log'; data: LogExtent }
   | { type: 'monitoring'; data: Monitoring }
 
-/** How the stream is. Times are milliseconds since the epoch, by the clock of the API. */
+/** The state of the stream. Times are milliseconds since the epoch, by the clock of the API. */
 export type Connection =
-  /** For the first time, or again after an end that is nothing to worry about. */
+  /** For the first time, or after a regular end. */
   | { state: 'connecting' }
   | { state: 'live' }
-  /** Nothing comes by the stream, although it can be opened. What is shown is asked for now and then instead. */
+  /** The stream opens, but nothing arrives. The state is polled instead. */
   | { state: 'polled'; reason: string }
-  /** `retryAt` is null while it is being tried. */
+  /** `retryAt` is null during an attempt. */
   | { state: 'broken'; reason: string; retryAt: number | null }
-  /** This person is not let in (any more). It is not tried again before somebody has reason to. */
+  /** The user has no access. The stream is not retried automatically. */
   | { state: 'refused'; reason: string }
 
-/** Whether what is shown is kept up to date. */
+/** Whether the state is kept up to date. */
 export function isFresh({ state }: Connection): boolean {
   return state === 'live' || state === 'polled'
 }
 
-/** The first byte comes with the head of the answer. If none came for so long after it, something on the way holds them. */
+/**
+ * If no byte arrives within this time after the headers, in milliseconds, a proxy buffers the stream. The API sends one
+ * at once.
+ */
 const PATIENCE = 10_000
 
-/** The API gives a sign of life every 15 s; a stream that gave none for so long is dead, whatever the network says. */
+/** The API sends a sign of life every 15 s. A stream without one for this time is dead, in milliseconds. */
 export const SILENCE = 30_000
 
-/** How often it is looked whether it is dead. A laptop that wakes finds out that soon: timers slept with it. */
+/** How often a dead stream is checked for, in milliseconds. A laptop that wakes up notices it this soon. */
 export const LOOK = 5000
 
-/** When people come back to the page, a stream that was quiet for so long is not waited for. */
+/** When the user comes back to the page, a stream that was silent for this time is renewed, in milliseconds. */
 const QUIET = 17_000
 
-/** Between attempts. It doubles up to the longest, and a part of it is chance: all pages lose the API together. */
+/**
+ * Between two attempts, in milliseconds. The pause doubles up to the longest, and is partly random, as all pages lose
+ * the API together.
+ */
 const FIRST_PAUSE = 500
 const LONGEST_PAUSE = 15_000
 
-/** What lived for so long was well, and the pauses begin anew. */
+/** After a stream of this length, in milliseconds, the pauses start anew. */
 const WELL = 15_000
 
 export interface Listener {
-  /** Behind an event with an identifier a stream can go on, also another one. */
+  /** Streams can resume after an event with an identifier. */
   event(event: ServerEvent, id: string | null): void
   connection(connection: Connection): void
-  /** There was a sign of life. */
+  /** Called for each sign of life. */
   heard(): void
 }
 
 /**
- * A stream of events: it comes back by itself, from where it was.
+ * A stream of events. It reconnects automatically, and resumes where it was.
  *
- * It is live when it has sent something: the head of an answer says nothing, as a proxy may hold all that follows. While
- * one does, what there is to know is asked for.
+ * It is live when the first byte has arrived: headers are not enough, as a proxy may buffer the body. In that case the
+ * state is polled.
  *
- * It is read by `fetch`, because an `EventSource` hides what is needed here: the signs of life (a laptop that slept has
- * a stream that looks open), and why a connection was refused.
+ * It uses `fetch`, because an `EventSource` hides the signs of life (after sleep, a dead stream looks open), and why a
+ * connection was refused.
  */
 export class EventStream {
   #logs: readonly number[] = []
-  /** The identifier of the last event. The API goes on behind it. */
+  /** The identifier of the last event, after which the API resumes. */
   #last: string | null = null
   #attempt = new AbortController()
   #heardAt = 0
-  /** Which run of it goes on; no other does. */
+  /** The number of the current run. Earlier runs stop. */
   #run = 0
-  /** Ends the pause before the next attempt, or the wait for a reason to try again. */
+  /** Ends the pause before the next attempt, or the wait after a refusal. */
   #wake: () => void = () => undefined
   readonly #listener: Listener
   readonly #poller: Poller
@@ -95,7 +101,7 @@ export class EventStream {
     this.#listener = listener
     this.#poller = new Poller({
       snapshot: (events) => {
-        // What the stream had told before is older.
+        // Polled data are newer than the last event.
         this.#last = null
         events.forEach((event) => listener.event(event, null))
         listener.heard()
@@ -106,7 +112,7 @@ export class EventStream {
     })
   }
 
-  /** Begins, behind an event if that is known. */
+  /** Starts the stream, after an event if one is given. */
   start(last: string | null = null): void {
     this.#last = last
     document.addEventListener('visibilitychange', this.#onVisible)
@@ -115,7 +121,7 @@ export class EventStream {
     void this.#go(this.#run)
   }
 
-  /** Ends it, and forgets where it was. */
+  /** Stops it, and forgets its position. */
   stop(): void {
     this.#run += 1
     this.#last = null
@@ -125,7 +131,7 @@ export class EventStream {
     this.#renew()
   }
 
-  /** From now on it also tells how long the logs of these jobs are. What nobody follows any more may go on for a while. */
+  /** Follows the lengths of these jobs' logs as well. Dropped logs may continue for a while. */
   follow(logs: readonly number[]): void {
     const isMore = logs.some((log) => !this.#logs.includes(log))
     this.#logs = [...logs]
@@ -135,13 +141,13 @@ export class EventStream {
     }
   }
 
-  /** Does not wait for the next attempt. */
+  /** Retries now. */
   readonly retryNow = (): void => {
     this.#poller.now()
     this.#wake()
   }
 
-  /** Somebody looks at what it has told. */
+  /** The user looks at the page. */
   lookAgain(): void {
     this.#poller.seen()
     if (Date.now() - this.#heardAt > QUIET && !this.#poller.isOn) {
@@ -169,7 +175,7 @@ export class EventStream {
       }
       this.#attempt = new AbortController()
       const { signal } = this.#attempt
-      // Not at all so far.
+      // Not live so far.
       let liveAt = Infinity
       try {
         const stream = await api.events(this.#logs, this.#last, signal)
@@ -179,7 +185,8 @@ export class EventStream {
           this.#poller.stop()
           this.#listener.connection({ state: 'live' })
         })
-        // It ended in order, as it does once an hour and when the API stops. Unless it always does: back at once.
+        // A regular end, as once an hour or when the API stops. It reconnects at once, unless it ends at once each
+        // time.
         if (Date.now() - liveAt < FIRST_PAUSE && !signal.aborted) {
           throw new Error('SpiderPig closed the connection')
         }
@@ -187,7 +194,7 @@ export class EventStream {
       } catch (error) {
         const missing = signal.aborted ? null : missingIn(error)
         if (missing !== null && this.#logs.includes(missing)) {
-          // The job is gone, and its log with it. Everything else is still told.
+          // The job is gone, and its log with it. The stream continues without it.
           this.#logs = this.#logs.filter((log) => log !== missing)
         } else if (!signal.aborted && isRefused(error)) {
           failures = 0
@@ -223,7 +230,7 @@ export class EventStream {
     this.#tellBroken(reason, null)
   }
 
-  /** Unless what there is to know is asked for instead. */
+  /** Reports an outage, unless the state is polled. */
   #tellBroken(reason: string, retryAt: number | null): void {
     if (!this.#poller.isOn) {
       this.#listener.connection({ state: 'broken', reason, retryAt })
@@ -257,21 +264,21 @@ export class EventStream {
     } finally {
       clearTimeout(patience)
       clearInterval(look)
-      // What was not understood is not read on.
+      // After an error the rest is not read.
       await reader.cancel().catch(() => undefined)
     }
   }
 
   #tell({ event, data, id }: EventSourceMessage): void {
     const last = this.#last
-    // Should this one not be understood, everything is told anew.
+    // If this event cannot be read, the next stream starts with a snapshot.
     this.#last = null
     this.#listener.event({ type: event, data: JSON.parse(data) } as ServerEvent, id ?? null)
     this.#last = id ?? last
   }
 }
 
-/** The job that does not exist, if it is that. */
+/** The job that does not exist, if that is the error. */
 function missingIn(error: unknown): number | null {
   const job = error instanceof ApiError && error.status === 404 ? error.fields.job_id : null
   return typeof job === 'number' ? job : null
@@ -281,11 +288,11 @@ function isRefused(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 401 || error.status === 403)
 }
 
-/** Why an attempt was given up that nobody wanted to end. */
+/** Reasons to abort an attempt that will be repeated. */
 const SILENT = Symbol('silent')
 const HELD = Symbol('held')
 
-/** An attempt that is held takes long, and a connection: its pauses are long at once. */
+/** A buffered attempt takes long and uses a connection, so its pauses are long from the start. */
 const HELD_FAILURES = 4
 
 const HELD_WORDS = 'SpiderPig answers, but its live updates do not arrive: a proxy probably buffers them'

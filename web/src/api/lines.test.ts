@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 
 import { jsonLines } from './lines.ts'
 
-/** A body that comes in these pieces. */
+/** A body in these pieces. */
 function body(pieces: Uint8Array[], cancel = vi.fn()): ReadableStream<Uint8Array> {
   return new ReadableStream({
     pull(controller) {

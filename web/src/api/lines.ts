@@ -1,10 +1,10 @@
 /**
- * Lines of JSON from a response that may still be growing.
+ * The lines of JSON in a response that may still be growing.
  *
- * The bytes come in pieces that end anywhere, also within a character. What follows the last newline is no line: the
+ * The pieces of the body can end anywhere, also within a character. Text after the last newline is dropped, as the
  * response was cut off.
  *
- * @throws SyntaxError for a line that is no JSON, and whatever the body fails with.
+ * @throws SyntaxError for an invalid line, and any error of the body.
  */
 export async function* jsonLines(body: ReadableStream<Uint8Array>): AsyncGenerator<unknown> {
   const reader = body.getReader()
@@ -23,7 +23,7 @@ export async function* jsonLines(body: ReadableStream<Uint8Array>): AsyncGenerat
       }
     }
   } finally {
-    // Whoever stops reading does not want the rest.
+    // The rest is not needed.
     await reader.cancel().catch(() => undefined)
   }
 }

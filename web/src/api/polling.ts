@@ -2,12 +2,12 @@ import { api } from './client.ts'
 import type { ServerEvent } from './events.ts'
 import { isFinal, type Job, type Monitoring } from './types.ts'
 
-/** Between two questions, in milliseconds. The pause grows while nothing changes, and is short again when something did. */
+/** Between two polls, in milliseconds. The pause grows while nothing changes, and is reset by a change. */
 const SHORTEST = 2000
 const LONGEST = 30_000
 const GROWTH = 1.5
 
-/** So many jobs that have not ended are asked for, and of the newest as many as a stream tells of at its beginning. */
+/** How many open jobs and how many of the newest jobs are polled, as in the first snapshot of a stream. */
 const MOST_OPEN = 500
 const NEWEST = 50
 
@@ -15,11 +15,11 @@ const OPEN = ['queued', 'starting', 'running', 'waiting', 'stopping']
 
 interface PollListener {
   snapshot(events: ServerEvent[]): void
-  /** `pause` is how long it waits until it asks again, in milliseconds. */
+  /** `pause` is the time until the next poll, in milliseconds. */
   failed(error: unknown, pause: number): void
 }
 
-/** Asks for all that a stream would tell, as long as one tells nothing. While nobody looks nothing is asked. */
+/** Polls everything that a stream would send, while no stream works. It does not poll while no tab is visible. */
 export class Poller {
   readonly #listener: PollListener
   #logs: () => readonly number[] = () => []
@@ -27,10 +27,10 @@ export class Poller {
   #attempt: AbortController | null = null
   #pause = SHORTEST
   #before = ''
-  /** Somebody looks elsewhere at what is told here, or did so a moment ago. */
+  /** Whether another tab shows the state, or did so a moment ago. */
   #isSeen = true
   #isDue = false
-  /** Whether somebody tells of the train, as far as is known. */
+  /** Whether there is a train status, as far as is known. */
   #hasTrain = true
 
   constructor(listener: PollListener) {
@@ -41,7 +41,7 @@ export class Poller {
     return this.#attempt !== null
   }
 
-  /** Begins to ask, also for how long these logs are. */
+  /** Starts to poll, including the lengths of these logs. */
   start(logs: () => readonly number[]): void {
     this.#logs = logs
     if (this.#attempt === null) {
@@ -58,7 +58,7 @@ export class Poller {
     this.#isDue = false
   }
 
-  /** Asks at once. */
+  /** Polls at once. */
   now(): void {
     if (this.#attempt !== null) {
       this.stop()
@@ -66,7 +66,7 @@ export class Poller {
     }
   }
 
-  /** Somebody looks at what was told. */
+  /** A tab shows the state. */
   seen(): void {
     this.#isSeen = true
     if (this.#isDue) {
@@ -107,7 +107,7 @@ export class Poller {
     }
   }
 
-  /** All that a stream tells at its beginning. */
+  /** Everything that a stream sends at its start. */
   async #everything(signal: AbortSignal): Promise<ServerEvent[]> {
     const none = { outcome: [], state: [], user: '', type: '', q: '' }
     const [runner, newest, open, monitoring] = await Promise.all([
@@ -133,7 +133,7 @@ export class Poller {
   }
 }
 
-/** A job that is none of those that have not ended has ended. */
+/** A job that is not among the open ones has ended. */
 async function lengthOf(id: number, job: Job | undefined, signal: AbortSignal): Promise<ServerEvent> {
   const complete = job === undefined || isFinal(job.state)
   const { total: records } = await api.records(id, { from: -1, count: 1, sensitive: false, signal })

@@ -27,7 +27,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Seconds from now until it is asked again. */
+/** Seconds until the next attempt. */
 const pause = () => ((retry.at.value ?? NaN) - serverTime()) / 1000
 
 describe('what could not be asked', () => {

@@ -3,46 +3,52 @@ import { readonly, shallowRef, type Ref } from 'vue'
 import { ApiError, reasonOf } from './client.ts'
 import { serverTime } from './serverTime.ts'
 
-/** Between two attempts, in milliseconds. It doubles up to the longest, and a part of it is chance: all pages lose the API together. */
+/**
+ * Between two attempts, in milliseconds. The pause doubles up to the longest, and is partly random, as all pages lose
+ * the API together.
+ */
 const FIRST_PAUSE = 1000
 const LONGEST_PAUSE = 30_000
 
-/** Refusals that are over when it is asked again: too late, to another server, too early, too often. */
+/** Refusals that may pass: timeout, misdirected request, too early, too many requests. */
 const PASSING: ReadonlySet<number> = new Set([408, 421, 425, 429])
 
-/** Whether the same question has the same answer for as long as nobody changes something. */
+/** Whether a repeated request would get the same error. */
 function isFinal(error: unknown): boolean {
   return error instanceof ApiError && error.status >= 400 && error.status < 500 && !PASSING.has(error.status)
 }
 
 /**
- * Asks again by itself what could not be asked, with growing pauses, until there is an answer.
+ * Repeats a failed request with growing pauses, until there is an answer.
  *
- * Only for questions: what changes something is sent by people, and never a second time by itself. While nobody sees the
- * page nothing is asked: what is due then is asked when somebody looks.
+ * It is only for requests that change nothing: others are never repeated automatically. While the page is hidden it
+ * waits, and then repeats what is due.
  */
 export class Retry {
   readonly #again: () => void
   readonly #problem = shallowRef<string | null>(null)
   readonly #at = shallowRef<number | null>(null)
   #failures = 0
-  /** When it is asked again, by the clock of the browser. */
+  /** When the request is repeated, by the clock of the browser. */
   #due = Infinity
-  /** Not before that it may be asked again, whatever happens. */
+  /** The request is never repeated before this time. */
   #soonest = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** Why there was no answer the last time. */
+  /** Why the last request failed. */
   readonly problem: Readonly<Ref<string | null>> = readonly(this.#problem)
-  /** When it is asked again, in milliseconds since the epoch by the clock of the API, or was, if that is under way. Null if only people do that. */
+  /**
+   * When the request is repeated, or was if it is under way, in milliseconds since the epoch by the clock of the API.
+   * Null if only the user can repeat it.
+   */
   readonly at: Readonly<Ref<number | null>> = readonly(this.#at)
 
-  /** `again` asks, and says how that went: `failed` or `succeeded`. */
+  /** `again` repeats the request, and reports `failed` or `succeeded`. */
   constructor(again: () => void) {
     this.#again = again
   }
 
-  /** There was no answer. Also an answer that will be the same again is told, but is not asked for again. */
+  /** Reports a failure. Final errors are shown, but not retried. */
   failed(error: unknown): void {
     this.#rest()
     this.#problem.value = reasonOf(error)
@@ -61,7 +67,7 @@ export class Retry {
     this.stop()
   }
 
-  /** There is a new reason to ask: that is done soon, if it is not being done. */
+  /** Repeats the request soon, as there is a new reason to, unless it is under way. */
   hasten(): void {
     if (this.#timer !== undefined && this.#due > this.#soonest) {
       this.#rest()
@@ -69,7 +75,7 @@ export class Retry {
     }
   }
 
-  /** What waits to be asked again is asked now. */
+  /** Repeats a waiting request now. */
   readonly now = (): void => {
     if (this.#timer !== undefined) {
       this.#rest()
@@ -77,7 +83,7 @@ export class Retry {
     }
   }
 
-  /** Nothing is wrong any more, or nobody wants to know. */
+  /** Stops retrying and forgets the failure. */
   stop(): void {
     this.#rest()
     this.#failures = 0
@@ -109,7 +115,7 @@ export class Retry {
   }
 }
 
-/** When something is tried again, in words that change every second. Null: that is being done. */
+/** The time until the next attempt in words, which change every second. Null: it is under way. */
 export function describeRetry(at: number | null, now: number): string {
   const left = at === null ? 0 : Math.ceil((at - now) / 1000)
   return left > 0 ? `Trying again in ${left} s` : 'Trying again now'

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { NotSent, send, Unanswered, waiting } from './sending.ts'
 
-/** A request as browsers have it: it is told from here when a connection takes it, and what is answered. */
+/** A request of the browser. The test decides when it is sent and answered. */
 class FakeRequest extends EventTarget {
   static readonly all: FakeRequest[] = []
   readonly upload = new EventTarget()

@@ -1,21 +1,21 @@
 import { readonly, shallowRef } from 'vue'
 
-/** A request on its way out for longer than this waits for a connection, in milliseconds. */
+/** A request that has not left within this time is waiting for a connection, in milliseconds. */
 const SOON = 1000
 
-/** What is sent where there is nothing to say: browsers tell of a body only whether it has left if there is one. */
+/** The body of requests without content: browsers report progress only for non-empty bodies. */
 const NOTHING = ' '
 
-/** A request that has not left this browser, as there is no connection for it. */
+/** A request that waits for a connection. */
 export interface Waiting {
   /**
-   * Gives it up, so that it is never sent. Chromium tells up to a tenth of a second late that something has left: what is
-   * cancelled just then has arrived.
+   * Cancels it, so that it is never sent. Chromium reports up to a tenth of a second late that a request has left: one
+   * that is cancelled just then has arrived.
    */
   cancel(): void
 }
 
-/** Somebody gave up a request before it left. */
+/** A request was cancelled before it left. */
 export class NotSent extends Error {
   override name = 'NotSent'
 
@@ -24,32 +24,32 @@ export class NotSent extends Error {
   }
 }
 
-/** A request has left, and was not answered in time. */
+/** A request was sent, but not answered in time. */
 export class Unanswered extends Error {
   override name = 'Unanswered'
 }
 
 const all = shallowRef<readonly Waiting[]>([])
 
-/** What waits for a connection now. */
+/** The requests that wait for a connection. */
 export const waiting = readonly(all)
 
 interface Outgoing {
   headers: Record<string, string>
-  /** Left out: nothing that matters. Whether an empty one has left cannot be known, so it counts as sent at once. */
+  /** An empty body counts as sent at once, as its progress is unknown. */
   body?: string
-  /** For the answer, from when the request has left, in milliseconds. */
+  /** The timeout for the answer after the request has left, in milliseconds. */
   patience: number
 }
 
 /**
- * Sends what is to do something, once, and returns the whole response.
+ * Sends a request that changes something, once, and returns the whole response.
  *
- * A browser has few connections to a host, and keeps what gets none until there is one. `fetch` does not tell that from an
- * API that does not answer, and giving it up then would lose what was never sent: an `XMLHttpRequest` says when its body
+ * A browser has few connections to a host, and queues requests without one. `fetch` cannot tell that from an API that
+ * does not answer, and a timeout would drop a request that was never sent. An `XMLHttpRequest` reports when its body
  * leaves.
  *
- * It throws `NotSent`, `Unanswered`, or another error if the connection fails.
+ * @throws NotSent, Unanswered, or another error if the connection fails.
  */
 export function send(path: string, { headers, body = NOTHING, patience }: Outgoing): Promise<Response> {
   return new Promise((resolve, reject) => {
@@ -74,7 +74,7 @@ export function send(path: string, { headers, body = NOTHING, patience }: Outgoi
     request.addEventListener('load', () => resolve(responseOf(request)))
     request.addEventListener('loadend', () => {
       waitsNoLonger()
-      // Of what was loaded this changes nothing any more.
+      // After a load this has no effect.
       reject(failure)
     })
     request.open('POST', path)

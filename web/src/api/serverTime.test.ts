@@ -11,7 +11,7 @@ beforeEach(() => {
 
 afterEach(() => void vi.useRealTimers())
 
-/** A response of a server whose clock is ahead, that took so long. */
+/** A response of a server whose clock is ahead, which took so long. */
 function ask(ahead: number, took: number): void {
   const sentAt = Date.now()
   vi.advanceTimersByTime(took)
@@ -49,7 +49,7 @@ test.each([
   [null, NOON, NOON],
   ['', NOON, NOON],
   ['yesterday', NOON, NOON],
-  // During which the clock of the laptop was set back.
+  // The clock of the laptop is set back meanwhile.
   [new Date(NOON + 500_000).toUTCString(), NOON + 10, NOON],
 ])('a response with the date %j, asked for at %i and there at %i, tells nothing', (date, sentAt, receivedAt) => {
   const before = serverTime()

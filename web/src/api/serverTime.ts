@@ -1,26 +1,26 @@
-/** What the clock of the API has more than that of this browser, in milliseconds. */
+/** How far the clock of the API is ahead of the browser's, in milliseconds. */
 let offset = 0
 
-/** `Date` in the head of a response has whole seconds (RFC 9110, section 5.6.7). */
+/** The `Date` header has whole seconds (RFC 9110, section 5.6.7). */
 const RESOLUTION = 1000
 
 /**
- * What time it is at the API, in milliseconds since the epoch.
+ * The time of the API, in milliseconds since the epoch.
  *
- * Jobs are timed by its clock. That of a laptop may be hours off, and would show "Running for 3 h" of a job that has just
- * started.
+ * The API's clock times the jobs. The clock of a laptop may be hours off, and would show "Running for 3 h" for a job
+ * that has just started.
  */
 export function serverTime(): number {
   return Date.now() + offset
 }
 
 /**
- * Sets the clock by the `Date` of a response, by no more than is certain: the response was made between `sentAt` and
- * `receivedAt`, which are of the clock of this browser.
+ * Adjusts the offset by the `Date` of a response, only as far as it is certain: the response was created between
+ * `sentAt` and `receivedAt` of the browser's clock.
  */
 export function learnServerTime(date: string | null, sentAt: number, receivedAt: number): void {
   const time = Date.parse(date ?? '')
-  // A clock that was set in between tells nothing.
+  // If the clock was set meanwhile, the times are useless.
   if (Number.isNaN(time) || receivedAt < sentAt) {
     return
   }

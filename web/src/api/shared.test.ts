@@ -4,7 +4,7 @@ import { api, onAccessRefused } from './client.ts'
 import type { Connection, ServerEvent } from './events.ts'
 import { SharedEvents } from './shared.ts'
 
-/** The lock that tabs share: the first who wants it has it, until it lets go or somebody takes it. */
+/** The shared lock: the first tab holds it until it releases it or another tab steals it. */
 class Locks {
   #queue: (() => void)[] = []
   #holder: { lose: (error: Error) => void } | null = null
@@ -193,7 +193,7 @@ test('each tab is told of the log that it shows, and of no other', async () => {
     await open()[0]?.send(`event: log\ndata: ${JSON.stringify(log(id, 5).data)}\n\n`)
   }
   expect([one.told, two.told]).toEqual([[log(7, 5)], [log(8, 5)]])
-  // One that comes to a log that is told of already is told at once how long it is, without another stream.
+  // A tab that opens a followed log learns its length at once, without another stream.
   const count = connections.length
   const three = await aTab()
   three.events.follow(8)
@@ -206,7 +206,7 @@ test('a tab that is frozen lets another one listen, and comes back', async () =>
   await tell('a-1', 'removed', { id: 1 })
   two.known = [removed(9)]
   for (const tab of [one]) {
-    // Both tabs of this test have one document: only the first one is meant.
+    // Both tabs of this test share one document: the event is for the first one.
     two.events.stop()
     document.dispatchEvent(new Event('freeze'))
     expect(open()).toHaveLength(0)
@@ -238,7 +238,7 @@ test('who hears nothing of the tab that listens for too long listens instead, an
   for (const { told } of [one, two, three]) {
     expect(told).toEqual([removed(1), removed(2)])
   }
-  // That from which the lock was taken hears nothing of the others, and has a stream of its own.
+  // The tab that lost the lock hears nothing from the others, and opens its own stream.
   expect(open()).toHaveLength(2)
 })
 

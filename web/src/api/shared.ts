@@ -1,26 +1,26 @@
 import { accessRefusedElsewhere } from './client.ts'
 import { EventStream, LOOK, SILENCE, type Connection, type Listener, type ServerEvent } from './events.ts'
 
-/** What is said between tabs, and the lock of the one that listens for all. Another form of it gets another name. */
+/** The name of the channel between tabs, and of the leader's lock. A new message format needs a new name. */
 const NAME = 'spiderpig-events-2'
 
-/** Who comes is answered by the tab that listens, if it is well. Then a stream that it has had for longer is a sign of life. */
+/** The leading tab answers a new tab within this time, in milliseconds, if it works. */
 const WELCOME = 5000
 
-/** A tab that has begun to listen waits so long for the others to say which logs they show. */
+/** A new leader waits this long, in milliseconds, for the other tabs to say which logs they show. */
 const GATHERING = 100
 
-/** A tab that nobody sees gives up a stream of its own after so long, where tabs cannot share one. */
+/** A hidden tab closes its own stream after this time, in milliseconds, where tabs cannot share one. */
 const HIDDEN = 30_000
 
-/** Two tabs do not find out at the same time that they hear nothing. */
+/** A random part of the patience, in milliseconds, so that two tabs do not take over at the same time. */
 const CHANCE = 5000
 
 type Words =
   | { kind: 'lead' | 'heard' }
   | { kind: 'event'; event: ServerEvent; id: string | null }
   | { kind: 'connection'; connection: Connection }
-  /** To who has come: how it is, and what there is to know for who does not know it. */
+  /** To a new tab: the connection, and the state if the tab does not have it. */
   | { kind: 'welcome'; to: string; connection: Connection; events: ServerEvent[]; last: string | null }
   | { kind: 'hello'; last: string | null; log: number | null }
   | { kind: 'follow'; log: number | null }
@@ -28,16 +28,16 @@ type Words =
 
 type Message = Words & { from: string }
 
-/** All that a stream would tell now; nothing before the first word of it. */
+/** The state as events; empty before the first snapshot. */
 export type Snapshot = () => ServerEvent[]
 
 /**
- * The events for a tab, from one stream for all tabs of a browser: over HTTP/1.1 it has six connections to a host, and
- * each stream would keep one.
+ * The events for a tab, from one stream for all tabs of a browser: over HTTP/1.1 a browser has six connections to a
+ * host, and each stream would use one.
  *
- * The tab that has the lock listens, and tells the others. When it goes away, or is frozen, the next one gets the lock, and
- * goes on behind the event that it had last. Who hears nothing for longer than a stream is ever silent takes the lock. Where
- * there are no locks, as on addresses that are not secure, each tab has its own stream while somebody sees it.
+ * The tab with the lock leads: it has the stream, and passes the events on. When it closes or freezes, the next tab
+ * gets the lock, and resumes after its own last event. A tab that hears nothing for longer than a stream is ever silent
+ * steals the lock. Without locks, as on insecure addresses, each visible tab has its own stream.
  */
 export class SharedEvents {
   readonly #listener: Listener
@@ -45,18 +45,18 @@ export class SharedEvents {
   readonly #id = crypto.getRandomValues(new Uint32Array(2)).join('-')
   readonly #stream: EventStream
   #log: number | null = null
-  /** The identifier of the last event that this tab has. */
+  /** The identifier of this tab's last event. */
   #last: string | null = null
   #connection: Connection = { state: 'connecting' }
   #isStarted = false
-  /** This person is not let in: nobody listens before there is a reason to. */
+  /** Whether the API refused the user. Then there is no stream until a retry. */
   #isRefused = false
   #isLeading = false
   #isWelcome = false
-  /** Another tab took the lock away from this one, which has heard nothing of it since. */
+  /** Whether another tab has stolen the lock, and this one has heard nothing since. */
   #isDeposed = false
   #channel: BroadcastChannel | null = null
-  /** Ends the wait for the lock, and lets go of it. */
+  /** Stops waiting for the lock, and releases it. */
   #leave: () => void = () => undefined
   #timers: ReturnType<typeof setTimeout>[] = []
   #gathering: ReturnType<typeof setTimeout> | undefined
@@ -64,12 +64,12 @@ export class SharedEvents {
   #heardAt = 0
   #lookedAt = 0
   #patience = SILENCE
-  /** Which logs the other tabs show. */
+  /** The logs that the other tabs show. */
   readonly #others = new Map<string, number>()
-  /** How long each log was that this stream has told of. */
+  /** The last known length of each followed log. */
   readonly #lengths = new Map<number, ServerEvent>()
 
-  /** `snapshot` is what this tab knows, for others that come. */
+  /** `snapshot` returns the state of this tab, for new tabs. */
   constructor(listener: Listener, snapshot: Snapshot) {
     this.#listener = listener
     this.#snapshot = snapshot
@@ -105,7 +105,7 @@ export class SharedEvents {
     this.#join()
   }
 
-  /** Ends it, and forgets where it was. */
+  /** Stops it, and forgets its position. */
   stop(): void {
     this.#isStarted = false
     this.#isRefused = false
@@ -118,7 +118,7 @@ export class SharedEvents {
     this.#last = null
   }
 
-  /** From now on it also tells how long the log of a job is; of none with null. */
+  /** Follows the length of a job's log; none with null. */
   follow(log: number | null): void {
     if (log !== this.#log) {
       this.#log = log
@@ -130,7 +130,7 @@ export class SharedEvents {
     }
   }
 
-  /** Does not wait for the next attempt. */
+  /** Retries now. */
   readonly retryNow = (): void => {
     if (this.#isRefused) {
       this.#isRefused = false
@@ -159,7 +159,7 @@ export class SharedEvents {
     this.#want({})
   }
 
-  /** Waits for the lock, or takes it from who has it, and keeps it until this tab leaves or somebody takes it. */
+  /** Waits for the lock, or steals it, and holds it until this tab leaves or another one steals it. */
   #want(how: { steal?: boolean }): void {
     this.#leave()
     const waiting = new AbortController()
@@ -181,7 +181,7 @@ export class SharedEvents {
     locks()
       ?.request(NAME, options, hold)
       .catch(() => {
-        // Given up by this tab, or taken by another.
+        // This tab stopped waiting, or another one stole the lock.
         if (!isOver && this.#channel !== null) {
           this.#isDeposed = true
           this.#follow()
@@ -203,12 +203,12 @@ export class SharedEvents {
         this.#stream.follow(this.#logs())
         this.#stream.start(this.#last)
       },
-      // Who goes on from another tab has others beside it.
+      // A tab that takes over waits for the other tabs.
       this.#last === null || this.#channel === null ? 0 : GATHERING,
     )
   }
 
-  /** Another tab listens. */
+  /** Another tab leads. */
   #follow(): void {
     if (this.#isLeading) {
       this.#isLeading = false
@@ -221,7 +221,7 @@ export class SharedEvents {
     this.#patience = WELCOME
   }
 
-  /** Leaves the others, for now or for ever. */
+  /** Leaves the other tabs. */
   #part(): void {
     this.#follow()
     this.#timers.forEach(clearInterval)
@@ -234,7 +234,7 @@ export class SharedEvents {
     this.#channel = null
   }
 
-  /** Nobody listens before there is a reason to. */
+  /** Closes everything until a retry. */
   #rest(): void {
     this.#isRefused = true
     this.#part()
@@ -295,7 +295,7 @@ export class SharedEvents {
     }
   }
 
-  /** What another tab wants of the one that listens. */
+  /** Handles a message of another tab, as the leader. */
   #serve(message: Message): void {
     const { from } = message
     switch (message.kind) {
@@ -330,7 +330,7 @@ export class SharedEvents {
     this.#gather()
   }
 
-  /** Who comes to a log that is told of already is told at once. */
+  /** Sends the known length of a log at once. */
   #repeat(log: number): void {
     const length = this.#lengths.get(log)
     if (length !== undefined) {
@@ -339,7 +339,7 @@ export class SharedEvents {
     }
   }
 
-  /** Follows the logs of all, in a moment: tabs come together. */
+  /** Follows the logs of all tabs, shortly after, as several may arrive together. */
   #gather(): void {
     if (this.#isLeading) {
       this.#gathering ??= setTimeout(() => {
@@ -362,7 +362,7 @@ export class SharedEvents {
       return
     }
     const last = this.#last
-    // Should this one not be understood, everything is told anew.
+    // If this event cannot be read, the next stream starts with a snapshot.
     this.#last = null
     this.#listener.event(event, id)
     this.#last = id ?? (event.type === 'snapshot' ? null : last)
@@ -379,17 +379,17 @@ export class SharedEvents {
     this.#patience = SILENCE + LOOK + Math.random() * CHANCE
   }
 
-  /** Takes over from a tab that is silent for longer than a stream ever is. */
+  /** Takes over from a leader that is silent for too long. */
   #look(): void {
     const now = Date.now()
     if (now - this.#lookedAt > 3 * LOOK) {
-      // This tab slept. So may have all others.
+      // This tab slept, and so may have the others.
       this.#heardAt = Math.max(this.#heardAt, now - this.#patience + LOOK)
     }
     this.#lookedAt = now
     if (!this.#isLeading && now - this.#heardAt > this.#patience) {
       if (this.#isDeposed) {
-        // The two do not hear each other: this tab has a stream of its own.
+        // The tabs do not hear each other, so this one opens its own stream.
         this.#part()
         this.#lead()
       } else {
@@ -399,7 +399,7 @@ export class SharedEvents {
     }
   }
 
-  /** What is frozen hears nothing, and keeps nothing from others. */
+  /** A frozen tab hears nothing, so it leaves the others. */
   readonly #freeze = (): void => this.#part()
 
   readonly #thaw = (event: Event): void => {
@@ -427,8 +427,8 @@ export class SharedEvents {
   }
 }
 
-/** Only addresses that are secure have them. */
+/** Only secure addresses have locks. */
 const locks = () => (navigator as { locks?: LockManager | null }).locks
 
-/** The API tells of so many logs at most. */
+/** How many logs a stream can follow. */
 const MOST_LOGS = 100

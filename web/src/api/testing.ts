@@ -1,6 +1,6 @@
 import type { Interaction, Job, JobType, Lane, Param, Runner, WhoAmI } from './types.ts'
 
-/** A job for a test: one that runs, but for what is named. */
+/** A running job, except for what is given. */
 export function aJob(given: Partial<Job> = {}): Job {
   return {
     id: 1,
@@ -51,7 +51,7 @@ export function aPrompt(given: Partial<Interaction> = {}): Interaction {
   }
 }
 
-/** A runner that has nothing to do, but for what is named. */
+/** An idle runner, except for what is given. */
 export function aRunner(given: Partial<Runner> = {}): Runner {
   return {
     up: true,
@@ -66,7 +66,7 @@ export function aRunner(given: Partial<Runner> = {}): Runner {
   }
 }
 
-/** Somebody who may start jobs, but for what is named. */
+/** A user who may start jobs, except for what is given. */
 export function aPerson(given: Partial<WhoAmI> = {}): WhoAmI {
   return {
     user: 'alice',
@@ -80,12 +80,12 @@ export function aPerson(given: Partial<WhoAmI> = {}): WhoAmI {
   }
 }
 
-/** A job in the queue, but for what is different. */
+/** A queued job, except for what is different. */
 export function aQueuedJob(id: number, different: Partial<Job> = {}): Job {
   return aJob({ id, started_at: null, running: false, state: 'queued', ...different })
 }
 
-/** A parameter that takes any text, but for what is different. */
+/** A parameter that takes any text, except for what is different. */
 export function aParam(different: Partial<Param> = {}): Param {
   return {
     name: 'word',
@@ -125,7 +125,7 @@ export function aLane(...waiting: Lane['waiting']): Lane {
   return { concurrency: 1, holders: [], waiting }
 }
 
-/** What the API says of these job types, all of which this person may start. */
+/** The API's answer with these job types, all of which the user may start. */
 export function declared(jobTypes: JobType[]): { jobTypes: JobType[]; titles: Record<string, string> } {
   return { jobTypes, titles: Object.fromEntries(jobTypes.map(({ name, title }) => [name, title])) }
 }

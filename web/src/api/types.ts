@@ -14,25 +14,25 @@ export type JobState =
   | 'lost'
   | 'rejected'
 
-/** How a job ended, for people: `state` only tells an exit status of 0 from others. */
+/** How a job ended, for people: `state` only separates an exit status of 0 from others. */
 export type Outcome =
   | 'succeeded'
-  /** Somebody answered a question in a way that ended it. */
+  /** An answer to a question ended it. */
   | 'cancelled_at_prompt'
   | 'rolled_back'
   | 'failed'
-  /** By a person, while it ran. */
+  /** A user stopped it while it ran. */
   | 'stopped'
-  /** By a signal that nobody sent here. */
+  /** A signal from elsewhere ended it. */
   | 'killed'
   | 'timed_out'
   /** Its command could not be executed. */
   | 'not_started'
-  /** Before its command was started. */
+  /** It was cancelled before its command started. */
   | 'cancelled'
   | 'lost'
 
-/** A parameter's value: one, or a list where the parameter takes many. */
+/** The value of a parameter, or a list if the parameter takes many. */
 export type ParamValue = string | number | boolean | (string | number)[]
 
 export interface Job {
@@ -54,21 +54,21 @@ export interface Job {
   orphaned: boolean
   interaction: Interaction | null
   state: JobState
-  /** Null while it has not ended, for jobs that were rejected, and for those of versions that did not know it. */
+  /** Null for jobs that have not ended, rejected jobs, and jobs of older versions. */
   outcome: Outcome | null
-  /** Who answered, stopped or cancelled, if that made it end. */
+  /** Who answered, stopped or cancelled it, if that ended it. */
   outcome_by: string | null
-  /** The status text in force when it ended badly. */
+  /** The status at the time of its failure. */
   phase: string | null
   /** The last line that looks like an error, and its record. Never a sensitive one. */
   last_error: { recno: number; line: string } | null
-  /** How it ended, in a sentence for people. Null if it simply succeeded. */
+  /** How it ended, in words. Null if it simply succeeded. */
   reason: string | null
-  /** Since when a job has printed nothing that is not expected to be silent for so long, and waits for nobody. */
+  /** Since when it has had no output for unusually long without waiting for an answer. */
   quiet_since: number | null
-  /** What people must know of a job that runs: it has asked something that cannot be shown. */
+  /** A warning about a running job: it has asked a question that cannot be shown. */
   warning: string | null
-  /** Why the last stop did not reach all of the job, and what to do. */
+  /** Why the last stop did not reach all processes, and what to do. */
   stop_refused: string | null
   /** In bytes. Null where the kernel does not count it. */
   memory_peak: number | null
@@ -76,15 +76,15 @@ export interface Job {
   cancelled_by: string | null
   params: Record<string, unknown>
   retry_of: number | null
-  /** The jobs that tried it again. */
+  /** The retries of this job. */
   retries: number[]
   position: number | null
   waiting_for: string | null
-  /** It is large: long values are cut, and only who asks for this one job is told all of it. */
+  /** It is large, and long values are shortened here. `GET /api/jobs/{id}` has the whole job. */
   truncated?: boolean
 }
 
-/** What a job reports of its progress. Jobs write it, so nothing in it is certain. */
+/** The progress that a job reports. Jobs write it, so any member can be wrong. */
 export interface Progress {
   name?: string | null
   totalTasks?: number | null
@@ -103,11 +103,11 @@ export interface Interaction {
   job_id: number
   type: 'choices' | 'input_line'
   prompt: string
-  /** Label → code, in the order in which to show them. */
+  /** Label → code, in display order. */
   choices: Record<string, string>
   /** The code that an empty answer stands for. */
   default: string | null
-  /** There only if true: the answer is hidden from people. */
+  /** Present only if true: the answer is hidden. */
   sensitive?: boolean
 }
 
@@ -120,7 +120,7 @@ export interface Lane {
 
 export interface Runner {
   up: boolean
-  /** Why no new job starts. */
+  /** Why new jobs are paused. */
   paused: string | null
   started_at: number | null
   program: string | null
@@ -144,7 +144,7 @@ export interface Param {
   min: number | null
   max: number | null
   choices: string[] | null
-  /** Where the changes of a `gerrit-change` are; null if that is not known. The API says it once for all of them. */
+  /** The Gerrit of a `gerrit-change`; null if unknown. The API sends it once for all parameters. */
   gerritUrl: string | null
 }
 
@@ -154,35 +154,32 @@ export interface JobType {
   help: string | null
   lane: string
   retry: boolean
-  /** Why none can be started now. */
+  /** Why the type is disabled. */
   disabled_reason: string | null
   params: Param[]
 }
 
-/** How people sign in here. `none`: everybody is signed in. */
+/** How users sign in. `none`: everyone is signed in. */
 export type SignInMode = 'local' | 'cas' | 'none'
 
-/**
- * How it stands with somebody's second factor: none is wanted, a code is wanted now, one has to be set up now, or it was
- * given.
- */
+/** The state of the second factor: not required, a code is needed, set-up is needed, or done. */
 export type SecondFactorState = 'off' | 'code' | 'enrol' | 'on'
 
 export interface WhoAmI {
-  /** Null: nobody is signed in, and of what follows there is only what is said of that. */
+  /** Null if nobody is signed in. Then only some of the following members are present. */
   user: string | null
-  /** Also if nobody is signed in. */
+  /** Also present if nobody is signed in. */
   mode?: SignInMode
-  /** Only if nobody is signed in. */
+  /** Present only if nobody is signed in. */
   loginUrl?: string
-  /** Only if nobody is signed in: why not any more. Null if nobody was. */
+  /** Present only if nobody is signed in: why the session ended. Null if there was none. */
   reason?: string | null
   secondFactor?: SecondFactorState
-  /** May look at least. */
+  /** Whether the user can at least view. */
   isAuthorized?: boolean
-  /** May start jobs, answer prompts and stop jobs; which ones the groups of a job type decide. */
+  /** Whether the user can start, answer and stop jobs. The groups of a job type decide which ones. */
   mayStart?: boolean
-  /** The declared job types, by name: whom they are for, and whether this person may answer and stop their jobs. */
+  /** The declared job types, by name: their groups, and whether the user can answer and stop their jobs. */
   jobTypes?: Record<string, { groups: string[]; mayAnswer: boolean }>
   isAdmin?: boolean
   groups?: string[]
@@ -196,31 +193,31 @@ export interface SignedIn {
 
 export interface SecondFactor {
   enrolled: boolean
-  /** Whether nobody may do without. */
+  /** Whether it is required for all users. */
   required: boolean
   recovery_codes_left: number
 }
 
-/** A second factor that is not confirmed yet. */
+/** A second factor that is being set up. */
 export interface Enrolment {
   /** Base32, in groups of four. */
   secret: string
   /** `otpauth://totp/…` */
   uri: string
-  /** The QR code of the address: rows of `0` and `1`, which is dark. Without its quiet zone. */
+  /** The QR code of `uri`: rows of `0` (light) and `1` (dark), without the quiet zone. */
   qr: string[]
 }
 
-/** Recovery codes are told this once. */
+/** New recovery codes. The API sends them once. */
 export interface RecoveryCodes {
   message: string
   recovery_codes: string[]
 }
 
-/** Somebody signed in, in one browser. */
+/** A session in one browser. */
 export interface BrowserSession {
   id: string
-  /** Whether it is that of this page. */
+  /** Whether it is the session of this page. */
   current: boolean
   /** Times are seconds since the epoch. */
   created: number
@@ -230,10 +227,10 @@ export interface BrowserSession {
   user_agent: string | null
 }
 
-/** Lets a program in, as the one who has it. */
+/** A token with which a program acts as a user. */
 export interface Token {
   id: string
-  /** Who acts by it. */
+  /** The user of the token. */
   user: string
   name: string
   /** `read`, `answer`, `answer:` or `start:` and a job type. */
@@ -242,11 +239,11 @@ export interface Token {
   expires: number
 }
 
-/** Who has an account, a second factor or a session. */
+/** A user with an account, a second factor or a session. */
 export interface User {
   user: string
   groups: string[]
-  /** Null where accounts are not kept here. */
+  /** Null where accounts are managed elsewhere. */
   disabled: boolean | null
   enrolled: boolean
   recovery_codes_left: number
@@ -254,11 +251,11 @@ export interface User {
   last_seen: number | null
 }
 
-/** Something that was done, as it stands in the audit log. */
+/** An entry of the audit trail. */
 export interface AuditEntry {
   /** Counts from 1. */
   n: number
-  /** In the notation of RFC 3339. */
+  /** In RFC 3339 notation. */
   time: string
   event: string
   user: string | null
@@ -277,11 +274,11 @@ export interface AuditPage {
 
 export interface JobList {
   jobs: Job[]
-  /** How many pass the filter. */
+  /** How many jobs match the filter. */
   total: number
-  /** Whether there was time to look at all jobs for it. */
+  /** Whether the API had time to look at all jobs. */
   complete: boolean
-  /** Fewer than asked for, as they are large: the others come before the last one. */
+  /** Whether there are fewer jobs than requested, as they are large. The next page has the others. */
   cut?: boolean
 }
 
@@ -304,20 +301,20 @@ export type LogRecord = { recno: number; time?: string } & (
   | { type: 'signal'; user: string; signal: string }
   | { type: 'note'; note: string }
   | { type: 'exit'; status: number | null; signal: number | null }
-  /** A line of the log that is no record. */
+  /** A line of the log that cannot be read. */
   | { type: 'damaged' }
 )
 
-/** There only if true. */
+/** Present only if true. */
 export interface LineFlags {
   sensitive?: boolean
-  /** Longer than 64 KiB: goes on in the next piece. */
+  /** Longer than 64 KiB: it continues in the next piece. */
   continued?: boolean
-  /** Had no end yet when it was stored. */
+  /** It had no end yet when it was stored. */
   partial?: boolean
-  /** Goes on from the piece before. */
+  /** It continues the previous piece. */
   continues?: boolean
-  /** Replaces what the line showed before. */
+  /** It replaces the previous text of the line. */
   rewrites?: boolean
 }
 
@@ -327,13 +324,13 @@ export interface LogWindow {
   total: number
   /** The number of the first record of the window. */
   from: number
-  /** The number of the first record behind it. */
+  /** The number of the first record after it. */
   next: number
-  /** How many sensitive records are left out. */
+  /** How many sensitive records are hidden. */
   hidden: number
 }
 
-/** Something in a log to jump to: a record that is no output, or the place of a line that looks like an error. */
+/** A jump target in a log: a record that is not output, or a line that looks like an error. */
 export type LogMark = Exclude<LogRecord, { type: 'line' | 'progress' | 'damaged' }> | LogErrorMark
 
 export interface LogErrorMark {
@@ -342,17 +339,17 @@ export interface LogErrorMark {
   type: 'error'
 }
 
-/** How far the log of a job is. */
+/** The length of a job's log. */
 export interface LogExtent {
   id: number
   records: number
-  /** The job has ended, and its log will not grow any more. */
+  /** Whether the log is complete, as the job has ended. */
   complete: boolean
 }
 
 const FINAL: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'lost', 'rejected'])
 
-/** Whether a job in this state will not change any more. */
+/** Whether a job in this state has ended. */
 export function isFinal(state: JobState): boolean {
   return FINAL.has(state)
 }
@@ -366,41 +363,41 @@ export interface Change {
   status: 'NEW' | 'MERGED' | 'ABANDONED'
   owner: string | null
   url: string
-  /** Where Gerrit lists the changes of the project, and of its branch. */
+  /** Gerrit's lists of the changes of the project, and of its branch. */
   repoQueryUrl: string
   branchQueryUrl: string
 }
 
-/** What is known of a change that somebody named. */
+/** The result of looking up a change. */
 export interface Lookup {
-  /** As it was asked for: a number, or an address. */
+  /** The requested text: a number, or an address. */
   input: string
   change: Change | null
-  /** Why there is none, in words. */
+  /** Why there is no change. */
   problem: string | null
 }
 
-/** Something that speaks against the start of a job, or that somebody should look at before. */
+/** A finding of the change check. */
 export interface Finding {
   code: string
   message: string
-  /** Another change that it is about, and where that is. */
+  /** The change that it is about, and its address. */
   change: number | null
   url: string | null
   /** The job that it is about. */
   job: number | null
 }
 
-/** What was found out about the changes of a job before it is started. */
+/** The result of the change check. */
 export interface Preflight {
-  /** No problems found. */
+  /** Whether there are no blockers. */
   ready: boolean
   /** Why Gerrit could not be asked. */
   problem: string | null
   changes: { input: string; change: Change | null; blockers: Finding[]; warnings: Finding[] }[]
 }
 
-/** A change as Gerrit had it when the job was started; of the members of a job's `data`, which jobs may write. */
+/** A change in the `data` of a job, from when the job was started. Jobs can write anything into `data`. */
 export interface ChangeInfo {
   number: number
   subject: string
@@ -414,14 +411,14 @@ export interface ChangeInfo {
   linkifiedCommitMsg: (string | { type: 'link'; href: string; text: string })[]
 }
 
-/** How far the train is: groups of wikis, one after the other, get a new version of MediaWiki. */
+/** The status of the train: groups of wikis get a new version of MediaWiki, one after the other. */
 export interface TrainStatus {
-  /** In the order in which they get it. */
+  /** In the order of their promotion. */
   groups: TrainGroup[]
-  /** The version that is being deployed, and the one that it replaces, if that is known. */
+  /** The version that is being deployed, and the one that it replaces, if known. */
   version: string
   oldVersion: string | null
-  /** The last group that has it; null if none has. */
+  /** The last promoted group; null if there is none. */
   atGroup: string | null
   /** Wiki → the version that it runs. */
   wikiVersions: Record<string, string>
@@ -433,45 +430,45 @@ export interface TrainStatus {
   taskReleaseDate: string | null
   taskVersion: string | null
   warnings: string[]
-  /** When it was so, in seconds since the epoch. */
+  /** The time of the report, in seconds since the epoch. */
   time: number | null
 }
 
 export interface TrainGroup {
   name: string
   versions: string[]
-  /** A wiki that several groups name counts for the first of them. */
+  /** A wiki in several groups belongs to the first of them. */
   wikis: string[]
   hasRolled: boolean
 }
 
-/** The name of the job type that moves the train: it has a page of its own. */
+/** The name of the job type that moves the train. It has its own page. */
 export const TRAIN = 'train'
 
-/** What the train is to do: the wikis of the groups up to this one are to run `version`, all others `oldVersion`. */
+/** A move of the train: the wikis of the groups up to this one will run `version`, and all others `oldVersion`. */
 export interface TrainMove {
   group: string
   version: string
   oldVersion: string
-  /** They are to run `oldVersion`, whatever their group. */
+  /** These wikis will run `oldVersion`, whatever their group. */
   excludedWikis: string[]
 }
 
 /** The errors that MediaWiki logs. */
 export interface MediaWikiErrors {
-  /** What they are, or why there are none or only old ones. */
+  /** A message for people, also about missing or old data. */
   message: string
-  /** What is wrong with what was reported last. */
+  /** The problem of the last report. */
   problem: string | null
-  /** By their text. */
+  /** By message. */
   log: Record<string, { count: number; versions: string[] }>
-  /** How many errors there are, those of messages that are not listed included. */
+  /** The number of all errors, including those of unlisted messages. */
   total: number | null
-  /** When it was so, in seconds since the epoch; null if nothing is known. */
+  /** The time of the report, in seconds since the epoch; null if there is none. */
   time: number | null
 }
 
-/** What there is of what other programs report. Null: nothing. */
+/** What other programs have reported. Null: nothing. */
 export interface Monitoring {
   train: { time: number } | null
   mediawiki: { time: number; total: number } | null

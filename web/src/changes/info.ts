@@ -1,12 +1,12 @@
 import type { ChangeInfo } from '@/api/types.ts'
 
-/** Who started a job although something spoke against it, and what that was. */
+/** A start despite known problems: by whom, and which problems. */
 export interface StartedAnyway {
   by: string
   problems: string[]
 }
 
-/** The changes that a job deploys. What is not one is left out: programs may write what they like into `data`. */
+/** The changes that a job deploys. Other values are ignored, as programs can write anything into `data`. */
 export function changesOf(data: Record<string, unknown>): ChangeInfo[] {
   return Array.isArray(data.change_infos) ? data.change_infos.filter(isChangeInfo) : []
 }
@@ -21,7 +21,7 @@ export function startedAnywayOf({ started_anyway: value }: Record<string, unknow
     : null
 }
 
-/** What is in the data of a job beside these, and beside the status of the train, which has a page of its own. */
+/** The other data of a job, without the status of the train, which has its own page. */
 export function otherData(data: Record<string, unknown>): Record<string, unknown> {
   const shown = [
     changesOf(data).length > 0 && 'change_infos',
@@ -32,8 +32,8 @@ export function otherData(data: Record<string, unknown>): Record<string, unknown
 }
 
 /**
- * On one line: `1234567 Fix the thing, and 1 more`. Null if none is known. The job was given so many: those that nobody
- * could look up count, too.
+ * A summary on one line: `1234567 Fix the thing, and 1 more`. Null if no change is known. `given` is the number of
+ * changes in the parameters: those that were not looked up count, too.
  */
 export function changesInShort(data: Record<string, unknown>, given = 0): string | null {
   const changes = changesOf(data)
@@ -45,7 +45,7 @@ export function changesInShort(data: Record<string, unknown>, given = 0): string
   return `${first.number} ${first.subject}${more === 0 ? '' : `, and ${more} more`}`
 }
 
-/** Whether JSON has members. */
+/** Whether a JSON value is an object or an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }

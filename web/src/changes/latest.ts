@@ -2,28 +2,28 @@ import { onScopeDispose, shallowRef, watch, type Ref } from 'vue'
 
 import { Retry } from '@/api/retry.ts'
 
-/** Nobody wants to know about the first half of a number. In milliseconds after the last change. */
+/** From the last change of the texts until the request, in milliseconds, so that half a number is not looked up. */
 export const PAUSE = 250
 
-/** The answer to a question that changes. */
+/** The answer to a request whose texts change. */
 export interface Latest<Answer> {
-  /** The last one that came. It is that to the present question, unless that is being asked. */
+  /** The last answer. It belongs to the current texts unless `isAsking`. */
   readonly answer: Readonly<Ref<Answer | null>>
-  /** Why the present question could not be asked. */
+  /** Why the current request failed. */
   readonly problem: Readonly<Ref<string | null>>
-  /** When it is asked again by itself: see `Retry`. Nobody is kept waiting by that. */
+  /** When the request is repeated automatically: see `Retry`. `isAsking` is false meanwhile. */
   readonly retryAt: Readonly<Ref<number | null>>
-  /** Whether the present question waits for its answer. */
+  /** Whether the current request waits for its answer. */
   readonly isAsking: Readonly<Ref<boolean>>
-  /** Asks now, also if there is an answer. */
+  /** Requests now, even if there is an answer. */
   ask: () => void
-  /** Waits until nothing is being asked any more. */
+  /** Waits until no request is under way. */
   settled: () => Promise<void>
 }
 
 /**
- * Asks something about texts whenever they change, a moment after the last change. The question before is given up then,
- * so a late answer never replaces a newer one. About no texts nothing is asked.
+ * Sends a request about texts whenever they change, shortly after the last change. The previous request is aborted, so
+ * a late answer never replaces a newer one. Without texts there is no request.
  */
 export function useLatest<Answer>(
   texts: () => string[],

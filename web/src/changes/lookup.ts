@@ -5,15 +5,15 @@ import type { Lookup } from '@/api/types.ts'
 
 import { useLatest } from './latest.ts'
 
-/** So many are asked for at once. */
+/** How many changes one request is for. */
 const MOST = 50
 
 /**
- * Looks up the changes that somebody has chosen, and the one that they type: apart, as nobody who types is to wait for a
- * change that Gerrit is slow about. Each is looked up once; what was not found is looked up again when it comes back, and
- * what could not be asked for until there is an answer.
+ * Looks up the chosen changes and the typed one, in separate requests, so that typing does not wait for a slow lookup.
+ * Each change is looked up once. A change that was not found is looked up again when it is entered again, and a failed
+ * request is repeated until there is an answer.
  *
- * Returned is what is known of an input; undefined as long as it is being looked up.
+ * Returns what is known of an input; undefined while it is being looked up.
  */
 export function useLookups(chosen: () => string[], typed: () => string | null): (input: string) => Lookup | undefined {
   const known = shallowRef<ReadonlyMap<string, Lookup>>(new Map())
@@ -38,7 +38,7 @@ export function useLookups(chosen: () => string[], typed: () => string | null): 
     }
   }
 
-  /** What could not be asked for. What is known of it is only why. */
+  /** Inputs whose request failed. Only the reason is known of them. */
   const failed = new Set<string>()
   const isUnknown = (input: string) => !known.value.has(input) || failed.has(input)
   const candidates = () => [typed() ?? []].flat()

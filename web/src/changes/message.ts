@@ -3,7 +3,7 @@ import { isAddress, type TextPart } from '@/text/linkify.ts'
 
 import { isObject } from './info.ts'
 
-/** The message of a commit: texts that were escaped for HTML, as they are, and links, where they lead to a web page. */
+/** A commit message in parts: texts, unescaped from HTML, and links to web pages. */
 export function messageOf({ linkifiedCommitMsg: parts, commit_msg: plain }: ChangeInfo): TextPart[] {
   if (!Array.isArray(parts)) {
     return [{ text: typeof plain === 'string' ? plain : '' }]
@@ -19,7 +19,7 @@ export function messageOf({ linkifiedCommitMsg: parts, commit_msg: plain }: Chan
 
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
-/** Takes back what escaping a text for HTML does. */
+/** Unescapes a text that was escaped for HTML. */
 function unescaped(text: string): string {
   return text.replace(/&(?:(amp|lt|gt|quot|apos)|#(\d{1,7})|#[xX]([\da-fA-F]{1,6}));/g, (whole, name, decimal, hex) => {
     const code = decimal === undefined ? parseInt(hex, 16) : parseInt(decimal, 10)

@@ -1,9 +1,9 @@
 /**
- * How people say which change they mean, by the rules of `src/config/gerrit.rs`: with its number, or with an address that
- * Gerrit has for it.
+ * Numbers of changes in what people enter: the number itself, or an address of the change in Gerrit. The rules are
+ * those of `src/config/gerrit.rs`.
  */
 
-/** The number of the change that a text names: all of it is the number, or an address at this Gerrit. Null if neither. */
+/** The number of the change that a text names, as a number or as an address at this Gerrit. Null for other texts. */
 export function changeNumber(gerritUrl: string | null, text: string): number | null {
   return numberIn(text) ?? (gerritUrl === null ? null : numberInAddress(gerritUrl, text))
 }
@@ -30,7 +30,7 @@ function numberInAddress(gerritUrl: string, text: string): number | null {
       return null
     }
     const rest = path.slice(prefix.length)
-    // The page of older versions has the rest of its address behind a `#`.
+    // Older versions of Gerrit put the path behind a `#`.
     return numberInPath(rest === '' || rest === '/' ? fragment : rest)
   }
   return below(ours.path) ?? below('/')
@@ -49,7 +49,7 @@ function numberInPath(path: string): number | null {
   return numberIn(segments[plus + 1])
 }
 
-/** Host and port, and everything behind them. */
+/** The host with its port, and the rest of the address. */
 function addressOf(text: string): { host: string; path: string } | null {
   const [, scheme = '', authority = '', path = ''] = /^(https?):\/\/([^/?#]*)(\S*)$/i.exec(text) ?? []
   if (scheme === '' || /\p{Cc}/u.test(text)) {

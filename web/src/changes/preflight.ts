@@ -5,23 +5,23 @@ import type { Preflight } from '@/api/types.ts'
 
 import { useLatest } from './latest.ts'
 
-/** What speaks against deploying the changes that somebody has chosen. */
+/** The result of checking the chosen changes. */
 export interface Check {
-  /** The last findings, which may be about other changes as long as it is being checked. */
+  /** The last findings. While a check is running they may belong to other changes. */
   readonly found: Readonly<Ref<Preflight | null>>
   /** Why the changes could not be checked. */
   readonly problem: Readonly<Ref<string | null>>
-  /** When that is tried again by itself. Null if it is not. */
+  /** When the request is repeated automatically. Null if it is not. */
   readonly retryAt: Readonly<Ref<number | null>>
   readonly isChecking: Readonly<Ref<boolean>>
-  /** Why a job with these changes is not to be started just like that, and what to do, in words. Null as long as that is not known. */
+  /** Why a job with these changes needs a confirmation, and what to do. Null while this is unknown. */
   readonly obstacle: Readonly<Ref<string | null>>
   again: () => void
-  /** Waits until it is known. */
+  /** Waits for the result. */
   settled: () => Promise<void>
 }
 
-/** Checks the changes whenever others are chosen. Without changes there is nothing to check. */
+/** Checks the changes whenever they change. */
 export function useCheck(changes: () => string[]): Check {
   const { answer, problem, retryAt, isAsking, ask, settled } = useLatest(changes, (inputs, signal) =>
     api.preflight(inputs, signal),

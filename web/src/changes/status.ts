@@ -2,7 +2,7 @@ import { cdxIconEdit, cdxIconMerge, cdxIconTrash, type Icon } from '@wikimedia/c
 
 import type { Change } from '@/api/types.ts'
 
-/** What Gerrit's states are called, and a shape for each. */
+/** Words and icons for Gerrit's states. */
 export const STATUSES: Record<Change['status'], { word: string; icon: Icon }> = {
   NEW: { word: 'Open', icon: cdxIconEdit },
   MERGED: { word: 'Merged', icon: cdxIconMerge },

@@ -2,7 +2,7 @@ import type { Change, ChangeInfo, Finding, Lookup, Preflight } from '@/api/types
 
 const GERRIT = 'https://gerrit.example.org/r/'
 
-/** For tests: a change that is open, but for what is different. */
+/** For tests: an open change, except for what is different. */
 export function aChange(different: Partial<Change> = {}): Change {
   const { number = 42 } = different
   return {
@@ -26,7 +26,7 @@ export function aChangeInfo(different: Partial<ChangeInfo> = {}): ChangeInfo {
   return { ...info, commit_msg: subject, linkifiedCommitMsg: [subject], ...different }
 }
 
-/** For tests: what is found for changes of which the number is the last thing in what was typed. */
+/** For tests: the lookups of inputs that end with the number of a change. */
 export function found(inputs: string[]): Lookup[] {
   return inputs.map((input) => ({ input, change: aChange({ number: Number(/\d+$/.exec(input)?.[0]) }), problem: null }))
 }
@@ -35,7 +35,7 @@ export function aFinding(different: Partial<Finding> = {}): Finding {
   return { code: 'abandoned', message: 'It is abandoned.', change: null, url: null, job: null, ...different }
 }
 
-/** For tests: that nothing speaks against changes, but for these blockers of all of them. */
+/** For tests: a check of changes, all of which have these blockers and warnings. */
 export function preflight(inputs: string[], blockers: Finding[] = [], warnings: Finding[] = []): Preflight {
   const changes = found(inputs).map(({ input, change }) => ({ input, change, blockers, warnings }))
   return { ready: blockers.length === 0, problem: null, changes }

@@ -26,7 +26,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** The field in a form, as it is used. */
+/** The field within a form. */
 function show(before: string[] = [], different: Partial<Param> = {}) {
   const values = shallowRef(before)
   const Form = defineComponent(
@@ -51,7 +51,7 @@ async function pause(): Promise<void> {
   await flushPromises()
 }
 
-/** Presses a key where text is typed, and tells whether that was for the field and not for the form. */
+/** Presses a key in the field, and returns whether the field handled it. */
 async function press(key: string): Promise<boolean> {
   const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true })
   page.get('[role="combobox"]').element.dispatchEvent(event)

@@ -13,7 +13,7 @@ let page: VueWrapper
 
 afterEach(() => page.unmount())
 
-/** The field in a form, as it is used. */
+/** The field within a form. */
 function show(param: Param, before: string[] = []) {
   const values = shallowRef(before)
   const submit = vi.fn((event: Event) => event.preventDefault())

@@ -1,3 +1,3 @@
-/** What only the forms of job types that deploy changes need: loaded with the first of them. */
+/** The parts that only job types with changes need. They are loaded with the first of these forms. */
 export { default as ChangeInput } from './ChangeInput.vue'
 export { default as PreflightPanel } from '@/changes/PreflightPanel.vue'

@@ -1,8 +1,8 @@
-/** A value that was chosen, as it is shown. */
+/** A chosen value, as it is shown. */
 export interface Chip {
   text: string
-  /** What the button that removes it calls it. */
+  /** Its name in the label of the remove button. */
   name: string
-  /** What somebody should know of it. */
+  /** A warning about it. */
   warning?: string | null
 }

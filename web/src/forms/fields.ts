@@ -3,31 +3,31 @@ import type { Param, ParamValue } from '@/api/types.ts'
 import { changeNumber } from '@/changes/number.ts'
 
 /**
- * What the fields of a start form hold, what is wrong with it, and what is sent.
+ * The values of the fields of a start form, their problems, and the parameters that are sent.
  *
- * The rules are those of `src/config/value.rs`, so that most of what is wrong is seen before anything is sent. Where this
- * page cannot know what the server would say it says nothing, and the server decides.
+ * The rules are those of `src/config/value.rs`, so that most problems show before anything is sent. Where the page
+ * cannot know the result, the server decides.
  */
 
 /**
- * What a field holds: a text, or a list of texts where the parameter takes many, or a switch.
+ * The value of a field: a text, a list of texts if the parameter takes many, or a switch.
  *
- * A switch is null while it is left to a default that is hidden from people.
+ * A switch is null while it stands for a hidden default.
  */
 export type Draft = string | string[] | boolean | null
 
 /** The longest single value, in bytes of UTF-8. */
 const LONGEST = 64 * 1024
 
-/** How much of a value is repeated in what is said of it. */
+/** How many characters of a value a problem quotes. */
 const QUOTED = 40
 
-/** Whether the parameter has a default that nobody is shown. An empty field stands for it. */
+/** Whether the parameter has a hidden default. An empty field stands for it. */
 export function hasHiddenDefault(param: Param): boolean {
   return param.sensitive && param.default !== null
 }
 
-/** What a field holds before anybody has touched it: the default. */
+/** The initial value of a field: the default. */
 export function draftOf(param: Param): Draft {
   const value = hasHiddenDefault(param) ? null : param.default
   if (param.many) {
@@ -40,9 +40,10 @@ export function draftOf(param: Param): Draft {
 }
 
 /**
- * What a field holds that an address fills in: `?speed=5`, or `?change=1&change=2` for many, or `?force=true`.
+ * The initial value of a field that an address fills in: `?speed=5`, or `?change=1&change=2` for many, or
+ * `?force=true`.
  *
- * What cannot be shown in the field is left out, and secrets do not belong into addresses.
+ * Values that the field cannot show are ignored, and so are secrets, which do not belong in addresses.
  */
 export function draftFromAddress(param: Param, values: readonly string[]): Draft {
   const usable = values.filter((value) => value !== '' && (param.choices?.includes(value) ?? true))
@@ -57,22 +58,22 @@ export function draftFromAddress(param: Param, values: readonly string[]): Draft
 }
 
 /**
- * The values in a text that was typed or pasted for a parameter that takes many.
+ * Splits a typed or pasted text into the values of a parameter that takes many.
  *
- * White space and commas stand between values, except where they may be a part of one: there it is what no value has.
+ * White space and commas separate values. For texts, which may contain them, only control characters do.
  */
 export function split(param: Param, text: string): string[] {
   const between = param.kind === 'string' ? /\p{Cc}+/u : /[\s,]+/
   return text.split(between).filter((value) => value !== '')
 }
 
-/** Adds values to a list. To deploy a change twice makes no sense, so no change is twice in it. */
+/** Adds values to a list. Changes are added once, as deploying one twice makes no sense. */
 export function added(param: Param, values: readonly string[], more: readonly string[]): string[] {
   const all = [...values, ...more]
   return param.kind === 'gerrit-change' ? [...new Set(all)] : all
 }
 
-/** What is wrong with what a field holds, as a sentence; null if nothing is, as far as can be known here. */
+/** The problem of a field's value, as a sentence. Null if there is none, as far as the page can know. */
 export function problemOf(param: Param, draft: Draft): string | null {
   const held = trimmed(param, draft)
   if (isEmpty(held)) {
@@ -86,7 +87,7 @@ export function problemOf(param: Param, draft: Draft): string | null {
   return problem === null ? null : sentence(problem)
 }
 
-/** What is wrong with the fields of a form, by the parameter's name. */
+/** The problems of a form's fields, by parameter name. */
 export function problemsOf(params: readonly Param[], drafts: ReadonlyMap<string, Draft>): Map<string, string> {
   const problems = new Map<string, string>()
   for (const param of params) {
@@ -99,11 +100,11 @@ export function problemsOf(params: readonly Param[], drafts: ReadonlyMap<string,
 }
 
 /**
- * The parameters to be sent.
+ * The parameters to send.
  *
- * What a field shows is sent, also if it is the default: nobody gets another one that they have not seen. A parameter
- * that is not sent gets its default, so an emptied field is sent as empty, unless there is no default or the empty field
- * stands for it.
+ * A shown default is sent as well, so that nobody gets another one that they have not seen. A parameter that is not
+ * sent gets its default. So an emptied field is sent as empty, unless there is no default or the empty field stands for
+ * it.
  */
 export function valuesOf(params: readonly Param[], drafts: ReadonlyMap<string, Draft>): Record<string, ParamValue> {
   const values: [string, ParamValue][] = []
@@ -117,7 +118,7 @@ export function valuesOf(params: readonly Param[], drafts: ReadonlyMap<string, D
   return Object.fromEntries(values)
 }
 
-/** The changes that the fields of a form hold, but for secrets, which nobody is asked about. */
+/** The changes in the fields of a form, except for secrets, which are never looked up. */
 export function changesIn(params: readonly Param[], drafts: ReadonlyMap<string, Draft>): string[] {
   return params
     .filter(({ kind, sensitive }) => kind === 'gerrit-change' && !sensitive)
@@ -126,7 +127,7 @@ export function changesIn(params: readonly Param[], drafts: ReadonlyMap<string, 
     .map(String)
 }
 
-/** What the server says is wrong: with the fields that it names, and the rest. */
+/** The problems that the server found: by field, and the others. */
 export function problemsSaid(
   params: readonly Param[],
   invalid: readonly Invalid[],
@@ -148,7 +149,7 @@ function isEmpty(draft: Draft): boolean {
   return draft === null || (typeof draft !== 'boolean' && draft.length === 0)
 }
 
-/** Without the white space that comes along with what is pasted, where no value can have it. */
+/** Removes white space that was pasted along, where values cannot contain it. */
 function trimmed(param: Param, draft: Draft): Draft {
   return typeof draft === 'string' && (param.kind === 'integer' || param.kind === 'gerrit-change')
     ? draft.trim()
@@ -168,7 +169,7 @@ function problemInList(param: Param, value: string): string | null {
   return problem === null ? null : `${param.sensitive ? 'One of the values' : quoted(value)} ${problem}`
 }
 
-/** How one value that is not empty breaks the rules. */
+/** Which rule a single non-empty value breaks. */
 function broken(param: Param, text: string): string | null {
   return (
     (param.kind === 'integer' ? brokenNumber(param, text) : null) ?? brokenText(param, text) ?? brokenKind(param, text)
@@ -186,11 +187,11 @@ function brokenNumber({ min, max }: Param, text: string): string | null {
   if (max !== null && number > max) {
     return `must be at most ${max}`
   }
-  // A browser would send another number.
+  // JavaScript would send another number.
   return Number.isSafeInteger(number) ? null : 'is too large a number for this page'
 }
 
-/** The rules of every text that becomes an argument. */
+/** The rules for all texts that become arguments. */
 function brokenText({ allow_dash }: Param, text: string): string | null {
   if (new TextEncoder().encode(text).length > LONGEST) {
     return `must be at most ${LONGEST} bytes long`
@@ -217,8 +218,8 @@ function brokenKind({ kind, pattern, choices, gerritUrl }: Param, text: string):
 /**
  * Whether a text may match a pattern, which is a regular expression of Rust.
  *
- * What JavaScript reads otherwise is left to the server: expressions that it refuses, set operations, and texts beyond
- * ASCII, where `\w` and its like mean more to Rust.
+ * The server decides where JavaScript differs: for expressions that JavaScript refuses, set operations, and texts
+ * beyond ASCII, where `\w` and the like match more in Rust.
  */
 function mayMatch(pattern: string, text: string): boolean {
   // eslint-disable-next-line no-control-regex -- ASCII has them.
@@ -232,7 +233,7 @@ function mayMatch(pattern: string, text: string): boolean {
   }
 }
 
-/** Of which change it is the address can only be said of a Gerrit that is known. */
+/** Without a known Gerrit, any address may be a change. */
 function isChange(gerritUrl: string | null, text: string): boolean {
   const isAnyAddress = () => /^https?:\/\/([^/?#@\s]*@)?[^/?#@:\s][^/?#@\s]*([/?#]\S*)?$/i.test(text)
   return changeNumber(gerritUrl, text) !== null || (gerritUrl === null && isAnyAddress())

@@ -26,7 +26,7 @@ vi.mock('@/api/shared.ts', () => ({
   },
 }))
 
-// The clock of the page is started once, and not in the time of each test.
+// The clock of the page starts once, outside of the fake time of each test.
 vi.mock('@/ui/clock.ts', () => ({
   useNow: () => {
     const now = shallowRef(Date.now())

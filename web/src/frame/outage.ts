@@ -2,7 +2,7 @@ import type { Connection } from '@/api/events.ts'
 import { describeRetry } from '@/api/retry.ts'
 import { formatDuration, formatTime } from '@/text/time.ts'
 
-/** What there is to say of a connection that is not there: what it means for the page, why, and what is done. */
+/** What a lost connection means for the page, why it was lost, and when it is retried. */
 export interface Outage {
   headline: string
   /** Changes every second. */
@@ -12,7 +12,7 @@ export interface Outage {
   retry: string | null
 }
 
-/** Times are milliseconds since the epoch; `heardAt` is when there was the last sign of life. */
+/** Times are milliseconds since the epoch; `heardAt` is the time of the last sign of life. */
 export function describeOutage(connection: Connection, heardAt: number | null, now: number): Outage {
   const isBroken = connection.state === 'broken' || connection.state === 'refused'
   return {

@@ -2,15 +2,15 @@ import type { RouteLocationRaw } from 'vue-router'
 
 import { TRAIN, type JobType, type Monitoring } from '@/api/types.ts'
 
-/** A page that the header leads to. */
+/** A page in the navigation. */
 export interface Page {
   title: string
   to: RouteLocationRaw
-  /** How many there are of what it shows. */
+  /** A count beside the title. */
   count?: number
 }
 
-/** The pages that there are here: those about MediaWiki, where there is something to see, and where jobs are started. */
+/** The pages of the navigation: those about MediaWiki, if they have content, and one for each job type. */
 export function pagesOf(jobTypes: readonly Pick<JobType, 'name' | 'title'>[], monitoring: Monitoring | null): Page[] {
   const { train = null, mediawiki = null } = monitoring ?? {}
   const hasTrain = train !== null || jobTypes.some(({ name }) => name === TRAIN)
@@ -24,7 +24,7 @@ export function pagesOf(jobTypes: readonly Pick<JobType, 'name' | 'title'>[], mo
   ]
 }
 
-/** `1,834`, and `12.3K` where more would not fit. */
+/** `1,834`, and `12.3K` for large counts. */
 export function shortCount(count: number): string {
   const isLong = count >= 10_000
   return count.toLocaleString('en', isLong ? { notation: 'compact', maximumFractionDigits: 1 } : {})

@@ -42,7 +42,7 @@ async function show(job: Partial<Job>, jobTypes: JobType[] = [backport]): Promis
 
 const becomes = (job: Partial<Job>) => actions.setProps({ job: aJob(job) })
 
-/** Also in dialogs, which are elsewhere in the page. */
+/** Also in dialogs, which are at the end of the document. */
 function find(label: string): HTMLButtonElement | undefined {
   return [...document.querySelectorAll('button')].find((one) => one.textContent.trim() === label)
 }

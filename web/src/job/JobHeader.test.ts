@@ -14,7 +14,7 @@ async function open(job: Partial<Job>): Promise<void> {
 }
 
 const becomes = (job: Partial<Job>) => page.setProps({ job: aJob(job) })
-/** What is read out; the actions have a word of their own. */
+/** The announcement for screen readers; the actions have their own. */
 const said = () => page.get('p[role=status]').text()
 
 afterEach(() => page.unmount())
@@ -50,7 +50,7 @@ describe('the end of a job', () => {
 test('a job that prints nothing is warned of, with how long, until it prints', async () => {
   await open({ id: 7, quiet_since: Date.now() / 1000 - 750 })
   expect(page.text()).toContain('No output for 12 min. It may be stuck. SpiderPig did not stop it.')
-  // Or it would be read out every minute.
+  // Otherwise it would be announced every minute.
   expect(page.get('.cdx-message').attributes('aria-live')).toBeUndefined()
   await becomes({ id: 7 })
   expect(page.find('.cdx-message').exists()).toBe(false)

@@ -51,7 +51,7 @@ beforeEach(() => {
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
   vi.spyOn(api, 'answer').mockResolvedValue({})
-  // The page, which has the focus when the question is gone.
+  // The page, which gets the focus when the question is gone.
   const page = Object.assign(document.createElement('main'), { id: 'content', tabIndex: -1 })
   document.body.replaceChildren(page)
 })

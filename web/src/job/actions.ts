@@ -1,6 +1,6 @@
 import { isFinal, type Job, type JobType } from '@/api/types.ts'
 
-/** Why a job that has ended cannot be started again. Null if it can. */
+/** Why an ended job cannot be retried. Null if it can. */
 export function retryObstacle(jobType: JobType | undefined): string | null {
   if (jobType === undefined) {
     return 'Its job type is no longer in the configuration.'
@@ -8,7 +8,7 @@ export function retryObstacle(jobType: JobType | undefined): string | null {
   return jobType.retry ? jobType.disabled_reason : 'Jobs of this type cannot be retried. Start a new one.'
 }
 
-/** What can be done to stop a job: nothing if it has ended. */
+/** The label of the stop button. Null if the job has ended. */
 export function stopLabel(job: Job): string | null {
   if (isFinal(job.state)) {
     return null

@@ -2,39 +2,39 @@ import { ApiError, reasonOf } from '@/api/client.ts'
 import { isFinal, type Interaction, type Job, type LogMark } from '@/api/types.ts'
 
 /**
- * Where an answer is on its way from a button to a job.
+ * How far an answer is on its way to the job.
  *
- * `open` → `sending` → `sent` → `over`, and back to `open` if it was refused. A question can close at any time: by an
- * answer from elsewhere, by a signal, or with the job.
+ * `open` → `sending` → `sent` → `over`, and back to `open` if it was refused. A question can close at any time: by
+ * another answer, by a signal, or with the job.
  */
 export type Answering =
   | { at: 'open'; problem: string | null; unsure: boolean }
-  /** `closing` is set if the question closed before the API said whether it took the answer. */
+  /** `closing` is set if the question closed before the API confirmed the answer. */
   | { at: 'sending'; response: string; closing: Closing | null }
   | { at: 'sent'; response: string }
   | { at: 'over'; outcome: Outcome }
 
-/** What the job did when a question closed. */
+/** What the job did when the question closed. */
 export type Closing = 'went-on' | 'stopping' | 'ended'
 
-/** How it went. */
+/** The outcome of an answer. */
 export type Outcome =
   | { kind: 'delivered'; response: string }
-  /** Accepted, and then the job ended or was stopped: the log says whether it took the answer. */
+  /** Accepted, and then the job ended or was stopped: the log shows whether it received the answer. */
   | { kind: 'overtaken'; response: string; by: 'stopping' | 'ended' }
   | { kind: 'beaten'; user: string; response: string }
   | { kind: 'not-open' }
-  /** Sent, but nobody knows whether it arrived. */
+  /** Sent, but it is unknown whether it arrived. */
   | { kind: 'unknown' }
   | { kind: 'unanswered'; closing: Closing }
 
-/** Who answered what, as the log of the job has it. */
+/** Who answered what, from the log of the job. */
 export interface Logged {
   user: string
   response: string
 }
 
-/** What an outcome is told as. */
+/** The message for an outcome. */
 export interface OutcomeMessage {
   type: 'success' | 'notice' | 'warning'
   words: string
@@ -43,7 +43,7 @@ export interface OutcomeMessage {
 /** Nothing was sent yet. */
 export const OPEN: Answering = { at: 'open', problem: null, unsure: false }
 
-/** Questions that are being closed while their answer is on the way are decided by what the API says. */
+/** The API accepted the answer. If the question closed meanwhile, this decides the outcome. */
 export function accepted(answering: Answering): Answering {
   if (answering.at !== 'sending') {
     return answering
@@ -52,7 +52,7 @@ export function accepted(answering: Answering): Answering {
   return closing === null ? { at: 'sent', response } : { at: 'over', outcome: outcomeOfSent(response, closing) }
 }
 
-/** The API did not take the answer, or nobody knows. `me` is who sent it. */
+/** The API refused the answer, or its result is unknown. `me` is who sent it. */
 export function refused(answering: Answering, error: unknown, me: string | null): Answering {
   if (answering.at !== 'sending') {
     return answering
@@ -61,7 +61,7 @@ export function refused(answering: Answering, error: unknown, me: string | null)
   const status = error instanceof ApiError ? error.status : null
   const first = status === 409 ? firstOf(error as ApiError) : null
   if (first !== null) {
-    // Whoever sends an answer again because the first attempt was not confirmed meets it here.
+    // An answer that is sent again, because the first attempt was not confirmed, meets itself here.
     const isMine = first.user === me && (first.response === response || first.response === HIDDEN)
     return isMine ? accepted(answering) : { at: 'over', outcome: { kind: 'beaten', ...first } }
   }
@@ -75,14 +75,14 @@ export function refused(answering: Answering, error: unknown, me: string | null)
   return { at: 'open', problem: unsure ? UNSURE : reasonOf(error), unsure }
 }
 
-/** What the API has in the place of an answer that is hidden. */
+/** What the API shows instead of a hidden answer. */
 const HIDDEN = '•••'
 
 const UNSURE =
   'SpiderPig did not confirm your answer, so it may not have arrived. You can safely send it again: only the first ' +
   'answer counts.'
 
-/** The question is not open any more. */
+/** The question has closed. */
 export function closed(answering: Answering, closing: Closing): Answering {
   switch (answering.at) {
     case 'open':
@@ -96,7 +96,7 @@ export function closed(answering: Answering, closing: Closing): Answering {
   }
 }
 
-/** Why a question of a job that is now like this has closed. */
+/** Why a question has closed, judged by the job's state. */
 export function closingOf(job: Job): Closing {
   if (isFinal(job.state)) {
     return 'ended'
@@ -108,17 +108,17 @@ function outcomeOfSent(response: string, closing: Closing): Outcome {
   return closing === 'went-on' ? { kind: 'delivered', response } : { kind: 'overtaken', response, by: closing }
 }
 
-/** The answer that was first, in what a refusal says. */
+/** The first answer, from the fields of a refusal. */
 function firstOf({ fields: { responded_by: user, response } }: ApiError): Logged | null {
   return typeof user === 'string' && typeof response === 'string' ? { user, response } : null
 }
 
-/** Whether there is nothing to do about it, so that nobody needs to dismiss it. */
+/** Whether the outcome needs no attention, so that its message goes away by itself. */
 export function isSettled(outcome: Outcome): boolean {
   return outcome.kind === 'delivered' || outcome.kind === 'unanswered'
 }
 
-/** Says how it went. What the log has is certain, so it goes before what was concluded. */
+/** The message for an outcome. The log is certain, so it wins over the conclusion. */
 export function describeOutcome(
   outcome: Outcome,
   question: Interaction,
@@ -166,7 +166,7 @@ const UNANSWERED: Record<Closing, string> = {
   ended: 'The question is closed because the job has ended.',
 }
 
-/** `“Roll back”`: what people call an answer. An empty one stands for the default, if there is one. */
+/** The label of an answer: `“Roll back”`. An empty answer stands for the default, if there is one. */
 export function answerName(question: Interaction, response: string): string {
   if (question.sensitive) {
     return 'with a hidden value'
@@ -176,10 +176,10 @@ export function answerName(question: Interaction, response: string): string {
   return label === '' ? 'with an empty line' : `“${label}”`
 }
 
-/** A job has so many numbers for its prompts: the API's number of one is that of the job times this, plus its own. */
+/** The API's number of a prompt is the number of its job times this, plus its own number. */
 const PROMPTS_PER_JOB = 1_000_000
 
-/** Who answered a question, if that is known of the log. */
+/** Who answered a question, if the known marks contain it. */
 export function answerIn(marks: readonly LogMark[], question: Interaction): Logged | null {
   const number = question.id % PROMPTS_PER_JOB
   const found = marks.findLast((mark) => mark.type === 'response' && mark.interaction === number)

@@ -4,11 +4,11 @@ import type { JobType } from '@/api/types.ts'
 export interface Entry {
   name: string
   text: string
-  /** It has values within it, and so lines and indents that matter. */
+  /** Whether it contains other values, so that lines and indents matter. */
   isNested: boolean
 }
 
-/** Whatever JSON a job has, for people to read. */
+/** Any JSON object of a job, for people to read. */
 export function entriesOf(data: Record<string, unknown>): Entry[] {
   return Object.entries(data).map(([name, value]) => ({ name, ...textOf(value) }))
 }
@@ -40,7 +40,7 @@ function plain(value: unknown): string {
   }
 }
 
-/** What people call the parameters of a job, by name. Its type may be gone. */
+/** Labels of a job's parameters, by name. The job type may be gone. */
 export function paramTitles(jobType: JobType | undefined): Record<string, string> {
   return Object.fromEntries(jobType?.params.map(({ name, title }) => [name, title]) ?? [])
 }

@@ -10,7 +10,7 @@ import { provideLive, type Live } from '@/state/live.ts'
 
 import { useJob } from './job.ts'
 
-/** What a stream would tell, told by hand. */
+/** Events of the stream, sent by the test. */
 function aLive() {
   const jobs = shallowReactive(new Map<number, Job>())
   return {
@@ -80,7 +80,7 @@ describe('a job', () => {
     const { used } = use(3)
     await flushPromises()
     expect(used.problem.value).toEqual({ kind: 'missing' })
-    // There would be no stream for a log that is not there.
+    // The API refuses a stream for a log that does not exist.
     expect(live.follow).not.toHaveBeenCalledWith(3)
   })
 

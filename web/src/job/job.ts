@@ -6,33 +6,33 @@ import { Retry } from '@/api/retry.ts'
 import type { Job } from '@/api/types.ts'
 import { useLive } from '@/state/live.ts'
 
-/** After so long all of a job that could not be had is asked for again, in milliseconds. */
+/** After a failure, the whole of a large job is requested again after this time, in milliseconds. */
 const ASK_AGAIN = 5000
 
 /** Why a job cannot be shown. */
 export type JobProblem = { kind: 'missing' } | { kind: 'failed'; reason: string }
 
 /**
- * A job as it is now: told by the stream, or asked for if it ended long ago. The stream follows its log.
+ * The current state of a job: from the stream, or requested if it ended long ago. The stream follows its log.
  *
- * What could not be asked for is asked for again, and at once when the connection is back.
+ * A failed request is repeated, and at once when the connection is back.
  */
 export function useJob(id: () => number): {
-  /** Null as long as it is not known. */
+  /** Null while it is unknown. */
   job: ComputedRef<Job | null>
   problem: Readonly<Ref<JobProblem | null>>
-  /** When it is asked for again by itself: see `Retry`. */
+  /** When the request is repeated automatically: see `Retry`. */
   retryAt: Readonly<Ref<number | null>>
   ask: () => Promise<void>
 } {
   const live = useLive()
   const isMissing = shallowRef(false)
   const retry = new Retry(() => void ask())
-  /** The last word of it: the stream forgets old jobs. */
+  /** The last known state, as the stream forgets old jobs. */
   const known = shallowRef<Job | null>(null)
   let attempt = new AbortController()
 
-  /** All of a large job, of which the stream tells only the beginning. */
+  /** The whole of a large job: the stream shortens long values. */
   const whole = shallowRef<Job | null>(null)
   let askAgain: ReturnType<typeof setTimeout> | undefined
 
@@ -47,7 +47,7 @@ export function useJob(id: () => number): {
     return { ...now, params, data, command, truncated: false }
   })
 
-  /** What is long of a job never changes once it runs. */
+  /** Requests the whole job. Its long values never change once it runs. */
   async function askForWhole(large: number): Promise<void> {
     clearTimeout(askAgain)
     try {
@@ -80,7 +80,7 @@ export function useJob(id: () => number): {
     return reason === null ? null : isMissing.value ? { kind: 'missing' } : { kind: 'failed', reason }
   })
 
-  // What is known of one job says nothing about another.
+  // The state of one job says nothing about another.
   watch(id, () => retry.stop(), { flush: 'sync' })
 
   watch(
@@ -94,18 +94,18 @@ export function useJob(id: () => number): {
     { immediate: true },
   )
   watch(
-    // Before the first snapshot nobody knows what the stream will tell.
+    // Before the first snapshot it is unknown which jobs the stream contains.
     () => [id(), live.isReady.value && isFresh(live.connection.value) && streamed.value === undefined] as const,
     ([, isUnknown]) => isUnknown && void ask(),
     { immediate: true },
   )
   watch(
-    // The command of a job that waits may be another one when it starts.
+    // The command of a queued job may change before it starts.
     () => [lastWord.value?.truncated === true ? id() : null, lastWord.value?.state === 'queued'] as const,
     ([large]) => large !== null && void askForWhole(large),
     { immediate: true },
   )
-  // There is no log of a job that does not exist, and no stream for who asks for it.
+  // The API refuses a stream for the log of a job that does not exist.
   watch(
     () => job.value?.id ?? null,
     (known) => live.follow(known),

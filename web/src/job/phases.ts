@@ -1,13 +1,13 @@
 import type { Job, LogMark } from '@/api/types.ts'
 import { isFinal } from '@/api/types.ts'
 
-/** A stretch of a job's time. Times are seconds since the epoch. */
+/** A phase of a job. Times are seconds since the epoch. */
 export interface Phase {
-  /** `status`: what the job said it did. `answer`: it waited for one. `silent`: it said nothing. */
+  /** `status`: the job reported a status. `answer`: it waited for an answer. `silent`: it reported nothing. */
   kind: 'status' | 'answer' | 'silent'
-  /** What the job said; and for the others what they are. */
+  /** The status, or a label for the other kinds. */
   name: string
-  /** The record with which it began. Null for the silent start of a job. */
+  /** The record that started it. Null for the silent start of a job. */
   recno: number | null
   from: number
   to: number
@@ -19,9 +19,9 @@ const ANSWER = 'Waiting for an answer'
 const SILENT = 'No status'
 
 /**
- * Where the time of a job went, from its log: without gaps, from its start to its end, or to `now` while it runs.
+ * The phases of a job, from its log: without gaps, from its start to its end, or to `now` while it runs.
  *
- * A wait for an answer interrupts what the job was doing. A job that never told a status has no phases.
+ * Waiting for an answer interrupts the current phase. A job that never reported a status has no phases.
  */
 export function phasesOf(marks: readonly LogMark[], job: Job, now: number): Phase[] {
   const from = job.started_at ?? timeOf(marks[0])
@@ -37,7 +37,7 @@ export function phasesOf(marks: readonly LogMark[], job: Job, now: number): Phas
 
 class Timeline {
   readonly #phases: Phase[] = []
-  /** What the job does, and whether it waits meanwhile. */
+  /** The current status, and whether the job waits for an answer. */
   #status: PhaseStart = { kind: 'silent', name: SILENT, recno: null }
   #wait: { phase: PhaseStart; prompt: number } | null = null
   #now: number
@@ -83,7 +83,7 @@ class Timeline {
     return this.#phases
   }
 
-  /** What has been told until now held until then. The clocks of two machines may differ: time never goes back. */
+  /** The current phase lasted until then. Clocks of two machines may differ: time never goes back. */
   #advance(time: number | null): void {
     if (time === null || time <= this.#now) {
       return
@@ -104,14 +104,14 @@ function timeOf(mark: LogMark | undefined): number | null {
   return Number.isNaN(time) ? null : time
 }
 
-/** A part of the picture: mostly one phase; or several that are each too short to be seen. */
+/** A part of the bar: usually one phase, or several that are too short to be seen. */
 export interface Segment extends Pick<Phase, 'kind' | 'name' | 'recno' | 'from' | 'to'> {
   count: number
-  /** Every other one with a status, so that neighbours can be told apart. */
+  /** True for every other segment with a status, so that neighbours differ. */
   isOdd: boolean
 }
 
-/** Puts short phases together, so that there are at most about twice as many segments as asked for. */
+/** Joins short phases, so that there are at most about twice `most` segments. */
 export function segmentsOf(phases: readonly Phase[], most: number): Segment[] {
   const segments: Segment[] = []
   let isOdd = false

@@ -1,6 +1,6 @@
 import type { Progress } from '@/api/types.ts'
 
-/** The progress of a job as it can be shown. What the job did not say, or said wrongly, is null. */
+/** The progress of a job as it can be shown. Missing and invalid values are null. */
 export interface ShownProgress {
   name: string | null
   /** From 0 to 100. */
@@ -11,7 +11,7 @@ export interface ShownProgress {
   left: number | null
 }
 
-/** Makes sense of what a job reports, which may be anything. Null if there is nothing in it. */
+/** Reads the progress that a job reports, which can be anything. Null if nothing of it is valid. */
 export function shownProgress(progress: Progress | null): ShownProgress | null {
   if (typeof progress !== 'object' || progress === null) {
     return null

@@ -5,31 +5,31 @@ import type { Interaction, Job } from '@/api/types.ts'
 
 import { accepted, closed, closingOf, isSettled, OPEN, refused, type Answering } from './answer.ts'
 
-/** A question that has just come up takes no answer for so long: a click may be meant for what was there before. */
+/** A new question takes no answer for this time, in milliseconds: a click may be meant for what was there before. */
 export const GUARD = 700
 
-/** How long it is told that an answer was delivered. */
+/** How long the message about a delivered answer stays, in milliseconds. */
 export const LINGER = 6000
 
-/** A question, and how far its answer is. */
+/** A question, and the state of its answer. */
 export interface Question {
   readonly interaction: Interaction
   answering: Answering
 }
 
 export interface Prompt {
-  /** The question that is open. */
+  /** The open question. */
   current: Readonly<Ref<Question | null>>
-  /** The one before it, as long as there is something to tell about it. */
+  /** The previous question, while its outcome is shown. */
   last: Readonly<Ref<Question | null>>
   /** Whether the open question is too new to be answered. */
   isGuarded: Readonly<Ref<boolean>>
   answer: (response: string) => Promise<void>
-  /** Forgets the last question. */
+  /** Hides the outcome of the last question. */
   dismiss: () => void
 }
 
-/** Follows the prompts of a job, and answers them. `me` is who answers. */
+/** Follows the prompts of a job, and answers them. `me` is the user. */
 export function usePrompt(
   interaction: () => Interaction | null,
   { job, me }: { job: () => Job; me: () => string | null },
@@ -55,7 +55,7 @@ export function usePrompt(
     leaveSoon(question)
   }
 
-  /** What went well needs no one to dismiss it. */
+  /** A settled outcome goes away by itself. */
   function leaveSoon(question: Question): void {
     const { answering } = question
     if (answering.at === 'over' && isSettled(answering.outcome)) {

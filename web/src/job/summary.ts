@@ -1,14 +1,14 @@
 import type { Job, Param } from '@/api/types.ts'
 import { changesInShort } from '@/changes/info.ts'
 
-/** So much is shown. */
+/** The most characters that are shown. */
 const LONGEST = 200
 
 /**
- * What a job was started with, on one line: the values of its first parameter, then the others with their titles.
- * Of changes it is the first one's subject, if that was looked up when the job was started.
+ * The parameters of a job on one line: the values of the first parameter, then the others with their titles. For
+ * changes it is the subject of the first one, if it was looked up when the job started.
  *
- * Values that are secret come masked. What is empty, or a switch that is off, is left out.
+ * Secret values are masked. Empty values and switches that are off are left out.
  */
 export function summaryOf({ params, data }: Pick<Job, 'params' | 'data'>, declared: readonly Param[]): string {
   const changeParams = declared.filter(({ kind }) => kind === 'gerrit-change').map(({ name }) => name)

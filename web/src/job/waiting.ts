@@ -1,26 +1,26 @@
 import type { Job, Runner } from '@/api/types.ts'
 
-/** A job in the queue, and what it waits for. */
+/** A job in the queue, and the reason for waiting. */
 export interface WaitingJob {
   job: Job
-  /** Its place in the lane, from 1. */
+  /** Its position in the lane, from 1. */
   position: number
-  /** In words. Null if nobody knows. */
+  /** The reason in words. Null if it is unknown. */
   waitingFor: string | null
 }
 
-/** The jobs that wait for each other, in their order. */
+/** A lane with waiting jobs, in their order. */
 export interface WaitingLane {
-  /** Null for jobs of a type that is not declared any more, and that the runner has not seen. */
+  /** Null for jobs whose type is no longer declared, and that the runner has not seen. */
   name: string | null
   jobs: WaitingJob[]
 }
 
 /**
- * Who waits where, and why.
+ * The queue by lanes, with the reason why each job waits.
  *
- * The runner says it for the jobs that it knows, and what it tells is newer than what was told with a job. Those that it has
- * not seen yet come behind them, with what was told with them. Those that are claimed in the meantime are not counted.
+ * The runner reports it for the jobs that it knows, and its report is newer than the jobs' own. Jobs that it has not
+ * seen yet follow, with their own values. Jobs that have been claimed meanwhile do not count.
  */
 export function waitingLanes(
   jobs: Iterable<Job>,

@@ -5,17 +5,16 @@ import { shownOf, type Part, type Piece } from './parts.ts'
 
 interface Props {
   text: string
-  /** What is searched for. */
+  /** The text that is searched for. */
   needle: string
   /** How many characters to show at most. */
   most: number
 }
 
 /**
- * A line that a program printed: its colours, links, and what was searched for in it. `more` says that all of it is
- * wanted.
+ * A line of output with its colours, links and matches. `more` asks to show all of it.
  *
- * There are many of these, so it makes no more nodes than it must: plain text has none of its own.
+ * There are many of these, so plain text gets no element of its own.
  */
 export const LogText: FunctionalComponent<Props, { more: () => void }> = ({ text, needle, most }, { emit }) => {
   const { parts, left } = shownOf(text, needle, most)

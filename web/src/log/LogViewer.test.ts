@@ -16,7 +16,7 @@ vi.mock('@/state/live.ts', () => ({ useLive: vi.fn() }))
 const log = shallowRef<LogExtent | null>(null)
 const connection = shallowRef({ state: 'live' })
 
-/** The log that the API has. */
+/** The log of the API. */
 let records: LogRecord[] = []
 
 function windowOf(from: number, count: number, sensitive: boolean): LogWindow {
@@ -63,7 +63,7 @@ async function viewer(job: Partial<Job> = {}, hash = '', marks: LogMark[] = [], 
   return shown
 }
 
-/** Requests are answered, and frames drawn. */
+/** Waits until requests are answered and frames are drawn. */
 async function drawn(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) {
     await flushPromises()

@@ -7,7 +7,7 @@ const VIEW = 600
 const heights = fc.array(fc.oneof(fc.constant(20), fc.integer({ min: 0, max: 2000 })), { minLength: 1, maxLength: 200 })
 const START: Anchor = { row: 0, offset: 0 }
 
-/** A place somewhere in a list. */
+/** A position in a list. */
 const somewhere = fc.tuple(heights, fc.nat(100_000)).map(([all, pixels]) => ({
   heights: all as Heights,
   anchor: moved(all, START, pixels, VIEW),

@@ -1,11 +1,11 @@
 /**
- * Where a long list is looked at.
+ * A position in a long list.
  *
- * Its rows have heights in pixels, those of rows that were not shown yet are guesses. Nothing here counts from the
- * beginning of the log: a place is a row, and what is above it can change without moving it.
+ * Rows have heights in pixels; those of rows that were not shown yet are guesses. A position is relative to a row and
+ * not to the start of the log, so it stays when rows above it change.
  */
 export interface Anchor {
-  /** The row at the upper edge of the view, by its place among those that are loaded. */
+  /** The row at the upper edge of the view, as an index of the loaded rows. */
   row: number
   /** How many pixels of it are above the edge. */
   offset: number
@@ -13,7 +13,7 @@ export interface Anchor {
 
 export type Heights = readonly number[]
 
-/** The place from which the last row ends at the lower edge, or the first begins at the upper one if all fit. */
+/** The position with the last row at the lower edge, or with the first row at the upper edge if all fit. */
 export function atEnd(heights: Heights, view: number): Anchor {
   let space = view
   for (let row = heights.length - 1; row >= 0; row -= 1) {
@@ -25,7 +25,7 @@ export function atEnd(heights: Heights, view: number): Anchor {
   return { row: 0, offset: 0 }
 }
 
-/** So many pixels further down, or up if negative, but never past an end. */
+/** Moves down by some pixels, or up if negative, but never past an end. */
 export function moved(heights: Heights, from: Anchor, by: number, view: number): Anchor {
   let { row, offset } = from
   offset += by
@@ -42,17 +42,17 @@ export function moved(heights: Heights, from: Anchor, by: number, view: number):
   return isPast ? end : { row, offset: Math.max(0, offset) }
 }
 
-/** How many pixels there are above the view. */
+/** The pixels above the view. */
 export function above(heights: Heights, { row, offset }: Anchor): number {
   return sum(heights, 0, row) + offset
 }
 
-/** How many pixels there are below the view; none if it is not full. */
+/** The pixels below the view; 0 if it is not full. */
 export function below(heights: Heights, { row, offset }: Anchor, view: number): number {
   return Math.max(0, sum(heights, row, heights.length) - offset - view)
 }
 
-/** The rows to show, from the first up to before the last: those in view, and some pixels more on both sides. */
+/** The rows to render, from `first` to before `last`: those in view, and some pixels more on both sides. */
 export function inView(
   heights: Heights,
   { row, offset }: Anchor,

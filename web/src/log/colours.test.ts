@@ -7,7 +7,7 @@ import { contrast, luminance, paintOf, readable, rgbOf } from './colours.ts'
 
 type Rgb = readonly [number, number, number]
 
-// What a row of the log can have behind its text: Codex's tokens in both themes.
+// The backgrounds of rows: Codex's tokens in both themes.
 const LIGHT_BACKGROUNDS: Rgb[] = [
   [0xff, 0xff, 0xff],
   [0xf8, 0xf9, 0xfa],

@@ -2,23 +2,23 @@ import type { Colour, Style } from '@/text/terminal.ts'
 
 type Rgb = readonly [number, number, number]
 
-/** The contrast that WCAG 2.2 wants for text, criterion 1.4.3; a little more, because colours are rounded. */
+/** The contrast that WCAG 2.2 requires for text, criterion 1.4.3; slightly more, because colours are rounded. */
 const CONTRAST = 4.55
 
 /**
- * The relative luminance of the backgrounds of rows in both themes: of the darkest light one, and the lightest dark one.
- * They are those of Codex's tokens that LogRow uses; what was searched for has a colour of its own.
+ * The relative luminance of the backgrounds of rows: of the darkest one in the light theme, and the lightest one in the
+ * dark theme. They are Codex's tokens that LogRow uses; matches have their own colour.
  */
 const LIGHT = luminance([0xe8, 0xee, 0xff])
 const DARK = luminance([0x2d, 0x22, 0x12])
 
-/** Half way between black and white for the eye: text on what is lighter should be darker, and the other way round. */
+/** Half way between black and white for the eye: text is darker on lighter backgrounds, and lighter on darker ones. */
 const MIDDLE = Math.sqrt(1.05 * 0.05) - 0.05
 
 const BLACK: Rgb = [0, 0, 0]
 const WHITE: Rgb = [255, 255, 255]
 
-// The sixteen colours as xterm has them; it is the themes' business to make them readable.
+// The sixteen colours of xterm. `readable` adapts them to the theme.
 const BASIC: readonly Rgb[] = [
   [0, 0, 0],
   [205, 0, 0],
@@ -38,7 +38,7 @@ const BASIC: readonly Rgb[] = [
   [255, 255, 255],
 ]
 
-/** The shades of red, green and blue in the cube of 6 × 6 × 6 colours that follows them. */
+/** The shades of red, green and blue in the following cube of 6 × 6 × 6 colours. */
 const SHADES = [0, 95, 135, 175, 215, 255] as const
 
 /** Red, green and blue of a colour, from 0 to 255. */
@@ -80,9 +80,9 @@ export function contrast(one: number, other: number): number {
 }
 
 /**
- * The colour nearest to another in which text can be read on a background of this luminance.
+ * The nearest colour in which text is readable on a background of this luminance.
  *
- * It keeps its hue: for a light background all of its light becomes less, and for a dark one white is added.
+ * The hue stays: for light backgrounds the light is reduced, and for dark ones white is added.
  */
 export function readable(rgb: Rgb, background: number): Rgb {
   const own = luminance(rgb)
@@ -103,13 +103,13 @@ function css(rgb: Rgb): string {
   return `rgb(${rgb.join(' ')})`
 }
 
-/** What makes a text look so: classes, and the colours as custom properties for them. */
+/** The classes of a style, and its colours as custom properties. */
 export interface Paint {
   classes: string[]
   properties: Record<string, string>
 }
 
-/** How to show a style. The classes are in log-text.less. */
+/** The paint of a style. The classes are in log-text.less. */
 export function paintOf(style: Style): Paint {
   const classes = (['bold', 'dim', 'italic', 'underline', 'strike'] as const)
     .filter((attribute) => style[attribute])

@@ -15,7 +15,7 @@ const records: LogRecord[] = [
   { recno: 8, type: 'line', line: 'last' },
 ]
 
-/** Two records an answer. */
+/** Answers with two records each. */
 const read: ReadWindow = (from, count) => {
   const next = Math.min(from + Math.min(count, 2), 9)
   const window = records.filter(({ recno }) => recno >= from && recno < next)

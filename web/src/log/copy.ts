@@ -4,16 +4,16 @@ import { entriesOf, type ReadWindow } from './logBuffer.ts'
 import type { Range } from './range.ts'
 import { rowsOf, type Row } from './rows.ts'
 
-/** How many records one request is for: the most that an answer has. */
+/** How many records one request is for: the most that one answer contains. */
 const PORTION = 2000
 
-/** As much as a clipboard can sensibly take, in characters. */
+/** The most characters that are copied. */
 const MOST = 16 << 20
 
 /**
- * The plain text of lines: one a line, without colours, and what is no output in brackets.
+ * The plain text of lines, without colours. Records that are not output are in brackets.
  *
- * @throws Error if they are too much, and whatever reading fails with.
+ * @throws Error if the lines are too long, and any error of reading.
  */
 export async function plainLines(read: ReadWindow, { from, to }: Range, signal: AbortSignal): Promise<string> {
   const entries = []
@@ -32,14 +32,14 @@ export async function plainLines(read: ReadWindow, { from, to }: Range, signal: 
     }
     at = window.next
   }
-  // The parts of a very long line are one again.
+  // The parts of a very long line are joined.
   return rowsOf(entries).reduce(
     (text, row, at) => text + (at > 0 && !row.isContinuation ? '\n' : '') + wordsOf(row),
     '',
   )
 }
 
-/** What a row says, as text. */
+/** A row as text. */
 function wordsOf({ kind, text }: Row): string {
   switch (kind) {
     case 'output':

@@ -5,10 +5,10 @@ import type { LogRecord, LogWindow } from '@/api/types.ts'
 
 import { LogBuffer, type ReadWindow, type Target } from './logBuffer.ts'
 
-/** A log as the API gives it. */
+/** A log of the API. */
 class FakeLog {
   records: LogRecord[] = []
-  /** Windows are full with so many characters. */
+  /** A window ends after so many characters. */
   limit = 1 << 20
   hidden = new Set<number>()
   asked: [from: number, count: number][] = []
@@ -63,7 +63,7 @@ const bufferOf = (log: FakeLog): { buffer: LogBuffer; opened: Target[] } => {
   return { buffer, opened }
 }
 
-/** It has what the log has between its ends. */
+/** The buffer contains the log between its ends. */
 const isTrue = (buffer: LogBuffer, log: FakeLog): void => {
   const covered = buffer.entries.flatMap((entry) =>
     entry.type === 'hidden' ? Array.from({ length: entry.count }, (_, at) => entry.recno + at) : [entry.recno],
@@ -308,7 +308,7 @@ describe('what could not be loaded', () => {
 
   test('is loaded later, by itself, and sooner when the log grows: at its end', async () => {
     const log = many(50)
-    // As the pane does it: whatever changes, it asks for the end.
+    // The pane asks for the end after every change.
     const buffer = new LogBuffer(
       log.read,
       () => buffer.follow(),

@@ -4,31 +4,31 @@ import type { LogRecord, LogWindow } from '@/api/types.ts'
 
 import { hasRow, type Entry } from './rows.ts'
 
-/** Asks for a window of the log: `from` is a record's number, or negative, from the end. */
+/** Requests a window of the log: `from` is the number of a record, or negative to count from the end. */
 export type ReadWindow = (from: number, count: number, signal: AbortSignal) => Promise<LogWindow>
 
-/** Where to look at the log: at a record, or at its end. */
+/** A position in the log: a record, or the end. */
 export type Target = number | 'end'
 
 export type Side = 'start' | 'end'
 
-/** What is loaded, and why it is not more. */
+/** The loaded part, and problems of loading. */
 export interface Loaded {
-  /** In their order. Between two there are only records without a row. */
+  /** In their order. Only records without a row are left out between them. */
   readonly entries: readonly Entry[]
   /** The first record. */
   readonly from: number
-  /** The first record behind it. */
+  /** The first record after it. */
   readonly next: number
   /** How many records the log has. Null until it is known. */
   readonly total: number | null
-  /** Why it could not grow at an end, or not begin where it was wanted, until it can. */
+  /** Why loading failed at an end, or at a new target. */
   readonly problems: Readonly<Record<Side | 'open', string | null>>
   /** When that is tried again by itself, in milliseconds since the epoch. Null if it is not. */
   readonly retryAt: number | null
 }
 
-/** What is kept: more entries, or characters, are let go at the far end. */
+/** The most that is kept. More entries or characters are dropped at the far end. */
 const MOST_ENTRIES = 3000
 const MOST_CHARACTERS = 8 << 20
 
@@ -37,10 +37,10 @@ const PORTION = 48 << 10
 const FEWEST = 8
 const MOST = 1000
 
-/** What a record has beside its text, in characters. */
+/** The size of a record apart from its text, in characters. */
 const OVERHEAD = 75
 
-/** A younger request for another place is not aborted for a newer one, in milliseconds. */
+/** A request younger than this is not aborted for a newer target, in milliseconds. */
 const PATIENCE = 150
 
 /**
@@ -62,14 +62,14 @@ export class LogBuffer implements Loaded {
   readonly #opened: (target: Target) => void
   #growing: Partial<Record<Side, AbortController>> = {}
   #opening: { target: Target; since: number; controller: AbortController } | null = null
-  /** Where to go when what is being opened is there. */
+  /** The next target, after the current one is loaded. */
   #pending: Target | null = null
-  /** What is not tried before its time has come. */
+  /** What is not retried before its time. */
   #isResting: Readonly<Record<Side | 'open', boolean>> = NOTHING
-  /** What could not be opened. */
+  /** The target that could not be loaded. */
   #failed: Target | null = null
   readonly #retry = new Retry(() => this.retry())
-  /** Characters of a record, as it was seen last. */
+  /** The average characters of a record in the last window. */
   #average = 150
 
   /** `opened` is called when the records around a target are loaded, and `changed` after every change. */
@@ -79,17 +79,17 @@ export class LogBuffer implements Loaded {
     this.#opened = opened
   }
 
-  /** When it tries again by itself. Null if it does not. */
+  /** When the request is repeated automatically. Null if it is not. */
   get retryAt(): number | null {
     return this.#retry.at.value
   }
 
-  /** Whether the first record of the log is here. */
+  /** Whether the first record of the log is loaded. */
   get isAtStart(): boolean {
     return this.from === 1
   }
 
-  /** Whether the last record of the log is here, as far as is known. */
+  /** Whether the last known record of the log is loaded. */
   get isAtEnd(): boolean {
     return this.total !== null && this.next > this.total
   }
@@ -98,7 +98,7 @@ export class LogBuffer implements Loaded {
     return this.from <= recno && recno < this.next
   }
 
-  /** Starts anew around a target. Of several wishes that come while one is being done, the last is done next. */
+  /** Loads the log around a target. Of several targets that arrive meanwhile, the last is loaded next. */
   open(target: Target): void {
     if (this.#opening !== null && Date.now() - this.#opening.since < PATIENCE) {
       this.#pending = target
@@ -111,7 +111,7 @@ export class LogBuffer implements Loaded {
     const controller = new AbortController()
     const opening = { target, since: Date.now(), controller }
     this.#opening = opening
-    // Why the same failed before is told until it does not.
+    // The reason of an earlier failure stays until it succeeds.
     this.problems = { ...NONE, open: target === this.#failed ? this.problems.open : null }
     this.#isResting = NOTHING
     void this.#around(target, controller.signal)
@@ -149,14 +149,14 @@ export class LogBuffer implements Loaded {
     }
   }
 
-  /** Asks for what is next to it at one end, unless that is under way. */
+  /** Loads more at one end, unless that is under way. */
   grow(side: Side): void {
     if (side === 'start' ? !this.isAtStart : !this.isAtEnd) {
       this.#ask(side, (signal) => (side === 'start' ? this.#before(signal) : this.#behind(this.next, signal)))
     }
   }
 
-  /** Asks for the end of a log that has grown. What nobody will see, because more came after it, is left out. */
+  /** Loads the end of a log that has grown. Records that are already out of view are skipped. */
   follow(): void {
     if (!this.isAtEnd) {
       this.#ask('end', (signal) => {
@@ -166,7 +166,7 @@ export class LogBuffer implements Loaded {
     }
   }
 
-  /** The end is not followed any more: what is being asked for there may be too far away from what is read. */
+  /** Stops following the end: its request may be too far away from the view. */
   stay(): void {
     this.#giveUp('end')
   }
@@ -180,7 +180,7 @@ export class LogBuffer implements Loaded {
     }
   }
 
-  /** Tries again what has failed: what is at an end as soon as it is asked for. */
+  /** Retries what has failed. Failures at an end are retried when more is needed there. */
   retry(): void {
     this.#isResting = NOTHING
     if (this.problems.open !== null && this.#failed !== null && this.#opening === null) {
@@ -202,7 +202,7 @@ export class LogBuffer implements Loaded {
     }
   }
 
-  /** Gives up what is being asked for, and what was to be tried again. */
+  /** Aborts all requests and retries. */
   close(): void {
     this.#cancel()
     this.#retry.stop()
@@ -244,7 +244,7 @@ export class LogBuffer implements Loaded {
       })
   }
 
-  /** A window with a record in it, and if possible with what is before it. */
+  /** Requests a window with the target in it, if possible with records before it. */
   async #around(target: Target, signal: AbortSignal): Promise<LogWindow> {
     const portion = this.#portion()
     if (target !== 'end') {
@@ -252,7 +252,7 @@ export class LogBuffer implements Loaded {
       if (target < window.next || target > window.total) {
         return target <= window.total ? window : this.#around('end', signal)
       }
-      // The answer was full before it came to that record.
+      // The answer was full before it reached the target.
       return this.#get(target, portion, signal)
     }
     for (const count of [() => portion, () => this.#portion(), () => 1]) {
@@ -264,7 +264,7 @@ export class LogBuffer implements Loaded {
     return this.#get(-1, 1, signal)
   }
 
-  /** Puts what is before it in front. An answer may be short, so it may take several. */
+  /** Loads records before the buffer. An answer may be short, so it may take several. */
   async #before(signal: AbortSignal): Promise<void> {
     const { from: end } = this
     const start = Math.max(1, end - this.#portion())
@@ -282,7 +282,7 @@ export class LogBuffer implements Loaded {
     this.#trim('end')
   }
 
-  /** Puts what is behind it, or further on, at its end. */
+  /** Loads records after the buffer, or further on. */
   async #behind(from: number, signal: AbortSignal): Promise<void> {
     const window = await this.#get(from, this.#portion(), signal)
     if (window.from !== this.next) {
@@ -316,7 +316,7 @@ export class LogBuffer implements Loaded {
     return Math.min(MOST, Math.max(FEWEST, Math.round(PORTION / Math.max(1, this.#average))))
   }
 
-  /** Lets go at one end what is too much. */
+  /** Drops what is too much at one end. */
   #trim(side: Side): void {
     const { entries } = this
     let [kept, characters] = [0, 0]
@@ -348,7 +348,7 @@ function sizeOf(entry: Entry | null): number {
   return OVERHEAD + (entry?.type === 'line' ? entry.line.length : 0)
 }
 
-/** What can make rows in a window. A gap in the numbers are sensitive lines that were left out. */
+/** The entries of a window that can become rows. Gaps in the numbers are hidden sensitive lines. */
 export function entriesOf({ records, from, next }: LogWindow): Entry[] {
   const entries: Entry[] = []
   let expected = from

@@ -12,11 +12,11 @@ vi.mock('@/state/live.ts', () => ({ useLive: vi.fn() }))
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** A log of which every tenth record is an error, and the others of the type status. */
+/** A log in which every tenth record is an error, and the others are statuses. */
 class FakeLog {
   records = 0
   asked: number[] = []
-  /** How far one answer looks at most. */
+  /** How many records one answer searches. */
   reach = Infinity
   problem: Error | null = null
   breaksOff = false

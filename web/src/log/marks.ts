@@ -6,23 +6,23 @@ import { Retry } from '@/api/retry.ts'
 import type { LogMark } from '@/api/types.ts'
 import { useLive } from '@/state/live.ts'
 
-/** What there is to jump to in the log of a job, as far as the log has been looked through. */
+/** The jump targets in the log of a job, as far as the log has been searched. */
 export interface Marks {
   readonly list: Readonly<Ref<readonly LogMark[]>>
-  /** Why they could not be asked for, the last time. */
+  /** Why the last request failed. */
   readonly problem: Readonly<Ref<string | null>>
-  /** When they are asked for again by themselves: see `Retry`. */
+  /** When the request is repeated automatically: see `Retry`. */
   readonly retryAt: Readonly<Ref<number | null>>
   /** Whether there are more than are kept. */
   readonly isCut: Readonly<Ref<boolean>>
-  /** Asks again. */
+  /** Repeats a failed request. */
   retry(): void
 }
 
-/** So many are kept of what the job told and was told, and as many of its errors. */
+/** How many marks are kept, and separately how many errors. */
 const MOST = 10_000
 
-/** Between the beginnings of two requests while the log grows, in milliseconds. */
+/** Between the starts of two requests while the log grows, in milliseconds. */
 const PAUSE = 1000
 
 type Ask = (from: number, signal: AbortSignal) => AsyncIterable<LogMark | End>
@@ -33,7 +33,7 @@ interface End {
   complete: boolean
 }
 
-/** Looks for marks in what a log has more than the last time, and only when it has. */
+/** Searches the new part of a log for marks, whenever it has grown. */
 export class MarkSearch {
   readonly list = shallowRef<readonly LogMark[]>([])
   readonly isCut = shallowRef(false)
@@ -43,11 +43,11 @@ export class MarkSearch {
   readonly problem = this.#retry.problem
   readonly retryAt = this.#retry.at
   readonly #controller = new AbortController()
-  /** The record to ask on from. */
+  /** The record at which the next request starts. */
   #next = 1
   #records = 0
   #isComplete = false
-  /** There is something to be asked for. */
+  /** Whether there is something to request. */
   #isWanted = true
   #isBusy = false
   #kept = { errors: 0, others: 0 }
@@ -57,7 +57,7 @@ export class MarkSearch {
     void this.#run()
   }
 
-  /** The log has so many records now, and if it is complete no more will come. */
+  /** The log has so many records now, and no more will come if it is complete. */
   grown(records: number, isComplete: boolean): void {
     const ends = isComplete && !this.#isComplete
     this.#records = records
@@ -68,7 +68,7 @@ export class MarkSearch {
     }
   }
 
-  /** Tries again what has failed. */
+  /** Retries what has failed. */
   retry(): void {
     if (this.problem.value !== null) {
       this.#isWanted = true
@@ -104,7 +104,7 @@ export class MarkSearch {
     this.#isBusy = false
   }
 
-  /** Asks once. Returns whether there is nothing more for now. */
+  /** Sends one request. Returns whether there is nothing more for now. */
   async #look(): Promise<boolean> {
     const found: LogMark[] = []
     for await (const mark of this.#ask(this.#next, this.#controller.signal)) {

@@ -4,26 +4,26 @@ import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type Ref
 const PAUSE = 5000
 
 export interface NewRecords {
-  /** How many records have come since the end was not shown any more. */
+  /** How many records have arrived since the end was last shown. */
   unseen: ComputedRef<number>
-  /** What a screen reader is to announce. */
+  /** The announcement for screen readers. */
   announcement: Readonly<ShallowRef<string>>
-  /** Says something at once. */
+  /** Announces something at once. */
   announce: (words: string) => void
 }
 
-/** What is new in a log of so many records, whose end is shown or not. */
+/** The new records of a log with `total` records, whose end is followed or not. */
 export function useNewRecords(total: Readonly<Ref<number>>, isFollowing: Readonly<Ref<boolean>>): NewRecords {
   const seen = shallowRef(0)
   const announcement = shallowRef('')
-  /** How many records have been announced. Nothing is said of those that were there from the beginning. */
+  /** How many records have been announced. Those from the beginning are not. */
   let announced: number | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
 
   watch(
     [total, isFollowing],
     ([length, follows], [, followed]) => {
-      // Those that come with the change were not yet behind the end.
+      // Records that arrive with the change still were at the end.
       if (follows || followed || length < seen.value) {
         seen.value = length
       }

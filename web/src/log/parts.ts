@@ -3,26 +3,26 @@ import { scan, type Span } from '@/text/terminal.ts'
 
 import { paintOf, type Paint } from './colours.ts'
 
-/** A text of one look, found by a search or not. */
+/** A text in one style, found by a search or not. */
 export interface Piece {
   text: string
   paint: Paint
   isMatch: boolean
 }
 
-/** A run of text: with an address to go to, or without. */
+/** A part of a text, which may be a link. */
 export interface Part {
   href: string | null
   pieces: Piece[]
 }
 
-/** What to show of a text, and how many characters of it are left out. */
+/** The visible parts of a text, and how many characters are left out. */
 export interface Shown {
   parts: Part[]
   left: number
 }
 
-/** Makes what is shown of a line that a program printed: at most so many characters, with looks, links and matches. */
+/** Splits a line of output into parts with styles, links and matches: at most `most` characters. */
 export function shownOf(text: string, needle: string, most: number): Shown {
   const { spans, left } = cut(scan(text), most)
   const plain = spans.map((span) => span.text).join('')
@@ -49,7 +49,7 @@ export function shownOf(text: string, needle: string, most: number): Shown {
   return { parts, left }
 }
 
-/** Goes over spans in steps that do not end where they do. */
+/** Walks over spans in steps of any length. */
 class Walk {
   readonly #spans: readonly Span[]
   #span = 0
@@ -60,7 +60,7 @@ class Walk {
     this.#spans = spans
   }
 
-  /** The next characters of one look, at most so many. */
+  /** The next characters in one style, at most so many. */
   take(most: number): { text: string; paint: Paint } {
     const span = this.#spans[this.#span]
     if (span === undefined) {
@@ -78,7 +78,7 @@ class Walk {
   }
 }
 
-/** The first characters, but no half of one. */
+/** The first characters, without cutting one in half. */
 function cut(spans: Span[], most: number): { spans: Span[]; left: number } {
   const length = spans.reduce((all, span) => all + span.text.length, 0)
   if (length <= most) {
@@ -99,12 +99,12 @@ function cut(spans: Span[], most: number): { spans: Span[]; left: number } {
   return { spans: shown, left: length - shown.reduce((all, span) => all + span.text.length, 0) }
 }
 
-/** Whether a cut there would part a surrogate pair. */
+/** Whether a cut there would split a surrogate pair. */
 function isHalf(text: string, at: number): boolean {
   return (text.codePointAt(at - 1) ?? 0) > 0xffff
 }
 
-/** Where a text is found in another, whatever its case. */
+/** All matches of a text, in any case. */
 function matchesOf(text: string, needle: string): { start: number; end: number }[] {
   if (needle === '') {
     return []

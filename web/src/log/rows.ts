@@ -1,45 +1,45 @@
 import type { LogRecord } from '@/api/types.ts'
 
-/** Sensitive lines that were left out: so many records from this one on. */
+/** Hidden sensitive lines: `count` records from this one on. */
 export interface Hidden {
   type: 'hidden'
   recno: number
   count: number
 }
 
-/** What can make a row: a record, or those that are hidden. */
+/** What can become a row: a record, or hidden records. */
 export type Entry = LogRecord | Hidden
 
-/** How much of a line one row has, in characters: what a piece of a long line has in the log. */
+/** The most characters of a row: the length of the pieces of long lines in the log. */
 const LONGEST = 65_536
 
 export type RowKind = 'output' | 'answer' | 'signal' | 'note' | 'exit' | 'damaged' | 'hidden'
 
-/** What is shown below each other. A line of the log, or what stands between two. */
+/** A row: a line of output, or something between two lines. */
 export interface Row {
   kind: RowKind
-  /** The number of its first record. No other row has it. */
+  /** The number of its first record, unique among the rows. */
   recno: number
   time: string | null
-  /** As the program wrote it, with sequences for a terminal and perhaps with line feeds; or in our words. */
+  /** Output with its terminal sequences and perhaps line feeds, or a text of this page. */
   text: string
   isSensitive: boolean
-  /** Its beginning is in the row before, or was not asked for. */
+  /** Its beginning is in the row before, or is not loaded. */
   isContinuation: boolean
 }
 
-/** Whether anything is to be seen of a record in the log. A prompt is in the output, as a terminal shows it. */
+/** Whether a record has a row. Prompts have none: the output contains them, as a terminal shows them. */
 export function hasRow(record: LogRecord): boolean {
   return record.type !== 'status' && record.type !== 'progress' && record.type !== 'interaction'
 }
 
-/** The rows of single entries, so that those that do not change stay the same objects, and are not shown anew. */
+/** The rows of single entries, so that unchanged rows stay the same objects and are not rendered again. */
 const single = new WeakMap<Entry, Row>()
 
-/** Rows of entries in their order. Pieces of a line are put together, as far as they are there. */
+/** The rows of entries, in their order. Pieces of a line are joined, as far as they are loaded. */
 export function rowsOf(entries: readonly Entry[]): Row[] {
   const rows: Row[] = []
-  /** The rows of the line that may go on. */
+  /** The rows of the line that may continue. */
   let line: Row[] = []
   const gone = new Set<Row>()
   for (const entry of entries) {
@@ -76,7 +76,7 @@ export function rowsOf(entries: readonly Entry[]): Row[] {
   return gone.size === 0 ? rows : rows.filter((row) => !gone.has(row))
 }
 
-/** Puts a row in the place of another. It is near the end, as only answers and remarks come between pieces of a line. */
+/** Replaces a row. It is near the end, as only answers and notes come between the pieces of a line. */
 function replace(rows: Row[], before: Row, after: Row): Row {
   rows[rows.lastIndexOf(before)] = after
   return after
@@ -128,12 +128,12 @@ function ended(status: number | null, signal: number | null): string {
   return signal !== null ? `ended by signal ${signal}` : 'could not be started'
 }
 
-/** The text is how many they are. */
+/** The text is their number. */
 function hiddenRow(recno: number, count: number): Row {
   return { kind: 'hidden', recno, time: null, text: String(count), isSensitive: false, isContinuation: false }
 }
 
-/** Where the row of a record is: the last that does not begin behind it. -1 if all do. */
+/** The index of a record's row: the last row that does not start after it. -1 if all do. */
 export function rowAt(rows: readonly Row[], recno: number): number {
   let [low, high] = [0, rows.length]
   while (low < high) {

@@ -6,7 +6,7 @@ import { barOf, recordAt } from './scrollbar.ts'
 const VIEW = 600
 const LINE = 20
 
-/** Records of one line each, of which 1000 are loaded at most. */
+/** Records of one line each, of which at most 1000 are loaded. */
 const bar = (total: number, from: number, row: number): { height: number; top: number } => {
   const next = Math.min(total + 1, from + 1000)
   const loaded = (next - from) * LINE

@@ -1,32 +1,32 @@
-/** The highest element that every browser can show is some 17 million pixels high; this is safely below. */
+/** The highest scroll area. Every browser can show elements of about 17 million pixels. */
 const HIGHEST = 6_000_000
 
-/** How much of a log is loaded, and where in it the view is. Pixels, unless it says records. */
+/** The loaded part of a log, and the view in it, in pixels unless noted. */
 export interface Extent {
   /** The height of the view. */
   view: number
-  /** The height of all rows that are loaded, and what of it is above and below the view. */
+  /** The height of all loaded rows, and the parts above and below the view. */
   loaded: number
   above: number
   below: number
-  /** Records: the first that is loaded, the first behind them, and how many the log has. */
+  /** Records: the first loaded one, the first after them, and how many the log has. */
   from: number
   next: number
   total: number
 }
 
-/** What a scroll bar shows of a log: the height of what is scrolled, and how far that is. */
+/** The state of the scroll bar: the height of the scroll area, and its position. */
 export interface Bar {
   height: number
   top: number
 }
 
 /**
- * Makes the scroll bar.
+ * Computes the scroll bar.
  *
- * A log that is wholly loaded has its true height. Of a longer one the height is a guess, and has a limit; there the bar
- * says which part of the records is above the view. Near the ends of the log it is exact again, so that an end is
- * reached exactly when there is nothing more to scroll.
+ * A log that is completely loaded has its true height. For longer logs the height is a limited guess, and the position
+ * shows which part of the records is above the view. Near the ends of the log it is exact, so that an end is reached
+ * exactly when there is nothing more to scroll.
  */
 export function barOf({ view, loaded, above, below, from, next, total }: Extent): Bar {
   const isAtStart = from <= 1
@@ -48,7 +48,7 @@ export function barOf({ view, loaded, above, below, from, next, total }: Extent)
   return { height, top: Math.min(Math.max(most * (recordsAbove / total), view), most - view) }
 }
 
-/** The record that somebody means who has scrolled there. */
+/** The record at a position of the scroll bar. */
 export function recordAt(top: number, most: number, total: number): number {
   return Math.min(total, Math.max(1, 1 + Math.floor((top / Math.max(1, most)) * total)))
 }

@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers())
 const match = (recno: number): Found => ({ type: 'match', recno })
 const end = (matches: number, hidden = 0, complete = true): Found => ({ type: 'end', matches, hidden, complete })
 
-/** A search that finds these, and what it was asked. */
+/** A search with these results, and its requests. */
 function searching(...found: Found[]): { search: LogSearch; asked: string[] } {
   const asked: string[] = []
   const search = new LogSearch(async function* (text) {

@@ -12,50 +12,53 @@ type Ask = (text: string, signal: AbortSignal) => AsyncIterable<Found>
 
 /** After the last keystroke, in milliseconds. */
 const PAUSE = 300
-/** Between two reports of what was found so far, in milliseconds. */
+/** Between two updates of the matches, in milliseconds. */
 const REPORT = 200
-/** Between two searches while the log grows, in milliseconds; and so many times as long as the last one took. */
+/**
+ * Between two searches while the log grows: at least so many milliseconds, and so many times the duration of the last
+ * one.
+ */
 const REST = 5000
 const EASE = 10
 
 const numbers = new Intl.NumberFormat('en-GB')
 
-/** A search in the whole log, done by the API. What is typed on gives up what was asked before. */
+/** A search in the whole log, done by the API. Typing aborts the previous search. */
 export class LogSearch {
-  /** What is searched for. */
+  /** The text that is searched for. */
   readonly text = shallowRef('')
-  /** The records of the lines with the text, as far as they are found. They rise. */
+  /** The records of the matching lines found so far, in ascending order. */
   readonly hits = shallowRef<readonly number[]>([])
-  /** The record that was gone to last. */
+  /** The last jump target. */
   readonly current = shallowRef<number | null>(null)
-  /** In words: how many there are, and what was left out. */
+  /** The number of matches in words, and what was not searched. */
   readonly summary = shallowRef('')
 
   readonly #ask: Ask
   readonly #retry = new Retry(() => this.retry())
-  /** Why it could not be searched the last time, and when that is done again by itself: see `Retry`. */
+  /** Why the last search failed, and when it is repeated automatically: see `Retry`. */
   readonly problem = this.#retry.problem
   readonly retryAt = this.#retry.at
   readonly #arrived: (recno: number) => void
   #controller = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** How the last search ended that did. */
+  /** The end of the last complete search. */
   #end: { hidden: number; complete: boolean } | null = null
   #isBusy = false
-  /** How many records the log has, and how many it had when they were searched. */
+  /** How many records the log has, and how many it had at the last search. */
   #records = 0
   #searched = 0
   #rest = REST
-  /** Where somebody wanted to go before anything was found. */
+  /** The step that the user took before there were matches. */
   #pendingStep: { from: number; direction: 1 | -1 } | null = null
 
-  /** `arrived` is called with the match that somebody wanted to go to before it was found. */
+  /** `arrived` is called with the match of a step that was taken before it was found. */
   constructor(ask: Ask, arrived: (recno: number) => void = () => undefined) {
     this.#ask = ask
     this.#arrived = arrived
   }
 
-  /** Searches for another text, soon. */
+  /** Searches for another text, after a pause. */
   type(text: string): void {
     this.stop()
     this.text.value = text
@@ -69,7 +72,7 @@ export class LogSearch {
     }
   }
 
-  /** The log has so many records now. What is new will be searched, too. */
+  /** The log has so many records now. The new ones will be searched. */
   grown(records: number): void {
     this.#records = records
     const isWhole = this.#end?.complete === true
@@ -78,7 +81,7 @@ export class LogSearch {
     }
   }
 
-  /** Tries again what has failed, and keeps what was found until that is done. */
+  /** Retries a failed search, and keeps its matches meanwhile. */
   retry(): void {
     if (this.problem.value !== null) {
       this.#giveUp()
@@ -86,7 +89,7 @@ export class LogSearch {
     }
   }
 
-  /** Searches anew, as what is searched is another. */
+  /** Searches again, because the content has changed. */
   again(): void {
     this.type(this.text.value)
   }
@@ -103,7 +106,7 @@ export class LogSearch {
     this.#isBusy = false
   }
 
-  /** Goes to the next match behind a record, or before it. Returns its record; null if there is none, or not yet. */
+  /** Goes to the next match after or before a record. Returns its record; null if there is none yet. */
   step(from: number, direction: 1 | -1): number | null {
     if (this.hits.value.length === 0 && this.#end === null && this.text.value !== '') {
       this.#pendingStep = { from, direction }
@@ -142,7 +145,7 @@ export class LogSearch {
     this.grown(this.#records)
   }
 
-  /** Searches once. What was found before is shown until that is done. */
+  /** Searches once. Earlier matches are shown until it is done. */
   async #find(hits: number[], signal: AbortSignal): Promise<void> {
     let reportAt = performance.now() + REPORT
     for await (const found of this.#ask(this.text.value, signal)) {
@@ -180,7 +183,7 @@ export class LogSearch {
     const isCut = this.#end !== null && !this.#end.complete
     const count = numbers.format(length) + (isCut ? '+' : '')
     const place = this.current.value === null ? -1 : this.hits.value.indexOf(this.current.value)
-    // Nothing was found so far: that is no match only when all was searched.
+    // Without matches so far, “no match” is certain only after the whole search.
     const isOpen = length === 0 && this.#end === null
     const found = place >= 0 ? `${numbers.format(place + 1)} of ${count}` : countWords(count)
     const parts = [

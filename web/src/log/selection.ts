@@ -3,28 +3,28 @@ import { useRoute, useRouter } from 'vue-router'
 
 import { formatRange, parseRange, rangeOf, type Range } from './range.ts'
 
-/** The lines that somebody chose. On the page of the job they stand in the address, so that it can be passed on. */
+/** The selected lines. On the page of the job the address contains them, so that it can be shared. */
 export interface Selection {
   range: ComputedRef<Range | null>
-  /** The address of a line, which is on the page of the job wherever its log is shown. */
+  /** The address of a line, always on the page of the job. */
   addressOf: (recno: number) => string
-  /** Chooses a line that is in view; with `isFurther` all from the one that was chosen before. */
+  /** Selects a line in view; with `isFurther`, all lines from the previous selection. */
   select: (recno: number, isFurther: boolean) => void
-  /** Chooses lines that may be anywhere, or none. */
+  /** Selects any lines, or none. */
   set: (range: Range | null) => void
 }
 
-/** `show` is called with the first line, if they were not chosen among those in view. */
+/** `show` is called with the first line of a selection from outside of the view. */
 export function useSelection(job: number, show: (recno: number) => void): Selection {
   const route = useRoute()
   const router = useRouter()
   const page = router.resolve({ name: 'job', params: { id: job } })
   const isItsPage = computed(() => route.path === page.path)
-  /** What is chosen on another page, whose address says nothing of this log. */
+  /** The selection on other pages, whose address does not contain it. */
   const elsewhere = shallowRef('')
   const hash = computed(() => (isItsPage.value ? route.hash : elsewhere.value))
   const range = computed(() => parseRange(hash.value))
-  /** What was chosen among the lines in view. */
+  /** The selection that was made in the view. */
   let selectedHere = ''
 
   function set(lines: Range | null): void {

@@ -1,4 +1,4 @@
-/** What stands before each line: nothing, the time in UTC, the time since the start, or since the line before. */
+/** The timestamp before each line: none, the time in UTC, since the start, or since the previous line. */
 export const STAMPS = ['off', 'utc', 'start', 'gap'] as const
 export type Stamp = (typeof STAMPS)[number]
 
@@ -9,7 +9,7 @@ export const STAMP_WORDS: Readonly<Record<Stamp, string>> = {
   gap: 'Time since previous line',
 }
 
-/** What times are told from. */
+/** The reference points of relative timestamps. */
 export interface Since {
   /** The start of the job, in seconds since the epoch. */
   start: number | null
@@ -17,7 +17,7 @@ export interface Since {
   before: string | null
 }
 
-/** A time (RFC 3339, in UTC with milliseconds) as it is put before a line; nothing if it cannot be told. */
+/** The timestamp of a time (RFC 3339, in UTC with milliseconds). Empty if it is unknown. */
 export function stampOf(stamp: Stamp, time: string | null, { start, before }: Since): string {
   const at = time === null ? NaN : Date.parse(time)
   if (Number.isNaN(at)) {
@@ -38,7 +38,7 @@ export function stampOf(stamp: Stamp, time: string | null, { start, before }: Si
   }
 }
 
-/** `+0.123`, `+1:02.003`, `+12:00:01.500`. Clocks may be set back, so it can be negative. */
+/** `+0.123`, `+1:02.003`, `+12:00:01.500`. It is negative if the clock was set back. */
 function elapsed(milliseconds: number): string {
   if (Number.isNaN(milliseconds)) {
     return ''

@@ -16,7 +16,7 @@ const rowsFrom = (from: number, next: number): Row[] =>
     })),
   )
 
-/** A view of a log of which this much is loaded. */
+/** A viewport over a log of which this much is loaded. */
 const viewportOf = (from: number, next: number, total: number): Viewport => {
   const viewport = new Viewport()
   viewport.view = VIEW
@@ -27,7 +27,7 @@ const viewportOf = (from: number, next: number, total: number): Viewport => {
 const load = (viewport: Viewport, from: number, next: number, total: number): void =>
   viewport.load({ rows: rowsFrom(from, next), from, next, total, isBroken: false })
 
-/** The page takes the place for granted when it has drawn it. */
+/** The page keeps the position after drawing. */
 const drawn = (viewport: Viewport): Viewport => {
   viewport.stay()
   return viewport

@@ -5,49 +5,51 @@ import { rowAt, type Row } from './rows.ts'
 import { barOf, type Bar } from './scrollbar.ts'
 import type { Target } from './logBuffer.ts'
 
-/** What of a log is there to be seen. */
+/** The part of a log that can be shown. */
 export interface Scene {
   /** Rows of the records, in their order. */
   rows: readonly Row[]
   /** The first record. */
   from: number
-  /** The first behind them. */
+  /** The first record after the loaded ones. */
   next: number
   /** How many records the log has. */
   total: number
-  /** No more could be loaded at the end. */
+  /** Whether loading failed at the end. */
   isBroken: boolean
 }
 
-/** What is in the list: rows, and at an end where more is to be loaded, what says so. */
+/** An item of the list: a row, or a placeholder where more is loaded. */
 export interface Item {
-  /** The number of the row's record; 0 and Infinity at the ends. */
+  /** The number of the row's record; 0 and Infinity for the placeholders. */
   key: number
   row: Row | null
 }
 
-/** Where a record that is gone to is put: at the upper edge of the view, or comfortably below. */
+/** Where a jump target is placed: at the upper edge of the view, or well within. */
 export type Where = 'upper edge' | 'within'
 
-/** Whoever comes to the end of what is loaded, and the log has only so many records more, is at its end. */
+/** With at most so many records left to load, reaching the loaded end counts as the end of the log. */
 const NEARLY = 200
 
-/** No row shows more at first, in characters. */
+/** How many characters a row shows at first. */
 const SHORT = 8000
 
-/** What somebody sees of a log: the place of a view of some pixels in what is loaded. It knows nothing of a page. */
+/**
+ * The visible part of a log: the position of a view of some pixels in the loaded part. It does not know the document.
+ */
 export class Viewport {
-  /** The end is shown, also while the log grows. */
+  /** Whether the end is followed while the log grows. */
   isFollowing = true
   /** The height of the view, in pixels. */
   view = 0
-  /** How often somebody wished to be elsewhere: what is under way for an old wish does not overrule a new one. */
+  /** Counts the moves, so that work for an old move does not override a new one. */
   moves = 0
 
   #scene: Scene = { rows: [], from: 1, next: 1, total: 0, isBroken: false }
   #items: readonly Item[] | null = null
   #heights: readonly number[] | null = null
-  /** So many pixels of the row of this record are above the upper edge. It means nothing while the end is followed. */
+  /** The row at the upper edge, and how many of its pixels are above. Unused while the end is followed. */
   #place = { recno: 1, offset: 0 }
   readonly #measured = new Map<number, number>()
   #guesses = new WeakMap<Row, number>()
@@ -62,7 +64,7 @@ export class Viewport {
     return this.#scene.next > this.#scene.total
   }
 
-  /** Takes what is loaded now. What is in view stays where it is. */
+  /** Takes what is loaded now. The view stays where it is. */
   load(scene: Scene): void {
     this.#scene = scene
     this.#forget()
@@ -72,7 +74,7 @@ export class Viewport {
     }
   }
 
-  /** All heights are others: a line has so many pixels, and so many columns before it is wrapped. */
+  /** Forgets all heights: a line has so many pixels, and wraps after so many columns. */
   reset(line: number, columns: number): void {
     this.#line = line
     this.#columns = columns
@@ -81,7 +83,7 @@ export class Viewport {
     this.#heights = null
   }
 
-  /** An item has this height. Returns whether that is a surprise. */
+  /** Sets the height of an item. Returns whether it has changed. */
   measure(item: Item, height: number): boolean {
     const isNew = this.#heightOf(item) !== height
     this.#measured.set(item.key, height)
@@ -145,27 +147,27 @@ export class Viewport {
     return Math.max(0, rowAt(this.#scene.rows, key) + (this.isAtStart ? 0 : 1))
   }
 
-  /** Which items to show, from the first up to before the last: those in view, and some pixels more on both sides. */
+  /** The items to render, from `first` to before `last`: those in view, and some pixels more on both sides. */
   inView(margin: number): { first: number; last: number } {
     return inView(this.#all, this.#anchor, this.view, margin)
   }
 
-  /** Where an item begins, in pixels below the upper edge of the view. */
+  /** The top of an item, in pixels below the upper edge of the view. */
   topOf(key: number): number {
     return above(this.#all, { row: this.#indexOf(key), offset: 0 }) - this.above
   }
 
-  /** How many pixels are loaded above the view. */
+  /** The loaded pixels above the view. */
   get above(): number {
     return above(this.#all, this.#anchor)
   }
 
-  /** How many pixels are loaded below the view. */
+  /** The loaded pixels below the view. */
   get below(): number {
     return below(this.#all, this.#anchor, this.view)
   }
 
-  /** Keeps the place, by a row that stays the same when more is loaded. */
+  /** Keeps the position relative to a row, which stays when more is loaded. */
   stay(anchor: Anchor = this.#anchor): void {
     let { row, offset } = anchor
     if (this.items[row]?.key === 0) {
@@ -175,7 +177,7 @@ export class Viewport {
     this.#place = { recno: this.items[row]?.row?.recno ?? this.#place.recno, offset }
   }
 
-  /** Goes so many pixels down, or up if negative, as far as there is something loaded. */
+  /** Moves down by some pixels, or up if negative, within the loaded part. */
   moveBy(pixels: number): void {
     const fits = this.above === 0 && this.below === 0
     const there = moved(this.#all, this.#anchor, pixels, this.view)
@@ -185,7 +187,7 @@ export class Viewport {
     this.#follow(isEnd || (this.isFollowing && fits))
   }
 
-  /** Goes to a record that is loaded, or to the end. */
+  /** Goes to a loaded record, or to the end. */
   goTo(target: Target, where: Where): void {
     if (target !== 'end') {
       this.#place = { recno: target, offset: where === 'within' ? -Math.round(this.view / 3) : 0 }
@@ -205,7 +207,7 @@ export class Viewport {
     return target === 'end' ? this.isAtEnd : from <= target && target < next
   }
 
-  /** The records whose rows are wholly in view. */
+  /** The records whose rows are completely in view. */
   recordsInView(): { first: number; last: number } {
     const { row: top, offset } = this.#anchor
     const isCut = offset > 0
@@ -219,18 +221,18 @@ export class Viewport {
     return { first: recno(first, this.#scene.from), last: recno(row - 1, this.#scene.next) }
   }
 
-  /** Whether the row of a record is wholly in view. */
+  /** Whether the row of a record is completely in view. */
   shows(recno: number): boolean {
     const { first, last } = this.recordsInView()
     const row = this.#scene.rows[rowAt(this.#scene.rows, recno)]?.recno ?? -1
     return first <= row && row <= last
   }
 
-  /** What the scroll bar is to show. */
+  /** The state of the scroll bar. */
   bar(): Bar {
     const { above, below, view } = this
     const { from, next, total } = this.#scene
-    // Whoever follows is at the end, though there may be more by now.
+    // While following, the view is at the end, although there may be more by now.
     const length = this.isFollowing ? next - 1 : total
     return barOf({ view, loaded: above + view + below, above, below, from, next, total: length })
   }

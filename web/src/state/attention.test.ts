@@ -32,7 +32,7 @@ vi.mock(import('./sound.ts'), async (original) => ({
   play: vi.fn(() => Promise.resolve()),
 }))
 
-/** The notifications that the system shows or has shown. */
+/** The notifications that were shown. */
 class FakeNotification {
   static permission: NotificationPermission = 'default'
   static readonly requestPermission = vi.fn<() => Promise<NotificationPermission>>(() => {
@@ -64,7 +64,7 @@ function told(): Listener {
   return stream.listener
 }
 
-/** Lets a tab that nobody looks at have its say. */
+/** Waits for the head start of a visible tab to pass. */
 const settle = () => vi.advanceTimersByTimeAsync(300)
 
 async function begin(...jobs: Job[]): Promise<void> {
@@ -77,7 +77,7 @@ async function tell(job: Job): Promise<void> {
   await settle()
 }
 
-/** Opens the page of a person. */
+/** Opens the page for a user. */
 async function open(path = '/'): Promise<void> {
   vi.spyOn(api, 'whoami').mockResolvedValue(aPerson())
   vi.spyOn(api, 'jobTypes').mockResolvedValue(declared([]))
@@ -135,7 +135,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** No two tests have the same job: what was told is told once. */
+/** Each test has its own job, as each notification is shown once. */
 let number = 100
 beforeEach(() => {
   number += 10
@@ -311,7 +311,7 @@ describe('the end of a job', () => {
     await open()
     await begin(failed(number))
     await tell(failed(number))
-    // An old job that was not told of so far.
+    // An old job that the page did not know.
     await tell(failed(number - 1))
     expect(titles()).toEqual([])
   })

@@ -15,16 +15,15 @@ import { useSession } from './session.ts'
 import { canPlay, play, wantsSound, type Tune } from './sound.ts'
 import { isWatched } from './watched.ts'
 
-/** So many lines of a question are in a notification: the last ones, which ask. */
+/** How many lines of a question a notification shows: the last ones, which ask. */
 const LINES = 3
 
-/** So long, in milliseconds, a tab that nobody looks at leaves it to the one that shows the job to somebody. */
+/** A tab in the background waits this long, in milliseconds, for a tab that shows the job. */
 const HEAD_START = 300
 
 /**
- * Sees to it that nobody misses a prompt of a job that they started or watch: by the title and the icon of the tab, and
- * if they want that by a notification and a sound. That such a job has fallen silent, and its end, are told, too. Once
- * for the whole page.
+ * Alerts the user to questions, silence and ends of jobs that they started or watch: by the title and icon of the tab,
+ * and if enabled by notifications and sounds. Call it once for the whole page.
  */
 export function useAttention(): void {
   const live = useLive()
@@ -33,12 +32,12 @@ export function useAttention(): void {
 
   const isMine = (job: Job) => isWatched(job, session.who.value?.user)
   const mine = computed(() => [...live.jobs.values()].filter(isMine))
-  /** The jobs that somebody may have to see to, by what that is. */
+  /** The jobs that need attention, by alert. */
   const alerts = computed(() => new Map(mine.value.flatMap(alertOf)))
 
   markTab(() => mine.value.filter(({ interaction }) => interaction !== null).length)
 
-  /** The notifications of this tab that are about a matter. */
+  /** The open notifications of this tab, by alert. */
   const shown = new Map<string, Notification>()
   watch(
     alerts,
@@ -54,7 +53,7 @@ export function useAttention(): void {
     { immediate: true },
   )
 
-  /** The newest job when the page was opened. What had ended by then is no news. */
+  /** The newest job when the page was opened. Jobs that had ended by then are not reported. */
   let newest: number | null = null
   live.onJob((job, before) => {
     const wasOpen = before === undefined ? newest !== null && job.id > newest : !isFinal(before.state)
@@ -64,7 +63,7 @@ export function useAttention(): void {
   })
   live.onSnapshot(() => (newest ??= Math.max(0, ...live.jobs.keys())))
 
-  // A notification without its tab could be neither clicked nor closed.
+  // Without its tab, a notification could be neither clicked nor closed.
   const closeAll = () => shown.forEach((notification) => notification.close())
   window.addEventListener('pagehide', closeAll)
   document.addEventListener('visibilitychange', lookAtPermission)
@@ -87,7 +86,7 @@ export function useAttention(): void {
     await notifyOnce(job, `end of ${keyOf(job)}`, 'end', options, () => true)
   }
 
-  /** Tells once, whichever tab is first. `isStill` says whether it still is as it is told. */
+  /** Notifies once, from whichever tab is first. `isStill` says whether the alert is still current. */
   async function notifyOnce(
     job: Job,
     key: string,
@@ -101,7 +100,7 @@ export function useAttention(): void {
     if (isStill() && wantsSound.value && canPlay() && (await isFirstNotification(`sound of ${key}`))) {
       void play(tune)
     }
-    // Who looks at the job sees it. But it counts as told, or another tab would.
+    // A user who looks at the job needs no notification. It still counts as shown, or another tab would show it.
     if (isStill() && hasNotifications.value && (await isFirstNotification(key)) && isStill() && !isLookedAt(job)) {
       return notify({ ...options, tag: key, onClick: () => void router.push({ name: 'job', params: { id: job.id } }) })
     }
@@ -114,7 +113,7 @@ export function useAttention(): void {
   }
 }
 
-/** Shows in the title and the icon of the tab how many prompts wait for this person. */
+/** Shows the number of open questions in the title and icon of the tab. */
 function markTab(count: () => number): void {
   const link = document.querySelector<HTMLLinkElement>('link[rel="icon"]')
   const icon = link?.getAttribute('href')
@@ -126,12 +125,12 @@ function markTab(count: () => number): void {
   })
 }
 
-/** Names a job, also among those of another spool at the same address. */
+/** Identifies a job, also among jobs of another spool at the same address. */
 function keyOf(job: Job): string {
   return `job ${job.id} of ${job.queued_at}`
 }
 
-/** What there is to see to in a job: a prompt, a silence or nothing. With what names it. */
+/** The alert of a job with its key: a question, or silence. Empty if there is none. */
 function alertOf(job: Job): [string, Job][] {
   if (job.interaction !== null) {
     return [[`prompt ${job.interaction.id} of ${keyOf(job)}`, job]]
@@ -150,16 +149,16 @@ export function endTitle(job: Job): string {
   return `Job ${job.id} ${lookOf(job).word.toLowerCase()}`
 }
 
-/** How it ended, the last error, and what it was: each on a line of its own. */
+/** The outcome, the last error, and the job type with its user: each on its own line. */
 export function endBody(job: Job, title: string): string {
   const lines = [endOf(job), job.last_error?.line.trim(), `${title} by ${job.user}`]
   return lines.filter(Boolean).join('\n')
 }
 
-// The frames of tables, and the room between their columns: nothing is aligned in a notification.
+// Frames and column gaps of tables, which notifications cannot align.
 const FRAMES = /[\s\u2500-\u257f]+/gu
 
-/** The lines of a prompt that ask: the last ones with words in them. */
+/** The last lines of a prompt that contain words. */
 export function lastLines(prompt: string): string {
   const lines = plainText(prompt).split('\n')
   const worded = lines.filter((line) => /[\p{L}\p{N}]/u.test(line))

@@ -2,16 +2,16 @@ import { onScopeDispose, readonly, shallowRef, watch, type Ref } from 'vue'
 
 import { isFresh, type Connection } from '@/api/events.ts'
 
-/** So long, in milliseconds, nobody is told of a connection that may be back in a moment, as it is once an hour. */
+/** Outages shorter than this are not shown, in milliseconds: the stream is renewed once an hour. */
 const GRACE = 1000
 
-/** So long, in milliseconds, it is said that it is back. */
+/** How long “Reconnected” is shown, in milliseconds. */
 const RELIEF = 5000
 
-/** Whether what is shown may be stale: it is fresh, it may be stale, or it was stale until a moment ago. */
+/** Whether the data is fresh, may be stale, or was stale until a moment ago. */
 export type Freshness = 'fresh' | 'stale' | 'fresh again'
 
-/** Follows a connection. Before the first one nothing is shown that could be stale; that there is none is told, too. */
+/** Follows a connection. A first connection that takes too long counts as stale, too. */
 export function useFreshness(connection: Readonly<Ref<Connection>>): Readonly<Ref<Freshness>> {
   const freshness = shallowRef<Freshness>('fresh')
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -14,15 +14,15 @@ import { serverTime } from '@/api/serverTime.ts'
 import { SharedEvents } from '@/api/shared.ts'
 import { isFinal, type Job, type LogExtent, type Monitoring, type Runner } from '@/api/types.ts'
 
-/** So many jobs that have ended are kept: what was seen longer ago is asked for again. */
+/** How many ended jobs are kept. Older ones are requested again when needed. */
 const KEPT = 500
 
 type JobListener = (job: Job, before: Job | undefined) => void
 
 /**
- * What is going on, as this tab was told last: every job that has not ended, the newest that have, and the runner.
+ * The live state, as this tab knows it: all jobs that have not ended, the newest ended ones, and the runner.
  *
- * It is told by a stream that all tabs share. It is right as long as the connection is fresh.
+ * It comes from a stream that all tabs share, and is right while the connection is fresh.
  */
 export class Live {
   readonly #jobs = shallowReactive(new Map<number, Job>())
@@ -45,21 +45,21 @@ export class Live {
     () => this.#known(),
   )
 
-  /** By number. */
+  /** The jobs by number. */
   readonly jobs: ReadonlyMap<number, Job> = this.#jobs
-  /** Null before the first word of it. */
+  /** Null before the first snapshot. */
   readonly runner: Readonly<ShallowRef<Runner | null>> = this.#runner
-  /** How long the log is that is followed. */
+  /** The length of the followed log. */
   readonly log = readonly(this.#log)
-  /** Another object at each change of what other programs report. Null before the first word of it. */
+  /** What other programs report: a new object at each change. Null before the first report. */
   readonly monitoring: Readonly<ShallowRef<Monitoring | null>> = this.#monitoring
   readonly connection = readonly(this.#connection)
-  /** When there was the last sign of life, in milliseconds since the epoch by the clock of the API. */
+  /** The time of the last sign of life, in milliseconds since the epoch by the clock of the API. */
   readonly heardAt = readonly(this.#heardAt)
-  /** Whether there was a first snapshot. */
+  /** Whether the first snapshot has arrived. */
   readonly isReady = readonly(this.#isReady)
 
-  /** Listens, and if it does that already tries again at once. */
+  /** Opens the stream, or retries at once if it is open already. */
   start(): void {
     if (this.#isStarted) {
       this.#stream.retryNow()
@@ -69,7 +69,7 @@ export class Live {
     }
   }
 
-  /** Listens no longer, and forgets what it was told: the next one who looks may be somebody else. */
+  /** Closes the stream and clears the state, as the next user may be another one. */
   stop(): void {
     if (this.#isStarted) {
       this.#isStarted = false
@@ -88,7 +88,7 @@ export class Live {
     this.#stream.retryNow()
   }
 
-  /** Which log is to be followed; none with null. */
+  /** Follows the log of a job; none with null. */
   follow(job: number | null): void {
     if (this.#log.value?.id !== job) {
       this.#log.value = null
@@ -96,32 +96,32 @@ export class Live {
     this.#stream.follow(job)
   }
 
-  /** Puts in a job that was asked for. What the stream tells is never older. */
+  /** Adds a requested job, unless the stream has it, which is never older. */
   learn(job: Job): void {
     if (!this.#jobs.has(job.id)) {
       this.#jobs.set(job.id, job)
     }
   }
 
-  /** Calls for each job that changes, as long as the component lives. */
+  /** Calls the listener for each changed job, as long as the component lives. */
   onJob(listener: JobListener): void {
     this.#jobListeners.add(listener)
     onScopeDispose(() => this.#jobListeners.delete(listener))
   }
 
-  /** Calls for each job that is removed for good. */
+  /** Calls the listener for each job that is removed for good. */
   onRemoved(listener: (job: number) => void): void {
     this.#removedListeners.add(listener)
     onScopeDispose(() => this.#removedListeners.delete(listener))
   }
 
-  /** Calls when everything was told anew: then the API may be another one. */
+  /** Calls the listener after each new snapshot: then the API may be another one. */
   onSnapshot(listener: () => void): void {
     this.#snapshotListeners.add(listener)
     onScopeDispose(() => this.#snapshotListeners.delete(listener))
   }
 
-  /** For another tab. */
+  /** The current state, for another tab. */
   #known(): ServerEvent[] {
     const runner = this.#runner.value
     if (!this.#isReady.value || runner === null) {
@@ -158,7 +158,7 @@ export class Live {
 
   #begin({ runner, jobs, monitoring, isPolled = false }: Snapshot): void {
     const listed = new Set(jobs.map((job) => job.id))
-    // Of those that are not told of, the ones that had not ended are not as they were, and the others are only old.
+    // Jobs that are missing in the snapshot: open ones are outdated, and ended ones are just old.
     for (const job of this.#jobs.values()) {
       if (!listed.has(job.id) && !isFinal(job.state)) {
         this.#jobs.delete(job.id)
@@ -191,7 +191,7 @@ export class Live {
 
 const KEY: InjectionKey<Live> = Symbol('live')
 
-/** Makes it known to all components. */
+/** Provides it to all components. */
 export function provideLive(app: App, live: Live): void {
   app.provide(KEY, live)
 }

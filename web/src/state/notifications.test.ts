@@ -16,7 +16,7 @@ class FakeNotification {
 
 const NEWS = { title: 'Job 1 asks', body: 'Go on?', tag: 'prompt 1', stays: true, onClick: vi.fn() }
 
-/** What the browser's answer is when it is asked. */
+/** The browser's answer to a request for permission. */
 function answer(permission: NotificationPermission): void {
   FakeNotification.requestPermission.mockImplementation(() => {
     FakeNotification.permission = permission

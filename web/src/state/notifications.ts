@@ -2,14 +2,14 @@ import { computed, shallowRef } from 'vue'
 
 import { isBoolean, preference } from './preference.ts'
 
-/** Whether this person wants notifications. The browser has to allow them, too. */
+/** Whether the user wants notifications. The browser has to allow them, too. */
 const isWanted = preference('notifications', false, isBoolean)
 
 type Permission = NotificationPermission | 'unsupported'
 
 const permission = shallowRef<Permission>(permissionNow())
 
-/** Browsers have notifications only for pages over https or of this machine, and not all of them. */
+/** Browsers offer notifications only over https or on localhost, and not all browsers do. */
 function permissionNow(): Permission {
   return 'Notification' in window ? Notification.permission : 'unsupported'
 }
@@ -24,18 +24,18 @@ const PROBLEMS: Record<Permission, string | null> = {
 /** Whether notifications are wanted and allowed. */
 export const hasNotifications = computed(() => isWanted.value && permission.value === 'granted')
 
-/** Why there are none, and what to do. Null if nothing is in the way. */
+/** Why there are no notifications, and what to do. Null if nothing prevents them. */
 export const notificationProblem = computed(() => {
   const isUntried = permission.value === 'default' && !isWanted.value
   return isUntried ? null : PROBLEMS[permission.value]
 })
 
-/** Looks again what the browser allows: people change that in its settings. */
+/** Reads the permission again, as users change it in the browser's settings. */
 export function lookAtPermission(): void {
   permission.value = permissionNow()
 }
 
-/** Switches notifications on or off. Who switches them on is asked by the browser. */
+/** Switches notifications on or off. The browser asks for permission when they are switched on. */
 export async function wantNotifications(isOn: boolean): Promise<void> {
   isWanted.value = isOn
   if (isOn && 'Notification' in window) {
@@ -47,14 +47,14 @@ export async function wantNotifications(isOn: boolean): Promise<void> {
 export interface NotificationOptions {
   title: string
   body: string
-  /** What it is about: the system replaces a notification by another one with the same tag. */
+  /** Identifies the subject: a new notification with the same tag replaces the old one. */
   tag: string
-  /** Whether it stays until somebody has seen to it. */
+  /** Whether it stays until the user reacts. */
   stays: boolean
   onClick: () => void
 }
 
-/** Shows a notification. Null if the browser does not, as on phones. */
+/** Shows a notification. Null if the browser cannot, as on phones. */
 export function notify({ title, body, tag, stays, onClick }: NotificationOptions): Notification | null {
   try {
     const notification = new Notification(title, { body, tag, requireInteraction: stays })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
-/** What the tabs of a browser share: who holds a lock. */
+/** The locks that all tabs share. */
 const held = new Set<string>()
 
 const locks = {
@@ -13,7 +13,7 @@ const locks = {
   },
 }
 
-/** Opens a tab, which knows nothing but what is stored. */
+/** Opens a tab, which knows only the stored values. */
 async function openTab(): Promise<(what: string) => Promise<boolean>> {
   vi.resetModules()
   return (await import('./notifiedOnce.ts')).isFirstNotification

@@ -1,23 +1,23 @@
-/** So many things that were told are remembered: those that were told last. */
+/** How many notifications are remembered, the newest ones. */
 const KEPT = 500
 
 const KEY = 'spiderpig.told'
 
 /**
- * So long, in milliseconds, a tab keeps to itself that it tells something. By then all tabs read of it in the storage,
- * which browsers bring to other tabs in their own time.
+ * How long a tab holds the lock of a notification, in milliseconds. By then the storage, which browsers synchronise
+ * with a delay, has it for all tabs.
  */
 const SPREADING = 5000
 
-/** What this tab has told: without storage nothing else is known. */
+/** The notifications of this tab, for browsers without storage. */
 const notifiedHere = new Set<string>()
 
 /**
- * Whether nobody has told of something so far. From now on it counts as told, in all tabs of this browser, also after
- * they are loaded anew.
+ * Whether this is the first notification of something. From now on it counts as shown, in all tabs of this browser,
+ * also after a reload.
  */
 export async function isFirstNotification(what: string): Promise<boolean> {
-  // Pages without https have no locks. Then two tabs may tell the same, if they do it within the same moment.
+  // Pages without https have no locks. Then two tabs may notify at the same moment.
   const locks = navigator.locks as LockManager | null | undefined
   if (!locks) {
     return isFirst(what)
@@ -43,7 +43,7 @@ function isFirst(what: string): boolean {
   try {
     localStorage.setItem(KEY, JSON.stringify([...notified, what].slice(-KEPT)))
   } catch {
-    // There is no storage, or no room in it.
+    // There is no storage, or it is full.
   }
   return true
 }

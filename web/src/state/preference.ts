@@ -1,10 +1,10 @@
 import { customRef, type Ref } from 'vue'
 
 /**
- * Something that a person chose, kept in this browser and the same in all its tabs.
+ * A choice of the user, stored in this browser and shared by all its tabs.
  *
- * What is stored may be anything, as people can edit it: `accepts` says what is usable. Without storage (a browser may
- * refuse it) the choice lasts as long as the page.
+ * The stored value can be anything, as users can edit it: `accepts` says whether it is valid. Without storage, which a
+ * browser may refuse, the choice lasts as long as the page.
  */
 export function preference<T>(name: string, standard: T, accepts: (stored: unknown) => stored is T): Ref<T> {
   const key = `spiderpig.${name}`
@@ -27,7 +27,7 @@ export function preference<T>(name: string, standard: T, accepts: (stored: unkno
         try {
           localStorage.setItem(key, JSON.stringify(chosen))
         } catch {
-          // There is no storage, or no room in it.
+          // There is no storage, or it is full.
         }
       },
     }

@@ -4,7 +4,7 @@ import { useResource, type Resource } from '@/ui/resource.ts'
 
 import type { Live } from './live.ts'
 
-/** What other programs report. It is asked for anew whenever this tab is told that there is something: at a change. */
+/** A resource that other programs report. It is loaded again whenever the stream announces a new report. */
 export function useReported<T>(
   question: (signal: AbortSignal) => Promise<T>,
   live: Pick<Live, 'monitoring'>,

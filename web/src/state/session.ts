@@ -4,10 +4,10 @@ import { api, type ApiError } from '@/api/client.ts'
 import { Retry } from '@/api/retry.ts'
 import type { JobType, WhoAmI } from '@/api/types.ts'
 
-/** A refusal so soon after the API said that this person is let in is believed, in milliseconds. */
+/** A refusal within this time after a confirmed access is final, in milliseconds. */
 const DOUBT = 10_000
 
-/** How far somebody is let in: not at all, up to their second factor, as one who may not use SpiderPig, or in. */
+/** The user's access: none, up to the second factor, signed in without permission, or granted. */
 export type Access = 'unknown' | 'signed out' | 'code' | 'enrol' | 'unauthorized' | 'granted'
 
 export function accessOf(who: WhoAmI | null): Access {
@@ -23,12 +23,12 @@ export function accessOf(who: WhoAmI | null): Access {
   return who.isAuthorized === true ? 'granted' : 'unauthorized'
 }
 
-/** What to say to a viewer where others can start, answer or stop something. */
+/** The text for viewers where others can start, answer or stop something. */
 export const LOOK_ONLY = 'You can view jobs, but not start or answer them.'
 
 const NOT_DECLARED = 'View only: this job type is no longer in the configuration, so only admins can act on its jobs.'
 
-/** Why somebody is not let in any more, if nobody has said it. */
+/** Why access was lost, if the API gave no reason. */
 const ACCESS_LOST: Record<Exclude<Access, 'granted' | 'unknown'>, string> = {
   'signed out': 'Your session has ended',
   code: 'Enter a code from your authenticator app',
@@ -37,11 +37,10 @@ const ACCESS_LOST: Record<Exclude<Access, 'granted' | 'unknown'>, string> = {
 }
 
 /**
- * Who uses this page, how far they are let in, and what they may start. It is asked for when the page is loaded, and when
- * that may have changed.
+ * The user, their access, and the job types that they can start. It is loaded with the page, and again when it may have
+ * changed.
  *
- * Who was in and is not any more keeps what they see, and what they have typed, until they go elsewhere by themselves:
- * that is a lapse.
+ * A user who loses access keeps the page and their input until they navigate: `accessLost` says why.
  */
 export class Session {
   readonly #who = shallowRef<WhoAmI | null>(null)
@@ -52,36 +51,36 @@ export class Session {
   #attempts = 0
   readonly #retry = new Retry(() => void this.refresh())
   readonly #confirmations = shallowRef(0)
-  /** What the API said when it refused something, until it is known what that means. */
+  /** The message of a refusal, until its cause is known. */
   #refusal: string | null = null
   #confirmedAt = -Infinity
   #tellKnown: () => void = () => undefined
 
-  /** Null until it is known. In a lapse it is who this was. */
+  /** Null until it is known. After access is lost it is the previous user. */
   readonly who: Readonly<ShallowRef<WhoAmI | null>> = this.#who
-  /** How far this person is let in now, as was heard last. */
+  /** The latest known access. */
   readonly access = computed(() => accessOf(this.#latest.value))
-  /** Why this person is not let in any more, although the page still shows what they saw. */
+  /** Why access was lost, while the page still shows its content. Null otherwise. */
   readonly accessLost = readonly(this.#accessLost)
   readonly hasAccess = computed(() => this.access.value === 'granted' && this.accessLost.value === null)
-  /** Sees what is inside: is let in, or was until a moment ago. */
+  /** Whether the page shows its content: the user has access, or had it until a moment ago. */
   readonly hadAccess = computed(() => accessOf(this.#who.value) === 'granted')
-  /** How often this person was let in after all when something had been refused, as another tab had signed in. */
+  /** How often access was confirmed after a refusal, because another tab had signed in. */
   readonly confirmations = readonly(this.#confirmations)
-  /** May start, answer and stop. */
+  /** Whether the user can start, answer and stop jobs. */
   readonly mayStart = computed(() => this.#who.value?.mayStart === true)
-  /** May also pause, and look after the others. */
+  /** Whether the user is an admin. */
   readonly isAdmin = computed(() => this.#who.value?.isAdmin === true)
-  /** Null until they are known; in the order of the configuration. */
+  /** The job types that the user can start, in the order of the configuration. Null until they are known. */
   readonly jobTypes = readonly(this.#jobTypes)
-  /** Why all this could not be asked for, the last time. */
+  /** Why the last request failed. */
   readonly problem = this.#retry.problem
-  /** When it is asked for again by itself: see `Retry`. */
+  /** When the request is repeated automatically: see `Retry`. */
   readonly retryAt = this.#retry.at
-  /** As soon as it is known how far this person is let in. */
+  /** Resolves when the access is known. */
   readonly known = new Promise<void>((resolve) => (this.#tellKnown = resolve))
 
-  /** Asks again, until there is an answer. What an attempt finds out counts only if there is no later one. */
+  /** Loads the session again, until there is an answer. Only the latest request counts. */
   async refresh(): Promise<void> {
     this.#attempts += 1
     const attempt = this.#attempts
@@ -104,7 +103,7 @@ export class Session {
     }
   }
 
-  /** The API did not let this person in: finds out what that means. */
+  /** The API refused the user: finds out why. */
   async refused({ message }: ApiError): Promise<void> {
     if (!this.hasAccess.value || this.#refusal !== null) {
       return
@@ -117,7 +116,7 @@ export class Session {
     await this.refresh()
   }
 
-  /** This person leaves what they saw, to sign in again or not. */
+  /** The user leaves the page that was kept. */
   leave(): void {
     this.#accessLost.value = null
     if (!this.hasAccess.value) {
@@ -126,7 +125,7 @@ export class Session {
     }
   }
 
-  /** This person has signed out. */
+  /** The user has signed out. */
   end(): void {
     this.#attempts += 1
     this.#refusal = null
@@ -136,7 +135,7 @@ export class Session {
     this.leave()
   }
 
-  /** What people call a job type; one that is not declared any more has only its name. */
+  /** The title of a job type; its name if it is no longer declared. */
   titleOf(type: string): string {
     return this.#titles.value[type] ?? type
   }
@@ -145,7 +144,7 @@ export class Session {
     return this.#jobTypes.value?.find((type) => type.name === name)
   }
 
-  /** Why this person may not answer, stop or start again the jobs of a type, nor see their sensitive lines; null if they may. */
+  /** Why the user may not answer, stop or retry jobs of a type, or see their sensitive lines. Null if they may. */
   lookOnly(type: string): string | null {
     if (!this.mayStart.value) {
       return LOOK_ONLY

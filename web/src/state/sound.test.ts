@@ -28,7 +28,7 @@ class FakeAudioContext {
 
 let hasBeenActive: boolean
 
-/** A page that has just been opened. */
+/** A new page. */
 async function open(): Promise<typeof import('./sound.ts')> {
   vi.resetModules()
   return import('./sound.ts')

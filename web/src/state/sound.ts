@@ -1,26 +1,26 @@
 import { isBoolean, preference } from './preference.ts'
 
-/** Whether this person wants to hear what the notifications say. */
+/** Whether the user wants sounds with the notifications. */
 export const wantsSound = preference('sound', false, isBoolean)
 
-/** In hertz, one after the other: upwards asks, downwards ends. */
+/** Pairs of tones in hertz: rising for a question, falling for an end. */
 const TUNES = { question: [660, 880], end: [660, 440] }
 export type Tune = keyof typeof TUNES
 
-/** In seconds. */
+/** The length of a tone, in seconds. */
 const TONE = 0.18
 
-/** Of the loudest there is. */
+/** The volume, from 0 to 1. */
 const LOUDNESS = 0.2
 
 let context: AudioContext | undefined
 
-/** Browsers let a page be heard only after somebody has clicked or typed on it. */
+/** Browsers play sounds only after a click or a key press on the page. */
 export function canPlay(): boolean {
   return 'AudioContext' in window && (!('userActivation' in navigator) || navigator.userActivation.hasBeenActive)
 }
 
-/** Plays two short tones, if the browser lets it. */
+/** Plays two short tones, if the browser allows it. */
 export async function play(tune: Tune): Promise<void> {
   if (!canPlay()) {
     return
@@ -31,7 +31,7 @@ export async function play(tune: Tune): Promise<void> {
     const now = audio.currentTime
     TUNES[tune].forEach((pitch, index) => playTone(audio, pitch, now + index * TONE))
   } catch {
-    // There is nothing to hear with, or the browser does not want it. What is to be seen is seen.
+    // There is no audio device, or the browser refuses. The visible notification remains.
   }
 }
 
@@ -39,7 +39,7 @@ function playTone(audio: AudioContext, pitch: number, start: number): void {
   const tone = audio.createOscillator()
   const volume = audio.createGain()
   tone.frequency.value = pitch
-  // From and to silence, or it would click.
+  // Fades in and out, to avoid clicks.
   volume.gain.setValueAtTime(0, start)
   volume.gain.linearRampToValueAtTime(LOUDNESS, start + 0.02)
   volume.gain.linearRampToValueAtTime(0, start + TONE)

@@ -11,7 +11,7 @@ import type { Job, JobType, Runner, WhoAmI } from '@/api/types.ts'
 import { provideLive, type Live } from './live.ts'
 import { provideSession, Session } from './session.ts'
 
-/** For tests: what a tab was told, which a test changes at will. */
+/** For tests: a live state that the test changes. */
 export function fakeLive(jobs: Job[] = []) {
   const listeners: ((job: Job, before: Job | undefined) => void)[] = []
   const live = {
@@ -22,7 +22,7 @@ export function fakeLive(jobs: Job[] = []) {
     onJob: (listener: (typeof listeners)[number]) => listeners.push(listener),
     onRemoved: () => undefined,
     onSnapshot: () => undefined,
-    /** Tells of a job. */
+    /** Sends a job. */
     tell(job: Job) {
       const before = live.jobs.get(job.id)
       live.jobs.set(job.id, job)
@@ -32,7 +32,7 @@ export function fakeLive(jobs: Job[] = []) {
   return live
 }
 
-/** For tests: a component in a page of its own, which is in the document. */
+/** For tests: mounts a component in the document, with a router and a session. */
 export async function show(
   component: Component,
   {

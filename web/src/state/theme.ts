@@ -5,10 +5,10 @@ import { isOneOf, preference } from './preference.ts'
 export const THEMES = ['system', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
 
-/** Whether the page is light or dark, or as the system is. */
+/** The theme: light, dark, or that of the system. */
 export const theme = preference<Theme>('theme', 'system', isOneOf(THEMES))
 
-/** Makes the page look as it was chosen, from now on. */
+/** Applies the chosen theme, from now on. */
 export function applyTheme(): void {
   watchEffect(() => {
     const { dataset } = document.documentElement

@@ -12,7 +12,7 @@ let isUpgraded: Readonly<Ref<boolean>>
 const html = (entry: string) =>
   `<!doctype html><head><script type="module" crossorigin src="/assets/${entry}.js"></script></head>`
 
-/** Opens the page, as it was built. */
+/** Opens a built page. */
 function open({ isProduction = true } = {}): void {
   vi.stubEnv('PROD', isProduction)
   let listener: () => void = () => undefined
@@ -31,7 +31,7 @@ beforeEach(() => {
   scope = effectScope()
   const script = document.createElement('script')
   script.setAttribute('src', '/assets/index-old.js')
-  // It is not put in, or it would be loaded.
+  // It is not inserted, or it would be loaded.
   vi.spyOn(document, 'querySelector').mockReturnValue(script)
 })
 

@@ -6,10 +6,10 @@ import { Retry } from '@/api/retry.ts'
 import type { Live } from './live.ts'
 
 /**
- * Whether SpiderPig was upgraded since this page was loaded: then the page is an old one, and its files may be gone.
+ * Whether SpiderPig was upgraded since this page was loaded: then the page is outdated, and its files may be gone.
  *
- * An upgrade restarts the API, and then everything is told anew: so it is looked only then, and when a part of the page
- * cannot be loaded. While the page is being worked on there is nothing to compare.
+ * An upgrade restarts the API, which sends a new snapshot. So the check runs only then, and when a part of the page
+ * cannot be loaded. In development there is nothing to compare.
  */
 export function useUpgrade(live: Pick<Live, 'onSnapshot'>): Readonly<Ref<boolean>> {
   const isUpgraded = shallowRef(false)
@@ -23,7 +23,7 @@ export function useUpgrade(live: Pick<Live, 'onSnapshot'>): Readonly<Ref<boolean
         void look()
       }
     })
-    // A part of the page that was to be loaded now is gone, or nobody can be reached.
+    // A part of the page is gone, or the API cannot be reached.
     const notice = () => void look()
     window.addEventListener('vite:preloadError', notice)
     onScopeDispose(() => {
@@ -36,11 +36,11 @@ export function useUpgrade(live: Pick<Live, 'onSnapshot'>): Readonly<Ref<boolean
     try {
       const page = new DOMParser().parseFromString(await api.page(), 'text/html')
       const entry = entryOf(page)
-      // A proxy's page says nothing about ours.
+      // A proxy's own page says nothing about SpiderPig.
       isUpgraded.value ||= entry !== null && entry !== loaded
       retry.succeeded()
     } catch (error) {
-      // Whoever cannot be reached is seen elsewhere.
+      // The banner shows that the API cannot be reached.
       retry.failed(error)
     }
   }
@@ -48,7 +48,7 @@ export function useUpgrade(live: Pick<Live, 'onSnapshot'>): Readonly<Ref<boolean
   return readonly(isUpgraded)
 }
 
-/** The program of a page: its name changes with what is in it. */
+/** The script of a page. Its name changes with its content. */
 function entryOf(page: Document): string | null {
   return page.querySelector('script[type="module"][src]')?.getAttribute('src') ?? null
 }

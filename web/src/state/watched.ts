@@ -4,25 +4,25 @@ import type { Job } from '@/api/types.ts'
 
 import { preference } from './preference.ts'
 
-/** So many choices are kept: the last ones. */
+/** How many choices are kept, the newest ones. */
 const KEPT = 200
 
 const isNumbers = (stored: unknown): stored is number[] => Array.isArray(stored) && stored.every(Number.isSafeInteger)
 
-/** The numbers of jobs, the one that was chosen last at the end. */
+/** Numbers of jobs, the latest choice last. */
 const choice = (name: string): Ref<readonly number[]> => preference<readonly number[]>(name, [], isNumbers)
 
-/** The jobs of others of which this person wants to be told. */
+/** Jobs of others that the user watches. */
 const watched = choice('watched')
-/** Their own of which they do not. */
+/** The user's own jobs that they do not watch. */
 const unwatched = choice('unwatched')
 
-/** Whether a job is one to tell this person of: they started it and did not choose otherwise, or chose to watch it. */
+/** Whether the user watches a job: they started it and did not switch that off, or chose to watch it. */
 export function isWatched(job: Job, user: string | null | undefined): boolean {
   return job.user === user ? !unwatched.value.includes(job.id) : watched.value.includes(job.id)
 }
 
-/** Chooses whether this person is told of a job. */
+/** Sets whether the user watches a job. */
 export function setWatched(job: Job, user: string | null | undefined, isOn: boolean): void {
   const isOwn = job.user === user
   const chosen = isOwn ? unwatched : watched

@@ -1,10 +1,10 @@
-/** What stands instead of an address where there is none. */
+/** Words for origins without an address. */
 const WORDS: ReadonlyMap<string, string> = new Map([
   ['host', 'the host itself'],
   ['unix', 'a socket on the host'],
 ])
 
-/** Where a request came from: its address, or words. */
+/** The origin of a request: its address, or words. */
 export function addressWords(address: string): string {
   return WORDS.get(address) ?? address
 }

@@ -3,11 +3,11 @@ import { cdxIconCancel, cdxIconClock, cdxIconEllipsis, cdxIconPlay, type Icon } 
 
 import { isFinal, type Job, type JobState, type Outcome } from '@/api/types.ts'
 
-/** How a job is, for people: a word and a shape, so that nothing depends on a colour. */
+/** How a state is shown: a word and an icon, so that it does not depend on colour. */
 export interface Look {
   word: string
   status: StatusType
-  /** Of a notice. The others have the shape of their status. */
+  /** The icon of a notice. Other statuses have their own icons. */
   icon?: Icon
 }
 
@@ -24,7 +24,7 @@ const STATE_LOOKS: Record<JobState, Look> = {
   rejected: { word: 'Rejected', status: 'error' },
 }
 
-/** Green is only what did what it was started for. */
+/** Only a job that achieved its goal is green. */
 const OUTCOME_LOOKS: Record<Outcome, Look> = {
   succeeded: STATE_LOOKS.succeeded,
   failed: STATE_LOOKS.failed,
@@ -38,12 +38,12 @@ const OUTCOME_LOOKS: Record<Outcome, Look> = {
   lost: STATE_LOOKS.lost,
 }
 
-/** How a job is to be shown: by its outcome, and by its state as long as it has none. */
+/** How a job is shown: by its outcome, or by its state before it has one. */
 export function lookOf({ state, outcome }: Pick<Job, 'state' | 'outcome'>): Look {
   if (outcome === null) {
     return STATE_LOOKS[state]
   }
-  // A page that was not loaded anew since an upgrade meets words that it does not know.
+  // A page from before an upgrade does not know new outcomes.
   const look = (OUTCOME_LOOKS as Partial<Record<string, Look>>)[outcome]
   return look ?? { word: outcome.replaceAll('_', ' '), icon: cdxIconEllipsis, status: 'notice' }
 }
@@ -54,12 +54,12 @@ export const STATES = Object.keys(STATE_LOOKS) as JobState[]
 /** The states in which a job has ended. */
 export const FINAL_STATES = STATES.filter(isFinal)
 
-/** All outcomes, those that are met most first. */
+/** All outcomes, the most frequent first. */
 export const OUTCOMES = Object.keys(OUTCOME_LOOKS) as Outcome[]
 
 /**
- * How a job ended, beside the word for it: `exit status 3, in the phase “Syncing”`, `stopped by alice`. Null while it runs, and
- * if there is no more to say.
+ * Details of a job's end: `exit status 3, in the phase “Syncing”`, `stopped by alice`. Null while it runs, and if there
+ * are none.
  */
 export function endOf({ reason, exit_status, outcome_by, phase }: Job): string | null {
   const end = reason ?? exitOf(exit_status)
@@ -70,7 +70,7 @@ export function endOf({ reason, exit_status, outcome_by, phase }: Job): string |
   return parts.length > 0 ? parts.join(', ') : null
 }
 
-/** How a reason speaks of a phase. */
+/** How a reason mentions a phase. */
 const PHASE = 'in the phase “'
 
 function exitOf(status: number | null): string | null {
@@ -80,5 +80,5 @@ function exitOf(status: number | null): string | null {
   return status < 0 ? `ended by signal ${-status}` : `exit status ${status}`
 }
 
-/** What there is to say of a job that prints nothing. */
+/** The warning for a job without output. */
 export const MAY_HANG = 'It may be stuck. SpiderPig did not stop it.'

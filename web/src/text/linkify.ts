@@ -1,13 +1,14 @@
-/** A part of a text: plain, or with an address to go to. */
+/** A part of a text: plain, or a link. */
 export interface TextPart {
   text: string
   href?: string
 }
 
-// An address ends before white space, quotes and brackets, and the marks that end a sentence are not a part of it.
+// An address ends before white space, quotes and brackets, and does not include the punctuation at the end of a
+// sentence.
 const ADDRESS = /https?:\/\/[^\s\p{Cc}<>"'`]*[^\s\p{Cc}<>"'`.,;:!?)\]}]/gu
 
-/** Cuts a text into what is an http(s) address and what is not. Together the parts are the text. */
+/** Splits a text into http(s) addresses and the rest. All parts together are the text. */
 export function linkify(text: string): TextPart[] {
   const parts: TextPart[] = []
   let end = 0
@@ -24,7 +25,7 @@ export function linkify(text: string): TextPart[] {
   return parts
 }
 
-/** Whether a text is an address that a link may lead to: one of http or https. */
+/** Whether a value is an http(s) address, which a link may lead to. */
 export function isAddress(text: unknown): text is string {
   return typeof text === 'string' && /^https?:\/\//i.test(text) && URL.canParse(text)
 }

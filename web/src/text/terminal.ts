@@ -1,7 +1,7 @@
 /** A colour: one of the 256 of a terminal's palette, or its red, green and blue, each from 0 to 255. */
 export type Colour = number | readonly [number, number, number]
 
-/** How a text looks: the attributes of ECMA-48, section 8.3.117 (SGR), that a page can show. */
+/** The style of a text: the attributes of ECMA-48, section 8.3.117 (SGR), that a page can show. */
 export interface Style {
   readonly colour: Colour | null
   readonly background: Colour | null
@@ -13,7 +13,7 @@ export interface Style {
   readonly strike: boolean
 }
 
-/** A text of one look. */
+/** A text in one style. */
 export interface Span {
   text: string
   style: Style
@@ -31,17 +31,17 @@ export const PLAIN: Style = Object.freeze({
 })
 
 /**
- * What a terminal does not show as it is: sequences (ECMA-48, section 5.4, and control strings, section 5.6) in their
- * 7-bit form, and control characters, but for the line feed and the tab.
+ * Everything that a terminal does not print as it is: control sequences (ECMA-48, section 5.4) and control strings
+ * (section 5.6) in their 7-bit form, and control characters, except for the line feed and the tab.
  *
- * Only whole sequences are taken. U+0080 to U+009F are never the 8-bit form of one: in UTF-8 they come from text that was
- * decoded wrongly, and a terminal that obeyed them would hide the words behind them.
+ * Only complete sequences match. U+0080 to U+009F never start a sequence: in UTF-8 they come from wrongly decoded text,
+ * and obeying them would hide the words after them.
  */
 const CONTROL = new RegExp(
   [
     // A control sequence: parameters, and what it does.
     String.raw`\x1b\[(?<parameters>[ -?]{0,256})(?<final>[@-~])`,
-    // A control string, up to its end in the same line: titles, links, and what else is not for the eye.
+    // A control string, up to its end in the same line: titles, links and other invisible content.
     String.raw`\x1b[P\]X^_][^\x07\x1b\n]*(?:\x07|\x1b\\)`,
     // A character set; the cursor kept, moved or put back; keypad modes.
     String.raw`\x1b[()*+][0-~]|\x1b#[3-8]|\x1b%[@G]|\x1b[\d<=>DEHMNOZc\\no|}~]`,
@@ -53,10 +53,10 @@ const CONTROL = new RegExp(
 )
 
 /**
- * Makes spans of what a program printed for a terminal.
+ * Splits the output of a program for a terminal into spans.
  *
- * Sequences that set a look are obeyed, and other whole sequences dropped. Everything else is shown: control characters as
- * their pictures, and what only begins like a sequence as the text that it is.
+ * Sequences that set a style are obeyed, and other complete sequences are dropped. Everything else is shown: control
+ * characters as their pictures, and incomplete sequences as text.
  */
 export function scan(text: string): Span[] {
   const spans: Span[] = []
@@ -76,7 +76,7 @@ export function scan(text: string): Span[] {
   return spans
 }
 
-/** What stands for a control character: `␛`, or `<9b>` for those that have no picture in Unicode. */
+/** The picture of a control character: `␛`, or `<9b>` for those without a picture in Unicode. */
 function picture(code: number): string {
   if (code < 0x20) {
     return String.fromCharCode(0x2400 + code)
@@ -96,14 +96,14 @@ function append(spans: Span[], text: string, style: Style): void {
   }
 }
 
-/** A text as a terminal would show it, without its looks. */
+/** A text as a terminal would show it, without styles. */
 export function plainText(text: string): string {
   return scan(text)
     .map((span) => span.text)
     .join('')
 }
 
-/** What each code switches. Those of colours are dealt with apart. */
+/** What each code changes. Colours are handled separately. */
 const SWITCHES: Readonly<Record<number, Partial<Style>>> = {
   0: PLAIN,
   1: { bold: true },
@@ -129,7 +129,7 @@ function restyled(style: Style, parameters: string): Style {
   for (let at = 0; at < all.length; at += 1) {
     const [code = 0, ...parts] = (all[at] ?? '').split(':').map(Number)
     if (code === 38 || code === 48 || code === 58) {
-      // ISO 8613-6 separates the parts of a colour by colons; what most programs print has semicolons.
+      // ISO 8613-6 separates the parts of a colour by colons; most programs print semicolons.
       const isColoned = parts.length > 0
       const rest = isColoned ? parts : all.slice(at + 1, at + 5).map(Number)
       const { colour, taken } = extendedColour(rest, isColoned)
@@ -162,7 +162,10 @@ function basicColour(code: number): Partial<Style> {
   return {}
 }
 
-/** `5;n` or `2;r;g;b`, and how many parameters that were. With colons there may be an empty part for the colour space. */
+/**
+ * Reads `5;n` or `2;r;g;b`, and returns how many parameters it took. With colons there may be an empty part for the
+ * colour space.
+ */
 function extendedColour(parts: number[], isColoned: boolean): { colour: Colour | null; taken: number } {
   const isByte = (value: number | undefined): value is number =>
     value !== undefined && Number.isInteger(value) && value <= 255

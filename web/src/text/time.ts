@@ -3,19 +3,19 @@ import { serverTime } from '@/api/serverTime.ts'
 const DATE = { year: 'numeric', month: '2-digit', day: '2-digit' } as const
 const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const
 
-// The Swedish way to write a date is that of ISO 8601.
+// Sweden writes dates as ISO 8601 does.
 const utcDate = new Intl.DateTimeFormat('sv-SE', { ...DATE, timeZone: 'UTC' })
 const utcTime = new Intl.DateTimeFormat('sv-SE', { ...TIME, timeZone: 'UTC' })
 const localTime = new Intl.DateTimeFormat('sv-SE', { ...DATE, ...TIME, timeZoneName: 'longOffset' })
 
-/** `14:05:09`, in UTC, with the date before it unless it is today's. Times are seconds since the epoch. */
+/** `14:05:09` in UTC, preceded by the date unless it is today. Times are seconds since the epoch. */
 export function formatTime(seconds: number, now: number = serverTime()): string {
   const time = new Date(seconds * 1000)
   const date = utcDate.format(time)
   return date === utcDate.format(now) ? utcTime.format(time) : `${date} ${utcTime.format(time)}`
 }
 
-/** `2026-11-24 15:05:09 GMT+01:00`: the same where this browser is. */
+/** `2026-11-24 15:05:09 GMT+01:00`: the same in the time zone of the browser. */
 export function formatLocalTime(seconds: number): string {
   return localTime.format(new Date(seconds * 1000))
 }

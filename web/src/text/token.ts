@@ -1,10 +1,10 @@
-/** So long before its end, in seconds, it is said that a token ends soon: scripts run at night, and people take leave. */
+/** A token is marked this many seconds before it expires, early enough for people on leave. */
 const SOON = 7 * 86_400
 
 const START = 'start:'
 const ANSWER = 'answer:'
 
-/** What a token is good for, in words. `titleOf` names job types. */
+/** A scope of a token in words. `titleOf` names job types. */
 export function scopeWords(scope: string, titleOf: (type: string) => string): string {
   if (scope.startsWith(START)) {
     return `start jobs: ${titleOf(scope.slice(START.length))}`
@@ -22,7 +22,7 @@ export function scopeWords(scope: string, titleOf: (type: string) => string): st
   }
 }
 
-/** How near the end of a token is. Times are seconds since the epoch. */
+/** Whether a token has expired or expires soon. Times are seconds since the epoch. */
 export function expiryOf(expires: number, now: number): 'over' | 'soon' | 'later' {
   const left = expires - now
   return left <= 0 ? 'over' : left < SOON ? 'soon' : 'later'

@@ -7,19 +7,19 @@ import { formatDuration, formatTime } from '@/text/time.ts'
 
 export interface Attempt {
   isBusy: Readonly<Ref<boolean>>
-  /** Why the last one failed. It is read out once. */
+  /** Why the last attempt failed. Screen readers announce it once. */
   failure: Readonly<Ref<string | null>>
-  /** When to try again, and how long that is from now, if the API said so: changes every second. */
+  /** When to try again, and in how long, if the API said so. Changes every second. */
   wait: ComputedRef<string | null>
   /**
-   * Does something unless something is being done. Says whether it went well. What a refusal takes away, such as a code
-   * that never works again, `refused` does: before the refusal is shown, as people type the next one as soon as they see it.
+   * Performs an action, unless another one is under way. Returns whether it succeeded. `refused` runs after a failure,
+   * before the message is shown: it clears a code that never works again, so that the next one can be typed at once.
    */
   perform: (action: () => Promise<void>, refused?: () => void) => Promise<boolean>
   forget: () => void
 }
 
-/** Tries something that the API may refuse, as often as it takes. */
+/** Performs actions that the API may refuse, and keeps the reason. */
 export function useAttempt(): Attempt {
   const now = useNow()
   const isBusy = shallowRef(false)

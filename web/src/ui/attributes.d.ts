@@ -2,10 +2,10 @@ import type { AriaAttributes, InputHTMLAttributes } from 'vue'
 
 declare module 'vue' {
   /**
-   * Attributes that components do not declare but pass on to their element, as Codex's do.
+   * Attributes that components pass on to their element without declaring them, as Codex's do.
    *
-   * Only these: the compiler still finds a misspelt property. The types are wide, as a component may have a property
-   * of the same name with a narrower one.
+   * The list is closed, so that the compiler still finds misspelt properties. The types are wide, as a component may
+   * have a property of the same name with a narrower type.
    */
   interface AllowedComponentProps
     extends

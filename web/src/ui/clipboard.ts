@@ -5,7 +5,7 @@
  */
 export async function copyText(text: string): Promise<void> {
   try {
-    // Browsers have it for https only.
+    // Browsers offer it for https only.
     await navigator.clipboard.writeText(text)
   } catch {
     if (!copyTheOldWay(text)) {
@@ -14,7 +14,7 @@ export async function copyText(text: string): Promise<void> {
   }
 }
 
-/** For pages that came over http. */
+/** The older way, for pages over http. */
 function copyTheOldWay(text: string): boolean {
   const { activeElement } = document
   const area = document.createElement('textarea')

@@ -2,14 +2,14 @@ import { readonly, shallowRef, type Ref } from 'vue'
 
 import { serverTime } from '@/api/serverTime.ts'
 
-/** Milliseconds since the epoch, told once a second. */
+/** Milliseconds since the epoch, updated every second. */
 const now = shallowRef(serverTime())
 let isTicking = false
 
 /**
- * What time it is at the API, for what gets older while somebody looks at it.
+ * The time of the API, updated every second, for ages and countdowns.
  *
- * One clock for the whole page; browsers slow it down by themselves while nobody sees it.
+ * The whole page shares one clock. Browsers slow it down while the page is hidden.
  */
 export function useNow(): Readonly<Ref<number>> {
   if (!isTicking) {

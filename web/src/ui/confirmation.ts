@@ -2,7 +2,7 @@ import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 
 /** What a `ConfirmDialog` asks about. */
 export interface Confirmation<T> {
-  /** It stays while the dialog closes, as it is still seen. */
+  /** It stays while the dialog closes, as it is still visible. */
   item: Readonly<ShallowRef<T | null>>
   isOpen: Ref<boolean>
   /** Opens the dialog for an item. */

@@ -31,7 +31,7 @@ export function useFilterText<F extends object, N extends string & keyof F>(
     }
   }
 
-  /** Changes a part of the filter, and takes along what is typed. */
+  /** Changes a part of the filter, and takes over the typed texts. */
   function change(part: Partial<F>): void {
     clearTimeout(timer)
     filter.value = { ...filter.value, ...valuesOf((name) => typed[name].trim()), ...part }

@@ -1,15 +1,15 @@
 import { nextTick, onBeforeUpdate, onUpdated, watch, type Ref, type WatchSource } from 'vue'
 
 /**
- * Keeps the keyboard where it was in a part of the page, when what had the focus there goes away or is disabled by one
- * of these changes. The fallback gets it: never another button, which an Enter too many would press.
+ * Moves the focus to a fallback when one of these changes removes or disables the focused element in a part of the
+ * page. The fallback should not be a button, which an accidental Enter would press.
  */
 export function keepFocus(
   changes: WatchSource[],
   { within, fallback }: { within: () => HTMLElement | null; fallback: () => HTMLElement | null },
 ): void {
   watch(changes, async () => {
-    // Before the page is changed.
+    // This runs before the page is updated.
     if (!within()?.contains(document.activeElement)) {
       return
     }

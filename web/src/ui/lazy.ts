@@ -8,8 +8,8 @@ NotLoaded.inheritAttrs = false
 /**
  * A component that is loaded when it is first shown, as few pages need it.
  *
- * If it cannot be loaded another stands in its place. When SpiderPig was upgraded meanwhile the whole page says so:
- * `state/upgrade.ts` hears of it from Vite.
+ * If it cannot be loaded, another one replaces it. After an upgrade of SpiderPig the whole page says so: Vite tells
+ * `state/upgrade.ts`.
  */
 export function lazy<Wanted extends Component>(load: () => Promise<Wanted>, instead: Component = NotLoaded): Wanted {
   return defineAsyncComponent({ loader: () => load().catch(() => instead as Wanted), suspensible: false }) as Wanted

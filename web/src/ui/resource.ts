@@ -3,23 +3,23 @@ import { onScopeDispose, shallowRef, type Ref, type ShallowRef } from 'vue'
 import { isAbort } from '@/api/client.ts'
 import { Retry } from '@/api/retry.ts'
 
-/** What the API answers to a question that is asked again now and then. */
+/** Something that is loaded from the API, and loaded again when it has changed. */
 export interface Resource<T> {
-  /** What it answered last; null until it has. */
+  /** The last answer; null before the first. */
   value: Readonly<ShallowRef<T | null>>
-  /** Why there was no answer the last time. What was known before stays. */
+  /** Why the last request failed. The last answer stays. */
   problem: Readonly<Ref<string | null>>
-  /** When it is asked again by itself: see `Retry`. */
+  /** When the request is repeated automatically: see `Retry`. */
   retryAt: Readonly<Ref<number | null>>
-  /** What was done last about it, as a sentence. */
+  /** The last change that the user made, as a sentence. */
   notice: Readonly<Ref<string | null>>
-  /** Asks anew. An earlier attempt that is not answered yet is given up. */
+  /** Loads it again, and aborts an earlier request. */
   load: () => Promise<void>
-  /** Says what was done about it, and loads what that has changed. */
+  /** Shows what the user has changed, and loads it again. */
   changed: (notice: string) => void
 }
 
-/** Asks when the component begins to live, whenever somebody wants it, and again until there is an answer. */
+/** Loads a resource when the component is created and on demand, and repeats failed requests. */
 export function useResource<T>(request: (signal: AbortSignal) => Promise<T>): Resource<T> {
   const value = shallowRef<T | null>(null)
   const notice = shallowRef<string | null>(null)

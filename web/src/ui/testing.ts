@@ -1,4 +1,4 @@
-/** What a browser does that translates a page: each text node gives way to an element of its own. */
+/** Replaces each text node by an element, as a browser does when it translates a page. */
 export function translate(root: Element): void {
   const nodes = document.createTreeWalker(root, NodeFilter.SHOW_TEXT)
   const texts: Text[] = []

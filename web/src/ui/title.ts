@@ -1,9 +1,9 @@
 import { onScopeDispose, ref, toValue, watchEffect, type MaybeRefOrGetter } from 'vue'
 
-/** What is put before the title of whatever page is shown: that somebody is asked something. */
+/** The prefix of all page titles: the number of open questions. */
 export const titlePrefix = ref('')
 
-/** Names the page in the browser's tab, for as long as its component lives. */
+/** Sets the title of the browser's tab, as long as the component lives. */
 export function usePageTitle(title: MaybeRefOrGetter<string>): void {
   watchEffect(() => {
     document.title = `${titlePrefix.value}${toValue(title)} · SpiderPig`

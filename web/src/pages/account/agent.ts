@@ -1,4 +1,4 @@
-/** Browsers by what they call themselves. Most also name others that they are like: so the first that is found counts. */
+/** Browsers and how to recognise them. Most also name browsers that they resemble, so the first match counts. */
 const BROWSERS: readonly [name: string, version: RegExp][] = [
   ['Edge', /\bEdg(?:e|A|iOS)?\/(\d+)/],
   ['Opera', /\bOPR\/(\d+)/],
@@ -11,7 +11,7 @@ const BROWSERS: readonly [name: string, version: RegExp][] = [
   ['curl', /^curl\/(\d+)/],
 ]
 
-/** Systems in the same way: Android is a Linux, too, and an iPhone is “like Mac OS X”. */
+/** Systems, in the same way: Android also says Linux, and an iPhone says “like Mac OS X”. */
 const SYSTEMS: readonly [name: string, sign: RegExp][] = [
   ['Android', /\bAndroid\b/],
   ['iPhone', /\biPhone\b/],
@@ -26,7 +26,7 @@ const SYSTEMS: readonly [name: string, sign: RegExp][] = [
 /**
  * A browser and its system in words: `Firefox 145 on Linux`.
  *
- * A browser says of itself what it likes, and newer ones say less: it is a hint for people to know their devices by.
+ * Browsers can claim anything, and newer ones say less. The words only help people to recognise their devices.
  */
 export function agentWords(userAgent: string): string {
   const browser = BROWSERS.map(([name, version]) => [name, version.exec(userAgent)?.[1]]).find(([, version]) => version)

@@ -1,12 +1,12 @@
 import type { SignInMode, WhoAmI } from '@/api/types.ts'
 
-/** What somebody may do here: a name for it, and what it means. */
+/** A role: its name, and what it allows. */
 export interface Role {
   name: string
   words: string
 }
 
-/** The role that somebody's groups give them. */
+/** The role that the user's groups give them. */
 export function roleOf({
   isAuthorized,
   mayStart,
@@ -26,7 +26,7 @@ export function roleOf({
     : { name: 'None', words: 'You do not have access to SpiderPig. An operator can add you to a group that has.' }
 }
 
-/** What makes somebody who they are here. */
+/** How the user signed in. */
 export function modeWords(mode: SignInMode | undefined): string {
   switch (mode) {
     case 'local':

@@ -2,7 +2,7 @@ import type { LocationQuery, LocationQueryRaw } from 'vue-router'
 
 import type { AuditFilter } from '@/api/client.ts'
 
-/** What the audit trail tells of, in the order in which it can be chosen. */
+/** The events of the audit trail, in the order of the filter's choices. */
 export const EVENTS: ReadonlyMap<string, string> = new Map([
   ['start', 'Job started'],
   ['answer', 'Question answered'],
@@ -23,7 +23,7 @@ export const EVENTS: ReadonlyMap<string, string> = new Map([
   ['token_changed', 'Token changed'],
 ])
 
-/** Those that somebody should look at, with what to call them. */
+/** Events that deserve attention, with a label for each. */
 const TROUBLE: ReadonlyMap<string, string> = new Map([
   ['sign_in_refused', 'Refused'],
   ['second_factor_refused', 'Refused'],
@@ -31,14 +31,14 @@ const TROUBLE: ReadonlyMap<string, string> = new Map([
   ['refused', 'Refused'],
 ])
 
-/** What kind of trouble an event is. Null if it is none. */
+/** The label of an event that deserves attention. Null for others. */
 export function troubleOf(event: string): string | null {
   return TROUBLE.get(event) ?? null
 }
 
 const NAMES = ['user', 'event', 'q'] as const
 
-/** The filter that an address has. */
+/** The filter in an address. */
 export function filterOf(query: LocationQuery): AuditFilter {
   const first = (name: (typeof NAMES)[number]) => [query[name]].flat()[0] ?? ''
   return { user: first('user'), event: first('event'), q: first('q') }

@@ -1,21 +1,21 @@
 import type { AuditEntry } from '@/api/types.ts'
 import { entriesOf, type Entry } from '@/job/data.ts'
 
-/** An entry of the audit trail for people: `alice` `answered a question of` `job 4`, and the rest. */
+/** An entry of the audit trail in words: `alice` `answered a question of` `job 4`, and the other details. */
 export interface EntryText {
   words: string
-  /** The job that the words go on with. */
+  /** The job that follows the words. */
   job: number | null
-  /** The details that are not in the words. */
+  /** The details that the words do not mention. */
   details: Entry[]
 }
 
-/** Details of an entry, and which of them the words have. */
+/** The details of an entry, and which of them the words already mention. */
 class Details {
   readonly used = new Set<string>()
   constructor(readonly all: Readonly<Record<string, unknown>>) {}
 
-  /** A text, which the words have from now on. Null if it is none. */
+  /** Returns a text and marks it as used. Null if the detail is not a text. */
   take(name: string): string | null {
     const value = this.all[name]
     if (typeof value !== 'string' || value === '') {
@@ -25,7 +25,7 @@ class Details {
     return value
   }
 
-  /** The words for a text, which have it from now on, if it is one that they are for. */
+  /** Returns the words for a text and marks it as used, if it is one of the known texts. */
   choose(name: string, words: readonly (readonly [text: string, words: string])[], otherwise: string): string {
     const found = words.find(([text]) => text === this.all[name])
     if (found === undefined) {
@@ -35,7 +35,7 @@ class Details {
     return found[1]
   }
 
-  /** The number of a job, which the words have from now on. */
+  /** Returns the number of the job and marks it as used. */
   takeJob(): number | null {
     const { job } = this.all
     if (typeof job !== 'number' || !Number.isSafeInteger(job) || job <= 0) {
@@ -46,14 +46,14 @@ class Details {
   }
 }
 
-/** How an event is told: of whom it says that they did it is said before. */
+/** How an event is put into words. They follow the user's name. */
 interface EventText {
   words: (details: Details, user: string | null) => string
-  /** The words go on with a job. */
+  /** The words are followed by a job. */
   hasJob?: true
 }
 
-/** Whose something is: ` of bob`, or nothing if it is their own. */
+/** The owner: ` of bob`, or nothing if it is the user's own. */
 function whose(details: Details, user: string | null): string {
   const of = details.take('of')
   return of === null || of === user ? '' : ` of ${of}`
@@ -171,7 +171,7 @@ const EVENT_TEXTS: ReadonlyMap<string, EventText> = new Map<string, EventText>([
   ],
 ])
 
-/** Says what an entry tells. Its details may be anything: other versions write them, and strangers fill them. */
+/** Puts an entry into words. Its details can be anything: other versions write them, and strangers fill them in. */
 export function describeEntry({
   event,
   user,
@@ -189,7 +189,7 @@ export function describeEntry({
   }
 }
 
-/** What people call the details. */
+/** Labels of the details. */
 const NAMES: ReadonlyMap<string, string> = new Map([
   ['by', 'By'],
   ['expires', 'Expires'],
@@ -215,7 +215,7 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ['what', 'What'],
 ])
 
-/** An identifier of a question is its job's number times this, and its own number. */
+/** The identifier of a question is the number of its job times this, plus its own number. */
 const QUESTIONS = 1_000_000
 
 function forPeople({ name, text, isNested }: Entry): Entry {

@@ -4,27 +4,27 @@ import { api, isAbort, type AuditFilter } from '@/api/client.ts'
 import type { AuditEntry, AuditPage } from '@/api/types.ts'
 import { Retry } from '@/api/retry.ts'
 
-/** How many entries are asked for at once. */
+/** How many entries one request is for. */
 export const PAGE = 50
 
-/** The entries of the audit trail that pass a filter, the newest first: as many as were asked for. */
+/** The entries of the audit trail that match a filter, the newest first, as far as they are loaded. */
 export interface Trail {
   /** Null until they are known. */
   readonly entries: Readonly<Ref<readonly AuditEntry[] | null>>
   /** Whether there may be older ones. */
   readonly hasMore: Readonly<Ref<boolean>>
-  /** What is being asked for. */
+  /** Which request is under way. */
   readonly loading: Readonly<Ref<'first' | 'more' | null>>
   /** Why the last attempt failed. */
   readonly problem: Readonly<Ref<string | null>>
-  /** When the same is asked for again by itself: see `Retry`. */
+  /** When the request is repeated automatically: see `Retry`. */
   readonly retryAt: Readonly<Ref<number | null>>
-  /** Asks anew, for the newest. */
+  /** Loads the newest entries. */
   begin: () => Promise<void>
   loadMore: () => Promise<void>
 }
 
-/** Asks for them as long as the component lives: at once, and anew when the filter becomes another one. */
+/** Loads the entries at once, and again when the filter changes, as long as the component lives. */
 export function useTrail(filter: Readonly<Ref<AuditFilter>>): Trail {
   const entries = shallowRef<readonly AuditEntry[] | null>(null)
   const hasMore = shallowRef(false)
@@ -34,7 +34,7 @@ export function useTrail(filter: Readonly<Ref<AuditFilter>>): Trail {
   let next: number | undefined
   let attempt = new AbortController()
 
-  /** A new question makes the one before void. */
+  /** A new request replaces the previous one. */
   async function ask(what: 'first' | 'more', before: number | undefined, take: (page: AuditPage) => void) {
     attempt.abort()
     const { signal } = (attempt = new AbortController())
@@ -71,7 +71,7 @@ export function useTrail(filter: Readonly<Ref<AuditFilter>>): Trail {
 
   watch(filter, (now, before) => {
     if (JSON.stringify(now) !== JSON.stringify(before)) {
-      // What was shown is of another filter.
+      // The old entries match another filter.
       entries.value = null
       hasMore.value = false
       void begin()

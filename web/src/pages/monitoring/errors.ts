@@ -2,29 +2,29 @@ import type { LocationQuery, LocationQueryRaw } from 'vue-router'
 
 import type { MediaWikiErrors } from '@/api/types.ts'
 
-/** How the errors are to be ordered. */
+/** The possible orders of the errors. */
 export const ORDERS = ['most', 'fewest', 'news'] as const
 export type Order = (typeof ORDERS)[number]
 
 /** Which errors are shown. An empty member means any. */
 export interface ErrorFilter {
-  /** A part of the message, in upper or lower case. */
+  /** A part of the message, in any case. */
   text: string
   version: string
   order: Order
 }
 
-/** An error, and what has become of it since the counts that it is compared with. */
+/** An error, compared with earlier counts. */
 export interface ErrorRow {
   message: string
   count: number
   versions: string[]
   isNew: boolean
-  /** How many more there are; 0 if there are not, or if it is new. */
+  /** How many more there are than before; 0 for new errors. */
   risen: number
 }
 
-/** How often each error had been there. */
+/** How often each error occurred. */
 export type Counts = ReadonlyMap<string, number>
 
 export function countsOf({ log }: MediaWikiErrors): Counts {
@@ -39,7 +39,7 @@ export function rowsOf({ log }: MediaWikiErrors, before: Counts): ErrorRow[] {
   })
 }
 
-/** Those that pass, in their order. */
+/** The errors that match, in the chosen order. */
 export function chosenRows(rows: readonly ErrorRow[], { text, version, order }: ErrorFilter): ErrorRow[] {
   const needle = text.toLowerCase()
   return rows
@@ -68,7 +68,7 @@ export function versionsOf(rows: readonly ErrorRow[]): string[] {
   return versions.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
 }
 
-/** The filter that an address has. What it does not know it ignores. */
+/** The filter in an address. Unknown values are ignored. */
 export function filterOf(query: LocationQuery): ErrorFilter {
   const first = (name: string) => [query[name]].flat()[0] ?? ''
   return { text: first('q'), version: first('version'), order: ORDERS.find((one) => one === first('order')) ?? 'most' }

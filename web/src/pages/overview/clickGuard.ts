@@ -4,14 +4,14 @@ import type { Job } from '@/api/types.ts'
 import { GUARD } from '@/job/prompt.ts'
 
 /**
- * Keeps clicks from jobs that have just moved: they may be meant for what was there before. An answer to one job, or the
- * second half of a double click, is not to answer the next one.
+ * Ignores clicks on jobs that have just moved, because they may be meant for the job that was there before. So an
+ * answer to one job, or the second half of a double click, does not answer the next one.
  */
 export function useClickGuard(jobs: Readonly<Ref<readonly Job[]>>): {
   isMoving: Readonly<Ref<boolean>>
-  /** What there is to say of a click that was kept from a job, until the next one is taken. */
+  /** Says that a click was ignored, until the next click. */
   announcement: Readonly<Ref<string>>
-  /** Takes each click before the jobs do. */
+  /** Handles each click before the jobs do. */
   guardClick: (click: MouseEvent) => void
 } {
   const isMoving = shallowRef(false)
@@ -28,7 +28,7 @@ export function useClickGuard(jobs: Readonly<Ref<readonly Job[]>>): {
   onScopeDispose(() => clearTimeout(timer))
 
   function guardClick(click: MouseEvent): void {
-    // Of a keyboard it has no place, and is meant for what has the focus.
+    // A click by keyboard has no position, and is meant for the focused element.
     const hasPlace = click.detail > 0
     const isMeantForAnother = isMoving.value && hasPlace
     announcement.value = isMeantForAnother ? 'The click was ignored because the list had just moved.' : ''
@@ -41,7 +41,7 @@ export function useClickGuard(jobs: Readonly<Ref<readonly Job[]>>): {
   return { isMoving: readonly(isMoving), announcement: readonly(announcement), guardClick }
 }
 
-/** Whether a job that was there before is at another place now, by what is above it. */
+/** Whether a job has moved, judged by what is above it. */
 export function hasMoved(before: readonly Job[], now: readonly Job[]): boolean {
   return now.some(({ id }) => {
     const was = above(before, id)
@@ -49,7 +49,7 @@ export function hasMoved(before: readonly Job[], now: readonly Job[]): boolean {
   })
 }
 
-/** What decides on the place of a job: those above it, and whether they have a question below their name. */
+/** What determines the position of a job: the jobs above it, and whether they show a question. */
 function above(jobs: readonly Job[], id: number): string | null {
   const place = jobs.findIndex((job) => job.id === id)
   const names = jobs.slice(0, place).map((job) => `${job.id} ${job.interaction?.id}`)

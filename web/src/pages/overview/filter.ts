@@ -4,9 +4,9 @@ import type { JobFilter } from '@/api/client.ts'
 import { isFinal, type JobState, type Outcome } from '@/api/types.ts'
 import { FINAL_STATES, lookOf, OUTCOMES, STATES } from '@/text/jobState.ts'
 
-/** Which jobs the history is to show. An empty member means any. */
+/** Which jobs the history shows. An empty member means any. */
 export interface Filter {
-  /** Jobs have both of what is asked for: those with one of these outcomes have one of these states. */
+  /** A job must have one of these outcomes and one of these states. */
   outcomes: Outcome[]
   states: JobState[]
   user: string
@@ -15,19 +15,19 @@ export interface Filter {
   text: string
 }
 
-/** What an address names these by. */
+/** Their names in an address. */
 const NAMES = { outcomes: 'outcome', states: 'state', user: 'user', type: 'type', text: 'q' } as const
 
-/** A filter's words in an address; a parameter of a job type cannot be filled in by these names. */
+/** The names of the filter in an address. Parameters of a job type with these names cannot be filled in. */
 export const FILTER_NAMES: ReadonlySet<string> = new Set(Object.values(NAMES))
 
-/** A word that can be chosen: jobs that ended so, or are so. */
+/** A choice of the filter: an outcome or a state. */
 export interface Word {
   value: string
   label: string
 }
 
-/** The value of an outcome or a state among the words. */
+/** The value of an outcome or a state among the choices. */
 const outcomeWord = (outcome: Outcome): string => `outcome ${outcome}`
 const stateWord = (state: JobState): string => `state ${state}`
 
@@ -39,18 +39,18 @@ const WORDS: readonly Word[] = [
     const [label = ''] = lookOf({ state: 'lost', outcome }).word.split(':')
     return { value: outcomeWord(outcome), label }
   }),
-  // It never was a job, and so has no outcome.
+  // Rejected files never were jobs, so they have no outcome.
   { value: stateWord('rejected'), label: 'Rejected' },
   OPEN,
 ]
 
-/** The words that can be chosen, and those that only an address asks for. */
+/** All choices, and those that only an address can contain. */
 export function wordsOf(filter: Filter): Word[] {
   const others = chosenOf(filter).filter((value) => !WORDS.some((word) => word.value === value))
   return [...WORDS, ...others.map((value) => ({ value, label: value[0]?.toUpperCase() + value.slice(1) }))]
 }
 
-/** The words that are chosen. */
+/** The choices that are selected. */
 export function chosenOf({ outcomes, states }: Filter): string[] {
   const isOpen = OPEN_STATES.every((state) => states.includes(state))
   const others = isOpen ? states.filter(isFinal) : states
@@ -58,8 +58,8 @@ export function chosenOf({ outcomes, states }: Filter): string[] {
 }
 
 /**
- * What is asked for when these words are chosen. Jobs that have an outcome, and jobs that have none, cannot be asked for
- * together: what was chosen last counts.
+ * The filter for these choices. The API cannot list jobs with an outcome and jobs without one together, so the last
+ * choice counts.
  */
 export function choose(filter: Filter, words: readonly string[]): Pick<Filter, 'outcomes' | 'states'> {
   const before = chosenOf(filter)
@@ -75,7 +75,7 @@ export function choose(filter: Filter, words: readonly string[]): Pick<Filter, '
   return isOutcome ? { outcomes, states: [] } : { outcomes: [], states }
 }
 
-/** The filter that an address has. What it does not know it ignores. */
+/** The filter in an address. Unknown values are ignored. */
 export function filterOf(query: LocationQuery): Filter {
   const outcomes = valuesOf(query[NAMES.outcomes])
   const states = valuesOf(query[NAMES.states])
@@ -88,7 +88,7 @@ export function filterOf(query: LocationQuery): Filter {
   }
 }
 
-/** The address with this filter, and with what else it has. */
+/** The address with this filter. Its other parts stay. */
 export function withFilter(query: LocationQuery, filter: Filter): LocationQueryRaw {
   const others = Object.entries(query).filter(([name]) => !FILTER_NAMES.has(name))
   const words: [string, string | string[]][] = [
@@ -101,15 +101,15 @@ export function withFilter(query: LocationQuery, filter: Filter): LocationQueryR
   return Object.fromEntries([...others, ...words.filter(([, value]) => value.length > 0)])
 }
 
-/** What the API is asked for. */
+/** The filter as the API takes it. */
 export function jobFilter(filter: Filter): JobFilter {
   const { outcomes, states, user, type, text } = filter
   const isAny = outcomes.length === 0 && states.length === 0
-  // Without a choice the history has all that has ended.
+  // Without a choice, the history shows all jobs that have ended.
   return { outcome: outcomes, state: isAny ? FINAL_STATES : states, user, type, q: text }
 }
 
-/** What an address has for a name, without values that are missing. */
+/** The values of a name in an address, without missing ones. */
 export function valuesOf(value: LocationQueryValue | LocationQueryValue[] | undefined): string[] {
   return [value].flat().filter((value) => value !== null && value !== undefined)
 }

@@ -7,37 +7,37 @@ import type { Live } from '@/state/live.ts'
 
 import { jobFilter, type Filter } from './filter.ts'
 
-/** How many jobs are asked for at once. */
+/** How many jobs one request is for. */
 export const PAGE = 25
 
-/** When jobs end by the hundred they are not asked for one by one. In milliseconds. */
+/** Changes within this time cause one request, in milliseconds: jobs may end by the hundred. */
 const REFRESH_DELAY = 300
 
-/** The jobs that pass a filter, the newest first: as many as were asked for, and kept up to date. */
+/** The jobs that match a filter, the newest first, as far as they are loaded. They are kept up to date. */
 export interface History {
   readonly jobs: Readonly<Ref<readonly Job[]>>
-  /** How many pass the filter. Null before it is known. */
+  /** How many jobs match the filter. Null before it is known. */
   readonly total: Readonly<Ref<number | null>>
-  /** False: there was no time to look at all jobs, so there are at least that many. */
+  /** False if the API had no time to look at all jobs: then there are at least that many. */
   readonly isComplete: Readonly<Ref<boolean>>
   readonly hasMore: Readonly<Ref<boolean>>
-  /** What is being asked for: what is shown is about to be replaced, or added to. */
+  /** Which request is under way: it will replace the list, or extend it. */
   readonly loading: Readonly<Ref<'first' | 'more' | null>>
   /** Why the last attempt failed. */
   readonly problem: Readonly<Ref<string | null>>
-  /** When the same is done again by itself: see `Retry`. */
+  /** When the request is repeated automatically: see `Retry`. */
   readonly retryAt: Readonly<Ref<number | null>>
   loadMore: () => Promise<void>
-  /** Does again what failed. */
+  /** Repeats what failed. */
   tryAgain: () => Promise<void>
 }
 
-/** Whether it has as many as it may have, so that others may follow. */
+/** Whether the page is full, so that more jobs may follow. */
 function isFull({ jobs, cut }: JobList): boolean {
   return jobs.length === PAGE || cut === true
 }
 
-/** What was loaded of a history when somebody left the page. */
+/** The loaded part of a history when the user left the page. */
 interface SavedHistory {
   filter: string
   jobs: readonly Job[]
@@ -46,10 +46,10 @@ interface SavedHistory {
   hasMore: boolean
 }
 
-/** Whoever comes back finds as much as they have left, and so the place on the page where they were. */
+/** When the user comes back, the list is as long as before, so that they find their scroll position. */
 const savedHistories = new WeakMap<object, SavedHistory>()
 
-/** Asks for the history, as long as the component lives. */
+/** Loads the history, as long as the component lives. */
 export function useHistory(
   filter: Readonly<Ref<Filter>>,
   live: Pick<Live, 'onJob' | 'onRemoved' | 'onSnapshot'>,
@@ -60,16 +60,16 @@ export function useHistory(
   const isComplete = shallowRef(saved?.isComplete ?? true)
   const hasMore = shallowRef(saved?.hasMore ?? false)
   const loading = shallowRef<'first' | 'more' | null>(null)
-  /** Of which filter the jobs are, as JSON. */
+  /** The filter of the loaded jobs, as JSON. */
   let filtered = JSON.stringify(filter.value)
   let failed = begin
   const retry = new Retry(() => void failed())
   let attempt = new AbortController()
-  /** Whether the attempt is one that nobody waits for. */
+  /** Whether the request is a refresh in the background. */
   let isRefreshing = false
   let timer: ReturnType<typeof setTimeout> | undefined
 
-  /** Asks for a page. A new question makes the one before void. */
+  /** Requests a page. A new request replaces the previous one. */
   async function ask(what: 'first' | 'more' | null, before: number | undefined, take: (page: JobList) => void) {
     attempt.abort()
     attempt = new AbortController()
@@ -90,7 +90,7 @@ export function useHistory(
     } catch (error) {
       if (!signal.aborted) {
         if (what === 'first') {
-          // What was shown is of another filter.
+          // The old entries match another filter.
           jobs.value = []
           total.value = null
           hasMore.value = false
@@ -106,12 +106,12 @@ export function useHistory(
     }
   }
 
-  /** Whether there are jobs behind a page that is the last of so many. */
+  /** Whether there are more jobs after a page, when `count` jobs are loaded. */
   function goesOn(page: JobList, count: number): boolean {
     return isFull(page) && (!page.complete || page.total > count)
   }
 
-  /** Anew, with another filter. */
+  /** Loads the first page, for a new filter. */
   function begin(): Promise<void> {
     const asked = JSON.stringify(filter.value)
     return ask('first', undefined, (page) => {
@@ -122,7 +122,7 @@ export function useHistory(
   }
 
   async function loadMore(): Promise<void> {
-    // What there is then is to be replaced, and nothing follows it.
+    // The list is about to be replaced.
     if (loading.value === 'first') {
       return
     }
@@ -132,11 +132,11 @@ export function useHistory(
     })
   }
 
-  /** Brings the first page up to date, and keeps what follows it. */
+  /** Updates the first page, and keeps the older jobs. */
   function refresh(): Promise<void> {
     return ask(null, undefined, (page) => {
       const last = isFull(page) ? (page.jobs.at(-1)?.id ?? 0) : 0
-      // If nothing that was shown is in the page, there may be jobs between the two that nobody has asked for.
+      // If the page contains none of the shown jobs, there may be a gap between the two.
       const isGap = !jobs.value.some((job) => job.id >= last)
       const older = isGap ? [] : jobs.value.filter((job) => job.id < last)
       jobs.value = [...page.jobs, ...older]
@@ -146,7 +146,7 @@ export function useHistory(
     })
   }
 
-  /** Refreshes in a moment: not for each of many, and not while something is asked for that somebody waits for. */
+  /** Refreshes soon: once for many changes, and not while the user waits for another request. */
   function refreshSoon(): void {
     timer ??= setTimeout(() => {
       timer = undefined
@@ -164,7 +164,7 @@ export function useHistory(
     if (isWanted && job.state !== before?.state) {
       refreshSoon()
     }
-    // Also what has ended changes: when it is tried again.
+    // Ended jobs change as well, when they are retried.
     if (jobs.value.some(({ id }) => id === job.id)) {
       jobs.value = jobs.value.map((one) => (one.id === job.id ? job : one))
     }
@@ -175,7 +175,7 @@ export function useHistory(
   })
   live.onSnapshot(refreshSoon)
   onScopeDispose(() => {
-    // The address, and with it the filter, is that of the next page already.
+    // The address, and with it the filter, already belongs to the next page.
     savedHistories.set(live, {
       filter: filtered,
       jobs: jobs.value,

@@ -1,4 +1,4 @@
 import { preference } from '@/state/preference.ts'
 
-/** The job type that was started last from this browser. */
+/** The job type that this browser started last. */
 export const lastType = preference<string>('last-type', '', (stored) => typeof stored === 'string')

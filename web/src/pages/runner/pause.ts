@@ -1,7 +1,7 @@
-/** The longest reason, in bytes as the API counts them: it stands on every page. */
+/** The longest reason, in bytes as the API counts them. Every page shows it. */
 const LONGEST = 500
 
-/** What is wrong with a reason for a pause. Null if nothing is. */
+/** The problem of a reason for a pause. Null if it is valid. */
 export function reasonProblem(reason: string): string | null {
   if (reason.trim() === '') {
     return 'Enter a reason for the pause. Everyone can see it.'

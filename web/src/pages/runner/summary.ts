@@ -9,16 +9,16 @@ import {
 
 import { isFinal, type Job, type Runner } from '@/api/types.ts'
 
-/** What the job runner does, as words and a shape. */
+/** The state of the job runner, as words and an icon. */
 export interface Summary {
   icon: Icon
   /** `Running 2`. */
   words: string
-  /** Whether somebody should see to it. */
+  /** Whether it needs attention. */
   isTrouble: boolean
 }
 
-/** Sums up the runner and what it has to do. Null: nothing is known of it yet. */
+/** Summarises the runner and its jobs. Null: nothing is known yet. */
 export function summarise(runner: Runner | null, jobs: Iterable<Job>): Summary {
   if (runner === null) {
     return { icon: cdxIconEllipsis, words: 'Connecting…', isTrouble: false }
@@ -35,12 +35,12 @@ export function summarise(runner: Runner | null, jobs: Iterable<Job>): Summary {
     : { icon: cdxIconClock, words: 'Idle', isTrouble: false }
 }
 
-/** How many jobs run, in whatever way. */
+/** The number of jobs that have started and not ended. */
 export function countRunning(jobs: Iterable<Job>): number {
   return count(jobs, ({ state }) => state !== 'queued' && !isFinal(state))
 }
 
-/** How many jobs ask somebody something. */
+/** The number of jobs with an open question. */
 export function countAsking(jobs: Iterable<Job>): number {
   return count(jobs, ({ interaction }) => interaction !== null)
 }

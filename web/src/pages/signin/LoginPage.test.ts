@@ -9,7 +9,7 @@ import { aPerson } from '@/api/testing.ts'
 import LoginPage from './LoginPage.vue'
 import { becomes, NOBODY, open } from './testing.ts'
 
-// The clock of the page is started once, and not in the time of each test.
+// The clock of the page starts once, outside of the fake time of each test.
 vi.mock('@/ui/clock.ts', () => ({
   useNow: () => {
     const now = shallowRef(Date.now())

@@ -1,19 +1,18 @@
-/** Longer ones are not ours. */
+/** The longest path that is accepted. */
 const LONGEST = 2000
 
-/** Nobody can be there: these are the characters that an address drops, or that end a line. */
+/** Characters that browsers drop from addresses, or that end a line. No path of ours has them. */
 // eslint-disable-next-line no-control-regex
 const UNSEEN = /[\u0000-\u0020\u007f-\u00a0\u2028\u2029\ufeff]/u
 
-/** Nobody wants to be led back to where one signs in or out. */
+/** Pages that sign-in never returns to. */
 const ENTRY_PATHS = new Set(['/login', '/logout', '/second-factor', '/notauthorized'])
 
 /**
- * Where to go after signing in, as an address asks for it: a path of this page with its query, and never anything else.
- * What is no such path is `/`.
+ * The path to return to after sign-in, from an address: a path of this page with its query, and `/` for anything else.
  *
- * Whatever a browser, a router or a proxy makes of it, it stays here: so it is looked at as it stands, as it reads when
- * it is decoded (more than once), and as it is after `.` and `..` are gone.
+ * The path must stay on this site, whatever a browser, a router or a proxy does with it. So it is checked as it is,
+ * decoded (more than once), and after `.` and `..` are resolved.
  */
 export function ownPath(given: unknown): string {
   if (typeof given !== 'string' || given.length > LONGEST || UNSEEN.test(given) || !URL.canParse(given, HERE)) {
@@ -25,19 +24,19 @@ export function ownPath(given: unknown): string {
   return isOurs && !ENTRY_PATHS.has(pathname) ? given : '/'
 }
 
-/** The path that an address names: `redirect` is what the first SpiderPig called it. */
+/** The path to return to from a query. The first SpiderPig called it `redirect`. */
 export function nextOf(query: Record<string, unknown>): string {
   return ownPath(query.next ?? query.redirect)
 }
 
-/** A place that nobody else can be at. */
+/** An origin that cannot exist. */
 const HERE = 'https://here.invalid'
 
 function isPath(path: string): boolean {
   return /^\/(?![/\\])/u.test(path) && !path.includes('\\') && !UNSEEN.test(path.replaceAll(' ', ''))
 }
 
-/** How a path reads as it stands, and each time that it is decoded once more. Nonsense reads as nothing. */
+/** A path as it is, and after each further decoding. An invalid encoding reads as an empty text. */
 function readingsOf(path: string): string[] {
   const readings = [path]
   for (let rest = path; /%/u.test(rest) && readings.length < 6;) {
@@ -51,7 +50,7 @@ function readingsOf(path: string): string[] {
   return readings
 }
 
-/** The address of another site, such as that of the single sign-on. Null: there is none, or it is no address of the web. */
+/** The address of another site, such as the single sign-on. Null if it is not an http(s) address. */
 export function otherSite(address: string): string | null {
   const url = URL.canParse(address) ? new URL(address) : null
   return url !== null && /^https?:$/u.test(url.protocol) ? url.href : null

@@ -1,4 +1,4 @@
-/** Why the single sign-on did not let somebody in, and what to do, by the code in the address. */
+/** Why a sign-in with the single sign-on failed, and what to do, by the code in the address. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   ticket:
     'The single sign-on did not confirm your sign-in: its ticket was already used, or has expired. Sign in again.',
@@ -15,7 +15,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
     'To change users, sign out here first.',
 }
 
-/** What to say of a problem. Any text may stand in an address, so none of it is shown. */
+/** The text for a problem. An address can contain any text, so none of it is shown. */
 export function problemOf(code: unknown): string | null {
   if (code === undefined) {
     return null

@@ -1,4 +1,4 @@
-/** So many modules around a QR code are light: ISO/IEC 18004 wants four. */
+/** The width of the light border in modules: ISO/IEC 18004 requires four. */
 export const QUIET_ZONE = 4
 
 /** Draws the dark modules of a QR code as one SVG path: for each row, a rectangle for each run of `1`. */
@@ -10,7 +10,7 @@ export function qrPath(rows: readonly string[]): string {
     .join('')
 }
 
-/** The part of the drawing that is shown: the code with its quiet zone. */
+/** The view box of the drawing: the code with its quiet zone. */
 export function qrViewBox(rows: readonly string[]): string {
   const size = rows.length + 2 * QUIET_ZONE
   return `-${QUIET_ZONE} -${QUIET_ZONE} ${size} ${size}`

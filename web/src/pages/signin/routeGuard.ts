@@ -4,7 +4,7 @@ import type { Session, Access } from '@/state/session.ts'
 
 import { nextOf } from './next.ts'
 
-/** Where those are led to who are not let in, by how far they are. */
+/** The entry page for each kind of missing access. */
 const ENTRY_PAGES: Record<Exclude<Access, 'granted' | 'unknown'>, string> = {
   'signed out': 'login',
   code: 'second-factor',
@@ -14,24 +14,27 @@ const ENTRY_PAGES: Record<Exclude<Access, 'granted' | 'unknown'>, string> = {
 
 type Asked = Pick<RouteLocationNormalized, 'name' | 'query' | 'fullPath'>
 
-/** Where to go instead of where somebody wants to go, with the way back in its query. Null: they may go there. */
+/** Where to redirect a navigation, with the way back in the query. Null: it is allowed. */
 export function redirectFor({ name, query, fullPath }: Asked, access: Access): RouteLocationRaw | null {
   const isEntryPage = Object.values(ENTRY_PAGES).includes(String(name))
   const next = isEntryPage ? nextOf(query) : fullPath
-  // What the single sign-on had to say is read also by who is signed in.
+  // A problem of the single sign-on is also shown to signed-in users.
   const hasProblem = name === 'login' && query.problem !== undefined
   if (name === 'logout' || hasProblem || access === 'unknown') {
     return null
   }
   if (access === 'granted') {
-    // A second factor can also be set up by who is in.
+    // Users with access can also set up a second factor.
     return isEntryPage && name !== 'enrol' ? next : null
   }
   const entryPage = ENTRY_PAGES[access]
   return name === entryPage ? null : { name: entryPage, query: next === '/' ? {} : { next } }
 }
 
-/** Leads everybody to where they may be. What is shown is never taken away: it is looked when somebody goes elsewhere. */
+/**
+ * Redirects navigations that are not allowed. The current page is never taken away: access is checked when the user
+ * navigates.
+ */
 export function guardRoutes(router: Router, session: Session): void {
   router.beforeEach(async (to, from) => {
     await session.known

@@ -9,15 +9,15 @@ import { Live, provideLive } from '@/state/live.ts'
 import { provideSession, Session } from '@/state/session.ts'
 import { declared } from '@/api/testing.ts'
 
-/** For tests: nobody, where people sign in here. */
+/** For tests: nobody is signed in. */
 export const NOBODY: WhoAmI = { user: null, mode: 'local', loginUrl: '/api/login' }
 
-/** For tests: from now on the API says that this is who asks. */
+/** For tests: from now on this is the user. */
 export function becomes(who: WhoAmI): void {
   vi.mocked(api.whoami).mockResolvedValue(who)
 }
 
-/** For tests: a page of those for who is not let in, shown to somebody. The gate is not there. */
+/** For tests: shows a sign-in page to a user, without the route guard. */
 export async function open(
   component: Component,
   { who = NOBODY, at = '/here' }: { who?: WhoAmI; at?: string } = {},

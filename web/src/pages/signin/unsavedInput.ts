@@ -1,13 +1,13 @@
-/** What somebody has done something in, such as a form: as long as it is in the page they may not be done with it. */
+/** Forms and fields that the user has touched. As long as they are in the page, their input may be unsaved. */
 const touched = new Set<Element>()
 
-/** Notices from now on what people type and choose. */
+/** Tracks what the user types and clicks, from now on. */
 export function trackInput(): void {
   document.addEventListener('input', notice, true)
   document.addEventListener('click', notice, true)
 }
 
-/** Whether somebody may lose what they have typed, or what they are about to decide, should the page go away. */
+/** Whether the user would lose input or a decision if the page went away. */
 export function hasUnsavedInput(): boolean {
   touched.forEach((element) => element.isConnected || touched.delete(element))
   const isOpen = document.querySelector('[role="dialog"]:not([hidden]), [aria-modal="true"]') !== null

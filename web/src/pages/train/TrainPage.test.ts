@@ -160,7 +160,7 @@ test('while a job moves the train all see what it was started with, and nobody s
   expect(page.get(`#${button('Promote testwikis…').attributes('aria-describedby')}`).text()).toContain('job 12')
   live.tell(aTrainJob({ data, state: 'succeeded', running: false, finished_at: 1010 }))
   await flushPromises()
-  // What has ended stays in view, and what it has changed is not reported yet.
+  // An ended job stays in view, and its changes are not reported yet.
   expect(words()).toContain('Live: 12')
   expect(words()).toContain('Job 12 has ended since this was reported.')
   expect(button('Promote group1…').element.disabled).toBe(false)

@@ -8,7 +8,7 @@ import { aStatus, NEW, OLD } from './testing.ts'
 
 const TO_GROUP0 = { group: 'group0', version: NEW, oldVersion: OLD, excludedWikis: [] }
 
-/** A job that has moved the train a moment after the status was reported. */
+/** A job that moved the train just after the status was reported. */
 function aMove(different: Partial<Job> = {}): Job {
   return aJob({
     id: 7,

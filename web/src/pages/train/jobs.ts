@@ -8,7 +8,7 @@ import { LOOK_ONLY, useSession } from '@/state/session.ts'
 import { isReached } from './plan.ts'
 import { isSame, statusIn } from './status.ts'
 
-/** The jobs that move the train now or will: first what runs. */
+/** The running and queued train jobs, the running one first. */
 export function movingJobs(jobs: Iterable<Job>): Job[] {
   return [...jobs]
     .filter((job) => job.type === TRAIN && !isFinal(job.state))
@@ -16,8 +16,8 @@ export function movingJobs(jobs: Iterable<Job>): Job[] {
 }
 
 /**
- * The last job that has moved the train since the status was reported, or has tried to. A job of whose end the status
- * tells already is none: what reports it may be the last that the job does.
+ * The last train job that ended after the status was reported. A job whose result the status already contains does not
+ * count: reporting may be the last step of the job.
  */
 export function movedSince(jobs: Iterable<Job>, status: TrainStatus | null): Job | null {
   const ended = [...jobs].filter(({ type, started_at }) => type === TRAIN && started_at !== null)
@@ -26,7 +26,7 @@ export function movedSince(jobs: Iterable<Job>, status: TrainStatus | null): Job
   return isLater && !(status !== null && isTold(status, last)) ? last : null
 }
 
-/** Whether a status is what a job leaves behind that has ended so. Of one that broke off nobody knows. */
+/** Whether a status already contains the result of a job. For failed jobs this is unknown. */
 function isTold(status: TrainStatus, { outcome, data }: Job): boolean {
   const before = statusIn(data.originalTrainStatus)
   const isAsBefore = () => before !== null && isSame(status, before)
@@ -44,7 +44,7 @@ function isTold(status: TrainStatus, { outcome, data }: Job): boolean {
 /** Why the train cannot be moved now. */
 export interface Obstacle {
   words: string
-  /** The job that is in the way. */
+  /** The job that prevents it. */
   job: Job | null
 }
 
@@ -78,7 +78,7 @@ export function useObstacle(moving: () => Job | undefined): ComputedRef<Obstacle
   })
 }
 
-/** Why a job that is started now would not begin at once. */
+/** Why a new job would not start immediately. */
 export function waitWords({ runner }: Pick<Live, 'runner'>, lane: string | undefined): string | null {
   const { up = true, paused = null, lanes = {} } = runner.value ?? {}
   if (!up) {

@@ -2,16 +2,16 @@ import type { TrainMove, TrainStatus } from '@/api/types.ts'
 
 import { allWikis, isNew, versionOf, wikisOf } from './status.ts'
 
-/** A status with which something can be done: it says what would be gone back to. */
+/** A status that names the old version, so that a rollback has a target. */
 export type MovableStatus = TrainStatus & { oldVersion: string }
 
 /**
- * What somebody is about to do: to bring the version to a group, or to take it back from one. That says something of
- * the other groups, too, as the train is at one place: the groups up to there run the version, the others the old one.
+ * A move: to promote a group to the version, or to roll it back. It affects the other groups, too, because the train
+ * has one position: the groups up to it run the version, and the others run the old one.
  */
 export interface Aim {
   kind: 'promote' | 'roll back'
-  /** The place of the group among the groups. */
+  /** The index of the group. */
   place: number
 }
 
@@ -22,30 +22,27 @@ export interface Change {
   wikis: string[]
 }
 
-/** What an aim means. */
+/** The effect of a move. */
 export interface Plan {
   move: TrainMove
-  /** Whom it changes: the many first. */
+  /** The changed wikis, the largest set first. */
   changes: Change[]
   /** How many wikis get another version. */
   count: number
-  /** The groups whose wikis are to run the version then, and the others. */
+  /** The groups that will run the version, and the others. */
   upTo: string[]
   rest: string[]
 }
 
-/** What stands for all groups in a request. */
+/** The name of all groups in a request. */
 const ALL = 'all'
 
-/** Wikis that can be kept from being promoted: those that would get the version by it. */
+/** The wikis that can be excluded: those that the move would promote. */
 export function excludable(status: TrainStatus, { kind, place }: Aim): string[] {
   return kind === 'promote' ? lackingUpTo(status, place) : []
 }
 
-/**
- * Wikis that did not get the version when the groups before did: somebody had a reason. They are not taken along but
- * by who says so.
- */
+/** Wikis that were not promoted with their group, for some reason. They are excluded unless the user includes them. */
 export function leftBehind(status: TrainStatus, { place }: Aim): string[] {
   const had = (at: number) => wikisOf(status, at).some((wiki) => isNew(status, wiki))
   return status.groups
@@ -70,7 +67,7 @@ export function planOf(status: MovableStatus, aim: Aim, excluded: ReadonlySet<st
   const { groups, version, oldVersion } = status
   const at = aim.kind === 'promote' ? aim.place : aim.place - 1
   const covered = groups.slice(0, at + 1)
-  // Nobody gets the version by going back.
+  // A rollback promotes no wiki.
   const kept = aim.kind === 'promote' ? excluded : new Set(lackingUpTo(status, at))
   const target = new Set(covered.flatMap(({ wikis }) => wikis).filter((wiki) => !kept.has(wiki)))
   const changes = changesOf(status, (wiki) => (target.has(wiki) ? version : oldVersion))
@@ -112,7 +109,7 @@ export function listInWords(words: readonly string[]): string {
   return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`
 }
 
-/** Whether the train is where a job of this data was to bring it. Jobs may have anything in it. */
+/** Whether the train is where a job with this data should have moved it. The data can be anything. */
 export function isReached(status: TrainStatus, { group, version, excludedWikis }: Record<string, unknown>): boolean {
   const place = status.groups.findIndex(({ name }) => name === group)
   const excluded = new Set(Array.isArray(excludedWikis) ? excludedWikis : [])
@@ -122,7 +119,7 @@ export function isReached(status: TrainStatus, { group, version, excludedWikis }
   return isKnown && allWikis(status).every((wiki) => (versionOf(status, wiki) === version) === target.has(wiki))
 }
 
-/** What a job of this data is to do: `the wikis up to group1 to 1.46.0-wmf.3`. Jobs may have anything in it. */
+/** What a job with this data moves: `the wikis up to group1 to 1.46.0-wmf.3`. The data can be anything. */
 export function taskInWords({ group, version, excludedWikis }: Record<string, unknown>): string {
   const whom = group === ALL ? 'all wikis' : `the wikis up to ${String(group)}`
   const count = Array.isArray(excludedWikis) ? excludedWikis.length : 0

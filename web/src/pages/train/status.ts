@@ -1,6 +1,6 @@
 import type { TrainGroup, TrainStatus } from '@/api/types.ts'
 
-/** How a group is: `part` has the version on some of its wikis. */
+/** The state of a group. `part`: some of its wikis run the version. */
 export type GroupState = 'done' | 'part' | 'next' | 'later'
 
 /** How many wikis run a version. */
@@ -9,10 +9,10 @@ export interface VersionCount {
   wikis: number
 }
 
-/** A status is old after so long, in seconds: whoever reports it does so more often. */
+/** After so many seconds a status is old: it should be reported more often. */
 export const STALE = 3600
 
-/** What a wiki runs of which that is not known. */
+/** The version of a wiki that the status does not name. */
 export const UNKNOWN = 'an unknown version'
 
 export function versionOf({ wikiVersions }: TrainStatus, wiki: string): string {
@@ -23,18 +23,18 @@ export function isNew(status: TrainStatus, wiki: string): boolean {
   return versionOf(status, wiki) === status.version
 }
 
-/** The wikis of a group that no group before it has. */
+/** The wikis of a group that are in no earlier group. */
 export function wikisOf({ groups }: TrainStatus, place: number): string[] {
   const before = new Set(groups.slice(0, place).flatMap(({ wikis }) => wikis))
   return [...new Set(groups[place]?.wikis)].filter((wiki) => !before.has(wiki))
 }
 
-/** Every wiki that there is, in groups or not. */
+/** All wikis, in groups or not. */
 export function allWikis({ groups, wikiVersions }: TrainStatus): string[] {
   return [...new Set([...groups.flatMap(({ wikis }) => wikis), ...Object.keys(wikiVersions)])]
 }
 
-/** How many of these wikis run which version: first the new one, then the old one, then others. */
+/** How many of these wikis run each version: the new one first, then the old one, then others. */
 export function countVersions(status: TrainStatus, wikis: readonly string[]): VersionCount[] {
   const counts = new Map<string, number>()
   for (const wiki of wikis) {
@@ -60,7 +60,7 @@ export function stateOf(status: TrainStatus, place: number): GroupState {
   return place === nextPlace(status) ? 'next' : 'later'
 }
 
-/** The place of the first group none of whose wikis has the version; -1 if all have. */
+/** The index of the first group without the version; -1 if all groups have it. */
 export function nextPlace(status: TrainStatus): number {
   return status.groups.findIndex((_, place) => {
     const wikis = wikisOf(status, place)
@@ -68,7 +68,7 @@ export function nextPlace(status: TrainStatus): number {
   })
 }
 
-/** Whether two people who see these see the same, but for the time at which it was so. */
+/** Whether two statuses are equal, apart from their times. */
 export function isSame(one: TrainStatus, other: TrainStatus): boolean {
   const words = ({ groups, version, oldVersion, wikiVersions }: TrainStatus) =>
     JSON.stringify([groups.map(({ name, wikis }) => [name, wikis]), version, oldVersion, Object.entries(wikiVersions)])
@@ -76,8 +76,8 @@ export function isSame(one: TrainStatus, other: TrainStatus): boolean {
 }
 
 /**
- * The status that somebody saw who moved the train, from the data of their job. Whoever started it may have sent
- * anything. Null if it cannot be shown.
+ * The status that the user saw when they started a train job, from the data of the job. The data can be anything. Null
+ * if it is not a status.
  */
 export function statusIn(data: unknown): TrainStatus | null {
   if (!isObject(data) || !isText(data.version) || !Array.isArray(data.groups) || !data.groups.every(isGroup)) {

@@ -5,7 +5,7 @@ import type { MovableStatus } from './plan.ts'
 export const NEW = '1.46.0-wmf.3'
 export const OLD = '1.46.0-wmf.2'
 
-/** For tests: a train that is at group0, but for wikis that did not come along, and for what is different. */
+/** For tests: a train at group0, except for `left` wikis and for what is different. */
 export function aStatus(different: Partial<TrainStatus> = {}, left: string[] = []): MovableStatus {
   const lists = { testwikis: ['a'], group0: ['a', 'b', 'c'], group1: ['d', 'e'], group2: ['f'] }
   const version = (wiki: string) => ('abc'.includes(wiki) && !left.includes(wiki) ? NEW : OLD)
