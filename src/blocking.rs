@@ -1,12 +1,12 @@
-//! Work that may wait for a disk or a lock: never on the event loop.
+//! Work that may wait for a disk or a lock: on threads of its own, never on the event loop.
+//!
+//! [`run`] does one piece of work. A [`WriteLimiter`] does it too, but never more of one kind at once than it allows.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::StatusCode;
 use tokio::sync::Semaphore;
-
-use crate::http::error::ApiError;
+use tokio::task::JoinError;
 
 /// Writes of one kind at once. A disk that hangs holds up so many threads, and leaves the others for those who read.
 const WRITES: usize = 32;
@@ -14,29 +14,40 @@ const WRITES: usize = 32;
 /// How long a write waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Why work was not done, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Too many others write, and the work was not begun.
+    #[error("too many others wait for the disk")]
+    Busy,
+    /// The work panicked.
+    #[error(transparent)]
+    Panicked(#[from] JoinError),
+}
+
 /// Does the work on a thread where it may block, and waits for it. Once begun it is done to its end.
 ///
 /// # Errors
-/// 500 if the work panics.
-pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+/// [`Error::Panicked`].
+pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
     let span = tracing::Span::current();
-    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(ApiError::internal)
+    Ok(tokio::task::spawn_blocking(move || span.in_scope(work)).await?)
 }
 
-/// Writes of one kind, of which there are never too many at once.
+/// Lets only so many writes of one kind happen at once. The others wait for a while.
 #[derive(Debug)]
-pub struct Writes {
+pub struct WriteLimiter {
     permits: Arc<Semaphore>,
     patience: Duration,
 }
 
-impl Default for Writes {
+impl Default for WriteLimiter {
     fn default() -> Self {
         Self::new(WRITES, PATIENCE)
     }
 }
 
-impl Writes {
+impl WriteLimiter {
     /// At most so many at once.
     #[must_use]
     pub fn at_most(at_once: usize) -> Self {
@@ -50,14 +61,10 @@ impl Writes {
     /// Does work that writes, as [`run`] does. It waits for its turn without a thread.
     ///
     /// # Errors
-    /// 503 if others write for too long; and as [`run`].
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    /// [`Error::Busy`] if others write for too long; and as [`run`].
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let turn = Arc::clone(&self.permits).acquire_owned();
-        let Ok(Ok(permit)) = tokio::time::timeout(self.patience, turn).await else {
-            let message =
-                "Nothing was accepted: the disk is slow, and too many others wait for it. Try again in a moment";
-            return Err(ApiError::refused(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(1));
-        };
+        let Ok(Ok(permit)) = tokio::time::timeout(self.patience, turn).await else { return Err(Error::Busy) };
         run(move || {
             let _permit = permit;
             work()
@@ -70,14 +77,12 @@ impl Writes {
 mod tests {
     use std::sync::mpsc;
 
-    use crate::http::request_id::RequestId;
-
     use super::*;
     use crate::api::testing::soon;
 
     #[tokio::test]
     async fn a_write_that_hangs_holds_up_writes_and_nothing_else() {
-        let writes = Arc::new(Writes::new(1, Duration::from_millis(10)));
+        let writes = Arc::new(WriteLimiter::new(1, Duration::from_millis(10)));
         let (release, released) = mpsc::channel::<()>();
         let (begun, has_begun) = tokio::sync::oneshot::channel();
         let hanging = tokio::spawn({
@@ -90,8 +95,7 @@ mod tests {
         });
         soon(has_begun).await.unwrap();
 
-        let refused = soon(writes.run(|| ())).await.unwrap_err().into_response(&RequestId::fresh());
-        assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+        assert!(matches!(soon(writes.run(|| ())).await, Err(Error::Busy)));
         assert_eq!(soon(run(|| 7)).await.unwrap(), 7);
 
         drop(release);

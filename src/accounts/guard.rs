@@ -24,7 +24,7 @@ use super::sessions;
 use super::sessions::{Session, Sessions};
 use super::tokens::{Token, Tokens};
 use super::users::Users;
-use crate::blocking::Writes;
+use crate::blocking::WriteLimiter;
 use crate::config::{AuthConfig, AuthMode, ClientAddress, Config};
 use crate::spool::{Error, Result, Time};
 use crate::state::StateDirectory;
@@ -47,7 +47,7 @@ pub struct Guard {
     pub(crate) cookies: Cookies,
     pub(crate) passwords: Arc<Semaphore>,
     /// The turns of those who try to sign in: the other threads are for those who are in.
-    pub(crate) tries: Writes,
+    pub(crate) tries: WriteLimiter,
     /// Whose turn it is to note that a session is used: one at a time.
     pub noting: Arc<Semaphore>,
     /// Told whenever somebody may have lost what they had.
@@ -92,7 +92,7 @@ impl Guard {
             key: Key::open(&state)?,
             cookies: Cookies { secure: !is_plain_localhost(&config.api.public_url) },
             passwords: Arc::new(Semaphore::new(super::password::AT_ONCE)),
-            tries: Writes::at_most(TRIES_AT_ONCE),
+            tries: WriteLimiter::at_most(TRIES_AT_ONCE),
             noting: Arc::new(Semaphore::new(1)),
             changes: watch::Sender::new(()),
             problems: Mutex::default(),

@@ -18,7 +18,7 @@ use crate::accounts::Auth;
 use crate::accounts::identity::Identity;
 use crate::audit::Audit;
 use crate::audit::refusals::RefusalLimiter;
-use crate::blocking::Writes;
+use crate::blocking::WriteLimiter;
 use crate::changes::gerrit::Gerrit;
 use crate::http::body::{End, Heartbeat, Manner};
 use crate::http::error::ApiError;
@@ -52,9 +52,9 @@ pub struct App {
     /// Where changes are looked up, if there is such a place.
     pub gerrit: Option<Gerrit>,
     /// Submissions, which wait for the number of a job.
-    pub submissions: Writes,
-    /// Answers, signals and pauses, which do not wait behind submissions.
-    pub letters: Writes,
+    pub submissions: WriteLimiter,
+    /// Files for the inbox: answers, signals and pauses. They do not wait behind submissions.
+    pub inbox_writes: WriteLimiter,
     /// The requests that were sent with an idempotency key.
     pub idempotency: Idempotency,
     /// Where it is recorded who did what.

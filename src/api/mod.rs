@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod document;
+pub mod failure;
 pub mod handlers;
 pub mod job;
 pub mod record;

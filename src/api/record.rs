@@ -72,14 +72,14 @@ impl<'a> AuditRecord<'a> {
         match tokio::time::timeout(PATIENCE, append(app, entry, Durability::Ordered)).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => tracing::error!(?event, user, %error, "this is missing in the audit trail"),
-            Ok(Err(error)) => tracing::error!(?event, user, ?error, "this is missing in the audit trail"),
+            Ok(Err(error)) => tracing::error!(?event, user, %error, "this is missing in the audit trail"),
             // Once begun it is done to its end.
             Err(_) => tracing::error!(?event, user, "the audit trail is slow, and may miss this"),
         }
     }
 }
 
-async fn append(app: &App, entry: Entry, durability: Durability) -> Result<spool::Result<()>, ApiError> {
+async fn append(app: &App, entry: Entry, durability: Durability) -> Result<spool::Result<()>, blocking::Error> {
     let audit = Arc::clone(&app.audit);
     blocking::run(move || audit.append(&entry, durability)).await
 }

@@ -16,7 +16,7 @@ use crate::accounts::{Auth, follow};
 use crate::audit::Audit;
 use crate::audit::refusals::RefusalLimiter;
 use crate::blocking;
-use crate::blocking::Writes;
+use crate::blocking::WriteLimiter;
 use crate::changes::gerrit::Gerrit;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
 use crate::http::host::InvalidPublicUrl;
@@ -109,8 +109,8 @@ impl Service {
             metrics: Metrics::default(),
             disk: SharedLook::default(),
             state_disk: SharedLook::default(),
-            submissions: Writes::default(),
-            letters: Writes::default(),
+            submissions: WriteLimiter::default(),
+            inbox_writes: WriteLimiter::default(),
             idempotency,
             audit: Arc::new(audit),
             refusals: RefusalLimiter::default(),

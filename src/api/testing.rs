@@ -20,7 +20,7 @@ use super::handlers::page::Page;
 use crate::accounts::Auth;
 use crate::audit::Audit;
 use crate::audit::refusals::RefusalLimiter;
-use crate::blocking::Writes;
+use crate::blocking::WriteLimiter;
 use crate::changes::gerrit::{Change, Status as ChangeStatus};
 use crate::config::{Config, GerritUrl, Listen};
 use crate::http::listener::Listener;
@@ -194,8 +194,8 @@ impl Bench {
             metrics: Metrics::default(),
             disk: SharedLook::default(),
             state_disk: SharedLook::default(),
-            submissions: Writes::default(),
-            letters: Writes::default(),
+            submissions: WriteLimiter::default(),
+            inbox_writes: WriteLimiter::default(),
             idempotency: Idempotency::new(self.state_directory()),
             audit: Arc::new(self.audit()),
             refusals: RefusalLimiter::default(),

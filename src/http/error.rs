@@ -1,6 +1,5 @@
-//! Errors as clients see them, and as the log has them.
+//! An error as a client sees it (status and JSON), and as the log has it (with its cause).
 
-use std::ffi::OsStr;
 use std::fmt::Display;
 
 use hyper::StatusCode;
@@ -10,8 +9,6 @@ use serde_json::{Map, Value, json};
 use super::body;
 use super::request_id::RequestId;
 use super::response::{Response, uncached};
-use crate::accounts;
-use crate::spool;
 
 /// Why a request is not answered as asked.
 ///
@@ -163,68 +160,6 @@ impl ApiError {
     }
 }
 
-/// What a person can do about a spool that does not take what was put into it.
-impl From<spool::Error> for ApiError {
-    fn from(error: spool::Error) -> Self {
-        let name = error.path().file_name().and_then(OsStr::to_str);
-        if name.is_some_and(|name| accounts::FILES.contains(&name)) {
-            return Self::of_sign_ins(error);
-        }
-        let message = match &error {
-            spool::Error::Locked { .. } => {
-                let message = "Nothing was accepted: the spool is busy. Try again in a moment";
-                return Self::failed(StatusCode::SERVICE_UNAVAILABLE, message, error).retry_after(1);
-            }
-            spool::Error::Invalid { .. } => {
-                "Nothing was accepted: a file of the spool is damaged. A restart of spiderpig-runner mends it"
-            }
-            // What could not be synced may be there all the same.
-            spool::Error::Io { action: "sync", .. } => {
-                let message = "Nobody knows whether this was accepted: the disk failed when it was made durable. Look \
-                               whether it is there before you try again";
-                return Self::failed(StatusCode::INTERNAL_SERVER_ERROR, message, error);
-            }
-            _ if error.is_disk_full() => {
-                "Nothing was accepted: the spool's disk is full. Make room on it, and try again"
-            }
-            _ if error.is_not_found() => {
-                "Nothing was accepted: the spool is not complete. Start spiderpig-runner, which lays it out"
-            }
-            spool::Error::Io { .. } => {
-                return Self::failed(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "Nothing was accepted: the spool cannot be written. See that the account of the API is in the \
-                     spool's group and that the disk is not read-only; the log says more under this request id",
-                    error,
-                );
-            }
-        };
-        Self::failed(StatusCode::SERVICE_UNAVAILABLE, message, error)
-    }
-}
-
-impl ApiError {
-    /// Of a file in which it stands who signs in. Its name is for the log: whoever asks may be a stranger.
-    fn of_sign_ins(error: spool::Error) -> Self {
-        let message = match &error {
-            spool::Error::Locked { .. } => "Nothing was done: others sign in just now. Try again in a moment",
-            spool::Error::Io { action: "sync", .. } => {
-                "Nobody knows whether this was done: the disk failed when it was made durable. Try again"
-            }
-            _ if error.is_disk_full() => {
-                "Nothing was done: the disk of the API's state directory is full. Make room on it"
-            }
-            _ => {
-                "Nothing was done: what is known of those who sign in cannot be read or changed. The API's log says under \
-                 this request id which file it is, and what to do"
-            }
-        };
-        let is_busy = matches!(error, spool::Error::Locked { .. });
-        let failed = Self::failed(StatusCode::SERVICE_UNAVAILABLE, message, error);
-        if is_busy { failed.retry_after(1) } else { failed }
-    }
-}
-
 impl Invalid {
     fn to_json(&self) -> Value {
         json!({ "type": self.kind, "loc": self.location, "msg": self.message, "input": self.input })
@@ -270,33 +205,6 @@ mod tests {
         let body = body_of(error.into_response(&id)).await;
         assert_eq!(body["detail"]["request_id"], id.as_str());
         assert!(!body.to_string().contains("disk on fire"));
-    }
-
-    #[test]
-    fn nothing_was_accepted_is_said_only_where_that_is_known() {
-        let message = |action| {
-            let error = spool::Error::io(action, "/spool/queue".as_ref(), std::io::ErrorKind::Other);
-            json!(ApiError::from(error).detail.to_json()["message"])
-        };
-        assert!(message("write").as_str().unwrap().starts_with("Nothing was accepted"));
-        assert!(message("sync").as_str().unwrap().starts_with("Nobody knows"));
-    }
-
-    #[test]
-    fn a_file_of_sign_ins_is_no_file_of_the_spool() {
-        let message = |path: &str| {
-            let error = ApiError::from(spool::Error::invalid(path.as_ref(), "it is damaged"));
-            assert_eq!(error.status(), 503);
-            error.detail.to_json()["message"].to_string()
-        };
-        assert!(message("/spool/jobs/1/job.json").contains("restart of spiderpig-runner"));
-        for name in accounts::FILES {
-            let message = message(&format!("/state/{name}"));
-            assert!(
-                message.contains("who sign in") && !message.contains("spool") && !message.contains(name),
-                "{message}"
-            );
-        }
     }
 
     #[tokio::test]

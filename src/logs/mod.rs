@@ -69,7 +69,7 @@ impl Logs {
         // A task of its own: a turn must not wait for a client who got it and does not read.
         let done = tokio::spawn(async move {
             let _turn = turns.acquire_owned().await.map_err(ApiError::internal)?;
-            blocking::run(work).await
+            Ok(blocking::run(work).await?)
         });
         done.await.map_err(ApiError::internal)?
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Gid, IFlags, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 
-use super::error::{Error, Missing as _, Result};
+use super::error::{Action, Error, Missing as _, Result};
 use super::fault;
 use super::lock::RunnerLock;
 
@@ -238,7 +238,7 @@ pub fn rewrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     let wrap = |error| Error::io("write", path, error);
     fault::point().map_err(wrap)?;
     file.set_len(0).and_then(|()| file.write_all_at(bytes, 0)).map_err(wrap)?;
-    fault::point().and_then(|()| file.sync_all()).map_err(|error| Error::io("sync", path, error))
+    fault::point().and_then(|()| file.sync_all()).map_err(|error| Error::io(Action::Sync, path, error))
 }
 
 /// Adds to the end of an open file that nobody else writes to. It is not waited for.
@@ -320,7 +320,7 @@ fn stage(
     rustix::fs::fchmod(staged.as_file(), Mode::from_raw_mode(mode)).map_err(|error| wrap(error.into()))?;
     staged.as_file_mut().write_all(bytes).map_err(wrap)?;
     if durability == Durability::Synced {
-        staged.as_file().sync_all().map_err(|error| Error::io("sync", target, error))?;
+        staged.as_file().sync_all().map_err(|error| Error::io(Action::Sync, target, error))?;
     }
     Ok(staged)
 }
@@ -491,7 +491,7 @@ pub fn sync_directory(path: &Path) -> Result<()> {
 }
 
 fn sync(path: &Path, flags: OFlags) -> Result<()> {
-    let wrap = |error| Error::io("sync", path, error);
+    let wrap = |error| Error::io(Action::Sync, path, error);
     fault::point().map_err(wrap)?;
     let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| wrap(error.into()))?;

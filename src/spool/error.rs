@@ -1,5 +1,6 @@
 //! The error of everything that touches the spool: it names the path, what was tried, and the cause.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,8 @@ pub enum Error {
     /// The operating system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb: "open", "rename into place".
-        action: &'static str,
+        /// What was tried.
+        action: Action,
         /// What it was tried on.
         path: PathBuf,
         /// The system's reason.
@@ -37,15 +38,39 @@ pub enum Error {
     },
 }
 
+/// What was tried on a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// To make it durable. If that fails, what was written may be there all the same.
+    Sync,
+    /// Anything else, as a verb: "open", "rename into place".
+    Other(&'static str),
+}
+
+impl From<&'static str> for Action {
+    fn from(verb: &'static str) -> Self {
+        Self::Other(verb)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Sync => "sync",
+            Self::Other(verb) => verb,
+        })
+    }
+}
+
 impl Error {
     /// Wraps an I/O error with what was tried and where.
-    pub fn io(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
+    pub fn io(action: impl Into<Action>, path: &Path, source: impl Into<io::Error>) -> Self {
         let mut source = source.into();
         if source.kind() == io::ErrorKind::FileTooLarge {
             let words = "the limit of a file's size is reached (`ulimit -f`, LimitFSIZE=), or that of the filesystem";
             source = io::Error::new(io::ErrorKind::FileTooLarge, words);
         }
-        Self::Io { action, path: path.to_owned(), source }
+        Self::Io { action: action.into(), path: path.to_owned(), source }
     }
 
     /// A file whose content is wrong.

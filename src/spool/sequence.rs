@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::atomic;
-use super::error::{Error, Missing as _, Result};
+use super::error::{Action, Error, Missing as _, Result};
 use super::id::JobId;
 use super::layout::{SHARED_FILE, Spool};
 use super::lock;
@@ -60,7 +60,7 @@ pub fn take_above(spool: &Spool, floor: u64, is_used: impl Fn(JobId) -> bool) ->
         }
     };
     file.write_all_at(encode(next).as_bytes(), 0).map_err(|error| Error::io("write", &path, error))?;
-    file.sync_data().map_err(|error| Error::io("sync", &path, error))?;
+    file.sync_data().map_err(|error| Error::io(Action::Sync, &path, error))?;
     Ok(id)
 }
 
@@ -98,7 +98,7 @@ pub fn raise(spool: &Spool, _runner: &RunnerLock, used: u64, queued: u64) -> Res
     // In place, because submitters may wait for the lock of this very file; a longer damaged rest is cut off after.
     file.write_all_at(mended.as_bytes(), 0).map_err(|error| Error::io("write", &path, error))?;
     file.set_len(mended.len() as u64).map_err(|error| Error::io("write", &path, error))?;
-    file.sync_all().map_err(|error| Error::io("sync", &path, error))
+    file.sync_all().map_err(|error| Error::io(Action::Sync, &path, error))
 }
 
 #[cfg(test)]

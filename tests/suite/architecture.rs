@@ -13,7 +13,7 @@ use crate::demo::repository;
 
 /// Within `api`: each part may name those of its own place and of those before.
 const PARTS_OF_API: &[&[&str]] = &[
-    &["app"],
+    &["app", "failure"],
     &["request", "route", "record", "refusals", "job", "submit"],
     &["handlers"],
     &["table"],
@@ -38,10 +38,8 @@ const KNOWN: &[&str] = &[
     "api::start names api::handlers::page::Page, which is a handler, which only the table names",
     "api::submit names api::handlers::job_types, which is a part of api that stands higher",
     "api::table names api::document, which is a part of api that stands higher",
-    "blocking names http::error::ApiError, which stands on the same floor, or higher",
     "health::disk names api::app::App, which stands on the same floor, or higher",
     "http::body names accounts::guard::Standing, which stands on the same floor, or higher",
-    "http::error names accounts, which stands on the same floor, or higher",
     "http::server names accounts::Auth, which stands on the same floor, or higher",
     "http::server names accounts::identity::Identity, which stands on the same floor, or higher",
     "http::server names api::app::App, which stands on the same floor, or higher",
@@ -66,7 +64,6 @@ const KNOWN_SPEAKERS: &[&str] = &[
     "accounts::access",
     "accounts::cookie",
     "accounts::guard",
-    "blocking",
     "changes::gerrit",
     "config::units",
     "logs",

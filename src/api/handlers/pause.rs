@@ -70,7 +70,7 @@ async fn ask(
 ) -> Result<Response, ApiError> {
     let word = Uuid::new_v4().simple().to_string();
     let sending = Arc::clone(app);
-    app.letters.run(move || send(&sending.spool, &word, &letter)).await??;
+    app.inbox_writes.run(move || send(&sending.spool, &word, &letter)).await??;
     let message = if app.mirror.view().runner.up {
         format!("{what} asked for: the job runner does it at once")
     } else {

@@ -13,7 +13,7 @@ use super::reader::LogReader;
 use super::record::{Line, RecordKind};
 use crate::protocol::Piece;
 use crate::spool::atomic;
-use crate::spool::error::{Error, Result};
+use crate::spool::error::{Action, Error, Result};
 use crate::spool::fault;
 use crate::spool::layout::FILE;
 use crate::spool::time::Time;
@@ -362,7 +362,7 @@ impl Appender {
     }
 
     fn sync(&self) -> Result<()> {
-        fault::point().and_then(|()| self.file.sync_data()).map_err(|error| Error::io("sync", &self.path, error))
+        fault::point().and_then(|()| self.file.sync_data()).map_err(|error| Error::io(Action::Sync, &self.path, error))
     }
 }
 

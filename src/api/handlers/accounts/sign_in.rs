@@ -174,14 +174,14 @@ async fn verified(
         return Err(ApiError::refused(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(5));
     };
     let (guard, user) = (Arc::clone(guard), user.to_owned());
-    blocking::run(move || {
+    let account = blocking::run(move || {
         let _turn = turn;
         let Source::Local(users) = &guard.source else { return None };
         let account = users.get(&user);
         let is_right = password::verify(&password, account.as_ref().map(|account| &account.password));
         account.filter(|account| is_right && !account.disabled)
-    })
-    .await
+    });
+    Ok(account.await?)
 }
 
 /// The name is recorded only if it is one: it may be a password in the wrong field.

@@ -42,7 +42,7 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
     let is_open = openness != Openness::Closed;
     let given = if openness == Openness::Sensitive { inbox::HIDDEN.to_owned() } else { answer.response.clone() };
     let spool = app.spool.clone();
-    let first = app.letters.run(move || {
+    let first = app.inbox_writes.run(move || {
         if is_open && inbox::answer(&spool, id, prompt, &answer)? == Answered::First {
             // The name stays taken when an answer was delivered, so an answer that is in the log now is this one.
             let taken = is_taken(&spool, id, prompt) || logged_answer(&spool, id, prompt)?.is_some();

@@ -44,7 +44,7 @@ pub async fn signal(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let letter = SignalRequest { user: request.user.as_ref().into(), signal };
     let word = Uuid::new_v4().simple().to_string();
     let spool = app.spool.clone();
-    app.letters.run(move || inbox::signal(&spool, id, &word, &letter)).await??;
+    app.inbox_writes.run(move || inbox::signal(&spool, id, &word, &letter)).await??;
     let details = json!({ "job": id, "signal": signal.word() });
     AuditRecord::of(&request, Event::Signal, details).note(&app).await;
     tracing::info!(job = %id, signal = signal.word(), "signal accepted");
