@@ -20,7 +20,7 @@ use crate::audit::Audit;
 use crate::audit::refusals::RefusalLimiter;
 use crate::blocking::WriteLimiter;
 use crate::changes::gerrit::Gerrit;
-use crate::http::body::{End, Heartbeat, Manner};
+use crate::http::body::{End, Heartbeat, Manner, Revoked};
 use crate::http::error::ApiError;
 use crate::http::host::PublicUrl;
 use crate::http::streams::Streams;
@@ -88,8 +88,8 @@ impl App {
             // Where nobody signs in all people are one user.
             _ => None,
         };
-        let standing = self.auth.standing(identity);
-        let end = End { token: self.shutdown.clone(), lifetime: self.limits.stream, standing, turn };
+        let revoked = self.auth.standing(identity).map(|standing| -> Revoked { Box::pin(standing.lost()) });
+        let end = End { token: self.shutdown.clone(), lifetime: self.limits.stream, revoked, turn };
         Ok(Manner { end, heartbeat: None, marks_its_end: true })
     }
 

@@ -17,7 +17,6 @@ use tracing::Instrument as _;
 
 use super::error::ApiError;
 use super::streams::Turn;
-use crate::accounts::guard::Standing;
 
 /// The largest request body that is accepted, in bytes.
 pub const MAX_REQUEST_BODY: usize = 1 << 20;
@@ -45,7 +44,6 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
 }
 
 /// How a body is sent that is made piece by piece.
-#[derive(Debug)]
 pub struct Manner {
     /// When it ends at the latest.
     pub end: End,
@@ -66,31 +64,28 @@ pub struct Heartbeat {
 }
 
 /// When a stream ends at the latest.
-#[derive(Debug)]
 pub struct End {
     /// Its cancellation ends the stream.
     pub token: CancellationToken,
     /// So does the passing of this time.
     pub lifetime: Duration,
-    /// So does the end of the session by which its client was let in.
-    pub standing: Option<Standing>,
+    /// So does the completion of this future: then the client has lost its right to the stream.
+    pub revoked: Option<Revoked>,
     /// Its place among the streams of its user.
     pub turn: Option<Turn>,
 }
 
+/// Completes when a client has lost its right to a stream.
+pub type Revoked = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl End {
     async fn come(self) {
         let _turn = self.turn;
-        let lost = async {
-            match self.standing {
-                Some(standing) => standing.lost().await,
-                None => std::future::pending().await,
-            }
-        };
+        let revoked = self.revoked.unwrap_or_else(|| Box::pin(std::future::pending()));
         tokio::select! {
             () = self.token.cancelled() => {}
             () = tokio::time::sleep(self.lifetime) => {}
-            () = lost => {}
+            () = revoked => {}
         }
     }
 }
@@ -261,7 +256,7 @@ mod tests {
     }
 
     fn end(token: CancellationToken, lifetime: Duration) -> Manner {
-        Manner { end: End { token, lifetime, standing: None, turn: None }, heartbeat: None, marks_its_end: true }
+        Manner { end: End { token, lifetime, revoked: None, turn: None }, heartbeat: None, marks_its_end: true }
     }
 
     /// A body that another task feeds, until the sender is dropped or its end comes.

@@ -39,7 +39,6 @@ const KNOWN: &[&str] = &[
     "api::submit names api::handlers::job_types, which is a part of api that stands higher",
     "api::table names api::document, which is a part of api that stands higher",
     "health::disk names api::app::App, which stands on the same floor, or higher",
-    "http::body names accounts::guard::Standing, which stands on the same floor, or higher",
     "http::server names accounts::Auth, which stands on the same floor, or higher",
     "http::server names accounts::identity::Identity, which stands on the same floor, or higher",
     "http::server names api::app::App, which stands on the same floor, or higher",
