@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::config::{Config, JobType, MASK};
@@ -137,6 +138,14 @@ pub struct Interaction<'a> {
     /// Always null: an answered prompt is not open any more.
     responded_by: Option<&'a str>,
     response: Option<&'a str>,
+}
+
+/// The JSON of a job of the history.
+///
+/// # Errors
+/// None: what was read from JSON can be written as JSON.
+pub fn rendered(line: &HistoryLine) -> serde_json::Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(&Job::finished(line))
 }
 
 impl<'a> Job<'a> {

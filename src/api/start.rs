@@ -11,6 +11,7 @@ use super::handlers::health;
 use super::handlers::health::SharedLook;
 use super::handlers::metrics::Metrics;
 use super::handlers::page::Page;
+use super::job;
 use crate::accounts::guard::Guard;
 use crate::accounts::{Auth, follow};
 use crate::audit::Audit;
@@ -185,7 +186,7 @@ async fn open(config: &Config) -> Result<(Spool, Mirror, Idempotency), StartErro
     let open = move || -> spool::Result<(Spool, Mirror, Idempotency)> {
         let spool = Spool::open(&root)?;
         idempotency.sweep();
-        Ok((spool.clone(), Mirror::start(spool, watch)?, idempotency))
+        Ok((spool.clone(), Mirror::start(spool, watch, job::rendered)?, idempotency))
     };
     Ok(blocking::run(open).await.map_err(|_| StartError::Panicked)??)
 }

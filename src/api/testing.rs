@@ -181,13 +181,18 @@ impl Bench {
         history::append(&self.spool, &self.runner, &line).unwrap();
     }
 
+    /// The spool in memory, told of changes by the kernel or not.
+    pub fn mirror(&self, watch: bool) -> Mirror {
+        Mirror::start(self.spool.clone(), watch, super::job::rendered).unwrap()
+    }
+
     /// An app for a loopback listener, whose limits are beyond every test. Its mirror is told of changes.
     pub fn app(&self) -> App {
         App {
             config: config(),
             gerrit: None,
             spool: self.spool.clone(),
-            mirror: Mirror::start(self.spool.clone(), true).unwrap(),
+            mirror: self.mirror(true),
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             auth: Auth::open("tester"),
             page: Page::of::<TestPage>(),

@@ -17,7 +17,7 @@ use super::hints::{Place, Todo};
 use super::monitoring::MonitoringReader;
 use super::reader::{HistoryReader, News};
 use super::view::{Claimed, Entry, Queued, Rejected, Runner};
-use super::{Shared, cut, history, reader, runner_is_up};
+use super::{Render, Shared, cut, reader, runner_is_up};
 
 /// Between two looks at everything while the kernel tells of changes: for what it did not tell.
 const FULL_LOOK: Duration = Duration::from_secs(30);
@@ -49,28 +49,28 @@ pub struct Feed {
 
 impl Feed {
     /// Looks everywhere for the first time, and then leaves the rest to a thread that ends when the hints do.
-    pub(crate) fn start(shared: Arc<Shared>, spool: Spool, watch: bool) -> Result<()> {
-        let mut feed = Self::new(shared, spool);
+    pub(crate) fn start(shared: Arc<Shared>, spool: Spool, watch: bool, render: Render) -> Result<()> {
+        let mut feed = Self::new(shared, spool, render);
         feed.watch_at = watch.then(Instant::now);
         feed.begin()
     }
 
     /// A feed that believes to be told of everything and is told of nothing.
     #[cfg(test)]
-    pub(crate) fn start_deaf(shared: Arc<Shared>, spool: Spool) -> Result<()> {
-        let mut feed = Self::new(shared, spool);
+    pub(crate) fn start_deaf(shared: Arc<Shared>, spool: Spool, render: Render) -> Result<()> {
+        let mut feed = Self::new(shared, spool, render);
         feed.watch = Some(Watch::new(|_| {})?);
         feed.begin()
     }
 
-    fn new(shared: Arc<Shared>, spool: Spool) -> Self {
+    fn new(shared: Arc<Shared>, spool: Spool, render: Render) -> Self {
         Self {
             shared,
             spool,
             watch: None,
             watched: HashSet::new(),
             watch_at: None,
-            history: HistoryReader::default(),
+            history: HistoryReader::new(render),
             monitoring: MonitoringReader::default(),
             full_look_at: Instant::now(),
             runner_looks: VecDeque::new(),
@@ -226,7 +226,7 @@ impl Feed {
     }
 
     fn set_finished(&mut self, offset: u64, line: &[u8]) {
-        let shown = history::shown(line);
+        let shown = self.history.shown(line);
         let mut view = self.shared.view_mut();
         let parsed = reader::parse(line, offset, |job_type, user| view.origin(job_type, user));
         let Some((finished, retry_of)) = parsed else { return };

@@ -9,7 +9,6 @@ use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
 use super::retries::Retries;
-use crate::api::job::Job;
 use crate::spool::history::{HistoryFile, HistoryLine};
 use crate::spool::outcome::Outcome;
 use crate::spool::status::State;
@@ -23,6 +22,9 @@ const READY_LINE: usize = 64 << 10;
 const READ_AT_ONCE: u64 = 8 << 20;
 /// How many numbers a chunk spans. A snapshot costs one pointer for each chunk, a change under it a copy of one chunk.
 const CHUNK: u32 = 4096;
+
+/// Makes JSON of a line of the history: a finished job as clients see it. The mirror is told how by whoever starts it.
+pub type Render = fn(&HistoryLine) -> serde_json::Result<Box<RawValue>>;
 
 /// A finished job: enough to choose it, and to find its line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -292,11 +294,11 @@ impl History {
     }
 
     /// Makes the newest jobs ready, from the disk.
-    pub(crate) fn make_ready(&mut self) -> Result<()> {
+    pub(crate) fn make_ready(&mut self, render: Render) -> Result<()> {
         let all = self.pieces(u64::MAX).flat_map(|piece| piece.iter().rev());
         let newest: Vec<Finished> = all.take(READY).copied().collect();
         for finished in newest {
-            if let Some(shown) = shown(&self.read(&finished)?) {
+            if let Some(shown) = shown(&self.read(&finished)?, render) {
                 self.make_one_ready(finished.id, shown);
             }
         }
@@ -335,12 +337,12 @@ fn with_retries(shown: &RawValue, retries: &[JobId]) -> Option<Arc<RawValue>> {
 }
 
 /// The job of a line as clients see it, if it is short enough to be kept so.
-pub(crate) fn shown(line: &[u8]) -> Option<Arc<RawValue>> {
+pub(crate) fn shown(line: &[u8], render: Render) -> Option<Arc<RawValue>> {
     if line.len() > READY_LINE {
         return None;
     }
     let line: HistoryLine = serde_json::from_slice(line).ok()?;
-    serde_json::value::to_raw_value(&Job::finished(&line)).ok().map(Arc::from)
+    render(&line).ok().map(Arc::from)
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ use self::feed::Feed;
 pub use self::feed::whole;
 use self::followers::Followers;
 use self::hints::{Hints, Place};
-pub use self::history::{Finished, History, READY};
+pub use self::history::{Finished, History, READY, Render};
 pub use self::monitoring::{Monitored, Monitoring};
 pub use self::view::{Claimed, Ending, Entry, Queued, Rejected, Runner, UNKNOWN, View, waiting_for};
 
@@ -52,13 +52,14 @@ struct Shared {
 
 impl Mirror {
     /// Reads the whole spool, which takes a while, and then keeps up with it in a thread of its own. With `watch` the
-    /// kernel tells of changes; without, or if it refuses, everything is looked at every second.
+    /// kernel tells of changes; without, or if it refuses, everything is looked at every second. `render` says how clients
+    /// see a finished job: the newest are kept so.
     ///
     /// # Errors
     /// The spool cannot be read, or there is no thread to be had.
-    pub fn start(spool: Spool, watch: bool) -> Result<Self> {
+    pub fn start(spool: Spool, watch: bool, render: Render) -> Result<Self> {
         let shared = Arc::new(Shared::default());
-        Feed::start(Arc::clone(&shared), spool, watch)?;
+        Feed::start(Arc::clone(&shared), spool, watch, render)?;
         Ok(Self { shared })
     }
 

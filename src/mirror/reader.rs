@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::spool::history::HistoryFile;
 use crate::spool::outcome;
@@ -13,7 +14,8 @@ use crate::spool::outcome::Outcome;
 use crate::spool::status::State;
 use crate::spool::{Error, JobId, Result, Spool};
 
-use super::history::{Finished, History, Origin, Origins};
+use super::history;
+use super::history::{Finished, History, Origin, Origins, Render};
 
 /// How much of what was read is compared with the file before it is read on, in bytes: more than a short line has, so
 /// that an operator who writes the file anew is noticed whatever the length.
@@ -22,8 +24,9 @@ const TAIL: u64 = 1024;
 const LARGE: u64 = 4 << 20;
 
 /// A place in the history: what comes after it was not read yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct HistoryReader {
+    render: Render,
     file: Option<Arc<HistoryFile>>,
     offset: u64,
     /// What the file has before the offset.
@@ -55,13 +58,24 @@ struct Line<'a> {
 }
 
 impl HistoryReader {
+    /// Nothing was read yet.
+    #[must_use]
+    pub fn new(render: Render) -> Self {
+        Self { render, file: None, offset: 0, tail: Vec::new() }
+    }
+
+    /// The job of a line as clients see it, if it is short enough to be kept so.
+    pub fn shown(&self, line: &[u8]) -> Option<Arc<RawValue>> {
+        history::shown(line, self.render)
+    }
+
     /// Reads on to the end, leaving out what is damaged. An unfinished last line is left for the next look.
     ///
     /// # Errors
     /// The file cannot be read. One that is not there is an empty history.
     pub fn look(&mut self, spool: &Spool) -> Result<News> {
         let Some(found) = HistoryFile::open(spool)? else {
-            let was_there = std::mem::take(self).file.is_some();
+            let was_there = std::mem::replace(self, Self::new(self.render)).file.is_some();
             return Ok(if was_there { News::Anew(Box::default()) } else { News::Appended(Vec::new()) });
         };
         match self.file.clone().filter(|file| file.is(&found)) {
@@ -74,7 +88,7 @@ impl HistoryReader {
             }
             _ => {
                 let file = Arc::new(found);
-                let (history, end) = load(&file)?;
+                let (history, end) = load(&file, self.render)?;
                 self.remember(file, end)?;
                 Ok(News::Anew(Box::new(history)))
             }
@@ -95,7 +109,7 @@ impl HistoryReader {
         let begin = end.saturating_sub(TAIL);
         let mut tail = vec![0; usize::try_from(end - begin).unwrap_or_default()];
         file.read(&mut tail, begin)?;
-        *self = Self { file: Some(file), offset: end, tail };
+        *self = Self { file: Some(file), offset: end, tail, ..Self::new(self.render) };
         Ok(())
     }
 }
@@ -113,7 +127,7 @@ pub fn parse(line: &[u8], offset: u64, origin: impl FnOnce(&str, &str) -> Origin
 }
 
 /// Reads a whole history. Returns where its last whole line ends.
-fn load(file: &Arc<HistoryFile>) -> Result<(History, u64)> {
+fn load(file: &Arc<HistoryFile>, render: Render) -> Result<(History, u64)> {
     let middle = match file.length()? {
         length @ LARGE.. => file.line_behind(length / 2)?,
         _ => u64::MAX,
@@ -130,7 +144,7 @@ fn load(file: &Arc<HistoryFile>) -> Result<(History, u64)> {
         let panicked = |_| Error::invalid(Path::new("history.jsonl"), "a part of this program that reads it failed");
         end = second.map_err(panicked)??.join(&mut history);
     }
-    history.make_ready()?;
+    history.make_ready(render)?;
     Ok((history, end))
 }
 

@@ -1,6 +1,7 @@
 use std::ffi::OsStr;
 
 use super::*;
+use crate::api::job;
 use crate::api::testing::{Bench, ERRORS, TRAIN, job_id, request, soon, status, until};
 use crate::spool::history;
 use crate::spool::history::HistoryLine;
@@ -22,7 +23,7 @@ fn stands(mirror: &Mirror, number: u64) -> &'static str {
 /// A job's whole life, and one that is rejected: seen with events, and without.
 async fn follow_lives(watch: bool) {
     let bench = Bench::new();
-    let mirror = Mirror::start(bench.spool.clone(), watch).unwrap();
+    let mirror = bench.mirror(watch);
     bench.queue(&request(1));
     until(|| stands(&mirror, 1) == "queued").await;
 
@@ -68,7 +69,7 @@ async fn lost_hints_are_made_up_for() {
     let bench = Bench::new();
     let shared = Arc::new(Shared::default());
     // This feed is told nothing, and would look by itself only much later.
-    Feed::start_deaf(Arc::clone(&shared), bench.spool.clone()).unwrap();
+    Feed::start_deaf(Arc::clone(&shared), bench.spool.clone(), job::rendered).unwrap();
     let mirror = Mirror { shared };
     bench.queue(&request(1));
     let job = bench.claim(&status(2, State::Running));
@@ -90,7 +91,7 @@ async fn what_is_there_at_the_start_is_known_at_once() {
     bench.finish(&job, &done);
     let _running = bench.claim(&status(2, State::Running));
     bench.queue(&request(3));
-    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let mirror = bench.mirror(true);
     assert_eq!([1, 2, 3].map(|number| stands(&mirror, number)), ["finished", "running", "queued"]);
     let view = mirror.view();
     assert_eq!(view.newest(u64::MAX).map(|entry| entry.id().get()).collect::<Vec<_>>(), [3, 2, 1]);
@@ -101,7 +102,7 @@ async fn what_is_there_at_the_start_is_known_at_once() {
 #[tokio::test]
 async fn a_directory_that_was_taken_back_is_watched_again_when_it_returns() {
     let bench = Bench::new();
-    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let mirror = bench.mirror(true);
     let job = bench.claim(&status(1, State::Starting));
     until(|| stands(&mirror, 1) == "starting").await;
     bench.queue(&request(1));
@@ -116,7 +117,7 @@ async fn a_directory_that_was_taken_back_is_watched_again_when_it_returns() {
 #[tokio::test]
 async fn a_job_just_queued_does_not_hide_what_a_look_knows_already() {
     let bench = Bench::new();
-    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let mirror = bench.mirror(true);
     let _job = bench.claim(&status(1, State::Running));
     until(|| stands(&mirror, 1) == "running").await;
     mirror.insert_queued(request(1));
@@ -128,7 +129,7 @@ async fn a_job_just_queued_does_not_hide_what_a_look_knows_already() {
 #[tokio::test]
 async fn whoever_follows_a_job_is_woken_by_its_log() {
     let bench = Bench::new();
-    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let mirror = bench.mirror(true);
     let job = bench.claim(&status(1, State::Running));
     until(|| stands(&mirror, 1) == "running").await;
     let mut changes = mirror.follow(job.id());
@@ -173,7 +174,7 @@ async fn the_last_line_of_a_job_counts_and_damage_is_passed_over() {
     let torn = lines(&[finished(7, State::Failed)]);
     let torn = &torn[..torn.len() - 20];
     write_history(&bench, &format!("{good}{strange}{running}{torn}\n{again}{torn}"));
-    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let mirror = bench.mirror(true);
     let expected = vec![(3, "lost"), (2, "failed"), (1, "succeeded")];
     assert_eq!(in_history(&mirror), expected);
     assert_eq!(mirror.view().count(), 3);
@@ -196,7 +197,7 @@ async fn replace_history(watch: bool) {
     let mut done = status(20, State::Running);
     done.finish(State::Succeeded, Outcome::Succeeded, None);
     job.write_final_status(&done).unwrap();
-    let mirror = Mirror::start(bench.spool.clone(), watch).unwrap();
+    let mirror = bench.mirror(watch);
     assert_eq!((in_history(&mirror).len(), stands(&mirror, 20)), (20, "finished"));
 
     write_history(&bench, &lines(&all[..5]));
@@ -234,7 +235,7 @@ async fn a_large_history_is_read_in_two_parts_without_losing_a_line() {
     text += &lines(&[finished(3, State::Failed)]);
     assert!(text.len() > 4 << 20, "{}", text.len());
     write_history(&bench, &(text + "{\"id\":"));
-    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let mirror = bench.mirror(true);
     let found = in_history(&mirror);
     assert_eq!(found.len() as u64, count);
     assert_eq!(found[found.len() - 3..], [(3, "failed"), (2, "succeeded"), (1, "succeeded")]);
@@ -256,7 +257,7 @@ async fn neighbours_are_read_whatever_lies_between_their_lines() {
         let bench = Bench::new();
         let [first, second] = [2, 1].map(|number| lines(&[finished(number, State::Lost)]));
         write_history(&bench, &[&first, gap, &second].concat());
-        let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+        let mirror = bench.mirror(true);
         let view = mirror.snapshot();
         let jobs = [1, 2].map(|number| view.history().get(job_id(number)).unwrap());
         let mut read = Vec::new();
@@ -290,7 +291,7 @@ async fn who_tried_a_job_again_is_known_wherever_both_are() {
     let mut ended = status(4, State::Running);
     let job = bench.claim(&ended);
     bench.queue(&retry(6, 4));
-    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let mirror = bench.mirror(true);
     assert_eq!((retries(&mirror, 1), retries(&mirror, 4)), (vec![3], vec![6]));
 
     let seen = mirror.view().changes.latest();
@@ -322,7 +323,7 @@ async fn a_snapshot_stays_as_it_was() {
     let bench = Bench::new();
     write_history(&bench, &lines(&[finished(1, State::Failed)]));
     bench.queue(&request(2));
-    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let mirror = bench.mirror(true);
     let snapshot = mirror.snapshot();
     history::append(&bench.spool, &bench.runner, &finished(2, State::Failed)).unwrap();
     until(|| stands(&mirror, 2) == "finished").await;
@@ -335,7 +336,7 @@ async fn a_snapshot_stays_as_it_was() {
 async fn the_end_and_the_start_of_a_runner_are_seen_without_asking() {
     for watch in [true, false] {
         let bench = Bench::new();
-        let mirror = Mirror::start(bench.spool.clone(), watch).unwrap();
+        let mirror = bench.mirror(watch);
         assert!(mirror.view().runner.up);
         drop(bench.runner);
         until(|| !mirror.view().runner.up).await;
@@ -348,7 +349,7 @@ async fn the_end_and_the_start_of_a_runner_are_seen_without_asking() {
 #[tokio::test]
 async fn a_lost_watch_is_set_anew() {
     let bench = Bench::new();
-    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let mirror = bench.mirror(true);
     let job = bench.claim(&status(1, State::Running));
     until(|| stands(&mirror, 1) == "running").await;
     assert_eq!(mirror.view().watch_lost, None);
@@ -373,7 +374,7 @@ fn monitored(mirror: &Mirror) -> (Option<String>, Option<u64>, Vec<String>) {
 
 async fn follow_monitoring(watch: bool) {
     let bench = Bench::new();
-    let mirror = Mirror::start(bench.spool.clone(), watch).unwrap();
+    let mirror = bench.mirror(watch);
     assert_eq!(monitored(&mirror), (None, None, vec![]));
     bench.monitor("train.json", TRAIN);
     bench.monitor("mediawiki.json", ERRORS);
@@ -402,7 +403,7 @@ async fn monitoring_is_followed_without_events() {
 async fn a_spool_without_monitoring_is_watched_and_gets_it_later() {
     let bench = Bench::new();
     crate::spool::atomic::remove_tree(&bench.spool.monitoring()).unwrap();
-    let mirror = Mirror::start(bench.spool.clone(), true).unwrap();
+    let mirror = bench.mirror(true);
     assert_eq!(mirror.view().watch_lost, None);
     assert_eq!(monitored(&mirror), (None, None, vec![]));
     Spool::lay_out(bench.spool.root()).unwrap();
@@ -415,7 +416,7 @@ async fn a_spool_without_monitoring_is_watched_and_gets_it_later() {
 #[tokio::test]
 async fn a_change_of_monitoring_is_told_once() {
     let bench = Bench::new();
-    let mirror = Mirror::start(bench.spool.clone(), false).unwrap();
+    let mirror = bench.mirror(false);
     let latest = mirror.view().changes.latest();
     bench.monitor("train.json", TRAIN);
     until(|| monitored(&mirror).0.is_some()).await;

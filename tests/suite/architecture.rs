@@ -26,19 +26,10 @@ const ROOMS_OF_HTTP: &[&str] = &["http", "outbound", "api"];
 
 /// What breaks the rules today.
 const KNOWN: &[&str] = &[
-    "api::app names api::handlers::health::Disk, which is a part of api that stands higher",
-    "api::app names api::handlers::health::Refusal, which is a part of api that stands higher",
-    "api::app names api::handlers::health::SharedLook, which is a part of api that stands higher",
-    "api::app names api::handlers::metrics::Metrics, which is a part of api that stands higher",
     "api::app names api::handlers::page::Page, which is a part of api that stands higher",
-    "api::start names api::handlers::health, which is a handler, which only the table names",
-    "api::start names api::handlers::health::SharedLook, which is a handler, which only the table names",
-    "api::start names api::handlers::jobs::list::LARGE_AT_ONCE, which is a handler, which only the table names",
-    "api::start names api::handlers::metrics::Metrics, which is a handler, which only the table names",
     "api::start names api::handlers::page::Page, which is a handler, which only the table names",
     "api::submit names api::handlers::job_types, which is a part of api that stands higher",
     "api::table names api::document, which is a part of api that stands higher",
-    "health::disk names api::app::App, which stands on the same floor, or higher",
     "http::server names accounts::Auth, which stands on the same floor, or higher",
     "http::server names accounts::identity::Identity, which stands on the same floor, or higher",
     "http::server names api::app::App, which stands on the same floor, or higher",
@@ -50,11 +41,6 @@ const KNOWN: &[&str] = &[
     "http::server names api::route::Route, which stands on the same floor, or higher",
     "http::server::access_log names api::app::App, which stands on the same floor, or higher",
     "http::server::progress names api::app::Limits, which stands on the same floor, or higher",
-    "logs::length names api::app::App, which stands on the same floor, or higher",
-    "logs::rendering names api::app::App, which stands on the same floor, or higher",
-    "logs::survey names api::app::App, which stands on the same floor, or higher",
-    "logs::viewer names api::app::App, which stands on the same floor, or higher",
-    "mirror::history names api::job::Job, which stands on the same floor, or higher",
 ];
 
 /// Who speaks of hyper today without being one of these rooms.
@@ -63,14 +49,6 @@ const KNOWN_SPEAKERS: &[&str] = &[
     "accounts::access",
     "accounts::cookie",
     "accounts::guard",
-    "changes::gerrit",
-    "config::units",
-    "logs",
-    "logs::live",
-    "logs::rendering",
-    "logs::survey",
-    "logs::transcript",
-    "logs::viewer",
     "submit::idempotency",
     "submit::idempotency::key",
 ];

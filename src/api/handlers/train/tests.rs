@@ -2,7 +2,6 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::testing::{Bench, Client, TRAIN, until};
-use crate::mirror::Mirror;
 
 /// What clients see of a train after a change of its file.
 fn shown(change: impl FnOnce(&mut Value)) -> Value {
@@ -10,7 +9,7 @@ fn shown(change: impl FnOnce(&mut Value)) -> Value {
     let mut file: Value = serde_json::from_str(TRAIN).unwrap();
     change(&mut file);
     bench.monitor("train.json", &file.to_string());
-    let mirror = Mirror::start(bench.spool, false).unwrap();
+    let mirror = bench.mirror(false);
     let known = mirror.view().monitoring.train.clone();
     serde_json::to_value(TrainStatus::new(&known).unwrap_or_else(|| panic!("{known:?}"))).unwrap()
 }
