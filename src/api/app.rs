@@ -36,7 +36,7 @@ pub struct App {
     /// Where jobs, answers and signals are put.
     pub spool: Spool,
     /// What is known of the spool without opening anything.
-    pub mirror: Mirror,
+    pub mirror: Arc<Mirror>,
     /// Where people reach this service; its host is the one that requests must name.
     pub public_url: PublicUrl,
     /// Who asks, and what they may do.
@@ -65,8 +65,8 @@ pub struct App {
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.
     pub shutdown: CancellationToken,
-    /// What those who read logs have in common.
-    pub logs: Logs,
+    /// The logs of the jobs.
+    pub logs: Arc<Logs>,
     /// Who has how many streams.
     pub streams: Streams,
     /// The turns of responses that are large.

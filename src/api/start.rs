@@ -99,6 +99,8 @@ impl Service {
         let limits = limits();
         let auth = open_auth(&config, limits, &shutdown).await?;
         let audit = Audit::new(StateDirectory::new(&config.api.state_directory));
+        let mirror = Arc::new(mirror);
+        let logs = Logs::new(spool.clone(), Arc::clone(&mirror));
         let app = App {
             gerrit: Gerrit::of(&config.gerrit, limits.outbound),
             config,
@@ -117,7 +119,7 @@ impl Service {
             refusals: RefusalLimiter::default(),
             limits,
             shutdown,
-            logs: Logs::default(),
+            logs: Arc::new(logs),
             streams: crate::http::streams::Streams::default(),
             large: Arc::new(tokio::sync::Semaphore::new(super::handlers::jobs::list::LARGE_AT_ONCE)),
         };

@@ -106,8 +106,8 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobs/{id:number}/log", Viewer => log::log, "Follow the log of a job",
         takes(log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404, 429]),
         denies_with(StatusCode::BAD_REQUEST);
-    GET "/api/jobs/{id:number}/log/records", Viewer => log::records::records, "A window of the log of a job",
-        takes(log::records::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
+    GET "/api/jobs/{id:number}/log/records", Viewer => log::window::records, "A window of the log of a job",
+        takes(log::window::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log/search", Viewer => log::search::search, "Search the log of a job",
         takes(log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404, 429]);
     GET "/api/jobs/{id:number}/log/marks", Viewer => log::marks::marks, "What the log of a job says of how it went",

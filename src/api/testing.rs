@@ -188,11 +188,13 @@ impl Bench {
 
     /// An app for a loopback listener, whose limits are beyond every test. Its mirror is told of changes.
     pub fn app(&self) -> App {
+        let mirror = Arc::new(self.mirror(true));
+        let logs = Logs::new(self.spool.clone(), Arc::clone(&mirror));
         App {
             config: config(),
             gerrit: None,
             spool: self.spool.clone(),
-            mirror: self.mirror(true),
+            mirror,
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             auth: Auth::open("tester"),
             page: Page::of::<TestPage>(),
@@ -206,7 +208,7 @@ impl Bench {
             refusals: RefusalLimiter::default(),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
             shutdown: CancellationToken::new(),
-            logs: Logs::default(),
+            logs: Arc::new(logs),
             streams: crate::http::streams::Streams::default(),
             large: Arc::new(tokio::sync::Semaphore::new(super::handlers::jobs::list::LARGE_AT_ONCE)),
         }

@@ -8,8 +8,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::api::app::App;
-use crate::http::error::ApiError;
+use super::{LogError, Logs};
 use crate::mirror::Ending;
 use crate::spool::log::{Index, LogReader};
 use crate::spool::{JobId, Result as SpoolResult};
@@ -48,21 +47,24 @@ pub struct Follower {
     _counting: Arc<Counting>,
 }
 
-impl Follower {
+impl Logs {
     /// Follows the length of a log. It is counted once for all who do.
-    pub fn new(app: &Arc<App>, id: JobId) -> Self {
-        let mut followed = app.logs.lengths.0.lock().unwrap_or_else(PoisonError::into_inner);
+    #[must_use]
+    pub fn follow_length(self: &Arc<Self>, id: JobId) -> Follower {
+        let mut followed = self.lengths.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = followed.get(&id).and_then(|(counting, told)| Some((counting.upgrade()?, told.clone())));
         if let Some((counting, told)) = known.filter(|(counting, _)| !counting.is_finished()) {
-            return Self { told, _counting: counting };
+            return Follower { told, _counting: counting };
         }
         followed.retain(|_, (counting, _)| counting.strong_count() > 0);
         let (tell, told) = watch::channel(None);
-        let counting = Arc::new(AbortOnDropHandle::new(tokio::spawn(count(Arc::clone(app), id, tell))));
+        let counting = Arc::new(AbortOnDropHandle::new(tokio::spawn(count(Arc::clone(self), id, tell))));
         followed.insert(id, (Arc::downgrade(&counting), told.clone()));
-        Self { told, _counting: counting }
+        Follower { told, _counting: counting }
     }
+}
 
+impl Follower {
     /// The length when it is another than the one that was told before. `None` if it cannot be counted any more.
     pub async fn next(&mut self) -> Option<Length> {
         self.told.changed().await.ok()?;
@@ -70,14 +72,14 @@ impl Follower {
     }
 }
 
-async fn count(app: Arc<App>, id: JobId, tell: watch::Sender<Option<Length>>) {
-    let _index = app.logs.indexes.keep(id);
-    let mut changes = app.mirror.follow(id);
+async fn count(logs: Arc<Logs>, id: JobId, tell: watch::Sender<Option<Length>>) {
+    let _index = logs.indexes.keep(id);
+    let mut changes = logs.mirror.follow(id);
     loop {
         // First what was known of the end, then the log: so an end is never told before the last record.
         changes.mark_unchanged();
-        let complete = app.mirror.view().ending(id) == Ending::Ended;
-        let has_news = match records(&app, id).await {
+        let complete = logs.mirror.view().ending(id) == Ending::Ended;
+        let has_news = match records(&logs, id).await {
             Ok(records) => {
                 let length = Some(Length { id, records, complete });
                 tell.send_if_modified(|told| std::mem::replace(told, length) != length)
@@ -99,12 +101,12 @@ async fn count(app: Arc<App>, id: JobId, tell: watch::Sender<Option<Length>>) {
     }
 }
 
-async fn records(app: &Arc<App>, id: JobId) -> Result<u64, ApiError> {
-    let counting = Arc::clone(app);
+async fn records(logs: &Arc<Logs>, id: JobId) -> Result<u64, LogError> {
+    let counting = Arc::clone(logs);
     let count = move || -> SpoolResult<u64> {
         // Opened for a moment: there may be many who follow, and a log is a descriptor.
         let Some(mut log) = LogReader::open(&counting.spool.job(id))? else { return Ok(0) };
-        counting.logs.indexes.with(id, &mut log, Index::count)
+        counting.indexes.with(id, &mut log, Index::count)
     };
-    app.logs.run(count).await?.map_err(ApiError::internal)
+    Ok(logs.run(count).await??)
 }

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use hyper::body::Bytes;
+use bytes::Bytes;
 
 /// How much is kept of what was read last, for those who are a little behind: in bytes, and in portions.
 const KEPT: usize = 256 * 1024;

@@ -1,22 +1,51 @@
-//! Going through the records of a log for its marks.
+//! Marks: the records of a log that say how its job went, among many that do not.
 //!
 //! Whoever asks for marks in several steps gets the same as who asks once. So what is said of a record depends on
 //! nothing behind it, and on nothing before the last record of which the index knows the place: there each step begins.
 
 use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::candidates::{Candidates, FLAG, Traces};
-use super::stored::Stored;
-use super::survey::Survey;
+use super::Logs;
+use super::indexes::Indexes;
+use super::records::{Candidates, FLAG, Stored, Traces};
+use super::scan::{MAX_FOUND, Scan, Scanning};
 use crate::output::errors;
 use crate::output::errors::looks_like_an_error;
-use crate::spool::log::INTERVAL;
+use crate::spool::log::{INTERVAL, LogReader};
+use crate::spool::{JobId, Result};
 
 /// The types that are marks by themselves.
 const TYPES: [&str; 6] = ["status", "interaction", "response", "signal", "note", "exit"];
 
-/// A look for marks.
-pub struct Scan {
+impl Logs {
+    /// The marks in the log of a job, if there is one, from a record on, looked for at most so long: a JSON line for each
+    /// record that is neither output nor progress, as it is stored, with its number as `recno`; one of the type `error` for
+    /// each line that looks like one; and then one that says where to ask on.
+    #[must_use]
+    pub fn marks(self: &Arc<Self>, id: JobId, from: u64, time_limit: Duration) -> Scanning<Marks> {
+        let logs = Arc::clone(self);
+        let begin = move || begin(&logs.indexes, &logs.spool.job(id), id, Marks::new(from, MAX_FOUND));
+        Scanning::new(Arc::clone(self), time_limit, begin)
+    }
+}
+
+/// Opens a log and goes to the first record whose mark is asked for.
+fn begin(indexes: &Indexes, job: &Path, id: JobId, mut marks: Marks) -> Result<(Option<LogReader>, Marks)> {
+    let Some(mut log) = LogReader::open(job)? else { return Ok((None, marks)) };
+    indexes.with(id, &mut log, |index, log| log.skip_by(index, marks.first_to_be_seen() - 1))?;
+    while log.records() + 1 < marks.from {
+        let before = log.records();
+        let Some(lines) = log.read_at_most(marks.from - 1 - before)? else { break };
+        marks.portion(before, lines);
+    }
+    Ok((Some(log), marks))
+}
+
+/// The marks that are being looked for.
+pub struct Marks {
     traces: Traces,
     /// The first record whose mark is told.
     from: u64,
@@ -26,7 +55,8 @@ pub struct Scan {
     /// How many records were looked at.
     records: u64,
     line: Line,
-    marks: Vec<u8>,
+    /// What was found and not taken yet, as JSON lines.
+    found: Vec<u8>,
     /// The record of the first mark that was one too many.
     untold: Option<u64>,
 }
@@ -40,9 +70,9 @@ struct Line {
     is_settled: bool,
 }
 
-impl Scan {
+impl Marks {
     /// For at most so many marks, those of the record `from` and of the ones behind it.
-    pub fn new(from: u64, most: usize) -> Self {
+    fn new(from: u64, most: usize) -> Self {
         let types = TYPES.map(|name| format!("\"type\":\"{name}\""));
         Self {
             traces: Traces::new(types.iter().map(String::as_str).chain(errors::TRACES).chain([FLAG])),
@@ -51,20 +81,13 @@ impl Scan {
             count: 0,
             records: 0,
             line: Line::default(),
-            marks: Vec::new(),
+            found: Vec::new(),
             untold: None,
         }
     }
 
-    /// The first record whose mark is told.
-    #[must_use]
-    pub fn from(&self) -> u64 {
-        self.from
-    }
-
     /// The first record that it must see: the last at or before that of which the index knows the place.
-    #[must_use]
-    pub fn first_to_be_seen(&self) -> u64 {
+    fn first_to_be_seen(&self) -> u64 {
         entry_before(self.from)
     }
 
@@ -108,9 +131,9 @@ impl Scan {
             return;
         }
         self.count += 1;
-        let _ = write!(self.marks, "{{\"recno\":{number}");
-        write_members(&mut self.marks);
-        self.marks.push(b'\n');
+        let _ = write!(self.found, "{{\"recno\":{number}");
+        write_members(&mut self.found);
+        self.found.push(b'\n');
     }
 }
 
@@ -119,7 +142,7 @@ fn entry_before(record: u64) -> u64 {
     record.saturating_sub(1) / INTERVAL * INTERVAL + 1
 }
 
-impl Survey for Scan {
+impl Scan for Marks {
     fn portion(&mut self, before: u64, lines: &[u8]) {
         let mut candidates = Candidates::new(before, lines, self.traces.places(lines));
         while let Some(line) = candidates.next(false) {
@@ -133,7 +156,7 @@ impl Survey for Scan {
     }
 
     fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.marks)
+        std::mem::take(&mut self.found)
     }
 
     fn summary(&self, is_at_end: bool) -> String {
@@ -142,3 +165,6 @@ impl Survey for Scan {
         format!(r#"{{"type":"end","next":{next},"complete":{is_complete}}}"#)
     }
 }
+
+#[cfg(test)]
+mod tests;

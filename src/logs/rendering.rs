@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use hyper::body::Bytes;
+use bytes::Bytes;
 
-use super::text::Text;
+use super::Logs;
+use super::records;
+use super::records::Stored;
 use super::transcript;
 use super::transcript::Transcript;
-use crate::api::app::App;
-use crate::spool::log::LogReader;
+use crate::spool::log::{LogReader, PlainText, Record};
 use crate::spool::{JobId, Result};
 
 /// How many records before those that the client lacks are read again: a line that they begin, or a run of hidden lines
@@ -59,7 +60,7 @@ impl Form {
 /// A log and how far it was told.
 #[derive(Debug)]
 pub struct Rendering {
-    app: Arc<App>,
+    logs: Arc<Logs>,
     id: JobId,
     /// None as long as there is no log.
     reader: Option<LogReader>,
@@ -78,17 +79,17 @@ enum Rendered {
 
 impl Rendering {
     /// For a client that got `resume` as the last number. Nothing is opened yet.
-    pub fn resumed(app: Arc<App>, id: JobId, form: Form, resume: u64) -> Self {
-        Self { is_resumed: true, ..Self::behind(app, id, form, resume) }
+    pub fn resumed(logs: Arc<Logs>, id: JobId, form: Form, resume: u64) -> Self {
+        Self { is_resumed: true, ..Self::behind(logs, id, form, resume) }
     }
 
     /// For a client that got all that there is to be told of the first `resume` records.
-    pub fn behind(app: Arc<App>, id: JobId, form: Form, resume: u64) -> Self {
+    pub fn behind(logs: Arc<Logs>, id: JobId, form: Form, resume: u64) -> Self {
         let form = match form {
             Form::Lines { include_sensitive } => Rendered::Lines(Transcript::new(include_sensitive)),
             Form::Text => Rendered::Text(Text::default()),
         };
-        Self { app, id, reader: None, resume, is_resumed: false, form }
+        Self { logs, id, reader: None, resume, is_resumed: false, form }
     }
 
     /// How many records were told, those included that the client knew before.
@@ -140,10 +141,10 @@ impl Rendering {
     }
 
     fn open(&mut self) -> Result<Option<LogReader>> {
-        let mut reader = LogReader::open(&self.app.spool.job(self.id))?;
+        let mut reader = LogReader::open(&self.logs.spool.job(self.id))?;
         if let Some(reader) = &mut reader {
             let place = self.resume.saturating_sub(CONTEXT);
-            self.app.logs.indexes.with(self.id, reader, |index, reader| reader.skip_by(index, place))?;
+            self.logs.indexes.with(self.id, reader, |index, reader| reader.skip_by(index, place))?;
             if let Rendered::Lines(transcript) = &mut self.form {
                 transcript.start_behind(reader.records());
             }
@@ -203,5 +204,41 @@ impl Rendered {
         // It may wait for its client for long.
         told.shrink_to_fit();
         told.into()
+    }
+}
+
+/// Turns records into plain text, by the same code that made `output.log`. That file itself is not read: it is not
+/// synced, and has gaps where the disk was full or the power failed. The log is the record.
+#[derive(Debug, Default)]
+struct Text {
+    plain: PlainText,
+    told: Vec<u8>,
+}
+
+impl Text {
+    /// What was made since the last time.
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// The log is complete.
+    fn end(&mut self) {
+        self.plain.end_line(&mut self.told);
+    }
+
+    /// The next records, whole lines of the log.
+    fn tell(&mut self, lines: &[u8]) {
+        records::lines(lines).for_each(|line| self.record(line));
+    }
+
+    fn record(&mut self, line: &[u8]) {
+        let Some(stored) = Stored::parse(line) else { return };
+        if stored.kind == "line" {
+            if let Some(text) = stored.text() {
+                self.plain.piece(stored.piece(&text), &mut self.told);
+            }
+        } else if let Ok(record) = serde_json::from_slice::<Record>(line) {
+            self.plain.record(&record.kind, &mut self.told);
+        }
     }
 }

@@ -16,15 +16,18 @@ const MOST: usize = 10_000;
 
 /// Somebody sees the sensitive lines of a job.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Reveal {
+pub struct Reveal {
+    /// Who.
     pub user: Arc<str>,
+    /// Of which job.
     pub job: JobId,
+    /// From where.
     pub address: ClientAddress,
 }
 
 /// What was recorded lately.
 #[derive(Debug, Default)]
-pub(crate) struct Reveals {
+pub struct Reveals {
     recorded: Mutex<HashMap<Reveal, Instant>>,
 }
 
@@ -49,4 +52,24 @@ impl Reveals {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::api::testing::job_id;
+
+    #[test]
+    fn a_reveal_is_recorded_again_from_another_place_and_until_it_is() {
+        let reveals = Reveals::default();
+        let reveal = |user: &str, job, address: &str| Reveal {
+            user: user.into(),
+            job: job_id(job),
+            address: address.parse().unwrap(),
+        };
+        assert!(!reveals.is_recorded(&reveal("alice", 1, "192.0.2.1")));
+        assert!(!reveals.is_recorded(&reveal("alice", 1, "192.0.2.1")), "to ask is not to record");
+        reveals.remember(reveal("alice", 1, "192.0.2.1"));
+        assert!(reveals.is_recorded(&reveal("alice", 1, "192.0.2.1")));
+        for other in [reveal("alice", 1, "192.0.2.2"), reveal("alice", 2, "192.0.2.1"), reveal("bob", 1, "192.0.2.1")] {
+            assert!(!reveals.is_recorded(&other), "{other:?}");
+        }
+    }
+}

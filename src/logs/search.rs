@@ -1,18 +1,40 @@
-//! Going through the records of a log.
+//! Searching a log for a text.
 //!
 //! A record is looked into if it has what one with the text must contain, a colour, which may hide the text, or a flag.
 
-pub mod needle;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
-use self::needle::{Needle, fold};
-use super::candidates::{Candidates, FLAG, Traces};
-use super::stored::Stored;
+use memchr::memmem::Finder;
+
+use super::Logs;
+use super::records::{Candidates, FLAG, Stored, Traces};
+use super::scan::{MAX_FOUND, Scan, Scanning};
 use crate::output::colours;
 use crate::output::colours::Colours;
-use crate::spool::log::{Record, RecordKind};
+use crate::spool::JobId;
+use crate::spool::log::{LogReader, Record, RecordKind};
 
-/// A search through a log.
-pub struct Scan {
+impl Logs {
+    /// Searches the log of a job, if there is one, for at most so long: a JSON line for each match, with the number of
+    /// its first record as `recno`, and then one that says how it went.
+    #[must_use]
+    pub fn search(
+        self: &Arc<Self>,
+        id: JobId,
+        needle: Needle,
+        include_sensitive: bool,
+        time_limit: Duration,
+    ) -> Scanning<Search> {
+        let search = Search::new(needle, include_sensitive);
+        let directory = self.spool.job(id);
+        Scanning::new(Arc::clone(self), time_limit, move || Ok((LogReader::open(&directory)?, search)))
+    }
+}
+
+/// A search, and how far it is.
+pub struct Search {
     needle: Needle,
     /// None if a line with the text can look like any other.
     traces: Option<Traces>,
@@ -20,9 +42,12 @@ pub struct Scan {
     /// The number of the last record that was looked at.
     records: u64,
     line: Line,
+    /// The numbers that were found and are not told yet.
     found: Vec<u64>,
     /// How many lines were left out because they are sensitive.
     hidden: u64,
+    /// How many matches were told.
+    matches: usize,
 }
 
 /// The line of output that is being put together.
@@ -37,54 +62,21 @@ struct Line {
     text: String,
 }
 
-impl Scan {
+impl Search {
     /// From the beginning of a log.
     #[must_use]
     pub fn new(needle: Needle, include_sensitive: bool) -> Self {
         let traces = needle.trace().map(|trace| Traces::new([trace, colours::STORED, FLAG]));
-        Self { needle, traces, include_sensitive, records: 0, line: Line::default(), found: Vec::new(), hidden: 0 }
-    }
-
-    /// How many records were searched.
-    #[must_use]
-    pub fn records(&self) -> u64 {
-        self.records
-    }
-
-    /// How many lines were left out because they are sensitive.
-    #[must_use]
-    pub fn hidden(&self) -> u64 {
-        self.hidden
-    }
-
-    /// The numbers that were found and not taken.
-    #[must_use]
-    pub fn found(&self) -> &[u64] {
-        &self.found
-    }
-
-    /// Takes what was found first, at most so many.
-    pub fn take(&mut self, count: usize) -> Vec<u64> {
-        let count = count.min(self.found.len());
-        self.found.drain(..count).collect()
-    }
-
-    /// The log is complete.
-    pub fn end(&mut self) {
-        self.end_line();
-    }
-
-    /// Searches the next lines of the log, behind so many records.
-    pub fn portion(&mut self, before: u64, lines: &[u8]) {
-        let places = self.traces.as_mut().map(|traces| traces.places(lines));
-        let is_any = places.is_none();
-        let mut candidates = Candidates::new(before, lines, places.unwrap_or_default());
-        // A line that has begun goes on in the next record.
-        while let Some(record) = candidates.next(is_any || self.line.first.is_some()) {
-            self.records = candidates.number();
-            self.record(record);
+        Self {
+            needle,
+            traces,
+            include_sensitive,
+            records: 0,
+            line: Line::default(),
+            found: Vec::new(),
+            hidden: 0,
+            matches: 0,
         }
-        self.records = candidates.number();
     }
 
     fn record(&mut self, record: &[u8]) {
@@ -134,6 +126,47 @@ impl Scan {
     }
 }
 
+impl Scan for Search {
+    fn portion(&mut self, before: u64, lines: &[u8]) {
+        let places = self.traces.as_mut().map(|traces| traces.places(lines));
+        let is_any = places.is_none();
+        let mut candidates = Candidates::new(before, lines, places.unwrap_or_default());
+        // A line that has begun goes on in the next record.
+        while let Some(record) = candidates.next(is_any || self.line.first.is_some()) {
+            self.records = candidates.number();
+            self.record(record);
+        }
+        self.records = candidates.number();
+    }
+
+    fn end(&mut self) {
+        self.end_line();
+    }
+
+    fn is_full(&self) -> bool {
+        self.matches + self.found.len() >= MAX_FOUND
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let mut text = Vec::new();
+        let count = self.found.len().min(MAX_FOUND - self.matches);
+        for recno in self.found.drain(..count) {
+            // Writing to memory cannot fail.
+            let _ = writeln!(text, r#"{{"type":"match","recno":{recno}}}"#);
+        }
+        self.matches += count;
+        text
+    }
+
+    fn summary(&self, is_at_end: bool) -> String {
+        let Self { matches, records, hidden, .. } = self;
+        let is_complete = is_at_end && self.found.is_empty();
+        format!(
+            r#"{{"type":"end","matches":{matches},"searched":{records},"hidden":{hidden},"complete":{is_complete}}}"#
+        )
+    }
+}
+
 impl Line {
     /// Keeps so many bytes of the end, or a little more.
     fn forget_all_but(&mut self, bytes: usize) {
@@ -156,3 +189,52 @@ fn texts_of(kind: &RecordKind) -> Vec<&str> {
         RecordKind::Line(_) | RecordKind::Progress { .. } | RecordKind::Exit(_) => Vec::new(),
     }
 }
+
+/// A text, to be found in whatever case, and in spite of colours.
+#[derive(Debug)]
+pub struct Needle {
+    text: Finder<'static>,
+    /// Something that stands in every stored record with the text, once [`str::make_ascii_lowercase`] was applied to it.
+    trace: Option<String>,
+}
+
+impl Needle {
+    /// A text that is not empty.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let text = fold(text);
+        Self { text: Finder::new(&text).into_owned(), trace: trace(&text) }
+    }
+
+    /// The length of the text, in bytes.
+    fn length(&self) -> usize {
+        self.text.needle().len()
+    }
+
+    /// Whether the text is in one that was [folded](fold).
+    fn is_in(&self, folded: &str) -> bool {
+        self.text.find(folded.as_bytes()).is_some()
+    }
+
+    /// What can be found in stored records without looking into them; `None` if the text has nothing of this kind.
+    fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+}
+
+/// A text without the difference between upper and lower case.
+fn fold(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.chars().flat_map(char::to_lowercase).collect() }
+}
+
+/// The longest part of a folded text that is stored in one way only, but for ASCII's upper case; as it is stored.
+fn trace(folded: &str) -> Option<String> {
+    let has_one_case = |c: char| c.is_ascii() || c.to_uppercase().eq([c]);
+    let part = folded.split(|c| !has_one_case(c)).max_by_key(|part| part.len())?;
+    let json = serde_json::to_string(part).ok()?;
+    let escaped = json.strip_prefix('"')?.strip_suffix('"')?;
+    (!escaped.is_empty()).then(|| escaped.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

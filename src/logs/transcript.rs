@@ -5,11 +5,11 @@
 
 use std::io::Write as _;
 
-use hyper::body::Bytes;
+use bytes::Bytes;
 use serde::Serialize;
 
-use super::stored;
-use super::stored::Stored;
+use super::records;
+use super::records::Stored;
 use crate::spool::log::{Record, RecordKind};
 
 /// How much of a line is shown, in bytes: as it is put together from its pieces, somebody has to hold it. It is whole in
@@ -137,7 +137,7 @@ impl Transcript {
     /// The next records, whole lines of the log.
     pub fn tell(&mut self, lines: &[u8]) {
         self.told.reserve(lines.len());
-        stored::lines(lines).for_each(|line| self.record(line));
+        records::lines(lines).for_each(|line| self.record(line));
     }
 
     /// A line that is no record counts as one that is not shown.

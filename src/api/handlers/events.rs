@@ -68,7 +68,7 @@ pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let logs = logs(&app, &request.query()?)?;
     let resume = last_event(&request.headers, app.mirror.view().changes.instance());
     let open = app.metrics.stream("events");
-    let logs = logs.into_iter().map(|id| Follower::new(&app, id)).collect();
+    let logs = logs.into_iter().map(|id| app.logs.follow_length(id)).collect();
     let stream = Stream { app: Arc::clone(&app), seen: resume, news: News::default(), known: HashSet::new(), logs };
     let manner = Manner { heartbeat: Some(app.heartbeat(": nothing new\n\n")), ..app.stream(&request.identity)? };
     Ok(response::produce("text/event-stream", manner, |pieces| async move {

@@ -1,7 +1,7 @@
 //! Every order in which lines are written, viewers come, look, read and sleep, and reads end or fail.
 //!
 //! A step is what happens without anybody being able to come in between. What decides is [`Live`] itself; what a viewer
-//! does with the decision is told here as `viewer.rs` and `tail.rs` have it.
+//! does with the decision is told here as `viewer.rs` has it.
 
 use std::collections::HashSet;
 

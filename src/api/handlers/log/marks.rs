@@ -1,12 +1,8 @@
 //! The records of a log that say how its job went, among many that do not.
 
-#[cfg(test)]
-mod tests;
-
-use std::path::Path;
 use std::sync::Arc;
 
-use super::{invalid, must_exist};
+use super::{invalid, must_exist, send_found};
 use crate::api::app::App;
 use crate::api::handlers::jobs::id_in_path;
 use crate::api::request::Request;
@@ -16,12 +12,6 @@ use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::response;
 use crate::http::response::Response;
-use crate::logs::indexes::Indexes;
-use crate::logs::marks::Scan;
-use crate::logs::survey;
-use crate::logs::survey::{MAX_FOUND, Survey as _};
-use crate::spool::log::LogReader;
-use crate::spool::{JobId, Result as SpoolResult};
 
 /// What [`marks`] understands.
 pub const ARGUMENTS: &[Argument] = &[Argument {
@@ -34,7 +24,7 @@ pub const ARGUMENTS: &[Argument] = &[Argument {
 /// progress: the record as it is stored, with its number as `recno`. For each line of output that looks like an
 /// [error](crate::output::errors): one of the type `error`, with the number and time of the record in which it begins to
 /// look so. Then `end`: the record to ask on from when the log has grown (`next`), and whether these were all as far as
-/// the log goes (`complete`). It ends after [`MAX_FOUND`] marks, and after
+/// the log goes (`complete`). It ends after [`MAX_FOUND`](crate::logs::scan::MAX_FOUND) marks, and after
 /// [`search`](crate::api::app::Limits::search).
 ///
 /// Sensitive lines are not looked into. A line of the log that is no record is passed over.
@@ -46,9 +36,8 @@ pub async fn marks(app: Arc<App>, request: Request) -> Result<Response, ApiError
     let from = from(&request.query()?)?;
     must_exist(&app, id)?;
     Ok(response::produce("application/octet-stream", app.stream(&request.identity)?, |mut pieces| async move {
-        let (beginning, scan) = (Arc::clone(&app), Scan::new(from, MAX_FOUND));
-        let begin = move || begin(&beginning.logs.indexes, &beginning.spool.job(id), id, scan);
-        survey::run(&app, begin, &mut pieces).await.map_err(|error| {
+        let marks = app.logs.marks(id, from, app.limits.search);
+        send_found(marks, &mut pieces).await.map_err(|error| {
             tracing::error!(job = %id, ?error, "the marks of a log broke off");
             CutOff
         })
@@ -62,14 +51,5 @@ fn from(query: &Query) -> Result<u64, ApiError> {
     }
 }
 
-/// Opens a log and goes to the first record whose mark is asked for.
-fn begin(indexes: &Indexes, job: &Path, id: JobId, mut scan: Scan) -> SpoolResult<(Option<LogReader>, Scan)> {
-    let Some(mut log) = LogReader::open(job)? else { return Ok((None, scan)) };
-    indexes.with(id, &mut log, |index, log| log.skip_by(index, scan.first_to_be_seen() - 1))?;
-    while log.records() + 1 < scan.from() {
-        let before = log.records();
-        let Some(lines) = log.read_at_most(scan.from() - 1 - before)? else { break };
-        scan.portion(before, lines);
-    }
-    Ok((Some(log), scan))
-}
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,10 @@
-//! A job's log: followed to its end, looked into, searched, marked.
-//!
-//! Nothing here holds more of a log than a portion at a time, however long it is and however slow its reader.
+//! A job's log: followed to its end, looked into, searched, marked. [`logs`](crate::logs) does the work.
 
 pub mod marks;
-pub mod records;
 pub mod search;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod window;
 
 use std::sync::Arc;
 
@@ -18,15 +16,17 @@ use crate::api::app::App;
 use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
-use crate::http::body::{CutOff, Manner};
+use crate::http::body::{CutOff, Manner, Pieces};
 use crate::http::describe::{Argument, ArgumentKind};
 use crate::http::error::{ApiError, Invalid};
 use crate::http::query::Query;
 use crate::http::response;
 use crate::http::response::Response;
+use crate::logs::LogError;
 use crate::logs::rendering::Form;
 use crate::logs::reveals::Reveal;
-use crate::logs::viewer::Viewer;
+use crate::logs::scan::{Scan, Scanning};
+use crate::logs::viewer::{Told, Viewer};
 use crate::mirror::Ending;
 use crate::spool::JobId;
 
@@ -59,7 +59,7 @@ pub const ARGUMENTS: &[Argument] = &[
 /// It has no `recno`: to come back with the number of a line is right whenever that was.
 const HEARTBEAT: &str = "{\"type\":\"heartbeat\"}\n";
 
-/// `GET /api/jobs/{id}/log`: JSON lines, see [`transcript`], or plain [`text`]. A stream of JSON lines that ends without
+/// `GET /api/jobs/{id}/log`: JSON lines, see [`transcript`](crate::logs::transcript), or plain text. A stream of JSON lines that ends without
 /// `EOF` was cut off: the client comes back with the last `recno` that it got as `resume_record`. Plain text that is cut
 /// off lacks the last chunk.
 ///
@@ -75,22 +75,44 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
     if let Form::Lines { include_sensitive } = form {
         record_use(&app, &request, id, include_sensitive).await?;
     }
-    let viewer = Viewer::new(Arc::clone(&app), id, form, resume.unwrap_or(0));
+    let viewer = app.logs.watch(id, form, resume.unwrap_or(0));
     let open = app.metrics.stream("log");
     let include_sensitive = matches!(form, Form::Lines { include_sensitive: true });
     let manner = Manner { heartbeat, marks_its_end: form != Form::Text, ..app.stream(&request.identity)? };
     let response = response::produce(form.content_type(), manner, |mut pieces| async move {
         let _open = open;
-        match viewer.watch(&mut pieces).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(CutOff),
-            Err(error) => {
-                tracing::error!(job = %id, ?error, "a log stream broke off");
-                Err(CutOff)
-            }
-        }
+        send(viewer, &mut pieces).await
     });
     Ok(as_secret_as(include_sensitive, response))
+}
+
+/// Sends a log to its end.
+async fn send(mut viewer: Viewer, pieces: &mut Pieces) -> Result<(), CutOff> {
+    loop {
+        match viewer.next().await {
+            Ok(Told::Piece(piece)) => pieces.send(piece).await,
+            Ok(Told::Complete) => return Ok(()),
+            Ok(Told::Gone) => return Err(CutOff),
+            Err(error) => {
+                tracing::error!(job = %viewer.job(), ?error, "a log stream broke off");
+                return Err(CutOff);
+            }
+        }
+    }
+}
+
+/// Sends what a scan finds.
+async fn send_found<S: Scan>(mut scanning: Scanning<S>, pieces: &mut Pieces) -> Result<(), LogError> {
+    while let Some(found) = scanning.next().await? {
+        pieces.send(found).await;
+    }
+    Ok(())
+}
+
+impl From<LogError> for ApiError {
+    fn from(error: LogError) -> Self {
+        Self::internal(error)
+    }
 }
 
 /// The form that the arguments ask for.

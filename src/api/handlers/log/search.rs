@@ -1,12 +1,8 @@
 //! Searching a log.
 
-#[cfg(test)]
-mod tests;
-
-use std::io::Write as _;
 use std::sync::Arc;
 
-use super::{INCLUDE_SENSITIVE, as_secret_as, invalid, must_exist, record_use};
+use super::{INCLUDE_SENSITIVE, as_secret_as, invalid, must_exist, record_use, send_found};
 use crate::api::app::App;
 use crate::api::handlers::jobs::id_in_path;
 use crate::api::request::Request;
@@ -16,11 +12,7 @@ use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::response;
 use crate::http::response::Response;
-use crate::logs::search::Scan;
-use crate::logs::search::needle::Needle;
-use crate::logs::survey;
-use crate::logs::survey::{MAX_FOUND, Survey};
-use crate::spool::log::LogReader;
+use crate::logs::search::Needle;
 
 /// What [`search`] understands.
 pub const ARGUMENTS: &[Argument] = &[
@@ -34,7 +26,7 @@ const MAX_LENGTH: usize = 1000;
 /// `GET /api/jobs/{id}/log/search`: JSON lines, a `match` with the `recno` of its first record for each line, remark,
 /// question or answer that contains the text, and then `end`: how many `matches` there are, how many records were
 /// `searched`, how many sensitive lines were left out (`hidden`), and whether that was `complete`. A search ends after
-/// [`MAX_FOUND`] matches, and after [`search`](crate::api::app::Limits::search). It goes as far as the log does when it
+/// [`MAX_FOUND`](crate::logs::scan::MAX_FOUND) matches, and after [`search`](crate::api::app::Limits::search). It goes as far as the log does when it
 /// gets there.
 ///
 /// # Errors
@@ -46,12 +38,10 @@ pub async fn search(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     let include_sensitive = query.flag("include_sensitive")?;
     must_exist(&app, id)?;
     record_use(&app, &request, id, include_sensitive).await?;
-    let search = Search { scan: Scan::new(needle, include_sensitive), matches: 0 };
     let response =
         response::produce("application/octet-stream", app.stream(&request.identity)?, |mut pieces| async move {
-            let directory = app.spool.job(id);
-            let begin = move || Ok((LogReader::open(&directory)?, search));
-            survey::run(&app, begin, &mut pieces).await.map_err(|error| {
+            let search = app.logs.search(id, needle, include_sensitive, app.limits.search);
+            send_found(search, &mut pieces).await.map_err(|error| {
                 tracing::error!(job = %id, ?error, "a search broke off");
                 CutOff
             })
@@ -69,42 +59,5 @@ fn needle(query: &Query) -> Result<Needle, ApiError> {
     }
 }
 
-/// A search and how far it is.
-struct Search {
-    scan: Scan,
-    /// How many matches were told.
-    matches: usize,
-}
-
-impl Survey for Search {
-    fn portion(&mut self, before: u64, lines: &[u8]) {
-        self.scan.portion(before, lines);
-    }
-
-    fn end(&mut self) {
-        self.scan.end();
-    }
-
-    fn is_full(&self) -> bool {
-        self.matches + self.scan.found().len() >= MAX_FOUND
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        let mut text = Vec::new();
-        for recno in self.scan.take(MAX_FOUND - self.matches) {
-            self.matches += 1;
-            // Writing to memory cannot fail.
-            let _ = writeln!(text, r#"{{"type":"match","recno":{recno}}}"#);
-        }
-        text
-    }
-
-    fn summary(&self, is_at_end: bool) -> String {
-        let Self { scan, matches } = self;
-        let (searched, hidden) = (scan.records(), scan.hidden());
-        let is_complete = is_at_end && scan.found().is_empty();
-        format!(
-            r#"{{"type":"end","matches":{matches},"searched":{searched},"hidden":{hidden},"complete":{is_complete}}}"#
-        )
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,6 @@
-use serde_json::{Value, json};
-
 use super::*;
-use crate::accounts::testing::People;
-use crate::api::handlers::log::tests::{end, follow, known, rest, running, write_everything};
-use crate::api::testing::{Bench, Client, job_id, status, until};
 use crate::audit::Filter;
-use crate::mirror::Ending;
-use crate::spool::status::State;
-use crate::spool::{Time, atomic};
+use crate::spool::Time;
 
 /// Who has seen the sensitive lines of which job, the first first.
 fn reveals(bench: &Bench) -> Vec<(String, Value)> {
@@ -82,23 +75,6 @@ async fn sensitive_lines_are_neither_for_viewers_nor_for_scripts() {
     let without = client.ask_as(&refused[0], "GET /api/jobs/1/log/records", "").await;
     assert!(without.status == 200 && !without.body.contains("hunter"), "{}", without.body);
     assert_eq!(without.header("cache-control"), Some("no-cache"));
-}
-
-#[test]
-fn a_reveal_is_recorded_again_from_another_place_and_until_it_is() {
-    let reveals = Reveals::default();
-    let reveal = |user: &str, job, address: &str| Reveal {
-        user: user.into(),
-        job: job_id(job),
-        address: address.parse().unwrap(),
-    };
-    assert!(!reveals.is_recorded(&reveal("alice", 1, "192.0.2.1")));
-    assert!(!reveals.is_recorded(&reveal("alice", 1, "192.0.2.1")), "to ask is not to record");
-    reveals.remember(reveal("alice", 1, "192.0.2.1"));
-    assert!(reveals.is_recorded(&reveal("alice", 1, "192.0.2.1")));
-    for other in [reveal("alice", 1, "192.0.2.2"), reveal("alice", 2, "192.0.2.1"), reveal("bob", 1, "192.0.2.1")] {
-        assert!(!reveals.is_recorded(&other), "{other:?}");
-    }
 }
 
 #[tokio::test]
