@@ -11,8 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::spool::Spool;
 
-use super::handlers::health::{Disk, Refusal, SharedLook};
-use super::handlers::metrics::Metrics;
 use super::handlers::page::Page;
 use crate::accounts::Auth;
 use crate::accounts::identity::Identity;
@@ -20,6 +18,8 @@ use crate::audit::Audit;
 use crate::audit::refusals::RefusalLimiter;
 use crate::blocking::WriteLimiter;
 use crate::changes::gerrit::Gerrit;
+use crate::health::disk::Disks;
+use crate::health::metrics::Metrics;
 use crate::http::body::{End, Heartbeat, Manner, Revoked};
 use crate::http::error::ApiError;
 use crate::http::host::PublicUrl;
@@ -27,6 +27,9 @@ use crate::http::streams::Streams;
 use crate::logs::Logs;
 use crate::mirror::Mirror;
 use crate::submit::idempotency::Idempotency;
+
+/// So many large responses are on their way at once: whoever does not read keeps one in memory.
+pub const LARGE_AT_ONCE: usize = 8;
 
 /// The state that all requests share.
 #[derive(Debug)]
@@ -45,10 +48,8 @@ pub struct App {
     pub page: Page,
     /// What is counted.
     pub metrics: Metrics,
-    /// What the spool's disk says when it is asked, if it answers.
-    pub disk: SharedLook<Disk>,
-    /// The same for the disk of the state directory: why it takes no file.
-    pub state_disk: SharedLook<Result<(), Refusal>>,
+    /// The disks of the spool and of the state directory.
+    pub disks: Arc<Disks>,
     /// Where changes are looked up, if there is such a place.
     pub gerrit: Option<Gerrit>,
     /// Submissions, which wait for the number of a job.

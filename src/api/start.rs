@@ -6,10 +6,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::app::{App, Limits};
-use super::handlers::health;
-use super::handlers::health::SharedLook;
-use super::handlers::metrics::Metrics;
+use super::app::{App, LARGE_AT_ONCE, Limits};
 use super::handlers::page::Page;
 use super::job;
 use crate::accounts::guard::Guard;
@@ -20,6 +17,8 @@ use crate::blocking;
 use crate::blocking::WriteLimiter;
 use crate::changes::gerrit::Gerrit;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
+use crate::health::disk::Disks;
+use crate::health::metrics::Metrics;
 use crate::http::host::InvalidPublicUrl;
 use crate::http::listener::{ListenFailure, Listener, PassedSocket};
 use crate::http::server;
@@ -101,6 +100,7 @@ impl Service {
         let audit = Audit::new(StateDirectory::new(&config.api.state_directory));
         let mirror = Arc::new(mirror);
         let logs = Logs::new(spool.clone(), Arc::clone(&mirror));
+        let disks = Disks::new(spool.clone(), Arc::clone(&mirror), config.api.state_directory.clone());
         let app = App {
             gerrit: Gerrit::of(&config.gerrit, limits.outbound),
             config,
@@ -110,8 +110,7 @@ impl Service {
             auth,
             page: Page::built(),
             metrics: Metrics::default(),
-            disk: SharedLook::default(),
-            state_disk: SharedLook::default(),
+            disks: Arc::new(disks),
             submissions: WriteLimiter::default(),
             inbox_writes: WriteLimiter::default(),
             idempotency,
@@ -121,7 +120,7 @@ impl Service {
             shutdown,
             logs: Arc::new(logs),
             streams: crate::http::streams::Streams::default(),
-            large: Arc::new(tokio::sync::Semaphore::new(super::handlers::jobs::list::LARGE_AT_ONCE)),
+            large: Arc::new(tokio::sync::Semaphore::new(LARGE_AT_ONCE)),
         };
         Ok(Self { app: Arc::new(app), listeners })
     }
@@ -134,7 +133,9 @@ impl Service {
             let scheme = if matches!(listen, Listen::Tcp(_)) { "http://" } else { "" };
             tracing::info!(spool, "listening on {scheme}{listen}");
         }
-        tokio::spawn(health::watch(Arc::clone(&self.app)));
+        let (disks, patience) = (Arc::clone(&self.app.disks), self.app.limits.disk);
+        let shutdown = self.app.shutdown.clone();
+        tokio::spawn(async move { disks.watch(patience, shutdown).await });
         server::serve(self.listeners, self.app).await;
     }
 }

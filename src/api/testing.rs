@@ -13,9 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::app::{App, Limits};
-use super::handlers::health::SharedLook;
-use super::handlers::metrics::Metrics;
+use super::app::{App, LARGE_AT_ONCE, Limits};
 use super::handlers::page::Page;
 use crate::accounts::Auth;
 use crate::audit::Audit;
@@ -23,6 +21,8 @@ use crate::audit::refusals::RefusalLimiter;
 use crate::blocking::WriteLimiter;
 use crate::changes::gerrit::{Change, Status as ChangeStatus};
 use crate::config::{Config, GerritUrl, Listen};
+use crate::health::disk::Disks;
+use crate::health::metrics::Metrics;
 use crate::http::listener::Listener;
 use crate::logs::Logs;
 use crate::mirror::Mirror;
@@ -190,6 +190,7 @@ impl Bench {
     pub fn app(&self) -> App {
         let mirror = Arc::new(self.mirror(true));
         let logs = Logs::new(self.spool.clone(), Arc::clone(&mirror));
+        let disks = Disks::new(self.spool.clone(), Arc::clone(&mirror), config().api.state_directory);
         App {
             config: config(),
             gerrit: None,
@@ -199,8 +200,7 @@ impl Bench {
             auth: Auth::open("tester"),
             page: Page::of::<TestPage>(),
             metrics: Metrics::default(),
-            disk: SharedLook::default(),
-            state_disk: SharedLook::default(),
+            disks: Arc::new(disks),
             submissions: WriteLimiter::default(),
             inbox_writes: WriteLimiter::default(),
             idempotency: Idempotency::new(self.state_directory()),
@@ -210,7 +210,7 @@ impl Bench {
             shutdown: CancellationToken::new(),
             logs: Arc::new(logs),
             streams: crate::http::streams::Streams::default(),
-            large: Arc::new(tokio::sync::Semaphore::new(super::handlers::jobs::list::LARGE_AT_ONCE)),
+            large: Arc::new(tokio::sync::Semaphore::new(LARGE_AT_ONCE)),
         }
     }
 

@@ -2,15 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
+use tokio_util::sync::CancellationToken;
 
-use crate::api::app::App;
-use crate::mirror::Runner;
+use super::problems;
+use super::shared_look::SharedLook;
+use crate::mirror::{Mirror, Runner};
 use crate::spool::error::Missing as _;
 use crate::spool::space::Space;
 use crate::spool::{Spool, atomic, sequence, stall};
+
+/// Between two looks for the page of the runner.
+const INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the disk said of the spool.
 #[derive(Clone, Debug)]
@@ -38,14 +44,48 @@ pub enum Refusal {
     Other(std::io::ErrorKind),
 }
 
-impl Disk {
-    /// Asks. `None` if the disk does not answer in time.
-    pub async fn ask(app: &App) -> Option<Self> {
-        let spool = app.spool.clone();
-        let runner = Arc::clone(&app.mirror.view().runner);
-        app.disk.look(app.limits.disk, move || Self::look(&spool, &runner)).await
+/// The disks of the spool and of the API's state directory. Either may hang; then one thread hangs with it, and whoever asks
+/// waits no longer than they say.
+#[derive(Debug)]
+pub struct Disks {
+    spool: Spool,
+    mirror: Arc<Mirror>,
+    state_directory: PathBuf,
+    pub(crate) of_spool: SharedLook<Disk>,
+    of_state: SharedLook<Result<(), Refusal>>,
+}
+
+impl Disks {
+    /// Nothing is asked yet.
+    #[must_use]
+    pub fn new(spool: Spool, mirror: Arc<Mirror>, state_directory: PathBuf) -> Self {
+        Self { spool, mirror, state_directory, of_spool: SharedLook::default(), of_state: SharedLook::default() }
     }
 
+    /// Asks the spool's disk. `None` if it does not answer within `patience`.
+    pub async fn spool(&self, patience: Duration) -> Option<Disk> {
+        let spool = self.spool.clone();
+        let runner = Arc::clone(&self.mirror.view().runner);
+        self.of_spool.look(patience, move || Disk::look(&spool, &runner)).await
+    }
+
+    /// Tries to write to the state directory, which the API processes of a spool share. `None` if its disk does not answer
+    /// within `patience`. A directory that is not there is no problem, as nothing is made before it is needed.
+    pub async fn state(&self, patience: Duration) -> Option<Result<(), Refusal>> {
+        let directory = self.state_directory.clone();
+        self.of_state.look(patience, move || refusal(&directory).map_or(Ok(()), Err)).await
+    }
+
+    /// Keeps the mirror informed of what is wrong with the spool's disk and of what nobody deals with, until the shutdown:
+    /// the page learns of it without asking.
+    pub async fn watch(&self, patience: Duration, shutdown: CancellationToken) {
+        while shutdown.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
+            self.mirror.tell_trouble(problems::of_spool(self.spool(patience).await.as_ref()));
+        }
+    }
+}
+
+impl Disk {
     fn look(spool: &Spool, runner: &Runner) -> Self {
         let unwritable = unwritable(spool);
         let has = |name: &str| unwritable.iter().all(|(other, _)| *other != name);
@@ -57,13 +97,6 @@ impl Disk {
         let no_number = number.err().map(|error| error.to_string());
         Self { space: Space::of(spool.root()), unwritable, refused, no_number, stalls }
     }
-}
-
-/// Tries to write to the directory that the API processes of a spool share. `None` if its disk does not answer in time.
-/// One that is not there is no problem, as nothing is made before it is needed.
-pub async fn ask_state(app: &App) -> Option<Result<(), Refusal>> {
-    let directory = app.config.api.state_directory.clone();
-    app.state_disk.look(app.limits.disk, move || refusal(&directory).map_or(Ok(()), Err)).await
 }
 
 fn refusal(directory: &Path) -> Option<Refusal> {

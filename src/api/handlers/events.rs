@@ -25,6 +25,7 @@ use crate::api::app::App;
 use crate::api::request::Request;
 use crate::blocking;
 use crate::config::Config;
+use crate::health::metrics::StreamKind;
 use crate::http::body::{CutOff, Manner, Pieces};
 use crate::http::describe::{Argument, ArgumentKind, Header};
 use crate::http::error::{ApiError, Invalid};
@@ -67,7 +68,7 @@ pub const HEADERS: &[Header] =
 pub async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let logs = logs(&app, &request.query()?)?;
     let resume = last_event(&request.headers, app.mirror.view().changes.instance());
-    let open = app.metrics.stream("events");
+    let open = app.metrics.open_stream(StreamKind::Events);
     let logs = logs.into_iter().map(|id| app.logs.follow_length(id)).collect();
     let stream = Stream { app: Arc::clone(&app), seen: resume, news: News::default(), known: HashSet::new(), logs };
     let manner = Manner { heartbeat: Some(app.heartbeat(": nothing new\n\n")), ..app.stream(&request.identity)? };

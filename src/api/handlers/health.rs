@@ -4,26 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use rustix::io::Errno;
 use serde_json::json;
-
-use crate::api::app::App;
-pub use crate::health::disk::{Disk, Refusal};
-pub use crate::health::shared_look::SharedLook;
 
 use super::runner;
 use crate::accounts::Auth;
 use crate::accounts::identity::Identity;
 use crate::accounts::role::Role;
+use crate::api::app::App;
 use crate::api::request::Request;
 use crate::blocking;
 use crate::config::Config;
+use crate::health::problems as disk_problems;
 use crate::http::error::ApiError;
 use crate::http::response;
 use crate::http::response::Response;
 use crate::mirror::View;
 use crate::spool::runner_state::RunnerState;
-use crate::spool::space::{Space, bytes};
 
 /// A look at the whole spool that is older than this was to be followed by another long ago.
 const STALE: Duration = Duration::from_secs(90);
@@ -35,21 +31,8 @@ const WHO_IS_TOLD: &str = "Something is wrong. Those who are signed in, and scri
 /// What strangers are told instead of the reason of a pause.
 const PAUSED: &str = "Why is told to those who are signed in";
 
-/// Between two looks at what the runner page tells of the spool beside what the runner says.
-const LOOK: Duration = Duration::from_secs(10);
 /// So many problems of the runner are told; its page has them all.
 const MOST_OF_RUNNER: usize = 20;
-
-/// Keeps the mirror informed of what is wrong with the disk and of what nobody deals with, until the service stops: the
-/// page learns of it without asking.
-pub async fn watch(app: Arc<App>) {
-    while app.shutdown.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
-        let disk = Disk::ask(&app).await;
-        let mut problems = Vec::new();
-        look_at_disk(disk.as_ref(), &mut problems);
-        app.mirror.tell_trouble(problems);
-    }
-}
 
 /// `GET /healthz`: 200 as long as the service can answer at all, even if the disk cannot; what is wrong is in the body,
 /// in words. A pause is somebody's wish and no problem, and what others tell in `monitoring/` is for information only.
@@ -59,14 +42,14 @@ pub async fn watch(app: Arc<App>) {
 /// None.
 pub async fn healthz(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let present = present_configuration(&app).await;
-    let (disk, state_disk) = tokio::join!(Disk::ask(&app), crate::health::disk::ask_state(&app));
+    let (disk, state_disk) = tokio::join!(app.disks.spool(app.limits.disk), app.disks.state(app.limits.disk));
     let view = app.mirror.view();
     let mut problems = Vec::new();
     look_at_view(&view, &mut problems);
     look_at_runner(&view, &app.config, present.as_ref(), &mut problems);
-    look_at_disk(disk.as_ref(), &mut problems);
+    problems.extend(disk_problems::of_spool(disk.as_ref()));
     look_at_state(&app, &mut problems);
-    look_at_state_disk(state_disk, &mut problems);
+    problems.extend(disk_problems::of_state(state_disk));
     let status = if problems.is_empty() { "ok" } else { "degraded" };
     let mut information: Vec<&str> = view.monitoring.problems().collect();
     let mut paused = view.runner.paused.as_deref();
@@ -168,109 +151,6 @@ fn look_at_state(app: &App, problems: &mut Vec<String>) {
     problems.extend(guard.problems().into_iter().map(|problem| {
         format!("What changes of those who sign in is not seen, and what was known before holds: {problem}")
     }));
-}
-
-fn look_at_disk(disk: Option<&Disk>, problems: &mut Vec<String>) {
-    let Some(disk) = disk else {
-        problems.push(
-            "The spool's disk does not answer: nothing is accepted until it does, and what is shown may be old. See \
-             what the kernel says of it (dmesg)"
-                .to_owned(),
-        );
-        return;
-    };
-    // Then nothing can be written, and one sentence says so.
-    let read_only = disk.space.is_ok_and(|space| space.read_only);
-    match disk.refused {
-        Some(Refusal::ReadOnly) if !read_only => problems.push(
-            "The spool's disk refuses every write, as after an error, though it is not mounted read-only: nothing is \
-             accepted. See what the kernel says of it (dmesg), check its filesystem, and mount it anew"
-                .to_owned(),
-        ),
-        _ if read_only => problems.push(
-            "The spool's filesystem is mounted read-only: nothing is accepted. See why (dmesg), and mount it writable: \
-             mount -o remount,rw"
-                .to_owned(),
-        ),
-        Some(Refusal::Other(kind)) => problems.push(format!(
-            "The spool's disk takes no file ({kind}): nothing is accepted. See what the kernel says of it (dmesg)"
-        )),
-        Some(Refusal::Full) => problems.push(full(disk.space.ok().as_ref())),
-        _ => {}
-    }
-    if !read_only {
-        problems.extend(disk.unwritable.iter().map(|(name, refusal)| unwritable(name, *refusal)));
-    }
-    match &disk.space {
-        Ok(space) => look_at_space(space, disk.refused == Some(Refusal::Full), problems),
-        Err(error) => problems
-            .push(format!("The spool's disk does not tell how much room is left: {error}. See `stat -f` of the spool")),
-    }
-    if let Some(problem) = &disk.no_number {
-        problems.push(format!(
-            "No job can be started, as none gets a number: {problem}. The job runner mends it within half a minute"
-        ));
-    }
-    problems.extend(disk.stalls.iter().map(ToString::to_string));
-}
-
-/// Nothing more can be written by this account; root may have some room left.
-fn full(space: Option<&Space>) -> String {
-    let room = space.map_or_else(String::new, |space| {
-        format!(" ({} of {} and {} files are left)", bytes(space.available), bytes(space.size), space.free_inodes)
-    });
-    format!(
-        "The spool's disk is full, or this account has used up its quota{room}: no job is accepted, and logs have holes. \
-         Make room; `du -xh --max-depth=2` in the spool shows what takes it"
-    )
-}
-
-fn look_at_state_disk(written: Option<Result<(), Refusal>>, problems: &mut Vec<String>) {
-    let reason = match written {
-        None => "its disk does not answer".to_owned(),
-        Some(Ok(())) => return,
-        Some(Err(Refusal::Full)) => "its disk is full. Make room there".to_owned(),
-        Some(Err(Refusal::ReadOnly)) => {
-            "its filesystem is read-only. See why (dmesg), and mount it writable: mount -o remount,rw".to_owned()
-        }
-        Some(Err(Refusal::Other(kind))) => {
-            format!("{kind}. `spiderpig-api check`, as the account of the API, names the fix")
-        }
-    };
-    problems.push(format!(
-        "The state directory of the API cannot be written, so nobody can sign in, and what is done is not recorded: {reason}"
-    ));
-}
-
-fn unwritable(name: &str, refusal: Errno) -> String {
-    if refusal == Errno::NOENT {
-        return format!(
-            "There is no {name} in the spool: not everything is accepted. Start spiderpig-runner, which lays it out"
-        );
-    }
-    format!(
-        "{name} in the spool cannot be written: not everything is accepted ({refusal}). `spiderpig-api check`, as the \
-         account of the API, names the fix"
-    )
-}
-
-fn look_at_space(space: &Space, is_full: bool, problems: &mut Vec<String>) {
-    if space.is_low() && !is_full {
-        problems.push(format!(
-            "The spool's disk is almost full: {} of {} are free, less than {}. When it is full no job is accepted and \
-             logs have holes. Make room; `du -xh --max-depth=2` in the spool shows what takes it",
-            bytes(space.available),
-            bytes(space.size),
-            bytes(space.least())
-        ));
-    }
-    if space.is_low_on_inodes() {
-        problems.push(format!(
-            "The spool's disk takes only {} more files, however small. Remove some; `du -x --inodes --max-depth=2` in \
-             the spool shows where they are",
-            space.free_inodes
-        ));
-    }
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl AccessLine {
     /// The answer is known, and about to be sent.
     pub fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
-        self.app.metrics.answered(&self.method, self.route, status, self.begin.elapsed());
+        self.app.metrics.answered(self.method.as_str(), self.route, status.as_u16(), self.begin.elapsed());
     }
 
     /// Writes the line.

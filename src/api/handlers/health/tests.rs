@@ -7,31 +7,10 @@ use super::*;
 use crate::accounts::testing::People;
 use crate::api::testing::{Bench, Client, runner_state, soon};
 use crate::audit::{Entry, Event};
+use crate::health::disk::Disk;
 use crate::spool::atomic;
 use crate::spool::atomic::Durability;
-
-const ROOM: Space =
-    Space { available: 8 << 30, size: 100 << 30, free_inodes: 1 << 20, inodes: 1 << 20, read_only: false };
-
-fn disk(space: Result<Space, Errno>, unwritable: Vec<(&'static str, Errno)>) -> Disk {
-    Disk { space, unwritable, refused: None, no_number: None, stalls: vec![] }
-}
-
-fn found_on(disk: Option<&Disk>) -> Vec<String> {
-    let mut problems = Vec::new();
-    look_at_disk(disk, &mut problems);
-    problems
-}
-
-fn with_space(change: impl FnOnce(&mut Space)) -> Vec<String> {
-    let mut space = ROOM;
-    change(&mut space);
-    found_on(Some(&disk(Ok(space), vec![])))
-}
-
-fn with_unwritable(refusal: Errno) -> Vec<String> {
-    found_on(Some(&disk(Ok(ROOM), vec![("inbox/", refusal)])))
-}
+use crate::spool::space::Space;
 
 fn in_view(change: impl FnOnce(&mut View)) -> Vec<String> {
     let (mut view, mut problems) = (View::default(), Vec::new());
@@ -55,53 +34,6 @@ async fn health(client: &mut Client) -> Value {
 fn mentions(health: &Value, words: &str) -> bool {
     let problems = health["problems"].as_array().unwrap();
     problems.iter().any(|problem| problem.as_str().unwrap().contains(words))
-}
-
-#[test]
-fn a_disk_with_room_is_no_problem() {
-    assert_eq!(with_space(|_| ()), [""; 0]);
-    assert_eq!(with_space(|space| (space.inodes, space.free_inodes) = (0, 0)), [""; 0]);
-}
-
-#[test]
-fn little_room_is_named_with_what_to_do() {
-    let few = |bytes: u64, size: u64| with_space(|space| (space.available, space.size) = (bytes, size));
-    assert_one(&few(1 << 29, 2 << 30), &["512 MiB of 2.0 GiB", "Make room", "du "]);
-    assert_eq!(few(1 << 30, 20 << 30), [""; 0], "exactly 1 GiB and 5 %");
-    assert_one(&few(4 << 30, 100 << 30), &["4.0 GiB of 100.0 GiB"]);
-    assert_one(&with_space(|space| space.free_inodes = 9_999), &["9999 more files", "Remove"]);
-    assert_eq!(few(983 << 20, 983 << 20), [""; 0], "a small disk that is empty is not almost full");
-    assert_one(&few(400 << 20, 983 << 20), &["400 MiB of 983 MiB are free, less than 491 MiB"]);
-}
-
-#[test]
-fn what_cannot_be_written_is_named_with_what_to_do() {
-    assert_one(&with_unwritable(Errno::ACCESS), &["inbox/", "spiderpig-api check"]);
-    assert_one(&with_unwritable(Errno::NOENT), &["no inbox/", "Start spiderpig-runner"]);
-    let read_only = Space { read_only: true, ..ROOM };
-    let unwritable = vec![("inbox/", Errno::ROFS), ("queue/", Errno::ROFS)];
-    assert_one(&found_on(Some(&disk(Ok(read_only), unwritable))), &["read-only", "remount"]);
-    assert_one(&found_on(Some(&disk(Err(Errno::IO), vec![]))), &["how much room", "stat -f"]);
-}
-
-#[test]
-fn what_the_disk_does_to_a_file_counts_and_not_what_it_says_of_itself() {
-    let refused = |refused, space| found_on(Some(&Disk { refused: Some(refused), ..disk(Ok(space), vec![]) }));
-    assert_one(&refused(Refusal::ReadOnly, ROOM), &["refuses every write", "not mounted read-only", "dmesg"]);
-    assert_one(&refused(Refusal::ReadOnly, Space { read_only: true, ..ROOM }), &["is mounted read-only", "remount"]);
-    assert_one(&refused(Refusal::Full, ROOM), &["full, or this account has used up its quota", "8.0 GiB of 100.0"]);
-    assert_one(&refused(Refusal::Full, Space { available: 0, ..ROOM }), &["is full", "0 MiB of 100.0 GiB"]);
-    assert_one(&refused(Refusal::Other(std::io::ErrorKind::TimedOut), ROOM), &["takes no file (timed out)"]);
-    let no_number = Disk { no_number: Some("sequence: damaged".into()), ..disk(Ok(ROOM), vec![]) };
-    assert_one(&found_on(Some(&no_number)), &["No job can be started", "sequence: damaged"]);
-    let state = |written| {
-        let mut problems = Vec::new();
-        look_at_state_disk(written, &mut problems);
-        problems
-    };
-    assert_eq!(state(Some(Ok(()))), [""; 0]);
-    assert_one(&state(None), &["state directory", "does not answer"]);
-    assert_one(&state(Some(Err(Refusal::Full))), &["state directory", "nobody can sign in", "disk is full"]);
 }
 
 #[test]
@@ -172,14 +104,16 @@ async fn a_disk_that_hangs_is_reported_until_it_answers() {
     app.limits.disk = Duration::from_millis(1);
     runner_state(&app.config.hash, &[]).write(&bench.spool, &bench.runner).unwrap();
     let (release, hang) = mpsc::channel::<Disk>();
-    assert!(app.disk.look(Duration::from_millis(1), move || hang.recv().unwrap()).await.is_none());
+    assert!(app.disks.of_spool.look(Duration::from_millis(1), move || hang.recv().unwrap()).await.is_none());
     let mut client = Client::connect(Bench::serve(app).await).await;
     for _ in 0..10 {
         let health = health(&mut client).await;
         assert!(mentions(&health, "disk does not answer"), "{health}");
         assert_eq!(health["runner_up"], true, "what was known last");
     }
-    release.send(disk(Ok(ROOM), vec![])).unwrap();
+    let space = Space { available: 8 << 30, size: 100 << 30, free_inodes: 1 << 20, inodes: 1 << 20, read_only: false };
+    let disk = Disk { space: Ok(space), unwritable: vec![], refused: None, no_number: None, stalls: vec![] };
+    release.send(disk).unwrap();
     // The limit is short, so it may take more than one look.
     let recovered = async { while mentions(&health(&mut client).await, "disk does not answer") {} };
     soon(recovered).await;

@@ -64,8 +64,6 @@ const MAX_PAGE: usize = 1 << 20;
 
 /// From this on, in bytes, a line of the history makes a response that counts as large.
 const LARGE: u32 = 64 << 10;
-/// So many large responses are on their way at once: whoever does not read keeps one in memory.
-pub const LARGE_AT_ONCE: usize = 8;
 /// How long a large response waits for those before it.
 const LARGE_PATIENCE: Duration = Duration::from_secs(10);
 

@@ -16,6 +16,7 @@ use crate::api::app::App;
 use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
+use crate::health::metrics::StreamKind;
 use crate::http::body::{CutOff, Manner, Pieces};
 use crate::http::describe::{Argument, ArgumentKind};
 use crate::http::error::{ApiError, Invalid};
@@ -76,7 +77,7 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
         record_use(&app, &request, id, include_sensitive).await?;
     }
     let viewer = app.logs.watch(id, form, resume.unwrap_or(0));
-    let open = app.metrics.stream("log");
+    let open = app.metrics.open_stream(StreamKind::Log);
     let include_sensitive = matches!(form, Form::Lines { include_sensitive: true });
     let manner = Manner { heartbeat, marks_its_end: form != Form::Text, ..app.stream(&request.identity)? };
     let response = response::produce(form.content_type(), manner, |mut pieces| async move {
