@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ::http::Uri;
 use bytesize::ByteSize;
-use hyper::Uri;
 use jiff::SignedDuration;
 
 use super::error::Fault;

@@ -14,7 +14,6 @@ mod tests;
 
 use std::time::Duration;
 
-use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 
 pub use self::change::{Change, Shown, Status};
@@ -104,7 +103,7 @@ impl Gerrit {
     /// Gerrit does not say.
     async fn ask<T: DeserializeOwned>(&self, question: &str) -> Result<T, GerritError> {
         let answer = self.service.get(&format!("{}{question}", self.url)).await;
-        let answer = answer.map_err(Problem::from).and_then(|bytes: Bytes| answer::parse(&bytes));
+        let answer = answer.map_err(Problem::from).and_then(|bytes| answer::parse(&bytes));
         answer.map_err(|problem| {
             let error = GerritError { url: self.url.clone(), problem };
             tracing::warn!(question, "{error}");

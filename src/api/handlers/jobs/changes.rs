@@ -6,9 +6,9 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::api::app::App;
-use crate::api::handlers::preflight;
 use crate::api::request::Request;
 use crate::changes::gerrit::{Gerrit, Lookup, MOST_CHANGES, Missing, change_infos, look_up};
+use crate::changes::preflight::report::examine;
 use crate::config::JobType;
 use crate::http::error::ApiError;
 
@@ -65,7 +65,7 @@ async fn look_up_all(
     let lookups = look_up(gerrit, changes).await;
     let mut data = Map::new();
     if starter.anyway {
-        let problems = preflight::examine(app, gerrit, &lookups).await.problems();
+        let problems = examine(gerrit, &app.mirror, &app.config, &lookups).await.problems();
         if !problems.is_empty() {
             tracing::info!(?problems, "started anyway");
             data.insert(STARTED_ANYWAY.to_owned(), json!({ "by": &*starter.request.user, "problems": problems }));

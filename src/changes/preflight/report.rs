@@ -1,25 +1,18 @@
-//! What speaks against deploying some changes now, before anything is started.
-
-mod in_job;
+//! All that is found of some changes together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hyper::StatusCode;
 use serde::Serialize;
 
-use super::changes::chosen;
-use crate::api::app::App;
-use crate::api::request::Request;
-use crate::changes::gerrit::{Change, Gerrit, Lookup, Missing, NO_GERRIT, Shown, Status, look_up};
-use crate::changes::preflight::chain::Chain;
-use crate::changes::preflight::finding::{Finding, Findings};
-use crate::changes::preflight::state::Mergeable;
-use crate::http::error::ApiError;
-use crate::http::response;
-use crate::http::response::Response;
+use super::chain::Chain;
+use super::finding::{Finding, Findings};
+use super::in_job;
+use super::state::{Mergeable, judge};
+use crate::changes::gerrit::{Change, Gerrit, Lookup, Missing, NO_GERRIT, Shown, Status};
+use crate::config::Config;
+use crate::mirror::Mirror;
 
 /// How long Gerrit may take in all for what is asked beside the changes themselves.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -51,25 +44,8 @@ struct Details {
     chain: Chain,
 }
 
-/// `GET /api/preflight`: whether the changes can be deployed together. Nothing is started.
-///
-/// # Errors
-/// 422 for no change, or too many.
-pub async fn preflight(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
-    let inputs = chosen(&request.query()?)?;
-    let Some(gerrit) = &app.gerrit else {
-        let without = |input| Examined { input, change: None, findings: Findings::default() };
-        let changes = inputs.iter().map(|input| without(input.as_str())).collect();
-        // What is started without one needs no "anyway" either.
-        return response::json(StatusCode::OK, &Report { ready: true, problem: Some(NO_GERRIT.into()), changes });
-    };
-    let lookups = look_up(gerrit, inputs).await;
-    let report = examine(&app, gerrit, &lookups).await;
-    response::json(StatusCode::OK, &report)
-}
-
-/// Examines changes that were looked up.
-pub async fn examine<'a>(app: &App, gerrit: &Gerrit, lookups: &'a [Lookup]) -> Report<'a> {
+/// Examines changes that were looked up: what Gerrit says of them, and in which jobs of the mirror they are.
+pub async fn examine<'a>(gerrit: &Gerrit, mirror: &Mirror, config: &Config, lookups: &'a [Lookup]) -> Report<'a> {
     let changes: BTreeMap<u32, &Change> =
         lookups.iter().filter_map(|lookup| lookup.found.as_ref().ok()).map(|change| (change.number, change)).collect();
     let found: Vec<&Change> = changes.values().copied().collect();
@@ -83,7 +59,7 @@ pub async fn examine<'a>(app: &App, gerrit: &Gerrit, lookups: &'a [Lookup]) -> R
         problem.get_or_insert(slow);
         Details::default()
     });
-    let in_jobs = in_job::all(app, gerrit);
+    let in_jobs = in_job::all(&mirror.view(), config, gerrit);
     let mut seen = BTreeSet::new();
     let examined = lookups.iter().map(|lookup| {
         let (change, findings) = match &lookup.found {
@@ -93,7 +69,7 @@ pub async fn examine<'a>(app: &App, gerrit: &Gerrit, lookups: &'a [Lookup]) -> R
             }
             Ok(change) => {
                 let mergeable = details.mergeable.get(&change.number).unwrap_or(&None);
-                let mut findings = crate::changes::preflight::state::judge(change, mergeable, &app.config.gerrit);
+                let mut findings = judge(change, mergeable, &config.gerrit);
                 findings.blockers.extend(in_jobs.get(&change.number).map(|job| job.finding(change.number)));
                 for finding in findings.blockers.iter_mut().chain(&mut findings.warnings) {
                     *finding = finding.clone().about(change, &gerrit.url);
@@ -127,7 +103,14 @@ async fn ask(gerrit: &Gerrit, changes: &[&Change]) -> Details {
     Details { mergeable: mergeable.into_iter().collect(), chain }
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    /// Where there is no Gerrit to be asked. What is started there needs no "anyway" either.
+    #[must_use]
+    pub fn without_gerrit(inputs: &'a [String]) -> Self {
+        let changes = inputs.iter().map(|input| Examined { input, change: None, findings: Findings::default() });
+        Self { ready: true, problem: Some(NO_GERRIT.into()), changes: changes.collect() }
+    }
+
     /// What speaks against a start, in words.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::api::app::App;
+use super::finding::Finding;
 use crate::changes::gerrit::Gerrit;
-use crate::changes::preflight::finding::Finding;
 use crate::config::Config;
-use crate::mirror::Entry;
+use crate::mirror::{Entry, View};
 use crate::spool::JobId;
 use crate::spool::request::JobRequest;
 use crate::spool::status::State;
@@ -23,6 +22,7 @@ pub struct Open {
 
 impl Open {
     /// That it has a change.
+    #[must_use]
     pub fn finding(&self, change: u32) -> Finding {
         let Self { id, user, is_queued } = self;
         let state = if *is_queued { "waits" } else { "runs" };
@@ -32,9 +32,9 @@ impl Open {
 }
 
 /// The changes of all jobs that have not finished, each with the oldest of them that has it.
-pub fn all(app: &App, gerrit: &Gerrit) -> BTreeMap<u32, Open> {
+#[must_use]
+pub fn all(view: &View, config: &Config, gerrit: &Gerrit) -> BTreeMap<u32, Open> {
     let mut changes = BTreeMap::new();
-    let view = app.mirror.view();
     for (id, entry) in view.open().filter(|(_, entry)| !entry.is_final()) {
         let request = match entry {
             Entry::Queued(queued) => &queued.request,
@@ -44,7 +44,7 @@ pub fn all(app: &App, gerrit: &Gerrit) -> BTreeMap<u32, Open> {
             },
             Entry::Finished(_) | Entry::Rejected(_) => continue,
         };
-        for number in changes_of(request, &app.config, gerrit) {
+        for number in changes_of(request, config, gerrit) {
             let open = || Open { id, user: request.user.clone(), is_queued: entry.state() == State::Queued };
             changes.entry(number).or_insert_with(open);
         }
