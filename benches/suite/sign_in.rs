@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use spiderpig::accounts::cookie::{Cookies, Key};
+use spiderpig::accounts::cookie::Cookies;
+use spiderpig::accounts::cookie::key::Key;
 use spiderpig::accounts::password;
 use spiderpig::accounts::sessions::{Session, Sessions};
 use spiderpig::accounts::users::Users;
@@ -97,8 +98,6 @@ fn cookie(stage: &Stage) -> Result<String> {
     let mut session = Session::new("alice", "127.0.0.1".into(), "bench", Time::now());
     session.password = Some(account.stamp());
     let secret = Sessions::open(&directory)?.begin(session, None)?;
-    let field =
-        Cookies { secure: false }.set(&Key::open(&directory)?, &secret, 60).map_err(|error| format!("{error:?}"))?;
-    let pair = field.to_str()?.split(';').next().unwrap_or_default().to_owned();
-    Ok(format!("Cookie: {pair}\r\n"))
+    let field = Cookies { secure: false }.set(&Key::open(&directory)?, &secret, Duration::from_mins(1));
+    Ok(format!("Cookie: {}\r\n", field.split(';').next().unwrap_or_default()))
 }

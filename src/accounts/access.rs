@@ -1,18 +1,97 @@
 //! Who may do what: the one place where that is decided, from what the route table says.
 
-use hyper::StatusCode;
+use std::fmt;
+use std::sync::Arc;
 
 use super::identity::{Caller, Identity, Proof, Unknown};
 use super::role::Role;
 use super::tokens::Scope;
 use crate::config::Config;
-use crate::http::error::ApiError;
 
-/// Where people sign in.
-pub const SIGN_IN: &str = "/api/login";
+/// Why somebody may not use a route. The texts are for them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// They must sign in first.
+    #[error("{}", .0.message())]
+    Unknown(Unknown),
+    /// They must show their second factor first.
+    #[error("Show your second factor first")]
+    PendingSecondFactor {
+        /// Who has shown a password or a ticket.
+        user: Arc<str>,
+    },
+    /// They are in none of the groups that may use the service.
+    #[error("You may not use SpiderPig: you are in none of the groups that may. Ask an administrator")]
+    Stranger,
+    /// Their role or token does not suffice.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+}
 
-/// Where they give the code of their second factor.
-const SECOND_FACTOR: &str = "/api/2fa";
+/// What the role, the groups or the token of somebody do not suffice for. The texts are for them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Forbidden {
+    /// Only administrators may do it.
+    #[error("This is for administrators")]
+    Administration,
+    /// They may only look, not start, answer or stop jobs.
+    #[error("You may look, but neither start, answer nor stop jobs. An administrator can add you to a group that may")]
+    Acting,
+    /// They may only look, and not at sensitive lines.
+    #[error("You may look, but not at the sensitive lines of a log. An administrator can add you to a group that may")]
+    SensitiveLines,
+    /// The token lacks the scope, or no token may do it.
+    #[error("This token may not do that: it lacks the scope, or a person has to do it")]
+    Token,
+    /// No token may see sensitive lines.
+    #[error("No token shows the sensitive lines of a log: a person has to look at them")]
+    TokenForSensitiveLines,
+    /// The token lacks this scope.
+    #[error("This token has no scope {0}")]
+    Scope(Scope),
+    /// The job type is for groups that they are not in.
+    #[error("You may not {action} jobs of the type {job_type}: it is for {}", .groups.join(", "))]
+    JobType {
+        /// What they may not do.
+        action: JobAction,
+        /// The name of the type.
+        job_type: String,
+        /// The groups that it is for.
+        groups: Vec<String>,
+    },
+    /// The job type is not declared any more, so nobody knows which groups it is for.
+    #[error(
+        "You may not {action} jobs of the type {job_type}: it is not in the configuration any more, so this is left to \
+         administrators"
+    )]
+    UndeclaredJobType {
+        /// What they may not do.
+        action: JobAction,
+        /// The name of the type.
+        job_type: String,
+    },
+}
+
+/// What somebody does with the jobs of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobAction {
+    /// Start them.
+    Start,
+    /// Answer and stop them.
+    Answer,
+    /// See the sensitive lines of their logs.
+    Reveal,
+}
+
+impl fmt::Display for JobAction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Start => "start",
+            Self::Answer => "answer or stop",
+            Self::Reveal => "see the sensitive lines of",
+        })
+    }
+}
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,28 +116,30 @@ pub enum Access {
 }
 
 impl Access {
-    /// Lets somebody in, or says why not. `too_low` is the status for a role that does not suffice.
+    /// Lets somebody in, or says why not.
     ///
     /// # Errors
-    /// 401 for who must sign in or show the second factor first, 403 for who is in no group; `too_low` for others.
-    pub fn check(self, identity: &Identity, too_low: StatusCode) -> Result<(), ApiError> {
+    /// They may not use the route.
+    pub fn check(self, identity: &Identity) -> Result<(), AccessError> {
         if self == Self::Open {
             return Ok(());
         }
         let caller = match identity {
-            Identity::Nobody(unknown) => return Err(need_sign_in(*unknown)),
+            Identity::Nobody(unknown) => return Err(AccessError::Unknown(*unknown)),
             Identity::PendingSecondFactor(_) if self == Self::Session => return Ok(()),
-            Identity::PendingSecondFactor(pending) => return Err(need_second_factor(&pending.user)),
+            Identity::PendingSecondFactor(pending) => {
+                return Err(AccessError::PendingSecondFactor { user: Arc::clone(&pending.user) });
+            }
             Identity::Authenticated(caller) => caller,
         };
         if self != Self::Session && caller.role == Role::Stranger {
-            return Err(unauthorized());
+            return Err(AccessError::Stranger);
         }
         if caller.role < self.role() {
-            return Err(self.refuse_role(caller.role, too_low));
+            return Err(self.forbidden(caller.role).into());
         }
         match &caller.proof {
-            Proof::Token { scopes, .. } if !self.is_in(scopes) => Err(refuse_token(too_low)),
+            Proof::Token { scopes, .. } if !self.is_in(scopes) => Err(Forbidden::Token.into()),
             _ => Ok(()),
         }
     }
@@ -81,14 +162,12 @@ impl Access {
         }
     }
 
-    fn refuse_role(self, role: Role, status: StatusCode) -> ApiError {
-        let message = match (role, self) {
-            (Role::Viewer, Self::Start | Self::Answer) => {
-                "You may look, but neither start, answer nor stop jobs. An administrator can add you to a group that may"
-            }
-            _ => "This is for administrators",
-        };
-        forbidden(status, message)
+    /// Why this role does not suffice.
+    fn forbidden(self, role: Role) -> Forbidden {
+        match (role, self) {
+            (Role::Viewer, Self::Start | Self::Answer) => Forbidden::Acting,
+            _ => Forbidden::Administration,
+        }
     }
 }
 
@@ -113,15 +192,15 @@ impl Caller {
     /// Whether they may start jobs of a type.
     ///
     /// # Errors
-    /// `status` if not.
-    pub fn may_start(&self, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
+    /// They may not.
+    pub fn may_start(&self, by: Guarded) -> Result<(), Forbidden> {
         if self.role < Role::User {
-            return Err(Access::Start.refuse_role(self.role, status));
+            return Err(Access::Start.forbidden(self.role));
         }
-        self.may_act("start", by, status)?;
+        self.may_act(JobAction::Start, by)?;
         match &self.proof {
             Proof::Token { scopes, .. } if !scopes.iter().any(|scope| scope.starts(by.job_type)) => {
-                Err(forbidden(status, format!("This token has no scope start:{}", by.job_type)))
+                Err(Forbidden::Scope(Scope::Start(by.job_type.to_owned())))
             }
             _ => Ok(()),
         }
@@ -130,15 +209,15 @@ impl Caller {
     /// Whether they may answer and stop jobs of a type.
     ///
     /// # Errors
-    /// `status` if not.
-    pub fn may_answer(&self, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
+    /// They may not.
+    pub fn may_answer(&self, by: Guarded) -> Result<(), Forbidden> {
         if self.role < Role::User {
-            return Err(Access::Answer.refuse_role(self.role, status));
+            return Err(Access::Answer.forbidden(self.role));
         }
-        self.may_act("answer or stop", by, status)?;
+        self.may_act(JobAction::Answer, by)?;
         match &self.proof {
             Proof::Token { scopes, .. } if !scopes.iter().any(|scope| scope.answers(by.job_type)) => {
-                Err(forbidden(status, format!("This token has no scope answer:{}", by.job_type)))
+                Err(Forbidden::Scope(Scope::AnswerType(by.job_type.to_owned())))
             }
             _ => Ok(()),
         }
@@ -148,71 +227,36 @@ impl Caller {
     /// and nobody who may only look.
     ///
     /// # Errors
-    /// `status` if not.
-    pub fn may_reveal(&self, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
+    /// They may not.
+    pub fn may_reveal(&self, by: Guarded) -> Result<(), Forbidden> {
         if self.role < Role::User {
-            let message = "You may look, but not at the sensitive lines of a log. An administrator can add you to a group \
-                           that may";
-            return Err(forbidden(status, message));
+            return Err(Forbidden::SensitiveLines);
         }
         if let Proof::Token { .. } = self.proof {
-            let message = "No token shows the sensitive lines of a log: a person has to look at them";
-            return Err(forbidden(status, message));
+            return Err(Forbidden::TokenForSensitiveLines);
         }
-        self.may_act("see the sensitive lines of", by, status)
+        self.may_act(JobAction::Reveal, by)
     }
 
-    /// Whether a job type is for them. Nobody knows whom one was for that is not declared any more, so its jobs are left to
-    /// administrators. Where nobody signs in, nobody is in a group.
-    fn may_act(&self, verb: &str, by: Guarded, status: StatusCode) -> Result<(), ApiError> {
-        let Guarded { job_type, groups } = by;
-        let message = match groups {
-            _ if self.proof == Proof::Nothing => return Ok(()),
-            Some([]) => return Ok(()),
-            Some(groups) if groups.iter().any(|group| self.groups.contains(group)) => return Ok(()),
-            Some(groups) => {
-                format!("You may not {verb} jobs of the type {job_type}: it is for {}", groups.join(", "))
-            }
-            None if self.role == Role::Admin => return Ok(()),
-            None => format!(
-                "You may not {verb} jobs of the type {job_type}: it is not in the configuration any more, so this is left \
-                 to administrators"
-            ),
-        };
-        Err(forbidden(status, message))
+    /// Whether a job type is for them. Nobody knows whom a type was for that is not declared any more, so its jobs are left
+    /// to administrators. Where nobody signs in, nobody is in a group.
+    fn may_act(&self, action: JobAction, by: Guarded) -> Result<(), Forbidden> {
+        let job_type = by.job_type.to_owned();
+        match by.groups {
+            _ if self.proof == Proof::Nothing => Ok(()),
+            Some([]) => Ok(()),
+            Some(groups) if groups.iter().any(|group| self.groups.contains(group)) => Ok(()),
+            Some(groups) => Err(Forbidden::JobType { action, job_type, groups: groups.to_vec() }),
+            None if self.role == Role::Admin => Ok(()),
+            None => Err(Forbidden::UndeclaredJobType { action, job_type }),
+        }
     }
-}
-
-fn forbidden(status: StatusCode, message: impl Into<String>) -> ApiError {
-    ApiError::refused(status, message).with("code", "forbidden")
-}
-
-fn need_sign_in(unknown: Unknown) -> ApiError {
-    ApiError::refused(StatusCode::UNAUTHORIZED, unknown.message()).with("code", "needauth").with("url", SIGN_IN)
-}
-
-fn need_second_factor(user: &str) -> ApiError {
-    ApiError::refused(StatusCode::UNAUTHORIZED, "Show your second factor first")
-        .with("code", "need2fa")
-        .with("url", SECOND_FACTOR)
-        .with("user", user)
-}
-
-fn unauthorized() -> ApiError {
-    let message = "You may not use SpiderPig: you are in none of the groups that may. Ask an administrator";
-    ApiError::refused(StatusCode::FORBIDDEN, message).with("code", "unauthorized")
-}
-
-fn refuse_token(status: StatusCode) -> ApiError {
-    forbidden(status, "This token may not do that: it lacks the scope, or a person has to do it")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::testing;
-
-    const STATUS: StatusCode = StatusCode::BAD_REQUEST;
 
     fn caller(groups: &[&str], proof: Proof) -> Caller {
         let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
@@ -230,14 +274,12 @@ mod tests {
         caller(groups, Proof::Token { id: "id".into(), scopes: scopes.into() })
     }
 
-    type May = fn(&Caller, Guarded, StatusCode) -> Result<(), ApiError>;
+    type May = fn(&Caller, Guarded) -> Result<(), Forbidden>;
 
-    /// Whether somebody may do it with jobs of a type that is for these groups; the status of a refusal is the given one.
+    /// Whether somebody may do it with jobs of a type that is for these groups.
     fn may(act: May, caller: &Caller, groups: Option<&[&str]>) -> bool {
         let groups: Option<Vec<String>> = groups.map(|groups| groups.iter().map(ToString::to_string).collect());
-        let refused = act(caller, Guarded { job_type: "greet", groups: groups.as_deref() }, STATUS).err();
-        assert!(refused.as_ref().is_none_or(|error| error.status() == STATUS), "{refused:?}");
-        refused.is_none()
+        act(caller, Guarded { job_type: "greet", groups: groups.as_deref() }).is_ok()
     }
 
     fn may_start(caller: &Caller, groups: &[&str]) -> bool {
@@ -310,30 +352,31 @@ mod tests {
     #[test]
     fn sensitive_lines_are_for_people_who_may_do_more_than_look() {
         let by = Guarded { job_type: "greet", groups: Some(&[]) };
-        let may_reveal = |caller: Caller| caller.may_reveal(by, STATUS).map_err(|error| error.status());
+        let may_reveal = |caller: Caller| caller.may_reveal(by);
         for groups in [&["deployers"][..], &["admins"]] {
             assert_eq!(may_reveal(person(groups)), Ok(()), "{groups:?}");
-            assert_eq!(may_reveal(script(groups, &["read", "answer", "start:greet"])), Err(STATUS), "{groups:?}");
+            let script = script(groups, &["read", "answer", "start:greet"]);
+            assert_eq!(may_reveal(script), Err(Forbidden::TokenForSensitiveLines), "{groups:?}");
         }
-        assert_eq!(may_reveal(person(&["readers"])), Err(STATUS));
+        assert_eq!(may_reveal(person(&["readers"])), Err(Forbidden::SensitiveLines));
         assert_eq!(may_reveal(Caller { role: Role::Admin, ..caller(&[], Proof::Nothing) }), Ok(()));
     }
 
     #[test]
     fn a_refusal_says_what_is_missing() {
-        let message = |error: ApiError| format!("{error:?}");
+        let message = |error: Forbidden| error.to_string();
         let groups = ["train".to_owned(), "ops".to_owned()];
         let (for_some, for_all) = (Some(&groups[..]), Some(&[][..]));
         let by = |groups| Guarded { job_type: "greet", groups };
-        let of_group = message(person(&["deployers"]).may_answer(by(for_some), STATUS).unwrap_err());
+        let of_group = message(person(&["deployers"]).may_answer(by(for_some)).unwrap_err());
         assert!(of_group.contains("may not answer or stop jobs of the type greet: it is for train, ops"), "{of_group}");
-        let of_scope = message(script(&["deployers"], &["read"]).may_start(by(for_all), STATUS).unwrap_err());
+        let of_scope = message(script(&["deployers"], &["read"]).may_start(by(for_all)).unwrap_err());
         assert!(of_scope.contains("no scope start:greet"), "{of_scope}");
-        let of_scope = message(script(&["deployers"], &["read"]).may_answer(by(for_all), STATUS).unwrap_err());
+        let of_scope = message(script(&["deployers"], &["read"]).may_answer(by(for_all)).unwrap_err());
         assert!(of_scope.contains("no scope answer:greet"), "{of_scope}");
-        let gone = message(person(&["deployers"]).may_reveal(by(None), STATUS).unwrap_err());
+        let gone = message(person(&["deployers"]).may_reveal(by(None)).unwrap_err());
         assert!(gone.contains("not in the configuration any more"), "{gone}");
-        let of_role = message(person(&["readers"]).may_start(by(for_all), STATUS).unwrap_err());
+        let of_role = message(person(&["readers"]).may_start(by(for_all)).unwrap_err());
         assert!(of_role.contains("You may look"), "{of_role}");
     }
 }

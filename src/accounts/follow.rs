@@ -8,16 +8,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::guard::{Guard, Source};
+use super::guard::Guard;
 use crate::blocking;
 use crate::config::Config;
 use crate::spool;
 use crate::spool::watch::{Hint, Watch};
 
-/// Between two looks where nothing tells of changes.
+/// The time between two looks where nothing tells of changes.
 const UNWATCHED: Duration = Duration::from_secs(1);
 
-/// Nobody who was put out stays in for longer, whatever is configured.
+/// The longest time between two looks, whatever is configured: somebody who was put out stays in no longer.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Looks at the files whenever something tells of a change, and once in a while in case nothing does, until `shutdown`.
@@ -25,7 +25,7 @@ pub async fn follow(guard: Arc<Guard>, config: Config, shutdown: CancellationTok
     let told = Arc::new(Notify::new());
     let watch = if config.runner.watch { watch(&guard, &config, Arc::clone(&told)) } else { None };
     let pause = if watch.is_some() { config.runner.rescan.min(LONGEST) } else { UNWATCHED };
-    // What was changed before it was watched nobody tells of, so the first look is now.
+    // Nobody tells of what was changed before the watch began, so the first look is now.
     let mut is_open = true;
     while is_open {
         let guard = Arc::clone(&guard);
@@ -38,10 +38,7 @@ pub async fn follow(guard: Arc<Guard>, config: Config, shutdown: CancellationTok
 }
 
 fn watch(guard: &Guard, config: &Config, told: Arc<Notify>) -> Option<Watch> {
-    let users = match &guard.source {
-        Source::Local(users) => Some(users.path().to_owned()),
-        Source::Cas(_) => None,
-    };
+    let users = guard.users_file().map(Path::to_owned);
     let places: Vec<PathBuf> = users.iter().filter_map(|path| path.parent().map(Path::to_owned)).collect();
     let tell = move |hint: Hint| {
         let is_news = match hint {
@@ -80,14 +77,13 @@ mod tests {
     async fn sees_everything(people: &People, other: &People) {
         let now = Time::now();
         other.signed_in("user");
-        until(|| people.guard.sessions.list(Some("user"), now).len() == 1).await;
+        until(|| people.sessions().list(Some("user"), now).len() == 1).await;
         other.token("user", &["read"], now);
-        until(|| people.guard.tokens.all().len() == 1).await;
-        other.guard.second_factors.remove("user").unwrap();
-        until(|| !people.guard.second_factors.is_enrolled("user")).await;
+        until(|| people.tokens().all().len() == 1).await;
+        other.second_factors().remove("user").unwrap();
+        until(|| !people.second_factors().is_enrolled("user")).await;
         other.write(|user, account| (user == "admin").then_some(account));
-        let Source::Local(users) = &people.guard.source else { panic!("it has accounts of its own") };
-        until(|| users.all().len() == 1).await;
+        until(|| people.users().all().len() == 1).await;
     }
 
     #[tokio::test]
@@ -113,7 +109,7 @@ mod tests {
         let people = People::with(&bench, |config| config.runner.rescan = LONGEST);
         other.signed_in("user");
         tokio::spawn(follow(Arc::clone(&people.guard), people.config.clone(), CancellationToken::new()));
-        until(|| people.guard.sessions.list(None, Time::now()).len() == 1).await;
+        until(|| people.sessions().list(None, Time::now()).len() == 1).await;
     }
 
     #[tokio::test]
@@ -125,7 +121,7 @@ mod tests {
         let mut client = Client::connect(Bench::serve(people.app(&bench)).await).await;
         client.write(format!("GET /api/events HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\n")).await;
         client.read_until("\n\n").await;
-        assert_eq!(other.guard.sessions.end(|_, _| true).unwrap(), 1);
+        assert_eq!(other.sessions().end(|_, _| true).unwrap(), 1);
         client.read_until("\r\n0\r\n\r\n").await;
         assert_eq!(client.ask_as(&cookie, "GET /api/jobs", "").await.status, 401);
     }

@@ -1,4 +1,4 @@
-//! Who asks, as far as they have shown it.
+//! Who a request comes from, as far as they have shown it, and by what.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub enum Identity {
 /// Why it is not known who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unknown {
-    /// There is no session.
+    /// Nothing was shown.
     NotSignedIn,
     /// The session has ended: by its time, by its user or an administrator, or with its account.
     Ended,
@@ -70,7 +70,7 @@ pub enum Proof {
 }
 
 impl Unknown {
-    /// What to tell them.
+    /// The text that tells them.
     #[must_use]
     pub fn message(self) -> &'static str {
         match self {
@@ -93,7 +93,7 @@ impl Identity {
         }
     }
 
-    /// The identifier of the token, if it is a script's.
+    /// The id of the token, if it is a script that asks.
     #[must_use]
     pub fn token(&self) -> Option<&str> {
         match self {
@@ -102,7 +102,7 @@ impl Identity {
         }
     }
 
-    /// The key of the session, if it is one that has shown who it is.
+    /// The key of the session, if it is a browser that asks.
     #[must_use]
     pub fn session(&self) -> Option<&Arc<str>> {
         match self {

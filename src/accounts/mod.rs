@@ -1,40 +1,51 @@
-//! Who asks, and what they may do.
+//! Who signs in, and what they may do. [`Auth`] is the way in: it is either open to everybody, or has a [`Guard`].
 //!
-//! [`guard`] knows who a request comes from, [`access`] what they may do: the route table says what each route needs, and
-//! nothing else decides. How people sign in is in [`sign_in`] and [`second_step`]; what they see to themselves in
-//! [`enrolment`], [`own`]; administrators in [`people`].
+//! | question | file |
+//! |---|---|
+//! | Who does a request come from, by what? | [`identity`], [`presented`] |
+//! | Who may use a route, and the jobs of a type? | [`access`], [`role`] |
+//! | How does somebody sign in, and what can they do with their account? | [`guard`] |
+//! | Why is something not done? | [`error`] |
+//! | How is what other processes change seen? | [`follow`] |
+//! | Who has an account, and with which password? | [`users`], [`password`] |
+//! | Who is signed in where, by which cookie? | [`sessions`], [`cookie`] |
+//! | Which scripts act for whom? | [`tokens`] |
+//! | What are the codes of a second factor? | [`second_factor`] |
+//! | Who has tried too often? | [`attempts`] |
+//! | What does the single sign-on say? | [`cas`] |
 //!
-//! All state is in files of the state directory, shared by all APIs of a spool: [`document`] changes them, [`follow`] sees
-//! what others change.
+//! All state is in files of the state directory, which all API processes of a spool share.
 
 pub mod access;
 pub mod attempts;
 pub mod cas;
 pub mod cookie;
+pub mod error;
 pub mod follow;
 pub mod guard;
 pub mod identity;
 pub mod password;
+pub mod presented;
 pub mod role;
 pub mod second_factor;
 pub mod sessions;
-#[cfg(test)]
-pub(crate) mod testing;
 pub mod tokens;
 pub mod users;
 
 use std::sync::Arc;
 
-use hyper::{HeaderMap, StatusCode};
-
-use self::guard::{Guard, Standing};
+use self::error::{AccountsError, Result};
+use self::guard::Guard;
+use self::guard::session_watch::SessionWatch;
+#[cfg(test)]
+pub(crate) use self::guard::testing;
 use self::identity::{Caller, Identity, Proof};
+use self::presented::Presented;
 use self::role::Role;
 use self::second_factor::state::SecondFactorState;
-use crate::http::error::ApiError;
 use crate::spool::Time;
 
-/// The files of the state directory in which it stands who signs in, and how. No file of a spool has one of these names.
+/// The names of the files of sign-ins in the state directory. No file of a spool has one of these names.
 pub const FILES: [&str; 4] = ["attempts.json", "second_factors.json", "sessions.json", "tokens.json"];
 
 /// Whether people sign in at all.
@@ -42,12 +53,12 @@ pub const FILES: [&str; 4] = ["attempts.json", "second_factors.json", "sessions.
 pub enum Auth {
     /// Everybody who can connect is this caller.
     Open(Caller),
-    /// Nobody is let in who has not shown who they are.
+    /// Whoever wants in has to show who they are.
     Guarded(Arc<Guard>),
 }
 
 impl Auth {
-    /// Everybody is this user, and may do everything.
+    /// Lets everybody in as this user, who may do everything.
     #[must_use]
     pub fn open(user: &str) -> Self {
         Self::Open(Caller { user: user.into(), groups: Arc::new([]), role: Role::Admin, proof: Proof::Nothing })
@@ -55,24 +66,21 @@ impl Auth {
 
     /// Who a request comes from.
     #[must_use]
-    pub fn identify(&self, headers: &HeaderMap, now: Time) -> Identity {
+    pub fn identify(&self, presented: &Presented, now: Time) -> Identity {
         match self {
             Self::Open(caller) => Identity::Authenticated(caller.clone()),
-            Self::Guarded(guard) => guard.identify(headers, now),
+            Self::Guarded(guard) => guard.identify(presented, now),
         }
     }
 
     /// What is known of those who sign in.
     ///
     /// # Errors
-    /// 404 where nobody does.
-    pub fn guard(&self) -> Result<&Arc<Guard>, ApiError> {
+    /// [`NobodySignsIn`](AccountsError::NobodySignsIn).
+    pub fn guard(&self) -> Result<&Arc<Guard>> {
         match self {
             Self::Guarded(guard) => Ok(guard),
-            Self::Open(_) => Err(ApiError::refused(
-                StatusCode::NOT_FOUND,
-                "Nobody signs in here: the authentication mode is \"none\", and everybody is the same user",
-            )),
+            Self::Open(_) => Err(AccountsError::NobodySignsIn),
         }
     }
 
@@ -87,11 +95,11 @@ impl Auth {
         }
     }
 
-    /// What a stream depends on that is let in now.
+    /// Watches the rights of somebody who opens a stream now. Where nobody signs in, nobody loses any.
     #[must_use]
-    pub fn standing(&self, identity: &Identity) -> Option<Standing> {
+    pub fn watch(&self, identity: &Identity) -> Option<SessionWatch> {
         match (self, identity) {
-            (Self::Guarded(guard), Identity::Authenticated(caller)) => Some(guard.standing(caller, Time::now())),
+            (Self::Guarded(guard), Identity::Authenticated(caller)) => Some(guard.watch(caller, Time::now())),
             _ => None,
         }
     }

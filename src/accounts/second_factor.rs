@@ -21,6 +21,7 @@ use self::recovery::RecoveryCodes;
 pub(crate) use self::totp::Seed;
 #[cfg(test)]
 pub(crate) use self::totp::step_at;
+use super::error::minutes;
 use crate::digest;
 use crate::spool::{Error, Result, Time};
 use crate::state::StateDirectory;
@@ -83,12 +84,14 @@ pub enum Passed {
     },
 }
 
-/// Why a code was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a code was not accepted. The texts are for whoever gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It is wrong, too old, or was used before.
+    #[error("This code is not right, or was used before. Wait for the next one")]
     Invalid,
     /// There were too many failures; nothing is accepted, not even the right code.
+    #[error("Tried too often. Try again in {}", minutes(*.seconds))]
     Locked {
         /// For how long.
         seconds: u32,
@@ -96,8 +99,10 @@ pub enum Refusal {
         is_new: bool,
     },
     /// The user has no second factor.
+    #[error("You have no second factor yet. Set one up first")]
     NotEnrolled,
     /// There is no enrolment to confirm, or it is too old.
+    #[error("There is nothing to confirm any more. Begin again")]
     NothingPending,
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::cookie::Secret;
+use super::cookie::key::Secret;
 use crate::spool::{Result, Time};
 use crate::state::StateDirectory;
 use crate::state::document::Document;

@@ -3,13 +3,13 @@
 //! A token acts for a user, for what its scopes say, until it expires. It is shown when it is made and never again: the
 //! file `tokens.json` has the SHA-256 of each, which leads to none, as a token has 256 random bits.
 
-use std::fmt;
-use std::str::FromStr;
+mod scope;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
+pub use self::scope::Scope;
 use crate::digest::sha256;
 use crate::spool::{Error, Result, Time};
 use crate::state::StateDirectory;
@@ -18,7 +18,7 @@ use crate::state::document::Document;
 /// Its file in the state directory.
 const FILE: &str = "tokens.json";
 
-/// What each token begins with, so that people and scanners of secrets know one when they see it.
+/// The beginning of each token, so that people and scanners of secrets know one when they see it.
 const PREFIX: &str = "sp_";
 
 /// The random bytes of an identifier. It is no secret.
@@ -27,7 +27,7 @@ const ID: usize = 5;
 /// The random bytes of a secret.
 const SECRET: usize = 32;
 
-/// Those that nobody has revoked.
+/// All tokens that nobody has revoked.
 #[derive(Debug)]
 pub struct Tokens {
     directory: StateDirectory,
@@ -44,11 +44,11 @@ struct Stored {
 /// What is known of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// By which people name it.
+    /// The name by which people speak of it.
     pub id: String,
-    /// What it is for, in the words of who made it.
+    /// What it is for, in the words of whoever made it.
     pub name: String,
-    /// Who acts.
+    /// The user that it acts for.
     pub user: String,
     /// The user's groups, where nothing else knows them without the user: with single sign-on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ pub struct Token {
     pub scopes: Vec<Scope>,
     /// When it was made.
     pub created: Time,
-    /// From when on it is good for nothing.
+    /// When it expires.
     pub expires: Time,
 }
 
@@ -82,20 +82,6 @@ pub struct Created {
     pub id: String,
     /// What the script sends as `Authorization: Bearer …`.
     pub secret: String,
-}
-
-/// Something that a token is good for. None of them includes another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Scope {
-    /// See jobs and all that everybody may see: `read`.
-    Read,
-    /// Start jobs of this type: `start:backport`.
-    Start(String),
-    /// Answer the questions of jobs of any type, and stop them: `answer`.
-    Answer,
-    /// The same of jobs of this type only: `answer:backport`.
-    AnswerType(String),
 }
 
 impl Tokens {
@@ -131,10 +117,10 @@ impl Tokens {
         self.create_recorded(new, now, |_| Ok::<(), Error>(()))
     }
 
-    /// The same, of which `record` is told before: that a token of this identifier is made.
+    /// Makes a token. `record` is told its id before; if it fails, there is no such token.
     ///
     /// # Errors
-    /// The same, and that of `record`: then there is no such token.
+    /// As [`create`](Self::create), and that of `record`.
     pub fn create_recorded<E: From<Error>>(
         &self,
         new: NewToken,
@@ -156,8 +142,8 @@ impl Tokens {
         Ok(Created { id, secret })
     }
 
-    /// The token that somebody shows; `None` if it is none, or none any more. All that are known are looked through, so
-    /// that the time tells nothing.
+    /// The token that a script sends, unless it has expired. It is compared with all that are known, so that the time tells
+    /// nothing.
     pub fn find(&self, bearer: &str, now: Time) -> Option<Token> {
         let shown = sha256(bearer);
         let mut found = None;
@@ -174,7 +160,7 @@ impl Tokens {
         self.all().into_iter().filter(|token| token.user == user).collect()
     }
 
-    /// The one of this id, also if it has expired.
+    /// The token of this id, also if it has expired.
     pub fn get(&self, id: &str) -> Option<Token> {
         self.document.get().iter().find(|stored| stored.token.id == id).map(|stored| stored.token.clone())
     }
@@ -184,7 +170,7 @@ impl Tokens {
         self.document.get().iter().map(|stored| stored.token.clone()).collect()
     }
 
-    /// Makes a token good for nothing, if there is one and, where a user is named, it is theirs. Returns what it was.
+    /// Removes the token of this id; if a user is given, only if it is theirs. Returns what it was.
     ///
     /// # Errors
     /// The file cannot be changed.
@@ -202,72 +188,6 @@ impl Tokens {
         getrandom::fill(&mut bytes)
             .map_err(|error| Error::io("get random bytes for", self.document.path(), std::io::Error::other(error)))?;
         Ok(bytes)
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read => formatter.write_str("read"),
-            Self::Start(job_type) => write!(formatter, "start:{job_type}"),
-            Self::Answer => formatter.write_str("answer"),
-            Self::AnswerType(job_type) => write!(formatter, "answer:{job_type}"),
-        }
-    }
-}
-
-impl Scope {
-    /// Whether it lets jobs of this type be started.
-    #[must_use]
-    pub fn starts(&self, job_type: &str) -> bool {
-        matches!(self, Self::Start(started) if started == job_type)
-    }
-
-    /// Whether it lets jobs of this type be answered and stopped.
-    #[must_use]
-    pub fn answers(&self, job_type: &str) -> bool {
-        match self {
-            Self::Answer => true,
-            Self::AnswerType(answered) => answered == job_type,
-            Self::Read | Self::Start(_) => false,
-        }
-    }
-
-    /// The job type that it names.
-    #[must_use]
-    pub fn job_type(&self) -> Option<&str> {
-        match self {
-            Self::Start(job_type) | Self::AnswerType(job_type) => Some(job_type),
-            Self::Read | Self::Answer => None,
-        }
-    }
-}
-
-impl FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "read" => Ok(Self::Read),
-            None if text == "answer" => Ok(Self::Answer),
-            Some(("start", job_type)) if !job_type.is_empty() => Ok(Self::Start(job_type.to_owned())),
-            Some(("answer", job_type)) if !job_type.is_empty() => Ok(Self::AnswerType(job_type.to_owned())),
-            _ => Err("a scope is `read`, `answer`, or `start:` or `answer:` with a job type".to_owned()),
-        }
-    }
-}
-
-impl TryFrom<String> for Scope {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Scope> for String {
-    fn from(scope: Scope) -> Self {
-        scope.to_string()
     }
 }
 
@@ -360,16 +280,5 @@ mod tests {
         assert_eq!(other.find(&bob.secret, at(2)).unwrap().groups.unwrap(), ["ops"]);
         stage.tokens.revoke(&bob.id, None).unwrap().unwrap();
         assert!(other.refresh().unwrap() && other.find(&bob.secret, at(2)).is_none());
-    }
-
-    #[test]
-    fn scopes_are_written_as_they_are_read() {
-        for text in ["read", "answer", "start:backport", "answer:backport"] {
-            assert_eq!(text.parse::<Scope>().unwrap().to_string(), text);
-        }
-        for bad in ["", "start", "start:", "answer:", "read:x", "Read", "write", "read "] {
-            assert!(bad.parse::<Scope>().is_err(), "{bad}");
-        }
-        assert!(serde_json::from_str::<Scope>(r#""admin""#).is_err());
     }
 }

@@ -89,7 +89,7 @@ impl App {
             // Where nobody signs in all people are one user.
             _ => None,
         };
-        let revoked = self.auth.standing(identity).map(|standing| -> Revoked { Box::pin(standing.lost()) });
+        let revoked = self.auth.watch(identity).map(|watch| -> Revoked { Box::pin(watch.lost()) });
         let end = End { token: self.shutdown.clone(), lifetime: self.limits.stream, revoked, turn };
         Ok(Manner { end, heartbeat: None, marks_its_end: true })
     }

@@ -2,11 +2,12 @@
 //!
 //! Each service has errors of its own, which know nothing of HTTP. Here they get their statuses and words.
 
+pub mod accounts;
+
 use std::ffi::OsStr;
 
 use hyper::StatusCode;
 
-use crate::accounts;
 use crate::blocking;
 use crate::http::error::ApiError;
 use crate::spool;
@@ -29,7 +30,7 @@ impl From<blocking::Error> for ApiError {
 impl From<spool::Error> for ApiError {
     fn from(error: spool::Error) -> Self {
         let name = error.path().file_name().and_then(OsStr::to_str);
-        if name.is_some_and(|name| accounts::FILES.contains(&name)) {
+        if name.is_some_and(|name| crate::accounts::FILES.contains(&name)) {
             return of_sign_ins(error);
         }
         let message = match &error {
@@ -112,7 +113,7 @@ mod tests {
             error.message().unwrap().to_owned()
         };
         assert!(message("/spool/jobs/1/job.json").contains("restart of spiderpig-runner"));
-        for name in accounts::FILES {
+        for name in crate::accounts::FILES {
             let message = message(&format!("/state/{name}"));
             assert!(
                 message.contains("who sign in") && !message.contains("spool") && !message.contains(name),

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::{Bytes, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, USER_AGENT};
 use hyper::{HeaderMap, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
-use crate::accounts::access::Guarded;
+use super::failure;
+use crate::accounts::access::{Forbidden, Guarded};
 use crate::accounts::identity::{Caller, Identity};
+use crate::accounts::presented::{Browser, Presented};
 use crate::config::JobType;
 use crate::http::body;
 use crate::http::client::Client;
@@ -45,7 +47,7 @@ impl Request {
     /// 403, or what the route has instead.
     pub fn may_start(&self, job_type: &JobType) -> Result<(), ApiError> {
         let by = Guarded { job_type: &job_type.name, groups: Some(&job_type.groups) };
-        self.caller()?.may_start(by, self.denial)
+        self.denied(self.caller()?.may_start(by))
     }
 
     /// Refuses who may not answer and stop the jobs of a type.
@@ -53,7 +55,7 @@ impl Request {
     /// # Errors
     /// 403, or what the route has instead.
     pub fn may_answer(&self, by: Guarded) -> Result<(), ApiError> {
-        self.caller()?.may_answer(by, self.denial)
+        self.denied(self.caller()?.may_answer(by))
     }
 
     /// Refuses who may not see the sensitive lines of the jobs of a type.
@@ -61,7 +63,11 @@ impl Request {
     /// # Errors
     /// 403, or what the route has instead.
     pub fn may_reveal(&self, by: Guarded) -> Result<(), ApiError> {
-        self.caller()?.may_reveal(by, self.denial)
+        self.denied(self.caller()?.may_reveal(by))
+    }
+
+    fn denied(&self, may: Result<(), Forbidden>) -> Result<(), ApiError> {
+        may.map_err(|forbidden| failure::accounts::forbidden(&forbidden, self.denial))
     }
 
     /// Whoever a route let in that is not for everybody.
@@ -72,6 +78,34 @@ impl Request {
                 Err(ApiError::internal("a route that is not open let nobody in"))
             }
         }
+    }
+
+    /// What header fields present to show who a request comes from. Those that are no text count for nothing, but a token
+    /// that is no text is a wrong one.
+    #[must_use]
+    pub fn presented_by(headers: &HeaderMap) -> Presented<'_> {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok()).collect();
+        // Other schemes are a proxy's business.
+        let bearer = headers.get_all(AUTHORIZATION).iter().find_map(|field| {
+            let (scheme, rest) = field.as_bytes().split_at_checked(7)?;
+            scheme.eq_ignore_ascii_case(b"bearer ").then_some(rest)
+        });
+        let bearer = bearer.map(|bearer| std::str::from_utf8(bearer).unwrap_or_default().trim());
+        Presented { cookies, bearer }
+    }
+
+    /// What it presents to show who it comes from.
+    #[must_use]
+    pub fn presented(&self) -> Presented<'_> {
+        Self::presented_by(&self.headers)
+    }
+
+    /// The browser that it comes from.
+    #[must_use]
+    pub fn browser(&self) -> Browser<'_> {
+        let user_agent = self.headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let (presented, address) = (self.presented(), self.client.address);
+        Browser { presented, address, user_agent: user_agent.unwrap_or_default() }
     }
 
     /// The query arguments; none if there is no query.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use hyper::{Method, StatusCode};
 
 use super::app::App;
+use super::failure;
 use super::request::Request;
 use crate::accounts::access::Access;
+use crate::accounts::identity::Identity;
 use crate::http::describe::{Argument, Content, Header};
 use crate::http::error::ApiError;
 use crate::http::path::Pattern;
@@ -49,6 +51,15 @@ pub struct Route {
 }
 
 impl Route {
+    /// Lets somebody use the route, or says why not.
+    ///
+    /// # Errors
+    /// 401 if they must sign in or show their second factor first, 403 if they are in no group, else
+    /// [`denial`](Self::denial).
+    pub fn check(&self, identity: &Identity) -> Result<(), ApiError> {
+        self.access.check(identity).map_err(|error| failure::accounts::denied(error, self.denial))
+    }
+
     /// A route of which nothing more is said yet.
     #[must_use]
     pub const fn new(

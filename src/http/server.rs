@@ -176,7 +176,7 @@ impl Server {
         let (head, body) = request.into_parts();
         let names = Names { public_url: &self.app.public_url, is_local: origin.is_local };
         host::check(names, &head.method, &head.uri, &head.headers)?;
-        let identity = self.app.auth.identify(&head.headers, Time::now());
+        let identity = self.app.auth.identify(&Request::presented_by(&head.headers), Time::now());
         line.identified(identity.user().map_or("", |user| user));
         *who = Some(identity.clone());
         let found = table::find(self.routes, &head.method, head.uri.path());
@@ -185,7 +185,7 @@ impl Server {
         if !route.is_unattended {
             self.note_use(&identity);
         }
-        route.access.check(&identity, route.denial)?;
+        route.check(&identity)?;
         let request = Request {
             client,
             user: identity.user().map_or_else(Arc::default, Arc::clone),
@@ -202,17 +202,10 @@ impl Server {
 
     /// Notes meanwhile that a session is used, if it is one and was not noted for a while.
     fn note_use(&self, identity: &Identity) {
-        let now = Time::now();
         if let Auth::Guarded(guard) = &self.app.auth
-            && let Some(key) = guard.to_be_noted(identity, now)
-            // If the file is slow, a later request will do.
-            && let Ok(turn) = Arc::clone(&guard.noting).try_acquire_owned()
+            && let Some(session_use) = guard.session_use(identity, Time::now())
         {
-            let guard = Arc::clone(guard);
-            self.handlers.spawn_blocking(move || {
-                let _turn = turn;
-                guard.note_use(&key, now);
-            });
+            self.handlers.spawn_blocking(move || session_use.note());
         }
     }
 

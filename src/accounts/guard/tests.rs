@@ -1,9 +1,15 @@
 use std::pin::{Pin, pin};
 use std::task::{Context, Waker};
 
+use super::session_watch::SessionWatch;
 use super::*;
+use crate::accounts::attempts::AttemptSubject;
+use crate::accounts::identity::{Caller, Identity, Proof};
+use crate::accounts::sessions;
 use crate::accounts::testing::{People, headers};
+use crate::api::request::Request;
 use crate::api::testing::{Bench, soon};
+use crate::spool::Time;
 use crate::spool::atomic;
 use crate::spool::atomic::Durability;
 
@@ -15,7 +21,7 @@ fn now() -> Time {
 
 /// In a word, with the user: who a request comes from, by whose proof, or why that is not known.
 fn who(people: &People, fields: &str, now: Time) -> String {
-    match people.guard.identify(&headers(fields), now) {
+    match people.guard.identify(&Request::presented_by(&headers(fields)), now) {
         Identity::Nobody(unknown) => format!("{unknown:?}"),
         Identity::PendingSecondFactor(pending) => format!("half {}", pending.user),
         Identity::Authenticated(Caller { user, role, proof: Proof::Token { .. }, .. }) => {
@@ -158,15 +164,19 @@ fn a_use_is_noted_every_five_minutes() {
     let begun = session.checked;
     let cookie = headers(&people.cookie(&people.begin(session)));
     let after = |seconds| sessions::after(begun, Duration::from_secs(seconds));
-    let to_be_noted = |now| people.guard.to_be_noted(&people.guard.identify(&cookie, now), now);
-    assert_eq!(to_be_noted(after(299)), None);
-    let key = to_be_noted(after(300)).unwrap();
-    people.guard.note_use(&key, after(300));
-    assert_eq!(to_be_noted(after(599)), None);
-    assert!(to_be_noted(after(600)).is_some());
+    let session_use = |now| {
+        let identity = people.guard.identify(&Request::presented_by(&cookie), now);
+        people.guard.session_use(&identity, now)
+    };
+    assert!(session_use(after(299)).is_none());
+    let noting = session_use(after(300)).unwrap();
+    assert!(session_use(after(300)).is_none(), "another one is just being noted");
+    noting.note();
+    assert!(session_use(after(599)).is_none());
+    assert!(session_use(after(600)).is_some());
     let token = headers(&people.token("user", &["read"], now()));
-    let script = people.guard.identify(&token, now());
-    assert_eq!(people.guard.to_be_noted(&script, after(600)), None, "a script has no session");
+    let script = people.guard.identify(&Request::presented_by(&token), now());
+    assert!(people.guard.session_use(&script, after(600)).is_none(), "a script has no session");
 }
 
 #[test]
@@ -189,11 +199,11 @@ fn a_cookie_needs_no_tls_on_this_machine_only() {
 }
 
 /// What a stream depends on that somebody opens now.
-fn standing(people: &People, fields: &str) -> Standing {
-    let Identity::Authenticated(caller) = people.guard.identify(&headers(fields), now()) else {
+fn standing(people: &People, fields: &str) -> SessionWatch {
+    let Identity::Authenticated(caller) = people.guard.identify(&Request::presented_by(&headers(fields)), now()) else {
         panic!("they are not let in")
     };
-    people.guard.standing(&caller, now())
+    people.guard.watch(&caller, now())
 }
 
 fn is_lost(lost: &mut Pin<&mut impl Future>) -> bool {
@@ -332,7 +342,7 @@ fn the_files_of_sign_ins_are_known_by_their_names() {
     let people = People::of(&bench);
     people.signed_in("user");
     people.token("user", &["read"], now());
-    people.guard.attempts.begin(super::AttemptSubject::Account("user"), "unix".parse().unwrap(), now()).unwrap();
+    people.guard.attempts.begin(AttemptSubject::Account("user"), "unix".parse().unwrap(), now()).unwrap();
     let paths = bench.state_directory().path().read_dir().unwrap().map(|entry| entry.unwrap().path());
     let documents = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let mut names: Vec<_> = documents.map(|path| path.file_name().unwrap().to_owned()).collect();

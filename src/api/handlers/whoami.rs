@@ -1,22 +1,23 @@
-//! Who is signed in, and what may they do?
+//! Who is signed in, and what they may do.
 
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::accounts::access::{Guarded, SIGN_IN};
+use crate::accounts::access::Guarded;
 use crate::accounts::identity::{Caller, Identity, Unknown};
 use crate::accounts::role::Role;
 use crate::accounts::second_factor::state::SecondFactorState;
 use crate::api::app::App;
+use crate::api::failure::accounts::SIGN_IN;
 use crate::api::request::Request;
 use crate::config::{AuthMode, JobType};
 use crate::http::error::ApiError;
 use crate::http::response;
 use crate::http::response::Response;
 
-/// `GET /api/whoami`: also without a session, which it then says, and where to get one.
+/// `GET /api/whoami`: who asks, and what they may do. Without a session it says so, and where to get one.
 ///
 /// # Errors
 /// None.
@@ -56,13 +57,13 @@ pub async fn whoami(app: Arc<App>, request: Request) -> Result<Response, ApiErro
     response::json(StatusCode::OK, &answer)
 }
 
-/// Which job types there are, for which groups, and whether somebody may answer and stop their jobs. Nobody is told who may
-/// not look.
+/// The job types: for which groups they are, and whether somebody may answer and stop their jobs. There are none for
+/// somebody who may not look.
 fn job_types(app: &App, caller: &Caller) -> Map<String, Value> {
     let told = app.config.job_types.values().filter(|_| caller.role > Role::Stranger);
     let tell = |job_type: &JobType| {
         let by = Guarded { job_type: &job_type.name, groups: Some(&job_type.groups) };
-        let may_answer = caller.may_answer(by, StatusCode::FORBIDDEN).is_ok();
+        let may_answer = caller.may_answer(by).is_ok();
         (job_type.name.clone(), json!({ "groups": job_type.groups, "mayAnswer": may_answer }))
     };
     told.map(tell).collect()

@@ -147,14 +147,13 @@ pub(crate) async fn conversation() -> Conversation {
 
 fn fill_in(asked: &str, user: &str, secret: &str, people: &People) -> String {
     let now = Time::now();
-    let token = |user: &str| {
-        people.guard.tokens.of_user(user).first().map_or_else(|| "none".to_owned(), |token| token.id.clone())
-    };
+    let token =
+        |user: &str| people.tokens().of_user(user).first().map_or_else(|| "none".to_owned(), |token| token.id.clone());
     let values: [(&str, &dyn Fn() -> String); 6] = [
         ("PASSWORD", &|| PASSWORD.to_owned()),
         ("CODE", &|| people.code(user)),
         ("PENDING", &|| code_of(secret, now)),
-        ("SESSION", &|| sessions::id(&people.guard.sessions.list(Some(user), now)[0].0).to_owned()),
+        ("SESSION", &|| sessions::id(&people.sessions().list(Some(user), now)[0].0).to_owned()),
         ("TOKEN", &|| token(user)),
         ("OTHERS", &|| token("viewer")),
     ];

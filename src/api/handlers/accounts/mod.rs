@@ -8,3 +8,15 @@ pub mod sign_in;
 pub mod sign_out;
 #[cfg(test)]
 mod tests;
+
+use hyper::header::{HeaderValue, SET_COOKIE};
+
+use crate::http::error::ApiError;
+use crate::http::response::Response;
+
+/// Adds a `Set-Cookie` field to a response.
+fn set_cookie(mut response: Response, field: &str) -> Result<Response, ApiError> {
+    let field = HeaderValue::try_from(field).map_err(ApiError::internal)?;
+    response.headers_mut().append(SET_COOKIE, field);
+    Ok(response)
+}

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::accounts::guard::Guard;
 use crate::accounts::sessions;
 use crate::accounts::sessions::Session;
 use crate::accounts::tokens::Token;
@@ -13,7 +12,6 @@ use crate::api::app::App;
 use crate::api::record::AuditRecord;
 use crate::api::request::Request;
 use crate::audit::Event;
-use crate::blocking;
 use crate::http::error::ApiError;
 use crate::http::response;
 use crate::http::response::Response;
@@ -52,14 +50,9 @@ fn show(key: &str, session: &Session, is_current: bool) -> Value {
 /// 404 if they have none of this id, 503 if the files cannot be written.
 pub async fn end_session(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let id = request.path.text("id")?.to_owned();
-    let guard = Arc::clone(app.auth.guard()?);
-    let is_own = guard.sessions_of(Some(&request.user), Time::now()).iter().any(|(key, _)| sessions::id(key) == id);
-    if !is_own {
-        return Err(ApiError::refused(StatusCode::NOT_FOUND, "You have no such session. It may have ended"));
-    }
-    let user = Arc::clone(&request.user);
-    end(&app, &guard, &request, &user.clone(), move |key, session| *session.user == *user && sessions::id(key) == id)
-        .await
+    let ended = app.auth.guard()?.end_session(&request.user, id).await?;
+    let no_such = || ApiError::refused(StatusCode::NOT_FOUND, "You have no such session. It may have ended");
+    tell_ended(&app, &request, &request.user, ended.ok_or_else(no_such)?).await
 }
 
 /// `POST /api/sessions/end-others`: ends all sessions of this user but the one that asks.
@@ -67,28 +60,12 @@ pub async fn end_session(app: Arc<App>, request: Request) -> Result<Response, Ap
 /// # Errors
 /// 503 if the files cannot be written.
 pub async fn end_others(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
-    let guard = Arc::clone(app.auth.guard()?);
-    let (user, current) = (Arc::clone(&request.user), request.identity.session().cloned());
-    end(&app, &guard, &request, &user.clone(), move |key, session| {
-        *session.user == *user && current.as_ref().is_none_or(|current| **current != *key)
-    })
-    .await
+    let ended = app.auth.guard()?.end_sessions_of(&request.user, request.identity.session()).await?;
+    tell_ended(&app, &request, &request.user, ended).await
 }
 
-/// Ends sessions of a user, and says how many.
-///
-/// # Errors
-/// 503 if the files cannot be written.
-pub(crate) async fn end(
-    app: &App,
-    guard: &Arc<Guard>,
-    request: &Request,
-    of: &str,
-    which: impl Fn(&str, &Session) -> bool + Send + 'static,
-) -> Result<Response, ApiError> {
-    let ending = Arc::clone(guard);
-    let ended = blocking::run(move || ending.sessions.end(which)).await??;
-    guard.tell();
+/// Records that so many sessions of a user have ended, and says it.
+pub(super) async fn tell_ended(app: &App, request: &Request, of: &str, ended: usize) -> Result<Response, ApiError> {
     AuditRecord::of(request, Event::SessionsEnded, json!({ "of": of })).note(app).await;
     let message = if ended == 1 { "1 session has ended".to_owned() } else { format!("{ended} sessions have ended") };
     response::json(StatusCode::OK, &json!({ "message": message, "ended": ended }))
@@ -99,12 +76,16 @@ pub(crate) async fn end(
 /// # Errors
 /// 404 where nobody signs in.
 pub async fn tokens(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
-    let own = app.auth.guard()?.tokens.of_user(&request.user);
-    let tokens: Vec<Value> = own.iter().map(show_token).collect();
+    show_tokens(&app.auth.guard()?.tokens_of(Some(&request.user)))
+}
+
+/// Shows tokens, without what a script sends.
+pub(super) fn show_tokens(tokens: &[Token]) -> Result<Response, ApiError> {
+    let tokens: Vec<Value> = tokens.iter().map(show_token).collect();
     response::json(StatusCode::OK, &json!({ "tokens": tokens }))
 }
 
-pub(crate) fn show_token(token: &Token) -> Value {
+fn show_token(token: &Token) -> Value {
     let scopes: Vec<String> = token.scopes.iter().map(ToString::to_string).collect();
     json!({
         "id": token.id,
@@ -128,16 +109,12 @@ pub async fn revoke_token(app: Arc<App>, request: Request) -> Result<Response, A
 ///
 /// # Errors
 /// 404 in these words if they have none of this id, 503 if the files cannot be written.
-pub(crate) async fn revoke(app: &App, request: &Request, of: &str, missing: &str) -> Result<Response, ApiError> {
-    let id = request.path.text("id")?.to_owned();
-    let guard = Arc::clone(app.auth.guard()?);
-    if !guard.tokens.of_user(of).iter().any(|token| token.id == id) {
+pub(super) async fn revoke(app: &App, request: &Request, of: &str, missing: &str) -> Result<Response, ApiError> {
+    let id = request.path.text("id")?;
+    if !app.auth.guard()?.revoke_token(of, id).await? {
         return Err(ApiError::refused(StatusCode::NOT_FOUND, missing));
     }
     let details = json!({ "what": "revoked", "token": id, "of": of });
-    let (revoking, user) = (Arc::clone(&guard), of.to_owned());
-    blocking::run(move || revoking.tokens.revoke(&id, Some(&user))).await??;
-    guard.tell();
     AuditRecord::of(request, Event::TokenChanged, details).note(app).await;
     response::json(StatusCode::OK, &json!({ "message": "The token is worth nothing now" }))
 }

@@ -103,7 +103,7 @@ async fn every_change_of_what_somebody_may_do_gives_the_browser_another_cookie()
     let whole = scene.show_second_factor(&again, "user").await;
     let renewed = scene.show_second_factor(&whole, "user").await;
     assert_eq!((scene.standing(&whole).await, scene.standing(&renewed).await), ("needauth".into(), "in".into()));
-    assert_eq!(scene.people.guard.sessions.list(None, Time::now()).len(), 1, "nothing is left behind");
+    assert_eq!(scene.people.sessions().list(None, Time::now()).len(), 1, "nothing is left behind");
 }
 
 #[tokio::test]
@@ -209,18 +209,12 @@ async fn an_attempt_that_nobody_had_time_for_forgives_no_other() {
         assert_eq!(scene.try_password("", "user", "wrong horse battery").await.status, 401);
     }
     // As if others had all the turns for longer than anybody waits.
-    scene.people.guard.passwords.close();
+    scene.people.look_at_no_passwords();
     for _ in 0..3 {
         assert_eq!(scene.try_password("", "user", "wrong horse battery").await.status, 503);
     }
-    let address = "127.0.0.1".parse().unwrap();
-    let tried = scene.people.guard.attempt_subject(Some("user"), address);
-    let attempts = &scene.people.guard.attempts;
-    assert_eq!(
-        attempts.begin(tried, address, Time::now()).unwrap(),
-        crate::accounts::attempts::AttemptOutcome::Last,
-        "nine still count"
-    );
+    let outcome = scene.people.attempt("user", "127.0.0.1");
+    assert_eq!(outcome, crate::accounts::attempts::AttemptOutcome::Last, "nine still count");
 }
 
 #[tokio::test]
@@ -326,10 +320,14 @@ async fn on_a_full_disk_who_signs_out_is_out_at_every_api() {
     let other = People::with(&bench, |_| {});
     let [user, viewer, admin] = ["user", "viewer", "admin"].map(|user| people.signed_in(user));
     let script = people.token("viewer", &["read"], Time::now());
-    let id = people.guard.tokens.all()[0].id.clone();
+    let id = people.tokens().all()[0].id.clone();
     let elsewhere = |fields: &str| {
         other.guard.refresh();
-        other.guard.identify(&headers(fields), Time::now()).user().is_some()
+        other
+            .guard
+            .identify(&crate::api::request::Request::presented_by(&headers(fields)), Time::now())
+            .user()
+            .is_some()
     };
     assert!([&user, &viewer, &admin, &script].into_iter().all(|fields| elsewhere(fields)));
     let mut scene = Scene::of(bench, people).await;
@@ -407,7 +405,7 @@ async fn nobody_comes_in_unrecorded() {
     let reply = scene.post("", "/api/login", &given).await;
     assert_eq!((reply.status.as_u16(), reply.header("set-cookie")), (503, None), "{}", reply.body);
     assert!(reply.body.contains("spiderpig-api check"), "{}", reply.body);
-    assert_eq!(scene.people.guard.sessions.list(None, Time::now()).len(), 1);
+    assert_eq!(scene.people.sessions().list(None, Time::now()).len(), 1);
 
     // Who is in goes on, and gets out: their code is used up, and their sign-in was recorded.
     let code = scene.people.code("user");
@@ -426,8 +424,7 @@ async fn a_page_that_only_listens_does_not_use_its_session() {
     let cookies = [&listening, &asking].map(|secret| scene.people.cookie(secret));
     let _stream = scene.listen(&cookies[0]).await;
     assert_eq!(scene.standing(&cookies[1]).await, "in");
-    let guard = scene.people.guard.clone();
-    let last_seen = |user: &str| guard.sessions.list(Some(user), Time::now())[0].1.last_seen;
+    let last_seen = |user: &str| scene.people.sessions().list(Some(user), Time::now())[0].1.last_seen;
     until(|| last_seen("viewer") > before).await;
     assert_eq!(last_seen("user"), before);
 }

@@ -371,7 +371,7 @@ async fn what_a_script_does_is_recorded_with_its_token() {
     }
     assert_eq!(client.ask_as(&script, "POST /api/jobs/2/signal/interrupt", "").await.status, 200);
     let recorded = bench.audit().page(&Filter::default(), None, 100).unwrap().entries.into_iter().rev();
-    let id = &people.guard.tokens.all()[0].id;
+    let id = &people.tokens().all()[0].id;
     let expected = [("start", json!(id)), ("start", Value::Null), ("signal", json!(id))];
     let recorded: Vec<_> = recorded.map(|line| (line.event, line.details.get("token").cloned())).collect();
     let recorded: Vec<_> =

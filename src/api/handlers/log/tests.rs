@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::accounts::presented::Presented;
 use crate::accounts::testing::People;
 use crate::api::testing::{Bench, Client, job_id, request, soon, status, until};
 use crate::http::body;
@@ -123,7 +124,7 @@ pub fn write_everything(log: &mut LogWriter) {
 
 fn body_of(app: &Arc<App>, form: Form, told: u64) -> Body {
     let mut viewer = app.logs.watch(job_id(1), form, told);
-    let manner = app.stream(&app.auth.identify(&hyper::HeaderMap::new(), crate::spool::Time::now())).unwrap();
+    let manner = app.stream(&app.auth.identify(&Presented::default(), crate::spool::Time::now())).unwrap();
     body::produce(manner, |mut pieces| async move {
         while let Told::Piece(piece) = viewer.next().await.unwrap() {
             pieces.send(piece).await;
@@ -346,8 +347,8 @@ async fn plain_text_has_its_last_chunk_if_it_is_the_whole_log_and_only_then() {
     let mut client = Client::connect(Bench::serve(known(people.app(&bench)).await).await).await;
     client.write(format!("GET /api/jobs/1/log?format=text HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\n")).await;
     client.read_until("[one]\n").await;
-    people.guard.sessions.end(|_, _| true).unwrap();
-    people.guard.tell();
+    people.sessions().end(|_, _| true).unwrap();
+    people.tell();
     assert!(!client.read_to_end().await.contains(END), "its session has ended");
 
     end(&bench, &job, &mut log);

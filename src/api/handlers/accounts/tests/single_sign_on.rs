@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::accounts::cookie::Secret;
+use crate::accounts::cookie::key::Secret;
 
 /// Vouches for somebody until the test ends. Its address.
 async fn vouching_for(user: &str, group: &str) -> String {
@@ -104,7 +104,7 @@ async fn the_ticket_of_somebody_else_changes_nothing() {
         let reply = come_back(&mut scene, &cookie).await;
         assert_eq!(reply.header("location"), Some("/login?problem=other_user&next=/jobs/1"));
         assert_eq!(reply.header("set-cookie"), None);
-        assert!(scene.people.guard.sessions.get(&secret.key(), Time::now()).is_some());
+        assert!(scene.people.sessions().get(&secret.key(), Time::now()).is_some());
         let (event, user, details) = scene.recorded().swap_remove(0);
         assert_eq!(
             (&*event, user.as_deref(), &details["reason"]),

@@ -6,12 +6,15 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
-use super::Auth;
-use super::cookie::Secret;
-use super::guard::{Guard, Source};
-use super::second_factor::Seed;
-use super::sessions::{Session, after};
-use super::tokens::{NewToken, Scope};
+use super::{Guard, Source};
+use crate::accounts::Auth;
+use crate::accounts::attempts::AttemptOutcome;
+use crate::accounts::cookie::key::Secret;
+use crate::accounts::second_factor;
+use crate::accounts::second_factor::{SecondFactors, Seed};
+use crate::accounts::sessions::{Session, Sessions, after};
+use crate::accounts::tokens::{NewToken, Scope, Tokens};
+use crate::accounts::users::Users;
 use crate::api::app::{App, Limits};
 use crate::api::testing;
 use crate::api::testing::{Bench, Reply};
@@ -113,10 +116,46 @@ impl People {
     pub fn session(&self, user: &str, now: Time) -> Session {
         let mut session = Session::new(user, "192.0.2.1".into(), "Browser", now);
         session.second_factor = self.guard.second_factors.is_enrolled(user);
-        if let Source::Local(users) = &self.guard.source {
-            session.password = users.get(user).map(|account| account.stamp());
-        }
+        session.password = self.guard.source.account(user).map(|account| account.stamp());
         session
+    }
+
+    /// All sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.guard.sessions
+    }
+
+    /// All tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.guard.tokens
+    }
+
+    /// All second factors.
+    pub fn second_factors(&self) -> &SecondFactors {
+        &self.guard.second_factors
+    }
+
+    /// All accounts; there are none at a single sign-on.
+    pub fn users(&self) -> &Users {
+        let Source::Local(users) = &self.guard.source else { panic!("people sign in elsewhere") };
+        users
+    }
+
+    /// Leaves nobody time to look at passwords.
+    pub fn look_at_no_passwords(&self) {
+        self.guard.hashing.close();
+    }
+
+    /// Counts an attempt of somebody at an address.
+    pub fn attempt(&self, user: &str, address: &str) -> AttemptOutcome {
+        let address = address.parse().unwrap();
+        let subject = self.guard.attempt_subject(Some(user), address);
+        self.guard.attempts.begin(subject, address, Time::now()).unwrap()
+    }
+
+    /// Makes streams look whether their client still has its rights.
+    pub fn tell(&self) {
+        self.guard.tell();
     }
 
     /// Begins a session.
@@ -126,8 +165,8 @@ impl People {
 
     /// The header field of a session.
     pub fn cookie(&self, secret: &Secret) -> String {
-        let field = self.guard.cookies.set(&self.guard.key, secret, 60).unwrap();
-        format!("Cookie: {}\r\n", field.to_str().unwrap().split(';').next().unwrap())
+        let field = self.guard.cookies.set(&self.guard.key, secret, Duration::from_mins(1));
+        format!("Cookie: {}\r\n", field.split(';').next().unwrap())
     }
 
     /// The header field of somebody who signs in now.
@@ -146,7 +185,7 @@ impl People {
 
 /// The code of a seed that is being set up.
 pub fn code_of(secret: &str, now: Time) -> String {
-    Seed::try_from(secret.replace(' ', "")).unwrap().code(super::second_factor::step_at(now))
+    Seed::try_from(secret.replace(' ', "")).unwrap().code(second_factor::step_at(now))
 }
 
 /// What a browser sends after this reply; none if its cookie is not set, or taken away.
