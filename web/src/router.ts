@@ -15,7 +15,7 @@ function lazy(load: () => Promise<{ default: RouteComponent }>): () => Promise<R
   }
 }
 
-/** The pages. The API knows these paths too (`src/api/routes.rs`) and answers each with this program. */
+/** The pages. The API knows these paths too (`src/api/table.rs`) and answers each with this program. */
 export function makeRouter(): Router {
   return createRouter({
     history: createWebHistory(),
