@@ -26,7 +26,7 @@ use crate::http::host::PublicUrl;
 use crate::http::streams::Streams;
 use crate::logs::Logs;
 use crate::mirror::Mirror;
-use crate::submit::idempotency::Idempotency;
+use crate::submit::Submissions;
 
 /// So many large responses are on their way at once: whoever does not read keeps one in memory.
 pub const LARGE_AT_ONCE: usize = 8;
@@ -52,12 +52,10 @@ pub struct App {
     pub disks: Arc<Disks>,
     /// Where changes are looked up, if there is such a place.
     pub gerrit: Option<Gerrit>,
-    /// Submissions, which wait for the number of a job.
-    pub submissions: WriteLimiter,
+    /// Where jobs are queued.
+    pub submissions: Arc<Submissions>,
     /// Files for the inbox: answers, signals and pauses. They do not wait behind submissions.
     pub inbox_writes: WriteLimiter,
-    /// The requests that were sent with an idempotency key.
-    pub idempotency: Idempotency,
     /// Where it is recorded who did what.
     pub audit: Arc<Audit>,
     /// Which refusals get a line in the audit trail.

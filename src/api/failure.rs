@@ -10,8 +10,11 @@ use hyper::StatusCode;
 
 use crate::blocking;
 use crate::http::error::ApiError;
+use crate::logs::LogError;
 use crate::spool;
 use crate::spool::error::Action;
+use crate::submit::SubmitError;
+use crate::submit::idempotency::MalformedKey;
 
 impl From<blocking::Error> for ApiError {
     fn from(error: blocking::Error) -> Self {
@@ -22,6 +25,35 @@ impl From<blocking::Error> for ApiError {
                 Self::refused(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(1)
             }
             blocking::Error::Panicked(panic) => Self::internal(panic),
+        }
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        let message = error.to_string();
+        match error {
+            SubmitError::TooLarge => Self::refused(StatusCode::PAYLOAD_TOO_LARGE, message),
+            SubmitError::KeyIsBusy => Self::refused(StatusCode::CONFLICT, message).retry_after(1),
+            SubmitError::KeyIsTaken => Self::refused(StatusCode::UNPROCESSABLE_ENTITY, message),
+            SubmitError::StateDirectory(error) => Self::failed(StatusCode::SERVICE_UNAVAILABLE, message, error),
+            SubmitError::Spool(error) => error.into(),
+            SubmitError::Blocking(error) => error.into(),
+        }
+    }
+}
+
+impl From<MalformedKey> for ApiError {
+    fn from(error: MalformedKey) -> Self {
+        Self::refused(StatusCode::BAD_REQUEST, error.to_string())
+    }
+}
+
+impl From<LogError> for ApiError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Unreadable(error) => Self::internal(error),
+            LogError::Blocking(error) => error.into(),
         }
     }
 }

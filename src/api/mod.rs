@@ -17,7 +17,6 @@ pub mod route;
 #[cfg(test)]
 mod shapes;
 pub mod start;
-pub mod submit;
 pub mod table;
 #[cfg(test)]
 pub(crate) mod testing;

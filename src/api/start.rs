@@ -27,7 +27,7 @@ use crate::mirror::Mirror;
 use crate::spool;
 use crate::spool::{Spool, room, submitter};
 use crate::state::StateDirectory;
-use crate::submit::idempotency::Idempotency;
+use crate::submit::Submissions;
 
 /// How often one looks whether there is room for answers and signals on a full disk.
 const SET_ASIDE_INTERVAL: Duration = Duration::from_secs(20);
@@ -93,12 +93,11 @@ impl Service {
         } else {
             passed.into_iter().map(Listener::adopt).collect::<Result<_, _>>()?
         };
-        let (spool, mirror, idempotency) = open(&config).await?;
+        let (spool, mirror, submissions) = open(&config).await?;
         tokio::spawn(set_room_aside(spool.clone(), shutdown.clone()));
         let limits = limits();
         let auth = open_auth(&config, limits, &shutdown).await?;
         let audit = Audit::new(StateDirectory::new(&config.api.state_directory));
-        let mirror = Arc::new(mirror);
         let logs = Logs::new(spool.clone(), Arc::clone(&mirror));
         let disks = Disks::new(spool.clone(), Arc::clone(&mirror), config.api.state_directory.clone());
         let app = App {
@@ -111,9 +110,8 @@ impl Service {
             page: Page::built(),
             metrics: Metrics::default(),
             disks: Arc::new(disks),
-            submissions: WriteLimiter::default(),
+            submissions: Arc::new(submissions),
             inbox_writes: WriteLimiter::default(),
-            idempotency,
             audit: Arc::new(audit),
             refusals: RefusalLimiter::default(),
             limits,
@@ -182,14 +180,16 @@ fn user(config: &Config) -> Option<String> {
     config.auth.dev_user.clone().or_else(|| submitter::login_name(rustix::process::getuid().as_raw()))
 }
 
-async fn open(config: &Config) -> Result<(Spool, Mirror, Idempotency), StartError> {
+async fn open(config: &Config) -> Result<(Spool, Arc<Mirror>, Submissions), StartError> {
     let root = config.spool.clone();
     let watch = config.runner.watch;
-    let idempotency = Idempotency::new(StateDirectory::new(&config.api.state_directory));
-    let open = move || -> spool::Result<(Spool, Mirror, Idempotency)> {
+    let state = StateDirectory::new(&config.api.state_directory);
+    let open = move || -> spool::Result<(Spool, Arc<Mirror>, Submissions)> {
         let spool = Spool::open(&root)?;
-        idempotency.sweep();
-        Ok((spool.clone(), Mirror::start(spool, watch, job::rendered)?, idempotency))
+        let mirror = Arc::new(Mirror::start(spool.clone(), watch, job::rendered)?);
+        let submissions = Submissions::new(spool.clone(), Arc::clone(&mirror), state);
+        submissions.forget_old_keys();
+        Ok((spool, mirror, submissions))
     };
     Ok(blocking::run(open).await.map_err(|_| StartError::Panicked)??)
 }

@@ -14,7 +14,6 @@ use crate::http::describe::Content;
 use crate::http::error::ApiError;
 use crate::http::path;
 use crate::http::path::PathParams;
-use crate::submit::idempotency;
 use Content::{Json, JsonLines, Page, Text, TextOrJsonString};
 
 macro_rules! routes {
@@ -95,13 +94,13 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobs", Viewer => jobs::list::list, "List jobs, the newest first",
         takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
     POST "/api/jobs", Start => jobs::create::create, "Start a job",
-        takes(jobs::create::ARGUMENTS), heeds(idempotency::HEADERS), reads(Json("NewJob")),
+        takes(jobs::create::ARGUMENTS), heeds(jobs::submission::HEADERS), reads(Json("NewJob")),
         gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409, 502]);
     POST "/api/jobs/backport", Start => jobs::backport::backport, "Start a backport",
-        takes(jobs::backport::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
+        takes(jobs::backport::ARGUMENTS), heeds(jobs::submission::HEADERS), gives(&[(200, Json("Created"))]),
         refuses(&[409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
     POST "/api/jobs/train", Start => jobs::train::start, "Promote the train, or roll it back",
-        heeds(idempotency::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]), denies_with(StatusCode::BAD_REQUEST);
+        heeds(jobs::submission::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]), denies_with(StatusCode::BAD_REQUEST);
     GET "/api/jobs/{id:number}", Viewer => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
     GET "/api/jobs/{id:number}/log", Viewer => log::log, "Follow the log of a job",
         takes(log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404, 429]),
@@ -113,7 +112,7 @@ pub static ROUTES: &[Route] = routes! {
     GET "/api/jobs/{id:number}/log/marks", Viewer => log::marks::marks, "What the log of a job says of how it went",
         takes(log::marks::ARGUMENTS), gives(&[(200, JsonLines("LogMark"))]), refuses(&[404, 429]);
     POST "/api/jobs/{id:number}/retry", Start => jobs::retry::retry, "Start a finished job again",
-        takes(jobs::retry::ARGUMENTS), heeds(idempotency::HEADERS), gives(&[(200, Json("Created"))]),
+        takes(jobs::retry::ARGUMENTS), heeds(jobs::submission::HEADERS), gives(&[(200, Json("Created"))]),
         refuses(&[404, 409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
     POST "/api/jobs/{id:number}/interact/{iid:number}", Answer => jobs::interact::interact, "Answer a prompt of a job",
         reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);

@@ -39,7 +39,7 @@ use crate::spool::status::{Interaction, InteractionKind, State, Status};
 use crate::spool::submitter::TrustedSubmitters;
 use crate::spool::{JobId, Spool, Time, queue, sequence};
 use crate::state::StateDirectory;
-use crate::submit::idempotency::Idempotency;
+use crate::submit::Submissions;
 
 /// How long a test waits for anything before it fails.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -189,6 +189,7 @@ impl Bench {
     /// An app for a loopback listener, whose limits are beyond every test. Its mirror is told of changes.
     pub fn app(&self) -> App {
         let mirror = Arc::new(self.mirror(true));
+        let submissions = Submissions::new(self.spool.clone(), Arc::clone(&mirror), self.state_directory());
         let logs = Logs::new(self.spool.clone(), Arc::clone(&mirror));
         let disks = Disks::new(self.spool.clone(), Arc::clone(&mirror), config().api.state_directory);
         App {
@@ -201,9 +202,8 @@ impl Bench {
             page: Page::of::<TestPage>(),
             metrics: Metrics::default(),
             disks: Arc::new(disks),
-            submissions: WriteLimiter::default(),
+            submissions: Arc::new(submissions),
             inbox_writes: WriteLimiter::default(),
-            idempotency: Idempotency::new(self.state_directory()),
             audit: Arc::new(self.audit()),
             refusals: RefusalLimiter::default(),
             limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
@@ -268,7 +268,7 @@ pub fn request(number: u64) -> JobRequest {
         submitted_at: Time::from_milliseconds(1_000_250),
         data: None,
         retry_of: None,
-        request: None,
+        key_hash: None,
     }
 }
 

@@ -38,7 +38,7 @@ pub struct NewJob {
     /// The job that this one tries again.
     pub retry_of: Option<JobId>,
     /// A hash of user and idempotency key.
-    pub request: Option<String>,
+    pub key_hash: Option<String>,
 }
 
 impl NewJob {
@@ -58,7 +58,7 @@ impl NewJob {
             submitted_at: Time::now(),
             data: self.data,
             retry_of: self.retry_of,
-            request: self.request,
+            key_hash: self.key_hash,
         }
     }
 }
@@ -111,22 +111,22 @@ pub fn submit_above(spool: &Spool, new: NewJob, floor: u64) -> Result<JobRequest
     ))
 }
 
-/// The job that was submitted with this `request` and a number above `since`, wherever it is by now. It survives a power
+/// The job that was submitted with this hash of a key and a number above `since`, wherever it is by now. It survives a power
 /// cut, also if its submitter died before it could make sure of that.
 ///
 /// # Errors
 /// `sequence`, or a file that may be the job's, cannot be read.
-pub fn find(spool: &Spool, request: &str, since: u64) -> Result<Option<JobId>> {
+pub fn find(spool: &Spool, key_hash: &str, since: u64) -> Result<Option<JobId>> {
     let numbers = since.saturating_add(1)..=sequence::last(spool)?;
     for id in numbers.map_while(|number| JobId::try_from(number).ok()) {
         // In the order of a job's life: one that moves on meanwhile is met in its next place.
-        if has_request(&spool.queued(id), request)? {
+        if has_key_hash(&spool.queued(id), key_hash)? {
             atomic::sync_directory(&spool.queue())?;
             return Ok(Some(id));
         }
         let later = [spool.job(id).join("job.json"), spool.rejected().join(format!("{id}.json"))];
         for path in later {
-            if has_request(&path, request)? {
+            if has_key_hash(&path, key_hash)? {
                 return Ok(Some(id));
             }
         }
@@ -134,10 +134,10 @@ pub fn find(spool: &Spool, request: &str, since: u64) -> Result<Option<JobId>> {
     Ok(None)
 }
 
-fn has_request(path: &Path, request: &str) -> Result<bool> {
+fn has_key_hash(path: &Path, key_hash: &str) -> Result<bool> {
     match open::look(path, JOB_LIMIT) {
         Ok(Look::File(opened)) => {
-            Ok(JobRequest::parse(&opened.bytes).is_ok_and(|job| job.request.as_deref() == Some(request)))
+            Ok(JobRequest::parse(&opened.bytes).is_ok_and(|job| job.key_hash.as_deref() == Some(key_hash)))
         }
         Ok(Look::Gone | Look::Refused(_)) => Ok(false),
         // Some account's file that it keeps to itself. What the caller wrote it can read.
@@ -311,7 +311,7 @@ mod tests {
     fn a_job_is_found_by_its_request_among_later_numbers() {
         let (_directory, spool) = spool();
         submit(&spool, new_job()).unwrap();
-        let id = submit(&spool, NewJob { request: Some("abc".into()), ..new_job() }).unwrap().id;
+        let id = submit(&spool, NewJob { key_hash: Some("abc".into()), ..new_job() }).unwrap().id;
         std::fs::write(spool.queue().join("1.json"), "not a job").unwrap();
         for (request, since, expected) in
             [("abc", 0, Some(id)), ("abc", 1, Some(id)), ("abc", 2, None), ("abc", u64::MAX, None), ("ab", 0, None)]

@@ -34,8 +34,8 @@ pub struct JobRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<JobId>,
     /// A hash of user and idempotency key, by which a repeated request is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
+    #[serde(rename = "request", default, skip_serializing_if = "Option::is_none")]
+    pub key_hash: Option<String>,
 }
 
 impl JobRequest {

@@ -14,22 +14,12 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::StatusCode;
-
-pub use self::key::Key;
+pub use self::key::{Key, MalformedKey};
 pub use self::record::Record;
 
-use crate::http::describe::Header;
-use crate::http::error::ApiError;
-use crate::spool;
+use super::SubmitError;
 use crate::spool::{Spool, layout};
 use crate::state::StateDirectory;
-
-/// What routes heed that submit something.
-pub const HEADERS: &[Header] = &[Header {
-    name: "Idempotency-Key",
-    help: "For a day, the same request with the same key is answered with the same job",
-}];
 
 /// How long a key is known.
 const DAY: Duration = Duration::from_hours(24);
@@ -58,21 +48,16 @@ impl Idempotency {
     /// seconds. If the key was used already, the record knows the job.
     ///
     /// # Errors
-    /// 409 if such a request is still being answered, 422 if the key was used for another one, 503 if the state
-    /// directory cannot be used or the spool cannot be read.
-    pub fn take(&self, spool: &Spool, key: &Key) -> Result<Record, ApiError> {
-        self.state.make_directory(DIRECTORY).map_err(unusable)?;
+    /// Such a request is still being answered, or the key was used for another one; the state directory cannot be used,
+    /// or the spool cannot be read.
+    pub fn take(&self, spool: &Spool, key: &Key) -> Result<Record, SubmitError> {
+        self.state.make_directory(DIRECTORY).map_err(SubmitError::StateDirectory)?;
         self.sweep();
         let path = self.directory().join(key.hash());
-        let Some(mut record) = Record::lock(path).map_err(unusable)? else {
-            let message = "A request with this Idempotency-Key is being answered. Send it again in a moment";
-            return Err(ApiError::refused(StatusCode::CONFLICT, message).retry_after(1));
-        };
+        let locked = Record::lock(path).map_err(SubmitError::StateDirectory)?;
+        let mut record = locked.ok_or(SubmitError::KeyIsBusy)?;
         if record.look_for_job(spool, key)?.is_some() && !record.is_of(key) {
-            return Err(ApiError::refused(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "This Idempotency-Key was used for another request within the last day. Use a new one",
-            ));
+            return Err(SubmitError::KeyIsTaken);
         }
         Ok(record)
     }
@@ -97,15 +82,4 @@ impl Idempotency {
             }
         }
     }
-}
-
-fn unusable(error: spool::Error) -> ApiError {
-    ApiError::failed(
-        StatusCode::SERVICE_UNAVAILABLE,
-        format!(
-            "Nothing was accepted: for an Idempotency-Key the API needs its state directory, which it cannot use \
-             ({error}). What to do about it says: spiderpig-api check"
-        ),
-        error,
-    )
 }

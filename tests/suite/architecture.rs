@@ -14,7 +14,7 @@ use crate::demo::repository;
 /// Within `api`: each part may name those of its own place and of those before.
 const PARTS_OF_API: &[&[&str]] = &[
     &["app", "failure"],
-    &["request", "route", "record", "refusals", "job", "submit"],
+    &["request", "route", "record", "refusals", "job"],
     &["handlers"],
     &["table"],
     &["document", "front"],
@@ -28,7 +28,6 @@ const ROOMS_OF_HTTP: &[&str] = &["http", "outbound", "api"];
 const KNOWN: &[&str] = &[
     "api::app names api::handlers::page::Page, which is a part of api that stands higher",
     "api::start names api::handlers::page::Page, which is a handler, which only the table names",
-    "api::submit names api::handlers::job_types, which is a part of api that stands higher",
     "api::table names api::document, which is a part of api that stands higher",
     "http::server names accounts::Auth, which stands on the same floor, or higher",
     "http::server names accounts::identity::Identity, which stands on the same floor, or higher",
@@ -44,7 +43,7 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Who speaks of hyper today without being one of these rooms.
-const KNOWN_SPEAKERS: &[&str] = &["submit::idempotency", "submit::idempotency::key"];
+const KNOWN_SPEAKERS: &[&str] = &[];
 
 /// A file of the library, without its tests.
 struct Source {

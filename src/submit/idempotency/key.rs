@@ -1,12 +1,6 @@
-//! The header field, and which request it stands for.
-
-use hyper::StatusCode;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+//! The key, and which request it stands for.
 
 use crate::digest;
-use crate::http::error::ApiError;
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The longest key, in bytes.
 const LIMIT: usize = 255;
@@ -18,18 +12,28 @@ pub struct Key {
     fingerprint: String,
 }
 
+/// An `Idempotency-Key` is empty, too long or not plain ASCII, or there are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("An Idempotency-Key comes once, and has 1 to {LIMIT} characters of visible ASCII, such as a UUID")]
+pub struct MalformedKey;
+
 impl Key {
-    /// The key in the header of a request to `path`, if it has one. The draft of the IETF has it in quotation marks; here
-    /// the whole value is the key, with or without them.
+    /// The key of a request to `path`, if it has one: `values` are those of its header field. The draft of the IETF has
+    /// a key in quotation marks; here the whole value is the key, with or without them.
     ///
     /// # Errors
-    /// 400 if it is empty, too long, not plain ASCII, or there are two.
-    pub fn of(headers: &HeaderMap, user: &str, path: &str, body: &[u8]) -> Result<Option<Self>, ApiError> {
-        let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    /// [`MalformedKey`].
+    pub fn of<'a>(
+        values: impl IntoIterator<Item = &'a [u8]>,
+        user: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Result<Option<Self>, MalformedKey> {
+        let mut values = values.into_iter();
         let key = match (values.next(), values.next()) {
             (None, _) => return Ok(None),
-            (Some(value), None) => check(value).ok_or_else(malformed)?,
-            (Some(_), Some(_)) => return Err(malformed()),
+            (Some(value), None) => check(value).ok_or(MalformedKey)?,
+            (Some(_), Some(_)) => return Err(MalformedKey),
         };
         // Neither a user's name nor a path has a line end.
         let request = [path.as_bytes(), b"\n", body].concat();
@@ -49,26 +53,18 @@ impl Key {
     }
 }
 
-fn check(value: &HeaderValue) -> Option<&str> {
-    // `to_str` takes visible ASCII, spaces and tabs.
-    let key = value.to_str().ok().filter(|key| key.len() <= LIMIT && !key.contains('\t'))?;
+fn check(value: &[u8]) -> Option<&str> {
+    let is_visible = value.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    let key = str::from_utf8(value).ok().filter(|key| is_visible && key.len() <= LIMIT)?;
     (!key.trim_matches(['"', ' ']).is_empty()).then_some(key)
-}
-
-fn malformed() -> ApiError {
-    ApiError::refused(
-        StatusCode::BAD_REQUEST,
-        format!("An Idempotency-Key comes once, and has 1 to {LIMIT} characters of visible ASCII, such as a UUID"),
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key(values: &[&[u8]]) -> Result<Option<Key>, ApiError> {
-        let values = values.iter().map(|value| HeaderValue::from_bytes(value).unwrap());
-        Key::of(&values.map(|value| (IDEMPOTENCY_KEY, value)).collect(), "alice", "/api/jobs", b"{}")
+    fn key(values: &[&[u8]]) -> Result<Option<Key>, MalformedKey> {
+        Key::of(values.iter().copied(), "alice", "/api/jobs", b"{}")
     }
 
     #[test]
@@ -80,14 +76,13 @@ mod tests {
         for bad in
             [&[&b""[..]][..], &[b"\"\""], &[b"  "], &[&[b'x'; 256]], &[b"a\tb"], &["é".as_bytes()], &[b"a", b"a"]]
         {
-            assert_eq!(key(bad).unwrap_err().status(), 400, "{bad:?}");
+            assert_eq!(key(bad).unwrap_err(), MalformedKey, "{bad:?}");
         }
     }
 
     #[test]
     fn users_do_not_share_keys_and_requests_are_told_apart() {
-        let headers = HeaderMap::from_iter([(IDEMPOTENCY_KEY, HeaderValue::from_static("k"))]);
-        let key = |user, path, body: &str| Key::of(&headers, user, path, body.as_bytes()).unwrap().unwrap();
+        let key = |user, path, body: &str| Key::of([&b"k"[..]], user, path, body.as_bytes()).unwrap().unwrap();
         let (first, other) = (key("alice", "/a", "1"), key("bob", "/a", "1"));
         assert!(first.hash != other.hash && first.fingerprint == other.fingerprint);
         let others = [key("alice", "/a", "2"), key("alice", "/b", "1")];

@@ -11,9 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{DAY, Key};
-use crate::http::error::ApiError;
 use crate::spool::layout::SECRET_FILE;
 use crate::spool::{Error, JobId, Result, Spool, Time, atomic, lock, open, queue, sequence};
+use crate::submit::SubmitError;
 
 /// How long a request waits for another one with the same key, which waits at most as long for its number.
 const PATIENCE: Duration = sequence::PATIENCE;
@@ -92,11 +92,11 @@ impl Record {
     /// Notes, durably, that a job will be submitted.
     ///
     /// # Errors
-    /// 503 if that cannot be written, or the spool has no numbers.
-    pub fn begin(&mut self, spool: &Spool, key: &Key) -> Result<(), ApiError> {
+    /// That cannot be written, or the spool has no numbers.
+    pub fn begin(&mut self, spool: &Spool, key: &Key) -> std::result::Result<(), SubmitError> {
         let since = sequence::last(spool)?;
         let begun = Begun { at: Time::now(), fingerprint: key.fingerprint().to_owned(), since };
-        self.write_begun(&begun).map_err(super::unusable)?;
+        self.write_begun(&begun).map_err(SubmitError::StateDirectory)?;
         self.begun = Some(begun);
         Ok(())
     }

@@ -1,8 +1,6 @@
 use std::fs::{File, FileTimes};
 use std::time::SystemTime;
 
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-
 use super::*;
 use crate::api::testing::{Bench, request};
 use crate::spool::request::JobRequest;
@@ -10,9 +8,7 @@ use crate::spool::status::State;
 use crate::spool::{JobId, atomic, queue, reject, sequence};
 
 fn key(body: &str) -> Key {
-    let name = HeaderName::from_static("idempotency-key");
-    let headers = HeaderMap::from_iter([(name, HeaderValue::from_static("k"))]);
-    Key::of(&headers, "alice", "/api/jobs", body.as_bytes()).unwrap().unwrap()
+    Key::of([&b"k"[..]], "alice", "/api/jobs", body.as_bytes()).unwrap().unwrap()
 }
 
 /// Begins a request and dies before it is answered.
@@ -24,14 +20,14 @@ fn begin_and_die(bench: &Bench) -> Idempotency {
     idempotency
 }
 
-fn job_of(idempotency: &Idempotency, bench: &Bench, body: &str) -> Result<Option<JobId>, ApiError> {
+fn job_of(idempotency: &Idempotency, bench: &Bench, body: &str) -> Result<Option<JobId>, SubmitError> {
     idempotency.take(&bench.spool, &key(body)).map(|record| record.job())
 }
 
 /// A job with the key's hash under the next number, as the dead one submitted it.
 fn submitted(bench: &Bench) -> JobRequest {
     let id = sequence::take(&bench.spool).unwrap();
-    let job = JobRequest { id, request: Some(key("").hash().to_owned()), ..request(1) };
+    let job = JobRequest { id, key_hash: Some(key("").hash().to_owned()), ..request(1) };
     bench.queue(&job);
     job
 }
@@ -45,7 +41,8 @@ fn a_job_whose_submitter_died_is_found_wherever_it_is() {
     bench.queue(&JobRequest { id: sequence::take(&bench.spool).unwrap(), ..request(1) });
     let job = submitted(&bench);
     assert_eq!(job_of(&idempotency, &bench, "a").unwrap(), Some(job.id));
-    assert_eq!(job_of(&idempotency, &bench, "b").unwrap_err().status(), 422, "it was for another request");
+    let taken = job_of(&idempotency, &bench, "b").unwrap_err();
+    assert!(matches!(taken, SubmitError::KeyIsTaken), "it was for another request");
 
     let bench = Bench::new();
     let idempotency = begin_and_die(&bench);
@@ -99,8 +96,7 @@ fn what_waits_too_long_is_told_to_come_back() {
     let idempotency = Idempotency::new(bench.state_directory());
     let held = idempotency.take(&bench.spool, &key("a")).unwrap();
     let busy = idempotency.take(&bench.spool, &key("a")).unwrap_err();
-    assert_eq!(busy.status(), 409);
-    assert_eq!(busy.into_response(&crate::http::request_id::RequestId::fresh()).headers()["retry-after"], "1");
+    assert!(matches!(busy, SubmitError::KeyIsBusy), "{busy:?}");
     drop(held);
     assert!(idempotency.take(&bench.spool, &key("a")).is_ok());
 }

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::changes::Starter;
 use super::create::{Wanted, start};
+use super::submission;
 use crate::api::app::App;
 use crate::api::request::Request;
 use crate::http::describe::{Argument, ArgumentKind};
 use crate::http::error::{ApiError, Invalid};
 use crate::http::response;
 use crate::http::response::Response;
-use crate::submit::idempotency::Key;
 
 /// The job type that is started.
 const JOB_TYPE: &str = "backport";
@@ -46,11 +46,11 @@ pub async fn backport(app: Arc<App>, request: Request) -> Result<Response, ApiEr
     let anyway = query.flag("anyway")?;
     let changes: Vec<String> = query.all(CHANGES).map(str::to_owned).collect();
     let asked = format!("/api/jobs/backport?{}", request.uri.query().unwrap_or_default());
-    let key = Key::of(&request.headers, &request.user, &asked, b"")?;
+    let key = submission::key(&request, &asked, b"")?;
     let wanted = wanted(&app, changes)?;
     let submitted = start(app, wanted, key, Starter { request: &request, anyway }).await?;
     let mut response = response::json(StatusCode::OK, &json!({ "message": "Job created", "id": submitted.id }))?;
-    submitted.mark(&mut response);
+    submission::mark(submitted, &mut response);
     Ok(response)
 }
 

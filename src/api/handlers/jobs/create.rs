@@ -6,19 +6,18 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use serde_json::{Map, Value, json};
 
-use super::changes;
 use super::changes::Starter;
+use super::{changes, submission};
 use crate::api::app::App;
 use crate::api::request;
 use crate::api::request::Request;
-use crate::api::submit;
-use crate::api::submit::Submitted;
 use crate::config::{Config, JobType, ParamError};
 use crate::http::describe::{Argument, ArgumentKind};
 use crate::http::error::{ApiError, Invalid};
 use crate::http::response;
 use crate::http::response::Response;
 use crate::spool::queue::NewJob;
+use crate::submit::Submitted;
 use crate::submit::idempotency::Key;
 
 /// What `POST /api/jobs` takes after the question mark.
@@ -45,7 +44,7 @@ pub(crate) struct Wanted {
 pub async fn create(app: Arc<App>, mut request: Request) -> Result<Response, ApiError> {
     let is_dry = request.query()?.flag("dry_run")?;
     let body = request.bytes().await?;
-    let key = Key::of(&request.headers, &request.user, "/api/jobs", &body)?;
+    let key = submission::key(&request, "/api/jobs", &body)?;
     let wanted = Wanted::parse(&body)?;
     if is_dry {
         return dry_run(&app, &wanted, &request);
@@ -75,7 +74,7 @@ pub(crate) async fn start(
             ..NewJob::default()
         })
     };
-    submit::submit(&app, starter.request, key, new).await
+    submission::submit(&app, starter.request, key, new).await
 }
 
 fn created(submitted: Submitted) -> Result<Response, ApiError> {
@@ -83,7 +82,7 @@ fn created(submitted: Submitted) -> Result<Response, ApiError> {
     let mut response = response::json(StatusCode::CREATED, &json!({ "message": "Job created", "id": id }))?;
     let location = HeaderValue::try_from(format!("/api/jobs/{id}")).map_err(ApiError::internal)?;
     response.headers_mut().insert(LOCATION, location);
-    submitted.mark(&mut response);
+    submission::mark(submitted, &mut response);
     Ok(response)
 }
 
@@ -109,7 +108,7 @@ fn check<'a>(app: &'a App, wanted: &Wanted, request: &Request) -> Result<&'a Job
     if !problems.is_empty() {
         return Err(ApiError::all_invalid(problems.into_iter().map(Invalid::from).collect()));
     }
-    submit::refuse_what_the_runner_lacks(app, &wanted.job_type)?;
+    submission::refuse_what_the_runner_lacks(app, &wanted.job_type)?;
     Ok(job_type)
 }
 

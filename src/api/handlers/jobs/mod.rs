@@ -11,6 +11,7 @@ pub mod retry;
 pub mod show;
 pub mod signal;
 pub mod status;
+pub mod submission;
 #[cfg(test)]
 mod tests;
 pub mod train;

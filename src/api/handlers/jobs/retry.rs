@@ -7,10 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::changes;
 use super::changes::Starter;
-use super::{id_in_path, no_such_job, train};
+use super::{id_in_path, no_such_job, submission, train};
 use crate::api::app::App;
 use crate::api::request::Request;
-use crate::api::submit;
 use crate::config::{JobType, MASK};
 use crate::http::describe::{Argument, ArgumentKind};
 use crate::http::error::ApiError;
@@ -22,7 +21,6 @@ use crate::spool::history::HistoryLine;
 use crate::spool::job::Job;
 use crate::spool::queue::NewJob;
 use crate::spool::request::JobRequest;
-use crate::submit::idempotency::Key;
 
 /// What `POST /api/jobs/{id}/retry` takes after the question mark.
 pub const ARGUMENTS: &[Argument] = &[Argument {
@@ -48,21 +46,21 @@ struct Original {
 pub async fn retry(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
     let id = id_in_path(&request)?;
     let anyway = request.query()?.flag("anyway")?;
-    let key = Key::of(&request.headers, &request.user, &format!("/api/jobs/{id}/retry"), b"")?;
+    let key = submission::key(&request, &format!("/api/jobs/{id}/retry"), b"")?;
     if app.mirror.view().ending(id) == Ending::NoSuchJob {
         return Err(no_such_job(id));
     }
     let new = again(&app, id, Starter { request: &request, anyway });
-    let submitted = submit::submit(&app, &request, key, new).await?;
+    let submitted = submission::submit(&app, &request, key, new).await?;
     let mut response = response::json(StatusCode::OK, &json!({ "message": "Job created", "id": submitted.id }))?;
-    submitted.mark(&mut response);
+    submission::mark(submitted, &mut response);
     Ok(response)
 }
 
 /// The same job, by today's rules.
 async fn again(app: &Arc<App>, id: JobId, starter: Starter<'_>) -> Result<NewJob, ApiError> {
     let reading = Arc::clone(app);
-    let original = app.submissions.run(move || original(&reading, id)).await??;
+    let original = app.submissions.prepare(move || original(&reading, id)).await??;
     let job_type = check(app, id, &original, starter.request)?;
     let data = train::with_status_of_now(app, &job_type.name, original.data)?;
     Ok(NewJob {
@@ -71,7 +69,7 @@ async fn again(app: &Arc<App>, id: JobId, starter: Starter<'_>) -> Result<NewJob
         params: original.params,
         user: starter.request.user.to_string(),
         retry_of: Some(id),
-        request: None,
+        key_hash: None,
     })
 }
 
@@ -87,7 +85,7 @@ fn check<'a>(app: &'a App, id: JobId, original: &Original, request: &Request) ->
         let message = format!("Its parameters break the rules of today: {problem}. Start a new job");
         return Err(refused(id, message).with("param", problem.param));
     }
-    submit::refuse_what_the_runner_lacks(app, &job_type.name)?;
+    submission::refuse_what_the_runner_lacks(app, &job_type.name)?;
     Ok(job_type)
 }
 

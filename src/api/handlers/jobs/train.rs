@@ -6,18 +6,17 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 use serde_path_to_error::Segment;
 
+use super::submission;
 use crate::api::app::App;
 use crate::api::handlers::train::TrainStatus;
 use crate::api::request;
 use crate::api::request::Request;
-use crate::api::submit;
 use crate::config::{JobType, ParamError};
 use crate::http::error::{ApiError, Invalid};
 use crate::http::response;
 use crate::http::response::Response;
 use crate::spool::monitoring::{GROUPS, is_link, is_version, is_wiki};
 use crate::spool::queue::NewJob;
-use crate::submit::idempotency::Key;
 
 /// The job type that promotes a train.
 const JOB_TYPE: &str = "train";
@@ -38,11 +37,11 @@ const MOST_PROBLEMS: usize = 100;
 /// 400, 409 or 422 for an idempotency key, 503 or 500 if the spool does not take it.
 pub async fn start(app: Arc<App>, mut request: Request) -> Result<Response, ApiError> {
     let body = request.bytes().await?;
-    let key = Key::of(&request.headers, &request.user, "/api/jobs/train", &body)?;
+    let key = submission::key(&request, "/api/jobs/train", &body)?;
     let promotion = Promotion::parse(&body)?;
-    let submitted = submit::submit(&app, &request, key, async { promotion.job(&app, &request) }).await?;
+    let submitted = submission::submit(&app, &request, key, async { promotion.job(&app, &request) }).await?;
     let mut response = response::json(StatusCode::OK, &json!({ "message": "Job created", "id": submitted.id }))?;
-    submitted.mark(&mut response);
+    submission::mark(submitted, &mut response);
     Ok(response)
 }
 
@@ -83,7 +82,7 @@ impl Promotion {
         };
         request.may_start(job_type)?;
         let params = self.params(job_type)?;
-        submit::refuse_what_the_runner_lacks(app, JOB_TYPE)?;
+        submission::refuse_what_the_runner_lacks(app, JOB_TYPE)?;
         let mut data = self.members;
         data.entry("excludedWikis").or_insert_with(|| json!([]));
         let status = self.status.map_or_else(|| status_now(app), |status| Ok(Some(status)))?;

@@ -110,12 +110,6 @@ async fn send_found<S: Scan>(mut scanning: Scanning<S>, pieces: &mut Pieces) -> 
     Ok(())
 }
 
-impl From<LogError> for ApiError {
-    fn from(error: LogError) -> Self {
-        Self::internal(error)
-    }
-}
-
 /// The form that the arguments ask for.
 fn form(query: &Query) -> Result<Form, ApiError> {
     let include_sensitive = query.flag("include_sensitive")?;

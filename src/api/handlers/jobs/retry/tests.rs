@@ -42,7 +42,7 @@ async fn a_finished_job_is_started_again_by_whoever_asks() {
         assert_eq!((reply.status.as_u16(), reply.json()), (200, json!({ "message": "Job created", "id": 2 })));
         let (new, old) = (queued(&bench, 2), request(1));
         assert_eq!((new.job_type, new.params, new.data), (old.job_type, old.params, old.data));
-        assert_eq!((new.user.as_str(), new.retry_of, new.request), ("tester", Some(job_id(1)), None));
+        assert_eq!((new.user.as_str(), new.retry_of, new.key_hash), ("tester", Some(job_id(1)), None));
     }
 }
 

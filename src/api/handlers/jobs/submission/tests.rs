@@ -4,10 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 use fs2::FileExt as _;
 use serde_json::{Value, json};
 
-use super::*;
 use crate::api::testing::{Bench, Client, Reply, job_id, until};
-use crate::spool::inbox;
-use crate::spool::{layout, sequence};
+use crate::spool::{inbox, layout, queue, sequence};
 
 const GREET: &str = r#"{"type":"greet","params":{"name":"World","key":"hunter2"}}"#;
 
@@ -93,16 +91,6 @@ async fn nonsense_of_any_size_is_refused_and_harms_nobody() {
         assert!(reply.body.len() < (1 << 20) + 100_000, "{}", reply.body.len());
     }
     assert_eq!(queued(&bench), 0);
-}
-
-#[test]
-fn a_job_that_no_runner_would_read_is_too_large() {
-    let of = |size: usize| NewJob {
-        params: [("name".to_owned(), json!("x".repeat(size)))].into_iter().collect(),
-        ..NewJob::default()
-    };
-    assert!(checked(of((1 << 20) - 1000)).is_ok());
-    assert_eq!(checked(of(1 << 20)).unwrap_err().status(), 413);
 }
 
 #[tokio::test]
