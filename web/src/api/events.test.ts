@@ -400,7 +400,7 @@ describe('a stream whose head comes and nothing else', () => {
     const { length: then } = asked
     await vi.advanceTimersByTimeAsync(600_000)
     expect(asked.length).toBe(then)
-    stream.lookAgain()
+    stream.viewed()
     await vi.advanceTimersByTimeAsync(0)
     expect(asked.length).toBeGreaterThan(then)
     visibility.mockRestore()

@@ -46,16 +46,16 @@ export function isFresh({ state }: Connection): boolean {
  * If no byte arrives within this time after the headers, in milliseconds, a proxy buffers the stream. The API sends one
  * at once.
  */
-const PATIENCE = 10_000
+const FIRST_BYTE_TIMEOUT = 10_000
 
 /** The API sends a sign of life every 15 s. A stream without one for this time is dead, in milliseconds. */
-export const SILENCE = 30_000
+export const SILENCE_TIMEOUT = 30_000
 
 /** How often a dead stream is checked for, in milliseconds. A laptop that wakes up notices it this soon. */
-export const LOOK = 5000
+export const CHECK_INTERVAL = 5000
 
 /** When the user comes back to the page, a stream that was silent for this time is renewed, in milliseconds. */
-const QUIET = 17_000
+const SILENT_FOR_LONG = 17_000
 
 /**
  * Between two attempts, in milliseconds. The pause doubles up to the longest, and is partly random, as all pages lose
@@ -65,7 +65,7 @@ const FIRST_PAUSE = 500
 const LONGEST_PAUSE = 15_000
 
 /** After a stream of this length, in milliseconds, the pauses start anew. */
-const WELL = 15_000
+const HEALTHY_AFTER = 15_000
 
 export interface Listener {
   /** Streams can resume after an event with an identifier. */
@@ -105,7 +105,7 @@ export class EventStream {
         this.#last = null
         events.forEach((event) => listener.event(event, null))
         listener.heard()
-        listener.connection({ state: 'polled', reason: HELD_WORDS })
+        listener.connection({ state: 'polled', reason: BUFFERED_REASON })
       },
       failed: (error, pause) =>
         listener.connection({ state: 'broken', reason: reasonOf(error), retryAt: serverTime() + pause }),
@@ -118,7 +118,7 @@ export class EventStream {
     document.addEventListener('visibilitychange', this.#onVisible)
     window.addEventListener('online', this.retryNow)
     this.#run += 1
-    void this.#go(this.#run)
+    void this.#connect(this.#run)
   }
 
   /** Stops it, and forgets its position. */
@@ -148,9 +148,9 @@ export class EventStream {
   }
 
   /** The user looks at the page. */
-  lookAgain(): void {
-    this.#poller.seen()
-    if (Date.now() - this.#heardAt > QUIET && !this.#poller.isOn) {
+  viewed(): void {
+    this.#poller.viewed()
+    if (Date.now() - this.#heardAt > SILENT_FOR_LONG && !this.#poller.isOn) {
       this.#renew()
     }
   }
@@ -162,11 +162,11 @@ export class EventStream {
 
   readonly #onVisible = (): void => {
     if (document.visibilityState === 'visible') {
-      this.lookAgain()
+      this.viewed()
     }
   }
 
-  async #go(run: number): Promise<void> {
+  async #connect(run: number): Promise<void> {
     let failures = 0
     let isBroken = false
     while (run === this.#run) {
@@ -202,13 +202,13 @@ export class EventStream {
           this.#poller.stop()
           this.#listener.connection({ state: 'refused', reason: reasonOf(error) })
           await new Promise<void>((resolve) => (this.#wake = resolve))
-        } else if (signal.aborted && signal.reason === HELD) {
+        } else if (signal.aborted && signal.reason === BUFFERED) {
           failures += 1
           isBroken = true
           this.#poller.start(() => this.#logs)
-          await this.#pause(failures + HELD_FAILURES, HELD_WORDS)
+          await this.#pause(failures + BUFFERED_FAILURES, BUFFERED_REASON)
         } else if (!signal.aborted || signal.reason === SILENT) {
-          failures = Date.now() - liveAt < WELL ? failures + 1 : 1
+          failures = Date.now() - liveAt < HEALTHY_AFTER ? failures + 1 : 1
           isBroken = true
           await this.#pause(failures, signal.aborted ? 'SpiderPig stopped sending updates' : reasonOf(error))
         }
@@ -237,14 +237,17 @@ export class EventStream {
     }
   }
 
-  async #read(stream: ReadableStream<Uint8Array>, began: () => void): Promise<void> {
+  async #read(stream: ReadableStream<Uint8Array>, onFirstByte: () => void): Promise<void> {
     const parser = createParser({ onEvent: (message) => this.#tell(message) })
     const decoder = new TextDecoder()
     const attempt = this.#attempt
     const reader = stream.getReader()
-    let hasBegun = false
-    const patience = setTimeout(() => attempt.abort(HELD), PATIENCE)
-    const look = setInterval(() => Date.now() - this.#heardAt > SILENCE && attempt.abort(SILENT), LOOK)
+    let hasStarted = false
+    const patience = setTimeout(() => attempt.abort(BUFFERED), FIRST_BYTE_TIMEOUT)
+    const look = setInterval(
+      () => Date.now() - this.#heardAt > SILENCE_TIMEOUT && attempt.abort(SILENT),
+      CHECK_INTERVAL,
+    )
     this.#heardAt = Date.now()
     try {
       for (;;) {
@@ -253,10 +256,10 @@ export class EventStream {
           return
         }
         this.#heardAt = Date.now()
-        if (!hasBegun) {
-          hasBegun = true
+        if (!hasStarted) {
+          hasStarted = true
           clearTimeout(patience)
-          began()
+          onFirstByte()
         }
         this.#listener.heard()
         parser.feed(decoder.decode(value, { stream: true }))
@@ -290,9 +293,9 @@ function isRefused(error: unknown): boolean {
 
 /** Reasons to abort an attempt that will be repeated. */
 const SILENT = Symbol('silent')
-const HELD = Symbol('held')
+const BUFFERED = Symbol('buffered')
 
 /** A buffered attempt takes long and uses a connection, so its pauses are long from the start. */
-const HELD_FAILURES = 4
+const BUFFERED_FAILURES = 4
 
-const HELD_WORDS = 'SpiderPig answers, but its live updates do not arrive: a proxy probably buffers them'
+const BUFFERED_REASON = 'SpiderPig answers, but its live updates do not arrive: a proxy probably buffers them'

@@ -67,7 +67,7 @@ export class Poller {
   }
 
   /** A tab shows the state. */
-  seen(): void {
+  viewed(): void {
     this.#isSeen = true
     if (this.#isDue) {
       this.now()

@@ -1,10 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { ApiError } from './client.ts'
-
-import { serverTime } from './serverTime.ts'
-
 import { describeRetry, Retry } from './retry.ts'
+import { serverTime } from './serverTime.ts'
 
 const AWAY = new ApiError('SpiderPig cannot be reached', 0)
 
@@ -60,7 +58,7 @@ describe('what could not be asked', () => {
   test.each([400, 401, 403, 404, 409, 422])('is not asked again by itself after %s', (status) => {
     retry.failed(new ApiError('No', status))
     vi.advanceTimersByTime(3_600_000)
-    retry.hasten()
+    retry.retrySoon()
     retry.now()
     expect([asked, retry.problem.value, retry.at.value]).toEqual([0, 'No', null])
   })
@@ -73,7 +71,7 @@ describe('what could not be asked', () => {
 
   test('is not asked again before the API lets that be done', () => {
     retry.failed(new ApiError('Too often', 429, {}, [], 20))
-    retry.hasten()
+    retry.retrySoon()
     expect(pause()).toBe(20)
   })
 
@@ -81,14 +79,14 @@ describe('what could not be asked', () => {
     for (let turn = 0; turn < 5; turn += 1) {
       retry.failed(AWAY)
       for (let news = 0; news < 10; news += 1) {
-        retry.hasten()
+        retry.retrySoon()
       }
       expect(pause()).toBe(1)
       vi.advanceTimersByTime(1000)
     }
     expect(asked).toBe(5)
     // It is under way.
-    retry.hasten()
+    retry.retrySoon()
     vi.advanceTimersByTime(60_000)
     expect(asked).toBe(5)
   })

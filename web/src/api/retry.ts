@@ -11,11 +11,11 @@ const FIRST_PAUSE = 1000
 const LONGEST_PAUSE = 30_000
 
 /** Refusals that may pass: timeout, misdirected request, too early, too many requests. */
-const PASSING: ReadonlySet<number> = new Set([408, 421, 425, 429])
+const TRANSIENT: ReadonlySet<number> = new Set([408, 421, 425, 429])
 
 /** Whether a repeated request would get the same error. */
 function isFinal(error: unknown): boolean {
-  return error instanceof ApiError && error.status >= 400 && error.status < 500 && !PASSING.has(error.status)
+  return error instanceof ApiError && error.status >= 400 && error.status < 500 && !TRANSIENT.has(error.status)
 }
 
 /**
@@ -50,7 +50,7 @@ export class Retry {
 
   /** Reports a failure. Final errors are shown, but not retried. */
   failed(error: unknown): void {
-    this.#rest()
+    this.#cancel()
     this.#problem.value = reasonOf(error)
     if (isFinal(error)) {
       this.#at.value = null
@@ -68,9 +68,9 @@ export class Retry {
   }
 
   /** Repeats the request soon, as there is a new reason to, unless it is under way. */
-  hasten(): void {
+  retrySoon(): void {
     if (this.#timer !== undefined && this.#due > this.#soonest) {
-      this.#rest()
+      this.#cancel()
       this.#wait(this.#soonest)
     }
   }
@@ -78,14 +78,14 @@ export class Retry {
   /** Repeats a waiting request now. */
   readonly now = (): void => {
     if (this.#timer !== undefined) {
-      this.#rest()
+      this.#cancel()
       this.#again()
     }
   }
 
   /** Stops retrying and forgets the failure. */
   stop(): void {
-    this.#rest()
+    this.#cancel()
     this.#failures = 0
     this.#problem.value = null
     this.#at.value = null
@@ -107,7 +107,7 @@ export class Retry {
     }
   }
 
-  #rest(): void {
+  #cancel(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     window.removeEventListener('online', this.now)

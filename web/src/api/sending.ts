@@ -1,10 +1,10 @@
 import { readonly, shallowRef } from 'vue'
 
 /** A request that has not left within this time is waiting for a connection, in milliseconds. */
-const SOON = 1000
+const WAITING_AFTER = 1000
 
 /** The body of requests without content: browsers report progress only for non-empty bodies. */
-const NOTHING = ' '
+const EMPTY_BODY = ' '
 
 /** A request that waits for a connection. */
 export interface Waiting {
@@ -51,23 +51,23 @@ interface Outgoing {
  *
  * @throws NotSent, Unanswered, or another error if the connection fails.
  */
-export function send(path: string, { headers, body = NOTHING, patience }: Outgoing): Promise<Response> {
+export function send(path: string, { headers, body = EMPTY_BODY, patience }: Outgoing): Promise<Response> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     let failure: Error = new TypeError('There was no answer')
     let timer: ReturnType<typeof setTimeout>
-    const giveUp = (why: Error) => {
+    const abortWith = (why: Error) => {
       failure = why
       request.abort()
     }
-    const entry: Waiting = { cancel: () => giveUp(new NotSent()) }
+    const entry: Waiting = { cancel: () => abortWith(new NotSent()) }
     const waitsNoLonger = () => {
       clearTimeout(timer)
       all.value = all.value.filter((other) => other !== entry)
     }
     const hasLeft = () => {
       waitsNoLonger()
-      timer = setTimeout(() => giveUp(new Unanswered()), patience)
+      timer = setTimeout(() => abortWith(new Unanswered()), patience)
     }
 
     request.upload.addEventListener('progress', hasLeft, { once: true })
@@ -81,7 +81,7 @@ export function send(path: string, { headers, body = NOTHING, patience }: Outgoi
     for (const [name, value] of Object.entries(headers)) {
       request.setRequestHeader(name, value)
     }
-    timer = setTimeout(() => (all.value = [...all.value, entry]), SOON)
+    timer = setTimeout(() => (all.value = [...all.value, entry]), WAITING_AFTER)
     if (body === '') {
       hasLeft()
     }

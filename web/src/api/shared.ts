@@ -1,22 +1,29 @@
 import { accessRefusedElsewhere } from './client.ts'
-import { EventStream, LOOK, SILENCE, type Connection, type Listener, type ServerEvent } from './events.ts'
+import {
+  EventStream,
+  CHECK_INTERVAL,
+  SILENCE_TIMEOUT,
+  type Connection,
+  type Listener,
+  type ServerEvent,
+} from './events.ts'
 
 /** The name of the channel between tabs, and of the leader's lock. A new message format needs a new name. */
 const NAME = 'spiderpig-events-2'
 
 /** The leading tab answers a new tab within this time, in milliseconds, if it works. */
-const WELCOME = 5000
+const WELCOME_TIMEOUT = 5000
 
 /** A new leader waits this long, in milliseconds, for the other tabs to say which logs they show. */
-const GATHERING = 100
+const GATHER_DELAY = 100
 
 /** A hidden tab closes its own stream after this time, in milliseconds, where tabs cannot share one. */
-const HIDDEN = 30_000
+const HIDDEN_TIMEOUT = 30_000
 
 /** A random part of the patience, in milliseconds, so that two tabs do not take over at the same time. */
-const CHANCE = 5000
+const JITTER = 5000
 
-type Words =
+type Payload =
   | { kind: 'lead' | 'heard' }
   | { kind: 'event'; event: ServerEvent; id: string | null }
   | { kind: 'connection'; connection: Connection }
@@ -26,7 +33,7 @@ type Words =
   | { kind: 'follow'; log: number | null }
   | { kind: 'bye' | 'retry' | 'look' }
 
-type Message = Words & { from: string }
+type Message = Payload & { from: string }
 
 /** The state as events; empty before the first snapshot. */
 export type Snapshot = () => ServerEvent[]
@@ -54,7 +61,7 @@ export class SharedEvents {
   #isLeading = false
   #isWelcome = false
   /** Whether another tab has stolen the lock, and this one has heard nothing since. */
-  #isDeposed = false
+  #isLockStolen = false
   #channel: BroadcastChannel | null = null
   /** Stops waiting for the lock, and releases it. */
   #leave: () => void = () => undefined
@@ -63,7 +70,7 @@ export class SharedEvents {
   #hiding: ReturnType<typeof setTimeout> | undefined
   #heardAt = 0
   #lookedAt = 0
-  #patience = SILENCE
+  #patience = SILENCE_TIMEOUT
   /** The logs that the other tabs show. */
   readonly #others = new Map<string, number>()
   /** The last known length of each followed log. */
@@ -75,21 +82,21 @@ export class SharedEvents {
     this.#snapshot = snapshot
     this.#stream = new EventStream({
       event: (event, id) => {
-        this.#say({ kind: 'event', event, id })
+        this.#post({ kind: 'event', event, id })
         if (event.type === 'log') {
           this.#lengths.set(event.data.id, event)
         }
-        this.#take(event, id)
+        this.#deliver(event, id)
       },
       connection: (connection) => {
-        this.#say({ kind: 'connection', connection })
-        this.#tell(connection)
+        this.#post({ kind: 'connection', connection })
+        this.#setConnection(connection)
         if (connection.state === 'refused') {
-          this.#rest()
+          this.#suspend()
         }
       },
       heard: () => {
-        this.#say({ kind: 'heard' })
+        this.#post({ kind: 'heard' })
         this.#listener.heard()
       },
     })
@@ -114,7 +121,7 @@ export class SharedEvents {
     document.removeEventListener('freeze', this.#freeze)
     document.removeEventListener('resume', this.#thaw)
     document.removeEventListener('visibilitychange', this.#onVisible)
-    this.#part()
+    this.#disconnect()
     this.#last = null
   }
 
@@ -122,10 +129,10 @@ export class SharedEvents {
   follow(log: number | null): void {
     if (log !== this.#log) {
       this.#log = log
-      this.#say({ kind: 'follow', log })
+      this.#post({ kind: 'follow', log })
       this.#gather()
       if (this.#isLeading && log !== null) {
-        this.#repeat(log)
+        this.#sendLength(log)
       }
     }
   }
@@ -138,7 +145,7 @@ export class SharedEvents {
     } else if (this.#isLeading) {
       this.#stream.retryNow()
     } else {
-      this.#say({ kind: 'retry' })
+      this.#post({ kind: 'retry' })
     }
   }
 
@@ -148,19 +155,19 @@ export class SharedEvents {
       return
     }
     const channel = new BroadcastChannel(NAME)
-    channel.onmessage = ({ data }: MessageEvent<Message>) => this.#hear(data)
+    channel.onmessage = ({ data }: MessageEvent<Message>) => this.#receive(data)
     this.#channel = channel
     this.#isWelcome = false
     this.#heardAt = this.#lookedAt = Date.now()
-    this.#patience = WELCOME
-    this.#tell({ state: 'connecting' })
-    this.#hello()
-    this.#timers.push(setInterval(() => this.#look(), LOOK / 5))
-    this.#want({})
+    this.#patience = WELCOME_TIMEOUT
+    this.#setConnection({ state: 'connecting' })
+    this.#greet()
+    this.#timers.push(setInterval(() => this.#checkLeader(), CHECK_INTERVAL / 5))
+    this.#requestLock({})
   }
 
   /** Waits for the lock, or steals it, and holds it until this tab leaves or another one steals it. */
-  #want(how: { steal?: boolean }): void {
+  #requestLock(how: { steal?: boolean }): void {
     this.#leave()
     const waiting = new AbortController()
     let isOver = false
@@ -183,10 +190,10 @@ export class SharedEvents {
       .catch(() => {
         // This tab stopped waiting, or another one stole the lock.
         if (!isOver && this.#channel !== null) {
-          this.#isDeposed = true
+          this.#isLockStolen = true
           this.#follow()
-          this.#hello()
-          this.#want({})
+          this.#greet()
+          this.#requestLock({})
         }
       })
   }
@@ -195,7 +202,7 @@ export class SharedEvents {
     this.#isLeading = true
     this.#others.clear()
     this.#lengths.clear()
-    this.#say({ kind: 'lead' })
+    this.#post({ kind: 'lead' })
     this.#stream.follow(this.#log === null ? [] : [this.#log])
     this.#gathering = setTimeout(
       () => {
@@ -204,7 +211,7 @@ export class SharedEvents {
         this.#stream.start(this.#last)
       },
       // A tab that takes over waits for the other tabs.
-      this.#last === null || this.#channel === null ? 0 : GATHERING,
+      this.#last === null || this.#channel === null ? 0 : GATHER_DELAY,
     )
   }
 
@@ -218,16 +225,16 @@ export class SharedEvents {
     }
     this.#isWelcome = false
     this.#heardAt = Date.now()
-    this.#patience = WELCOME
+    this.#patience = WELCOME_TIMEOUT
   }
 
   /** Leaves the other tabs. */
-  #part(): void {
+  #disconnect(): void {
     this.#follow()
     this.#timers.forEach(clearInterval)
     this.#timers = []
     clearTimeout(this.#hiding)
-    this.#say({ kind: 'bye' })
+    this.#post({ kind: 'bye' })
     this.#leave()
     this.#leave = () => undefined
     this.#channel?.close()
@@ -235,20 +242,20 @@ export class SharedEvents {
   }
 
   /** Closes everything until a retry. */
-  #rest(): void {
+  #suspend(): void {
     this.#isRefused = true
-    this.#part()
+    this.#disconnect()
   }
 
-  #say(words: Words): void {
-    this.#channel?.postMessage({ ...words, from: this.#id })
+  #post(payload: Payload): void {
+    this.#channel?.postMessage({ ...payload, from: this.#id })
   }
 
-  #hello(): void {
-    this.#say({ kind: 'hello', last: this.#last, log: this.#log })
+  #greet(): void {
+    this.#post({ kind: 'hello', last: this.#last, log: this.#log })
   }
 
-  #hear(message: Message): void {
+  #receive(message: Message): void {
     if (this.#isLeading) {
       this.#serve(message)
       return
@@ -256,38 +263,38 @@ export class SharedEvents {
     switch (message.kind) {
       case 'lead':
         this.#follow()
-        this.#hello()
+        this.#greet()
         break
       case 'welcome':
-        this.#stayPatient()
+        this.#resetPatience()
         if (message.to === this.#id && !this.#isWelcome) {
           this.#isWelcome = true
-          message.events.forEach((event) => this.#take(event, message.last))
-          this.#tell(message.connection)
+          message.events.forEach((event) => this.#deliver(event, message.last))
+          this.#setConnection(message.connection)
           this.#listener.heard()
         }
         break
       case 'event':
-        this.#stayPatient()
+        this.#resetPatience()
         if (this.#isWelcome) {
-          this.#take(message.event, message.id)
+          this.#deliver(message.event, message.id)
         }
         break
       case 'connection':
-        this.#stayPatient()
+        this.#resetPatience()
         if (message.connection.state === 'refused') {
-          this.#tell(message.connection)
-          this.#rest()
+          this.#setConnection(message.connection)
+          this.#suspend()
           accessRefusedElsewhere(message.connection.reason)
         } else if (this.#isWelcome) {
-          this.#tell(message.connection)
+          this.#setConnection(message.connection)
           if (message.connection.state === 'polled' && document.visibilityState === 'visible') {
-            this.#say({ kind: 'look' })
+            this.#post({ kind: 'look' })
           }
         }
         break
       case 'heard':
-        this.#stayPatient()
+        this.#resetPatience()
         if (this.#isWelcome) {
           this.#listener.heard()
         }
@@ -302,12 +309,12 @@ export class SharedEvents {
       case 'hello': {
         const isKnown = message.last !== null && message.last === this.#last
         const events = isKnown ? [] : this.#snapshot()
-        this.#say({ kind: 'welcome', to: from, connection: this.#connection, events, last: this.#last })
-        this.#note(from, message.log)
+        this.#post({ kind: 'welcome', to: from, connection: this.#connection, events, last: this.#last })
+        this.#setLog(from, message.log)
         break
       }
       case 'follow':
-        this.#note(from, message.log)
+        this.#setLog(from, message.log)
         break
       case 'bye':
         this.#others.delete(from)
@@ -316,26 +323,26 @@ export class SharedEvents {
         this.#stream.retryNow()
         break
       case 'look':
-        this.#stream.lookAgain()
+        this.#stream.viewed()
         break
     }
   }
 
-  #note(from: string, log: number | null): void {
+  #setLog(from: string, log: number | null): void {
     this.#others.delete(from)
     if (log !== null) {
       this.#others.set(from, log)
-      this.#repeat(log)
+      this.#sendLength(log)
     }
     this.#gather()
   }
 
   /** Sends the known length of a log at once. */
-  #repeat(log: number): void {
+  #sendLength(log: number): void {
     const length = this.#lengths.get(log)
     if (length !== undefined) {
-      this.#say({ kind: 'event', event: length, id: null })
-      this.#take(length, null)
+      this.#post({ kind: 'event', event: length, id: null })
+      this.#deliver(length, null)
     }
   }
 
@@ -345,7 +352,7 @@ export class SharedEvents {
       this.#gathering ??= setTimeout(() => {
         this.#gathering = undefined
         this.#stream.follow(this.#logs())
-      }, GATHERING)
+      }, GATHER_DELAY)
     }
   }
 
@@ -354,7 +361,7 @@ export class SharedEvents {
     return [...logs].slice(0, MOST_LOGS)
   }
 
-  #take(event: ServerEvent, id: string | null): void {
+  #deliver(event: ServerEvent, id: string | null): void {
     if (event.type === 'log') {
       if (event.data.id === this.#log) {
         this.#listener.event(event, null)
@@ -368,39 +375,39 @@ export class SharedEvents {
     this.#last = id ?? (event.type === 'snapshot' ? null : last)
   }
 
-  #tell(connection: Connection): void {
+  #setConnection(connection: Connection): void {
     this.#connection = connection
     this.#listener.connection(connection)
   }
 
-  #stayPatient(): void {
-    this.#isDeposed = false
+  #resetPatience(): void {
+    this.#isLockStolen = false
     this.#heardAt = Date.now()
-    this.#patience = SILENCE + LOOK + Math.random() * CHANCE
+    this.#patience = SILENCE_TIMEOUT + CHECK_INTERVAL + Math.random() * JITTER
   }
 
   /** Takes over from a leader that is silent for too long. */
-  #look(): void {
+  #checkLeader(): void {
     const now = Date.now()
-    if (now - this.#lookedAt > 3 * LOOK) {
+    if (now - this.#lookedAt > 3 * CHECK_INTERVAL) {
       // This tab slept, and so may have the others.
-      this.#heardAt = Math.max(this.#heardAt, now - this.#patience + LOOK)
+      this.#heardAt = Math.max(this.#heardAt, now - this.#patience + CHECK_INTERVAL)
     }
     this.#lookedAt = now
     if (!this.#isLeading && now - this.#heardAt > this.#patience) {
-      if (this.#isDeposed) {
+      if (this.#isLockStolen) {
         // The tabs do not hear each other, so this one opens its own stream.
-        this.#part()
+        this.#disconnect()
         this.#lead()
       } else {
         this.#follow()
-        this.#want({ steal: true })
+        this.#requestLock({ steal: true })
       }
     }
   }
 
   /** A frozen tab hears nothing, so it leaves the others. */
-  readonly #freeze = (): void => this.#part()
+  readonly #freeze = (): void => this.#disconnect()
 
   readonly #thaw = (event: Event): void => {
     const isBack = !('persisted' in event) || event.persisted === true
@@ -414,15 +421,15 @@ export class SharedEvents {
     clearTimeout(this.#hiding)
     if (this.#channel !== null) {
       if (isVisible && !this.#isLeading) {
-        this.#say({ kind: 'look' })
+        this.#post({ kind: 'look' })
       }
     } else if (isVisible && !this.#isLeading && !this.#isRefused) {
       this.#join()
     } else if (!isVisible && this.#isLeading) {
       this.#hiding = setTimeout(() => {
-        this.#part()
-        this.#tell({ state: 'connecting' })
-      }, HIDDEN)
+        this.#disconnect()
+        this.#setConnection({ state: 'connecting' })
+      }, HIDDEN_TIMEOUT)
     }
   }
 }

@@ -3,7 +3,7 @@ import { shallowRef, watch } from 'vue'
 import { api, reasonOf } from '@/api/client.ts'
 import type { Lookup } from '@/api/types.ts'
 
-import { useLatest } from './latest.ts'
+import { useDebouncedRequest } from './debouncedRequest.ts'
 
 /** How many changes one request is for. */
 const MOST = 50
@@ -42,8 +42,8 @@ export function useLookups(chosen: () => string[], typed: () => string | null): 
   const failed = new Set<string>()
   const isUnknown = (input: string) => !known.value.has(input) || failed.has(input)
   const candidates = () => [typed() ?? []].flat()
-  useLatest(() => chosen().filter(isUnknown).slice(0, MOST), look)
-  useLatest(() => candidates().filter(isUnknown), look)
+  useDebouncedRequest(() => chosen().filter(isUnknown).slice(0, MOST), look)
+  useDebouncedRequest(() => candidates().filter(isUnknown), look)
 
   watch(
     () => [...chosen(), ...candidates()],

@@ -3,7 +3,7 @@ import { computed, type Ref } from 'vue'
 import { api } from '@/api/client.ts'
 import type { Preflight } from '@/api/types.ts'
 
-import { useLatest } from './latest.ts'
+import { useDebouncedRequest } from './debouncedRequest.ts'
 
 /** The result of checking the chosen changes. */
 export interface Check {
@@ -23,7 +23,7 @@ export interface Check {
 
 /** Checks the changes whenever they change. */
 export function useCheck(changes: () => string[]): Check {
-  const { answer, problem, retryAt, isAsking, ask, settled } = useLatest(changes, (inputs, signal) =>
+  const { answer, problem, retryAt, isAsking, ask, settled } = useDebouncedRequest(changes, (inputs, signal) =>
     api.preflight(inputs, signal),
   )
   const obstacle = computed(() => {

@@ -2,13 +2,13 @@ import { flushPromises, mount, type VueWrapper } from '@vue/test-utils'
 import { afterEach, beforeEach, expect, test, vi, type MockInstance } from 'vitest'
 import { defineComponent, h, shallowRef } from 'vue'
 
-import { aParam } from '@/api/testing.ts'
 import { api } from '@/api/client.ts'
+import { aParam } from '@/api/testing.ts'
 import type { Param } from '@/api/types.ts'
+import { PAUSE } from '@/changes/debouncedRequest.ts'
+import { found } from '@/changes/testing.ts'
 
 import ChangeInput from './ChangeInput.vue'
-import { PAUSE } from '@/changes/latest.ts'
-import { found } from '@/changes/testing.ts'
 
 const CHANGES = aParam({ name: 'changes', title: 'Changes', kind: 'gerrit-change', many: true })
 const ADDRESS = 'https://gerrit.example.org/r/c/mediawiki/core/+/42'

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { aParam } from '@/api/testing.ts'
 import type { Param } from '@/api/types.ts'
 
-import { added, draftFromAddress, draftOf, problemOf, problemsOf, problemsSaid, split, valuesOf } from './fields.ts'
+import { added, draftFromAddress, draftOf, problemOf, problemsOf, serverProblemsOf, split, valuesOf } from './fields.ts'
 
 const NUMBER = aParam({ kind: 'integer' })
 const CHANGE = aParam({ kind: 'gerrit-change' })
@@ -235,7 +235,7 @@ describe('an address that fills in a form', () => {
 })
 
 test('what the server says is put to the fields that it names', () => {
-  const said = problemsSaid(
+  const said = serverProblemsOf(
     [aParam()],
     [
       { loc: ['body', 'params', 'word'], msg: 'parameter `word` must match the pattern `x`' },

@@ -83,7 +83,7 @@ export function problemOf(param: Param, draft: Draft): string | null {
   if (Array.isArray(held)) {
     return held.map((value) => problemInList(param, value)).find((problem) => problem !== null) ?? null
   }
-  const problem = typeof held === 'string' ? broken(param, held) : null
+  const problem = typeof held === 'string' ? violation(param, held) : null
   return problem === null ? null : sentence(problem)
 }
 
@@ -128,7 +128,7 @@ export function changesIn(params: readonly Param[], drafts: ReadonlyMap<string, 
 }
 
 /** The problems that the server found: by field, and the others. */
-export function problemsSaid(
+export function serverProblemsOf(
   params: readonly Param[],
   invalid: readonly Invalid[],
 ): { fields: Map<string, string>; rest: string[] } {
@@ -165,18 +165,20 @@ function valueOf(param: Param, held: Exclude<Draft, null>): ParamValue {
 }
 
 function problemInList(param: Param, value: string): string | null {
-  const problem = broken(param, value)
+  const problem = violation(param, value)
   return problem === null ? null : `${param.sensitive ? 'One of the values' : quoted(value)} ${problem}`
 }
 
 /** Which rule a single non-empty value breaks. */
-function broken(param: Param, text: string): string | null {
+function violation(param: Param, text: string): string | null {
   return (
-    (param.kind === 'integer' ? brokenNumber(param, text) : null) ?? brokenText(param, text) ?? brokenKind(param, text)
+    (param.kind === 'integer' ? numberViolation(param, text) : null) ??
+    textViolation(param, text) ??
+    kindViolation(param, text)
   )
 }
 
-function brokenNumber({ min, max }: Param, text: string): string | null {
+function numberViolation({ min, max }: Param, text: string): string | null {
   const number = Number(text)
   if (!/^[+-]?\d+$/.test(text)) {
     return 'must be a whole number'
@@ -192,7 +194,7 @@ function brokenNumber({ min, max }: Param, text: string): string | null {
 }
 
 /** The rules for all texts that become arguments. */
-function brokenText({ allow_dash }: Param, text: string): string | null {
+function textViolation({ allow_dash }: Param, text: string): string | null {
   if (new TextEncoder().encode(text).length > LONGEST) {
     return `must be at most ${LONGEST} bytes long`
   }
@@ -202,7 +204,7 @@ function brokenText({ allow_dash }: Param, text: string): string | null {
   return text.startsWith('-') && !allow_dash ? 'must not begin with `-`' : null
 }
 
-function brokenKind({ kind, pattern, choices, gerritUrl }: Param, text: string): string | null {
+function kindViolation({ kind, pattern, choices, gerritUrl }: Param, text: string): string | null {
   switch (kind) {
     case 'string':
       return pattern === null || mayMatch(pattern, text) ? null : `must match the pattern \`${pattern}\``

@@ -31,7 +31,7 @@ describe('the end of a job', () => {
     const last_error = { recno: 34, line: 'fatal: no space' }
     await open({ id: 7, state: 'failed', outcome: 'failed', exit_status: 1, phase: 'Syncing', last_error })
     expect(page.text()).toContain('exit status 1, in the phase “Syncing”')
-    const link = page.get('.job-end__error')
+    const link = page.get('.job-outcome__error')
     expect(link.attributes('href')).toBe('/jobs/7#L34')
     await link.trigger('click')
     expect(page.emitted('show')).toEqual([[34]])

@@ -6,7 +6,7 @@ import { declared, aJob, aPerson, aPrompt } from '@/api/testing.ts'
 import type { Interaction, Job } from '@/api/types.ts'
 import { provideSession, Session } from '@/state/session.ts'
 
-import { GUARD, LINGER } from './prompt.ts'
+import { GUARD_TIME, MESSAGE_TIME } from './prompt.ts'
 import PromptCard from './PromptCard.vue'
 
 const first = aPrompt({ choices: { Continue: 'c', 'Roll back': 'r' }, default: 'c', prompt: 'A\n│ b │\nGo on?' })
@@ -44,7 +44,7 @@ async function press(label: string): Promise<void> {
   await flushPromises()
 }
 
-const afterGuard = () => vi.advanceTimersByTimeAsync(GUARD)
+const afterGuard = () => vi.advanceTimersByTimeAsync(GUARD_TIME)
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -129,7 +129,7 @@ describe('an answer', () => {
 
     await becomes(null)
     expect(card.text()).toContain('You answered “Roll back”. Delivered.')
-    await vi.advanceTimersByTimeAsync(LINGER)
+    await vi.advanceTimersByTimeAsync(MESSAGE_TIME)
     expect(card.find('section').exists()).toBe(false)
   })
 
@@ -143,7 +143,7 @@ describe('an answer', () => {
     expect(card.findAll('.prompt-card__choice')).toHaveLength(0)
 
     await becomes(null)
-    await vi.advanceTimersByTimeAsync(2 * LINGER)
+    await vi.advanceTimersByTimeAsync(2 * MESSAGE_TIME)
     expect(card.text()).toContain('bob answered “Roll back” first.')
     await press('Dismiss')
     expect(card.find('section').exists()).toBe(false)
@@ -215,7 +215,7 @@ test('focus goes to the page when the question goes', async () => {
   ;(button('Continue').element as HTMLElement).focus()
   await becomes(null, { state: 'succeeded' })
   expect(card.text()).toContain('because the job has ended')
-  await vi.advanceTimersByTimeAsync(LINGER)
+  await vi.advanceTimersByTimeAsync(MESSAGE_TIME)
   expect(document.activeElement?.id).toBe('content')
 })
 

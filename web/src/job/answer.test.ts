@@ -127,7 +127,7 @@ test('whatever happens in whatever order, what is over stays so', () => {
 
 test('only what needs nobody leaves by itself', () => {
   expect(isSettled({ kind: 'delivered', response: 'c' })).toBe(true)
-  expect(isSettled({ kind: 'beaten', user: 'bob', response: 'c' })).toBe(false)
+  expect(isSettled({ kind: 'answered-by-other', user: 'bob', response: 'c' })).toBe(false)
   expect(isSettled({ kind: 'unknown' })).toBe(false)
 })
 

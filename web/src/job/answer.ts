@@ -21,8 +21,8 @@ export type Closing = 'went-on' | 'stopping' | 'ended'
 export type Outcome =
   | { kind: 'delivered'; response: string }
   /** Accepted, and then the job ended or was stopped: the log shows whether it received the answer. */
-  | { kind: 'overtaken'; response: string; by: 'stopping' | 'ended' }
-  | { kind: 'beaten'; user: string; response: string }
+  | { kind: 'unconfirmed'; response: string; by: 'stopping' | 'ended' }
+  | { kind: 'answered-by-other'; user: string; response: string }
   | { kind: 'not-open' }
   /** Sent, but it is unknown whether it arrived. */
   | { kind: 'unknown' }
@@ -63,7 +63,7 @@ export function refused(answering: Answering, error: unknown, me: string | null)
   if (first !== null) {
     // An answer that is sent again, because the first attempt was not confirmed, meets itself here.
     const isMine = first.user === me && (first.response === response || first.response === HIDDEN)
-    return isMine ? accepted(answering) : { at: 'over', outcome: { kind: 'beaten', ...first } }
+    return isMine ? accepted(answering) : { at: 'over', outcome: { kind: 'answered-by-other', ...first } }
   }
   if (status === 404) {
     return { at: 'over', outcome: { kind: 'not-open' } }
@@ -105,7 +105,7 @@ export function closingOf(job: Job): Closing {
 }
 
 function outcomeOfSent(response: string, closing: Closing): Outcome {
-  return closing === 'went-on' ? { kind: 'delivered', response } : { kind: 'overtaken', response, by: closing }
+  return closing === 'went-on' ? { kind: 'delivered', response } : { kind: 'unconfirmed', response, by: closing }
 }
 
 /** The first answer, from the fields of a refusal. */
@@ -126,7 +126,7 @@ export function describeOutcome(
   me: string | null,
 ): OutcomeMessage {
   const name = (response: string): string => answerName(question, response)
-  if (logged !== null && outcome.kind !== 'beaten') {
+  if (logged !== null && outcome.kind !== 'answered-by-other') {
     const isMine = logged.user === me
     const words = isMine
       ? `You answered ${name(logged.response)}. Delivered.`
@@ -136,14 +136,14 @@ export function describeOutcome(
   switch (outcome.kind) {
     case 'delivered':
       return { type: 'success', words: `You answered ${name(outcome.response)}. Delivered.` }
-    case 'overtaken':
+    case 'unconfirmed':
       return outcome.by === 'ended'
         ? { type: 'notice', words: `You answered ${name(outcome.response)}, and the job has ended.` }
         : {
             type: 'warning',
             words: `You answered ${name(outcome.response)}, but the job is being stopped. Its log shows whether it received the answer.`,
           }
-    case 'beaten':
+    case 'answered-by-other':
       return {
         type: 'warning',
         words: `${outcome.user} answered ${name(outcome.response)} first. Your answer does not count.`,

@@ -6,10 +6,10 @@ import type { Interaction, Job } from '@/api/types.ts'
 import { accepted, closed, closingOf, isSettled, OPEN, refused, type Answering } from './answer.ts'
 
 /** A new question takes no answer for this time, in milliseconds: a click may be meant for what was there before. */
-export const GUARD = 700
+export const GUARD_TIME = 700
 
 /** How long the message about a delivered answer stays, in milliseconds. */
-export const LINGER = 6000
+export const MESSAGE_TIME = 6000
 
 /** A question, and the state of its answer. */
 export interface Question {
@@ -44,7 +44,7 @@ export function usePrompt(
     current.value = shallowReactive<Question>({ interaction, answering: OPEN })
     isGuarded.value = true
     clearTimeout(guard)
-    guard = setTimeout(() => (isGuarded.value = false), GUARD)
+    guard = setTimeout(() => (isGuarded.value = false), GUARD_TIME)
   }
 
   function close(question: Question): void {
@@ -59,7 +59,7 @@ export function usePrompt(
   function leaveSoon(question: Question): void {
     const { answering } = question
     if (answering.at === 'over' && isSettled(answering.outcome)) {
-      linger = setTimeout(dismiss, LINGER)
+      linger = setTimeout(dismiss, MESSAGE_TIME)
     }
   }
 

@@ -20,7 +20,7 @@ const row = (change: Partial<Row>, props: object = {}): VueWrapper =>
       address: '/jobs/7#L120',
       before: null,
       start: null,
-      stamp: 'off',
+      timestamps: 'off',
       needle: '',
       isSelected: false,
       isCurrent: false,
@@ -97,7 +97,7 @@ describe('a row of the log', () => {
 
   test('has a time if that is wanted', () => {
     expect(row({}).find('time').exists()).toBe(false)
-    const time = row({}, { stamp: 'utc' }).get('time')
+    const time = row({}, { timestamps: 'utc' }).get('time')
     expect(time.text()).toBe('15:38:46.123')
     expect(time.attributes('title')).toContain('local time')
   })

@@ -175,7 +175,7 @@ export class LogBuffer implements Loaded {
   grown(total: number): void {
     if (total > (this.total ?? -1)) {
       this.total = total
-      this.#retry.hasten()
+      this.#retry.retrySoon()
       this.#changed()
     }
   }

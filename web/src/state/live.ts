@@ -38,11 +38,11 @@ export class Live {
   #isStarted = false
   readonly #stream = new SharedEvents(
     {
-      event: (event) => this.#take(event),
+      event: (event) => this.#apply(event),
       connection: (connection) => (this.#connection.value = connection),
       heard: () => (this.#heardAt.value = serverTime()),
     },
-    () => this.#known(),
+    () => this.#state(),
   )
 
   /** The jobs by number. */
@@ -122,7 +122,7 @@ export class Live {
   }
 
   /** The current state, for another tab. */
-  #known(): ServerEvent[] {
+  #state(): ServerEvent[] {
     const runner = this.#runner.value
     if (!this.#isReady.value || runner === null) {
       return []
@@ -132,13 +132,13 @@ export class Live {
     return [{ type: 'snapshot', data: { runner, jobs, total: jobs.length, ...(monitoring && { monitoring }) } }]
   }
 
-  #take(event: ServerEvent): void {
+  #apply(event: ServerEvent): void {
     switch (event.type) {
       case 'snapshot':
-        this.#begin(event.data)
+        this.#applySnapshot(event.data)
         break
       case 'job':
-        this.#put({ data: this.#jobs.get(event.data.id)?.data ?? {}, ...event.data })
+        this.#setJob({ data: this.#jobs.get(event.data.id)?.data ?? {}, ...event.data })
         break
       case 'removed':
         this.#jobs.delete(event.data.id)
@@ -156,7 +156,7 @@ export class Live {
     }
   }
 
-  #begin({ runner, jobs, monitoring, isPolled = false }: Snapshot): void {
+  #applySnapshot({ runner, jobs, monitoring, isPolled = false }: Snapshot): void {
     const listed = new Set(jobs.map((job) => job.id))
     // Jobs that are missing in the snapshot: open ones are outdated, and ended ones are just old.
     for (const job of this.#jobs.values()) {
@@ -166,21 +166,21 @@ export class Live {
     }
     this.#runner.value = runner
     this.#monitoring.value = monitoring ?? this.#monitoring.value
-    jobs.forEach((job) => this.#put(job))
+    jobs.forEach((job) => this.#setJob(job))
     this.#isReady.value = true
     if (!isPolled) {
       this.#snapshotListeners.forEach((listener) => listener())
     }
   }
 
-  #put(job: Job): void {
+  #setJob(job: Job): void {
     const before = this.#jobs.get(job.id)
     this.#jobs.set(job.id, job)
-    this.#forget()
+    this.#dropOldest()
     this.#jobListeners.forEach((listener) => listener(job, before))
   }
 
-  #forget(): void {
+  #dropOldest(): void {
     if (this.#jobs.size <= 2 * KEPT) {
       return
     }

@@ -5,7 +5,7 @@ import { Retry } from '@/api/retry.ts'
 import type { JobType, WhoAmI } from '@/api/types.ts'
 
 /** A refusal within this time after a confirmed access is final, in milliseconds. */
-const DOUBT = 10_000
+const CONFIRMED_FOR = 10_000
 
 /** The user's access: none, up to the second factor, signed in without permission, or granted. */
 export type Access = 'unknown' | 'signed out' | 'code' | 'enrol' | 'unauthorized' | 'granted'
@@ -54,7 +54,7 @@ export class Session {
   /** The message of a refusal, until its cause is known. */
   #refusal: string | null = null
   #confirmedAt = -Infinity
-  #tellKnown: () => void = () => undefined
+  #resolveKnown: () => void = () => undefined
 
   /** Null until it is known. After access is lost it is the previous user. */
   readonly who: Readonly<ShallowRef<WhoAmI | null>> = this.#who
@@ -78,7 +78,7 @@ export class Session {
   /** When the request is repeated automatically: see `Retry`. */
   readonly retryAt = this.#retry.at
   /** Resolves when the access is known. */
-  readonly known = new Promise<void>((resolve) => (this.#tellKnown = resolve))
+  readonly known = new Promise<void>((resolve) => (this.#resolveKnown = resolve))
 
   /** Loads the session again, until there is an answer. Only the latest request counts. */
   async refresh(): Promise<void> {
@@ -88,7 +88,7 @@ export class Session {
     try {
       const who = await api.whoami()
       if (isLast()) {
-        this.#learn(who)
+        this.#update(who)
       }
       const answer = accessOf(who) === 'granted' && isLast() ? await api.jobTypes() : null
       if (isLast()) {
@@ -108,7 +108,7 @@ export class Session {
     if (!this.hasAccess.value || this.#refusal !== null) {
       return
     }
-    if (Date.now() - this.#confirmedAt < DOUBT) {
+    if (Date.now() - this.#confirmedAt < CONFIRMED_FOR) {
       this.#accessLost.value = message
       return
     }
@@ -157,7 +157,7 @@ export class Session {
     return guard.mayAnswer ? null : `View only: jobs of this type are for ${guard.groups.join(', ')}.`
   }
 
-  #learn(who: WhoAmI): void {
+  #update(who: WhoAmI): void {
     const access = accessOf(who)
     const refusal = this.#refusal
     this.#refusal = null
@@ -172,7 +172,7 @@ export class Session {
       this.#confirmedAt = Date.now()
       this.#confirmations.value += 1
     }
-    this.#tellKnown()
+    this.#resolveKnown()
   }
 }
 

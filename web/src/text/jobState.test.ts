@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 
-import type { Job, Outcome } from '@/api/types.ts'
 import { aJob } from '@/api/testing.ts'
+import type { Job, Outcome } from '@/api/types.ts'
 
-import { endOf, lookOf, OUTCOMES, STATES } from './jobState.ts'
+import { outcomeDetails, lookOf, OUTCOMES, STATES } from './jobState.ts'
 
 const ended = (outcome: Outcome | null, state: Job['state'] = 'succeeded') => lookOf({ state, outcome })
 
@@ -44,5 +44,5 @@ test.each<[Partial<Job>, string | null]>([
   [{ exit_status: 1, phase: 'Syncing' }, 'exit status 1, in the phase “Syncing”'],
   [{ reason: 'failed in the phase “Sync…”', phase: 'Syncing' }, 'failed in the phase “Sync…”'],
 ])('beside its word the end of %j is told as %j', (job, words) => {
-  expect(endOf(aJob(job))).toBe(words)
+  expect(outcomeDetails(aJob(job))).toBe(words)
 })

@@ -61,7 +61,7 @@ export const OUTCOMES = Object.keys(OUTCOME_LOOKS) as Outcome[]
  * Details of a job's end: `exit status 3, in the phase “Syncing”`, `stopped by alice`. Null while it runs, and if there
  * are none.
  */
-export function endOf({ reason, exit_status, outcome_by, phase }: Job): string | null {
+export function outcomeDetails({ reason, exit_status, outcome_by, phase }: Job): string | null {
   const end = reason ?? exitOf(exit_status)
   const isSaid = (part: string) => end?.includes(part) ?? false
   const by = outcome_by && !isSaid(outcome_by) ? `by ${outcome_by}` : null
@@ -81,4 +81,4 @@ function exitOf(status: number | null): string | null {
 }
 
 /** The warning for a job without output. */
-export const MAY_HANG = 'It may be stuck. SpiderPig did not stop it.'
+export const MAY_BE_STUCK = 'It may be stuck. SpiderPig did not stop it.'

@@ -1,7 +1,7 @@
 import { onScopeDispose, readonly, shallowRef, watch, type Ref } from 'vue'
 
 import type { Job } from '@/api/types.ts'
-import { GUARD } from '@/job/prompt.ts'
+import { GUARD_TIME } from '@/job/prompt.ts'
 
 /**
  * Ignores clicks on jobs that have just moved, because they may be meant for the job that was there before. So an
@@ -22,7 +22,7 @@ export function useClickGuard(jobs: Readonly<Ref<readonly Job[]>>): {
     if (hasMoved(before, now)) {
       isMoving.value = true
       clearTimeout(timer)
-      timer = setTimeout(() => (isMoving.value = false), GUARD)
+      timer = setTimeout(() => (isMoving.value = false), GUARD_TIME)
     }
   })
   onScopeDispose(() => clearTimeout(timer))

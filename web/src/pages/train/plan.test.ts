@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { excludable, leftBehind, listInWords, planOf, taskInWords, wikisInWords, type Aim } from './plan.ts'
+import { excludable, listInWords, skippedWikis, planOf, taskInWords, wikisInWords, type GroupMove } from './plan.ts'
 import { allWikis, isNew, versionOf } from './status.ts'
 import { aStatus, NEW, OLD } from './testing.ts'
 
-const plan = (aim: Aim, excluded: string[] = [], status = aStatus()) => planOf(status, aim, new Set(excluded))
+const plan = (groupMove: GroupMove, excluded: string[] = [], status = aStatus()) =>
+  planOf(status, groupMove, new Set(excluded))
 
 describe('to promote', () => {
   test('the next group changes its wikis, and no others', () => {
@@ -30,10 +31,10 @@ describe('to promote', () => {
 
   test('offers to exclude what would change, and knows who did not come along before', () => {
     const status = aStatus({}, ['c'])
-    const aim: Aim = { kind: 'promote', place: 2 }
-    expect(excludable(status, aim)).toEqual(['c', 'd', 'e'])
-    expect(leftBehind(status, aim)).toEqual(['c'])
-    expect(leftBehind(status, { kind: 'promote', place: 1 })).toEqual([])
+    const groupMove: GroupMove = { kind: 'promote', place: 2 }
+    expect(excludable(status, groupMove)).toEqual(['c', 'd', 'e'])
+    expect(skippedWikis(status, groupMove)).toEqual(['c'])
+    expect(skippedWikis(status, { kind: 'promote', place: 1 })).toEqual([])
   })
 
   test('says also who runs something that is neither', () => {
@@ -76,13 +77,13 @@ describe('to roll back', () => {
 test('a plan names each wiki that changes once, and from what it runs', () => {
   const all = ['a', 'b', 'c', 'd', 'e', 'f']
   const aims = fc.record({
-    kind: fc.constantFrom<Aim['kind']>('promote', 'roll back'),
+    kind: fc.constantFrom<GroupMove['kind']>('promote', 'roll back'),
     place: fc.integer({ min: 0, max: 3 }),
   })
   fc.assert(
-    fc.property(fc.subarray(all), aims, fc.subarray(all), (left, aim, excluded) => {
+    fc.property(fc.subarray(all), aims, fc.subarray(all), (left, groupMove, excluded) => {
       const status = aStatus({}, left)
-      const { changes, count } = planOf(status, aim, new Set(excluded))
+      const { changes, count } = planOf(status, groupMove, new Set(excluded))
       const named = changes.flatMap(({ wikis }) => wikis)
       expect(new Set(named).size).toBe(named.length)
       expect(count).toBe(named.length)

@@ -9,7 +9,7 @@ export type MovableStatus = TrainStatus & { oldVersion: string }
  * A move: to promote a group to the version, or to roll it back. It affects the other groups, too, because the train
  * has one position: the groups up to it run the version, and the others run the old one.
  */
-export interface Aim {
+export interface GroupMove {
   kind: 'promote' | 'roll back'
   /** The index of the group. */
   place: number
@@ -38,12 +38,12 @@ export interface Plan {
 const ALL = 'all'
 
 /** The wikis that can be excluded: those that the move would promote. */
-export function excludable(status: TrainStatus, { kind, place }: Aim): string[] {
+export function excludable(status: TrainStatus, { kind, place }: GroupMove): string[] {
   return kind === 'promote' ? lackingUpTo(status, place) : []
 }
 
 /** Wikis that were not promoted with their group, for some reason. They are excluded unless the user includes them. */
-export function leftBehind(status: TrainStatus, { place }: Aim): string[] {
+export function skippedWikis(status: TrainStatus, { place }: GroupMove): string[] {
   const had = (at: number) => wikisOf(status, at).some((wiki) => isNew(status, wiki))
   return status.groups
     .slice(0, place)
@@ -63,12 +63,12 @@ function lacking(status: TrainStatus, place: number): string[] {
   return wikisOf(status, place).filter((wiki) => !isNew(status, wiki))
 }
 
-export function planOf(status: MovableStatus, aim: Aim, excluded: ReadonlySet<string>): Plan {
+export function planOf(status: MovableStatus, groupMove: GroupMove, excluded: ReadonlySet<string>): Plan {
   const { groups, version, oldVersion } = status
-  const at = aim.kind === 'promote' ? aim.place : aim.place - 1
+  const at = groupMove.kind === 'promote' ? groupMove.place : groupMove.place - 1
   const covered = groups.slice(0, at + 1)
   // A rollback promotes no wiki.
-  const kept = aim.kind === 'promote' ? excluded : new Set(lackingUpTo(status, at))
+  const kept = groupMove.kind === 'promote' ? excluded : new Set(lackingUpTo(status, at))
   const target = new Set(covered.flatMap(({ wikis }) => wikis).filter((wiki) => !kept.has(wiki)))
   const changes = changesOf(status, (wiki) => (target.has(wiki) ? version : oldVersion))
   const last = covered.at(-1)

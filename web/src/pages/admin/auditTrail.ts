@@ -8,7 +8,7 @@ import { Retry } from '@/api/retry.ts'
 export const PAGE = 50
 
 /** The entries of the audit trail that match a filter, the newest first, as far as they are loaded. */
-export interface Trail {
+export interface AuditTrail {
   /** Null until they are known. */
   readonly entries: Readonly<Ref<readonly AuditEntry[] | null>>
   /** Whether there may be older ones. */
@@ -25,7 +25,7 @@ export interface Trail {
 }
 
 /** Loads the entries at once, and again when the filter changes, as long as the component lives. */
-export function useTrail(filter: Readonly<Ref<AuditFilter>>): Trail {
+export function useAuditTrail(filter: Readonly<Ref<AuditFilter>>): AuditTrail {
   const entries = shallowRef<readonly AuditEntry[] | null>(null)
   const hasMore = shallowRef(false)
   const loading = shallowRef<'first' | 'more' | null>(null)

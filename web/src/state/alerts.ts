@@ -2,7 +2,7 @@ import { computed, onScopeDispose, watch, watchEffect } from 'vue'
 import { useRouter } from 'vue-router'
 
 import { isFinal, type Job } from '@/api/types.ts'
-import { endOf, lookOf, MAY_HANG } from '@/text/jobState.ts'
+import { outcomeDetails, lookOf, MAY_BE_STUCK } from '@/text/jobState.ts'
 import { plainText } from '@/text/terminal.ts'
 import { formatTime } from '@/text/time.ts'
 import { titlePrefix } from '@/ui/title.ts'
@@ -25,7 +25,7 @@ const HEAD_START = 300
  * Alerts the user to questions, silence and ends of jobs that they started or watch: by the title and icon of the tab,
  * and if enabled by notifications and sounds. Call it once for the whole page.
  */
-export function useAttention(): void {
+export function useAlerts(): void {
   const live = useLive()
   const session = useSession()
   const router = useRouter()
@@ -140,7 +140,7 @@ function alertOf(job: Job): [string, Job][] {
 
 function alertText({ id, interaction, quiet_since }: Job): Pick<NotificationOptions, 'title' | 'body'> {
   return interaction === null
-    ? { title: `Job ${id} has no output`, body: `No output since ${formatTime(quiet_since ?? 0)} UTC. ${MAY_HANG}` }
+    ? { title: `Job ${id} has no output`, body: `No output since ${formatTime(quiet_since ?? 0)} UTC. ${MAY_BE_STUCK}` }
     : { title: `Job ${id} asks`, body: lastLines(interaction.prompt) }
 }
 
@@ -151,7 +151,7 @@ export function endTitle(job: Job): string {
 
 /** The outcome, the last error, and the job type with its user: each on its own line. */
 export function endBody(job: Job, title: string): string {
-  const lines = [endOf(job), job.last_error?.line.trim(), `${title} by ${job.user}`]
+  const lines = [outcomeDetails(job), job.last_error?.line.trim(), `${title} by ${job.user}`]
   return lines.filter(Boolean).join('\n')
 }
 

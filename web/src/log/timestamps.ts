@@ -1,8 +1,8 @@
 /** The timestamp before each line: none, the time in UTC, since the start, or since the previous line. */
-export const STAMPS = ['off', 'utc', 'start', 'gap'] as const
-export type Stamp = (typeof STAMPS)[number]
+export const TIMESTAMP_MODES = ['off', 'utc', 'start', 'gap'] as const
+export type TimestampMode = (typeof TIMESTAMP_MODES)[number]
 
-export const STAMP_WORDS: Readonly<Record<Stamp, string>> = {
+export const TIMESTAMP_LABELS: Readonly<Record<TimestampMode, string>> = {
   off: 'No timestamps',
   utc: 'Time in UTC',
   start: 'Time since start',
@@ -18,12 +18,12 @@ export interface Since {
 }
 
 /** The timestamp of a time (RFC 3339, in UTC with milliseconds). Empty if it is unknown. */
-export function stampOf(stamp: Stamp, time: string | null, { start, before }: Since): string {
+export function timestampOf(timestamps: TimestampMode, time: string | null, { start, before }: Since): string {
   const at = time === null ? NaN : Date.parse(time)
   if (Number.isNaN(at)) {
     return ''
   }
-  switch (stamp) {
+  switch (timestamps) {
     case 'off':
       return ''
     case 'utc': {

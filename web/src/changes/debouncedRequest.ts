@@ -6,7 +6,7 @@ import { Retry } from '@/api/retry.ts'
 export const PAUSE = 250
 
 /** The answer to a request whose texts change. */
-export interface Latest<Answer> {
+export interface DebouncedRequest<Answer> {
   /** The last answer. It belongs to the current texts unless `isAsking`. */
   readonly answer: Readonly<Ref<Answer | null>>
   /** Why the current request failed. */
@@ -25,10 +25,10 @@ export interface Latest<Answer> {
  * Sends a request about texts whenever they change, shortly after the last change. The previous request is aborted, so
  * a late answer never replaces a newer one. Without texts there is no request.
  */
-export function useLatest<Answer>(
+export function useDebouncedRequest<Answer>(
   texts: () => string[],
   send: (texts: string[], signal: AbortSignal) => Promise<Answer>,
-): Latest<Answer> {
+): DebouncedRequest<Answer> {
   const answer = shallowRef<Answer | null>(null)
   const retry = new Retry(() => void (running = attend(attempt.signal)))
   const isAsking = shallowRef(false)

@@ -2,7 +2,7 @@ import { flushPromises } from '@vue/test-utils'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { effectScope, shallowRef, type EffectScope } from 'vue'
 
-import { PAUSE, useLatest } from './latest.ts'
+import { PAUSE, useDebouncedRequest } from './debouncedRequest.ts'
 
 const texts = shallowRef<string[]>([])
 let scope: EffectScope
@@ -23,11 +23,11 @@ afterEach(() => {
 function use() {
   const send = (asked: string[], signal: AbortSignal) =>
     new Promise<string>((answer, fail) => pending.push({ asked, signal, answer, fail }))
-  const latest = scope.run(() => useLatest(() => texts.value, send))
-  if (latest === undefined) {
+  const request = scope.run(() => useDebouncedRequest(() => texts.value, send))
+  if (request === undefined) {
     throw new Error('the scope has ended')
   }
-  return latest
+  return request
 }
 
 test('it is asked a moment after the last change, and not about nothing', async () => {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 
-import { stampOf, type Since, type Stamp } from './stamps.ts'
+import { timestampOf, type Since, type TimestampMode } from './timestamps.ts'
 
 const START = Date.parse('2026-11-23T15:38:00.000Z') / 1000
 
-test.each<[Stamp, string | null, Partial<Since>, string]>([
+test.each<[TimestampMode, string | null, Partial<Since>, string]>([
   ['off', '2026-11-23T15:38:46.123Z', {}, ''],
   ['utc', '2026-11-23T15:38:46.123Z', {}, '15:38:46.123'],
   ['utc', '2026-11-24T00:00:00.000Z', {}, '2026-11-24 00:00:00.000'],
@@ -17,6 +17,6 @@ test.each<[Stamp, string | null, Partial<Since>, string]>([
   ['gap', '2026-11-23T15:38:46.123Z', { before: null }, ''],
   ['utc', null, {}, ''],
   ['utc', 'not a time', {}, ''],
-])('%s of %s', (stamp, time, since, expected) => {
-  expect(stampOf(stamp, time, { start: START, before: null, ...since })).toBe(expected)
+])('%s of %s', (timestamps, time, since, expected) => {
+  expect(timestampOf(timestamps, time, { start: START, before: null, ...since })).toBe(expected)
 })

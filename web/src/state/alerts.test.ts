@@ -8,7 +8,7 @@ import { declared, aJob, aPerson, aPrompt, aRunner } from '@/api/testing.ts'
 import type { Job } from '@/api/types.ts'
 import { titlePrefix } from '@/ui/title.ts'
 
-import { endBody, endTitle, lastLines, useAttention } from './attention.ts'
+import { endBody, endTitle, lastLines, useAlerts } from './alerts.ts'
 import { Live, provideLive } from './live.ts'
 import { wantNotifications } from './notifications.ts'
 import { provideSession, Session } from './session.ts'
@@ -94,7 +94,7 @@ async function open(path = '/'): Promise<void> {
   await session.refresh()
   const live = new Live()
   page = mount(
-    { render: () => null, setup: useAttention },
+    { render: () => null, setup: useAlerts },
     {
       global: {
         plugins: [
