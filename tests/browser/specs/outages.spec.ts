@@ -74,7 +74,7 @@ test('the runner is killed: everybody is told, and jobs go on', async ({ page, s
   await expect(page.getByRole('link', { name: /^Job runner: Running 1/ })).toBeVisible()
 
   await spiderpig.killRunner()
-  const banner = page.getByText('The job runner is not running')
+  const banner = page.getByRole('alert').getByText('The job runner is not running')
   await expect(banner).toBeVisible()
   await expect(page.getByRole('link', { name: /^Job runner: Not running/ })).toBeVisible()
   await prompt(page, id).getByRole('textbox', { name: 'Your answer' }).fill('Ada')
