@@ -1,10 +1,15 @@
-//! The second factor: a code of an authenticator app, or a recovery code, that only its user can have.
+//! The second factor of users: `second_factors.json`. Its codes come from an authenticator app ([`totp`]), or are recovery
+//! codes ([`recovery`]).
 //!
-//! `second_factors.json` has all of it, and is changed under its lock. So a code works once, and failures count, whichever
-//! API or command of the spool it is given to. Nothing of it is ever in a message, a log or a `Debug`.
+//! The file is changed under its lock: [`record`] is what it has of one user. So a code works once, and failures count
+//! ([`failures`]), whichever API process or command a code is given to. Nothing of the file is ever in a message, a log or a
+//! `Debug`.
 
+mod enrolment;
 mod failures;
+mod host_code;
 pub mod qr;
+mod record;
 mod recovery;
 pub mod state;
 #[cfg(test)]
@@ -14,24 +19,20 @@ mod totp;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
-use self::failures::Failures;
+pub use self::enrolment::Enrolment;
+pub use self::host_code::{AllUsed, Code, HostCode};
+use self::record::{Factor, Pending, Record, typed};
 use self::recovery::RecoveryCodes;
 pub(crate) use self::totp::Seed;
 #[cfg(test)]
 pub(crate) use self::totp::step_at;
 use super::error::minutes;
-use crate::digest;
 use crate::spool::{Error, Result, Time};
 use crate::state::StateDirectory;
 use crate::state::document::Document;
 
-/// Its name in the state directory.
+/// The name of the file in the state directory.
 const FILE: &str = "second_factors.json";
-
-/// How long an enrolment can be confirmed, in milliseconds.
-const PENDING: u64 = 15 * 60 * 1000;
 
 /// The second factors of all users.
 #[derive(Debug)]
@@ -40,37 +41,8 @@ pub struct SecondFactors {
     document: Document<Records>,
 }
 
-/// User → what is known of them.
+/// What is known of each user, by name.
 type Records = BTreeMap<String, Record>;
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    factor: Option<Factor>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pending: Option<Pending>,
-    #[serde(default, skip_serializing_if = "Failures::is_empty")]
-    failures: Failures,
-}
-
-/// A factor in use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Factor {
-    seed: Seed,
-    /// The step of the last code that was accepted. None up to it is accepted again.
-    used: Option<u64>,
-    recovery_codes: RecoveryCodes,
-}
-
-/// A factor whose owner has not shown yet that they have it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Pending {
-    seed: Seed,
-    begun: Time,
-    /// The factor that its owner has shown to have, by a digest; none if they had none. It takes the place of no other.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    replaces: Option<String>,
-}
 
 /// What was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +65,7 @@ pub enum Refusal {
     /// There were too many failures; nothing is accepted, not even the right code.
     #[error("Tried too often. Try again in {}", minutes(*.seconds))]
     Locked {
-        /// For how long.
+        /// How many seconds that lasts.
         seconds: u32,
         /// Whether this was the failure that locked it.
         is_new: bool,
@@ -106,44 +78,8 @@ pub enum Refusal {
     NothingPending,
 }
 
-/// What an authenticator app has to be told. For its owner only.
-#[derive(Serialize)]
-pub struct Enrolment {
-    /// The seed to be typed: base 32 in groups of four.
-    pub secret: String,
-    /// The seed as the address that is in the QR code.
-    pub uri: String,
-    /// The QR code, row by row, `1` for dark, without its quiet zone.
-    pub qr: Vec<String>,
-}
-
-/// What the host tells a user who is signed in there.
-pub struct HostCode {
-    /// A code that is accepted now.
-    pub code: Result<Code, AllUsed>,
-    /// Whether there was no factor before.
-    pub made: bool,
-    /// What an authenticator app has to be told.
-    pub enrolment: Enrolment,
-}
-
-/// A code and for how long it is accepted.
-pub struct Code {
-    /// Six digits.
-    pub digits: String,
-    /// For so many seconds, if it is not used before.
-    pub seconds: u64,
-}
-
-/// The codes of now have all been used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AllUsed {
-    /// The next one is accepted in so many seconds. More than a minute if the clock went back.
-    pub seconds: u64,
-}
-
 impl SecondFactors {
-    /// Those of a state directory.
+    /// Reads the second factors of a state directory.
     ///
     /// # Errors
     /// The file cannot be read, or is damaged.
@@ -151,7 +87,7 @@ impl SecondFactors {
         Ok(Self { directory: directory.clone(), document: Document::open_lasting(directory.join(FILE))? })
     }
 
-    /// Reads them again if somebody changed them, and returns whether that is so.
+    /// Reads the file again if another process has changed it. Returns whether it has.
     ///
     /// # Errors
     /// The file cannot be read, or is damaged; what was known stays.
@@ -176,8 +112,8 @@ impl SecondFactors {
         records.get(user).and_then(|record| record.factor.as_ref()).map_or(0, |factor| factor.recovery_codes.left())
     }
 
-    /// Begins to give a user a new factor, in place of one that was begun earlier. Who has a factor shows it by a code. It
-    /// stays in use until the new one is confirmed, for which there are 15 minutes.
+    /// Begins to give a user a new factor, in place of one that was begun earlier. A user who has a factor must show it by a
+    /// code, and it stays in use until the new one is confirmed, for which there are 15 minutes.
     ///
     /// # Errors
     /// The file cannot be changed.
@@ -195,7 +131,7 @@ impl SecondFactors {
         })
     }
 
-    /// Takes the new factor into use, if the code is one of its, and returns fresh recovery codes: they are shown once.
+    /// Takes the new factor into use, if the code is one of its own. Returns fresh recovery codes, which are shown once.
     ///
     /// # Errors
     /// The file cannot be changed.
@@ -204,7 +140,7 @@ impl SecondFactors {
         self.change(|records| {
             let record = records.get_mut(user).ok_or(Refusal::NothingPending)?;
             let Pending { seed, replaces, .. } = record.pending(now).ok_or(Refusal::NothingPending)?;
-            // Somebody else was first, who may be the user: whoever began this one has not shown to have their factor.
+            // Somebody else was first, perhaps the user: whoever began this one has not shown the factor that is in use.
             if replaces != record.factor.as_ref().map(Factor::digest) {
                 return Err(Refusal::NothingPending);
             }
@@ -249,7 +185,7 @@ impl SecondFactors {
         self.change(|records| records.remove(user).is_some_and(|record| record.factor.is_some()))
     }
 
-    /// A code that is accepted now, for a user whom the host knows. Who has no factor gets one.
+    /// A code that is accepted now, for a user whom the host knows. A user without a factor gets one.
     ///
     /// # Errors
     /// The file cannot be changed.
@@ -271,68 +207,6 @@ impl SecondFactors {
         self.directory.make()?;
         self.document.change(change)
     }
-}
-
-impl Record {
-    /// The enrolment that can be confirmed. Clocks may differ a little, so one of the future is as good as one of the past.
-    fn pending(&self, now: Time) -> Option<Pending> {
-        let age = |begun: Time| now.as_milliseconds().abs_diff(begun.as_milliseconds());
-        self.pending.clone().filter(|pending| age(pending.begun) < PENDING)
-    }
-
-    /// Does what may fail, and counts it if it does. Success makes all failures forgotten.
-    fn attempt<T>(&mut self, now: Time, passes: impl FnOnce(Option<&mut Factor>) -> Option<T>) -> Result<T, Refusal> {
-        if let Some(seconds) = self.failures.locked(now) {
-            return Err(Refusal::Locked { seconds, is_new: false });
-        }
-        if let Some(passed) = passes(self.factor.as_mut()) {
-            self.failures = Failures::default();
-            return Ok(passed);
-        }
-        Err(self.failures.add(now).map_or(Refusal::Invalid, |seconds| Refusal::Locked { seconds, is_new: true }))
-    }
-}
-
-impl Factor {
-    fn of(seed: Seed) -> Self {
-        Self { seed, used: None, recovery_codes: RecoveryCodes::default() }
-    }
-
-    /// Names it without telling it.
-    fn digest(&self) -> String {
-        digest::sha256(self.seed.key())
-    }
-
-    fn take(&mut self, user: &str, code: &str, now: Time) -> Option<Passed> {
-        if let Some(step) = self.seed.find(&typed(code), self.used, now) {
-            self.used = Some(step);
-            return Some(Passed::Totp);
-        }
-        self.recovery_codes.take(user, code).then(|| Passed::Recovery { left: self.recovery_codes.left() })
-    }
-
-    /// The code of now; or that of the next step, which is accepted already, if the one of now was used.
-    fn code_now(&self, now: Time) -> Result<Code, AllUsed> {
-        let step = self.used.map_or(0, |used| used.saturating_add(1)).max(totp::step_at(now));
-        match totp::accepted_in(step, now) {
-            0 => Ok(Code { digits: self.seed.code(step), seconds: totp::accepted_for(step, now) }),
-            seconds => Err(AllUsed { seconds }),
-        }
-    }
-}
-
-impl Enrolment {
-    fn of(user: &str, seed: &Seed) -> Self {
-        let (mut secret, uri) = (seed.key(), seed.uri(user));
-        (1..secret.len() / 4).rev().for_each(|group| secret.insert(group * 4, ' '));
-        let qr = qr::rows(&uri);
-        Self { secret, uri, qr }
-    }
-}
-
-/// A code without the blanks that apps show in it.
-fn typed(code: &str) -> String {
-    code.chars().filter(|letter| !letter.is_whitespace()).collect()
 }
 
 /// Random bytes from the kernel.

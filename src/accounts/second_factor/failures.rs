@@ -1,19 +1,19 @@
-//! Who guesses codes is stopped: a million codes are few.
+//! The failures of a user with codes of the second factor. A million codes are few, so whoever guesses is stopped.
 
 use serde::{Deserialize, Serialize};
 
 use crate::spool::Time;
 
-/// So many failures …
+/// The number of failures …
 const MOST: usize = 5;
 /// … within so many milliseconds …
 const WINDOW: i64 = 10 * 60 * 1000;
-/// … lock for so many.
+/// … that locks for so many milliseconds.
 const LOCK: i64 = 15 * 60 * 1000;
 
 /// The failures of a user that still count.
 ///
-/// A clock that goes back makes nothing last longer: what lies ahead of it counts as just now.
+/// A clock that goes back makes nothing last longer: a time ahead of it counts as just now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failures {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -29,13 +29,13 @@ impl Failures {
         self.times.is_empty() && self.locked.is_none()
     }
 
-    /// For how many seconds nothing is accepted, if that is so.
+    /// For how many seconds nothing is accepted; none if codes are.
     pub fn locked(&mut self, now: Time) -> Option<u32> {
         self.settle(now);
         self.locked.map(|since| seconds(LOCK - passed(since, now)))
     }
 
-    /// One more. Says for how many seconds nothing is accepted from now on, if it was one too many.
+    /// Adds a failure. If it was one too many, returns for how many seconds nothing is accepted.
     pub fn add(&mut self, now: Time) -> Option<u32> {
         self.settle(now);
         self.times.push(now);

@@ -2,17 +2,17 @@
 
 use qrcode::{Color, EcLevel, QrCode};
 
-/// Light modules that are around a QR code, as its standard asks for.
+/// The light modules around a QR code that its standard asks for.
 const QUIET_ZONE: usize = 4;
 
 /// Black on white, whatever colours the terminal has: not every app reads an inverted QR code.
 const BLACK_ON_WHITE: &str = "\x1b[38;5;16;48;5;231m";
 const RESET: &str = "\x1b[0m";
 
-/// The modules of a QR code, a text a row: `1` is dark. The quiet zone is not in it. There are none if the text is too
-/// long for a QR code (more than 2,900 bytes).
+/// The modules of the QR code of a text, one string for each row: `1` is dark. The quiet zone is left out. There are no rows
+/// if the text is too long for a QR code (more than 2,900 bytes).
 ///
-/// The lowest level of error correction: a screen has no dirt, and a terminal of 24 lines has room for it.
+/// The level of error correction is the lowest: a screen has no dirt, and a terminal of 24 lines has room for the code.
 #[must_use]
 pub fn rows(text: &str) -> Vec<String> {
     let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else { return Vec::new() };
@@ -21,7 +21,7 @@ pub fn rows(text: &str) -> Vec<String> {
     modules.chunks(code.width()).map(|row| row.iter().map(digit).collect()).collect()
 }
 
-/// The same for a terminal: a character is two modules, one above the other, with the quiet zone.
+/// The rows as text for a terminal, with the quiet zone: a character is two modules, one above the other.
 #[must_use]
 pub fn terminal(rows: &[String]) -> String {
     let size = rows.len() + 2 * QUIET_ZONE;

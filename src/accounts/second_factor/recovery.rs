@@ -1,4 +1,4 @@
-//! Recovery codes, for those who have lost their authenticator app: written down, each works once.
+//! Recovery codes, for users who have lost their authenticator app. They are written down, and each works once.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use subtle::ConstantTimeEq as _;
 use crate::digest;
 use crate::spool::Result;
 
-/// How many a user gets.
+/// How many codes a user gets.
 const COUNT: usize = 10;
 
-/// Letters and digits of a code: 60 bits, as base 32 has five each.
+/// The number of letters and digits of a code: 60 bits, because each has five in base 32.
 const LENGTH: usize = 12;
 
 /// Fingerprints of the codes that are left.
@@ -28,14 +28,14 @@ impl RecoveryCodes {
     /// Fresh codes like `k7mq-3xwp-9dha`, to be shown once, and what is kept of them.
     ///
     /// # Errors
-    /// The kernel has no random bytes to give.
+    /// The kernel gives no random bytes.
     pub fn generate(user: &str) -> Result<(Vec<String>, Self)> {
         let codes: Vec<String> = (0..COUNT).map(|_| generate()).collect::<Result<_>>()?;
         let kept = codes.iter().map(|code| fingerprint(user, &canonical(code))).collect();
         Ok((codes, Self(kept)))
     }
 
-    /// Whether a code is one of them, which it then is no more.
+    /// Takes a code, which does not work again. Returns whether it was one of them.
     pub fn take(&mut self, user: &str, code: &str) -> bool {
         let code = canonical(code);
         if code.len() != LENGTH {
@@ -68,8 +68,8 @@ fn generate() -> Result<String> {
     Ok(code)
 }
 
-/// A code as it was made, however it is typed: with dashes or without, in any case. The alphabet, which is Crockford's,
-/// has no I, L and O, so they are what was read for 1 and 0.
+/// A code as it was made, however it is typed: with dashes or without, in upper or lower case. Crockford's alphabet has no
+/// I, L and O, so these stand for a 1 or a 0 that was read wrong.
 fn canonical(code: &str) -> String {
     let letters = code.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase());
     letters

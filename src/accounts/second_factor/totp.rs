@@ -1,5 +1,5 @@
-//! Codes that follow from a seed and the time: TOTP (RFC 6238), as all authenticator apps have it: SHA-1, six digits, a
-//! step of 30 seconds.
+//! Codes that follow from a seed and the time: TOTP (RFC 6238) with SHA-1, six digits and a step of 30 seconds, as all
+//! authenticator apps have it.
 
 use std::fmt;
 
@@ -16,23 +16,23 @@ pub const STEP: u64 = 30;
 /// How many steps a code may be off: clocks differ, and people type slowly.
 const SKEW: u64 = 1;
 
-/// What an authenticator app shows beside the name of the user.
+/// The name that an authenticator app shows beside that of the user.
 const ISSUER: &str = "SpiderPig";
 
 const BASE32: Alphabet = Alphabet::Rfc4648 { padding: false };
 
 /// The secret that an authenticator app shares with us: 160 bits, as RFC 4226 recommends.
 ///
-/// Two seeds are only compared to see whether a file has changed; what somebody sends is never compared with one.
+/// Two seeds are only compared to see whether a file has changed. Nothing that a client sends is compared with one.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Seed([u8; 20]);
 
 impl Seed {
-    /// A fresh one.
+    /// A fresh seed.
     ///
     /// # Errors
-    /// The kernel has no random bytes to give.
+    /// The kernel gives no random bytes.
     pub fn generate() -> Result<Self> {
         super::random().map(Self)
     }
@@ -49,17 +49,17 @@ impl Seed {
         let totp = self.totp();
         let now = step_at(now);
         let mut steps = now.saturating_sub(SKEW)..=now + SKEW;
-        // The library compares in constant time. How many steps are tried tells only when a code was used, not which.
+        // The library compares in constant time. The number of steps that are tried tells only when a code was used.
         steps.find(|step| used < Some(*step) && totp.check(code, step * STEP).is_some())
     }
 
-    /// The seed to be typed: base 32.
+    /// The seed to type: base 32.
     #[must_use]
     pub fn key(&self) -> String {
         base32::encode(BASE32, &self.0)
     }
 
-    /// The seed to be scanned, in the "Key URI Format" of Google Authenticator. What all apps assume is left out: one of
+    /// The seed to scan, in the "Key URI Format" of Google Authenticator. What all apps assume is left out: one of
     /// them may refuse what another one needs.
     #[must_use]
     pub fn uri(&self, user: &str) -> String {
@@ -67,25 +67,25 @@ impl Seed {
         format!("otpauth://totp/{ISSUER}:{user}?secret={}&issuer={ISSUER}", self.key())
     }
 
-    /// One step at a time: which of them may be used is not for the library to know.
+    /// The library looks at one step at a time: it does not know which were used.
     fn totp(&self) -> Totp {
         Builder::new().with_secret(self.0.as_slice()).with_step_duration(STEP).with_skew(0).build_noncompliant()
     }
 }
 
-/// The number of the step at a time. What is before the epoch counts as the first.
+/// The number of the step at a time. A time before the epoch is in the first.
 #[must_use]
 pub fn step_at(time: Time) -> u64 {
     seconds(time) / STEP
 }
 
-/// Seconds until a code of the step is accepted at first.
+/// In how many seconds a code of the step is accepted.
 #[must_use]
 pub fn accepted_in(step: u64, now: Time) -> u64 {
     step.saturating_sub(SKEW).saturating_mul(STEP).saturating_sub(seconds(now))
 }
 
-/// Seconds until a code of the step is accepted no more.
+/// For how many seconds a code of the step is accepted.
 #[must_use]
 pub fn accepted_for(step: u64, now: Time) -> u64 {
     step.saturating_add(SKEW + 1).saturating_mul(STEP).saturating_sub(seconds(now))
