@@ -1,8 +1,8 @@
 //! How often somebody has tried to sign in and failed: `attempts.json`.
 //!
-//! An attempt is counted before the password is looked at, and forgiven if it was right: so many at once do not get past
-//! the limit together. What was typed as a name is counted whether there is such a user or not, so the limit tells
-//! nothing; it is kept as a digest, as it may be a password in the wrong field.
+//! An attempt is counted before the password is looked at, and forgiven if the password was right. So many attempts at
+//! once do not get past the limit together. A name is counted whether there is such a user or not, so the limit does not
+//! tell. It is kept as a digest: somebody may have typed their password into the wrong field.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,23 +17,23 @@ use crate::spool::{Result, Time};
 use crate::state::StateDirectory;
 use crate::state::document::Document;
 
-/// For so long an attempt counts.
+/// How long an attempt counts.
 const WINDOW: Duration = Duration::from_mins(15);
 
-/// So many attempts that failed lock a user's password for as long as they count.
+/// The number of failed attempts that locks the password of a user, for as long as they count.
 const OF_A_USER: usize = 10;
 
-/// So many lock an address. More, as many people can have the same.
+/// The number that locks an address. It is larger, because many people can share one.
 const OF_AN_ADDRESS: usize = 50;
 
-/// How many addresses, and names that are nobody's, are kept. Those with the fewest attempts make room. What was tried
-/// for accounts is never forgotten early, or a flood of names would be a way round their limit.
+/// The most addresses, and names without an account, that are kept. Those with the fewest attempts make room. Attempts on
+/// accounts are never forgotten early, or a flood of names would be a way round their limit.
 const MOST: usize = 10_000;
 
-/// What the keys of accounts begin with.
+/// The beginning of the keys of accounts.
 const ACCOUNT: &str = "account:";
 
-/// When attempts were made that have not been forgiven, by who made them.
+/// When the attempts were made that have not been forgiven, by the key of whom or where they count for.
 type Content = BTreeMap<String, Tries>;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,24 +50,25 @@ pub struct Attempts {
 /// Who somebody tries to sign in as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptSubject<'a> {
-    /// A user who has an account.
+    /// A user with an account.
     Account(&'a str),
-    /// The same, from an address where they are signed in: whoever locks them out elsewhere does not lock them out there.
+    /// A user with an account, from an address where they are signed in. Somebody who locks them out from elsewhere does not
+    /// lock them out there.
     AccountFromKnownAddress(&'a str),
-    /// A name that is nobody's.
+    /// A name without an account.
     Stranger(&'a str),
-    /// Whoever a ticket is of.
+    /// The owner of a ticket, who is not known yet.
     Ticket,
 }
 
 /// Whether an attempt is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// Yes, and it counts unless it is forgiven.
+    /// It is allowed, and counts unless it is forgiven.
     Allowed,
-    /// Yes, and it is the last one unless it is forgiven.
+    /// It is allowed, and the last one unless it is forgiven.
     Last,
-    /// Not for so many seconds.
+    /// None is allowed for so many seconds.
     Locked(u32),
 }
 
@@ -88,7 +89,7 @@ impl Attempts {
         self.file.refresh()
     }
 
-    /// For how many seconds nobody may try, as far as this process knows. It is never waited for.
+    /// For how many seconds no attempt is allowed, as far as this process knows; none if one is. This reads no file.
     #[must_use]
     pub fn locked(&self, subject: AttemptSubject, address: ClientAddress, now: Time) -> Option<u32> {
         locked(&self.file.get(), &limits(subject, address), now)
@@ -114,7 +115,7 @@ impl Attempts {
         })
     }
 
-    /// An attempt did not come to anything, which is nobody's fault: it does not count, and all others still do.
+    /// Takes back an attempt that came to nothing, which is nobody's fault. All others still count.
     ///
     /// # Errors
     /// The file cannot be changed.
@@ -128,7 +129,7 @@ impl Attempts {
         })
     }
 
-    /// The password was right: what the user has tried before does not count any more, nor does this attempt for the
+    /// Forgives a user whose password was right: none of their attempts counts any more, and this one does not count for the
     /// address.
     ///
     /// # Errors
@@ -145,7 +146,7 @@ impl Attempts {
     }
 }
 
-/// What counts for an attempt, and how much of it is too much.
+/// The keys that an attempt counts for, each with its limit.
 fn limits(subject: AttemptSubject, address: ClientAddress) -> Vec<(String, usize)> {
     let name = name_of(subject, address).map(|name| (name, OF_A_USER));
     name.into_iter().chain([(place_of(address), OF_AN_ADDRESS)]).collect()
@@ -155,7 +156,7 @@ fn locked(content: &Content, limits: &[(String, usize)], now: Time) -> Option<u3
     let counting = |tries: &Tries| tries.at.iter().filter(|at| after(now.min(**at), WINDOW) > now).count();
     let full = limits.iter().filter_map(|(name, limit)| {
         let tries = content.get(name).filter(|tries| counting(tries) >= *limit)?;
-        // Free again when those that count are fewer than the limit: the oldest of the last so many is too old then.
+        // It is free again once fewer attempts count than the limit: then the oldest of the last so many is too old.
         tries.at.get(tries.at.len() - limit)
     });
     let free = full.max()?;
@@ -164,7 +165,7 @@ fn locked(content: &Content, limits: &[(String, usize)], now: Time) -> Option<u3
 
 fn forget(content: &mut Content, now: Time) {
     for tries in content.values_mut() {
-        // What lies ahead counts as just now: who waited for the file may be later than `now`, or the clock was set back.
+        // A time ahead counts as just now: another process may have waited for the file, or the clock was set back.
         tries.at.iter_mut().for_each(|at| *at = now.min(*at));
         tries.at.retain(|at| after(*at, WINDOW) > now);
     }
@@ -196,7 +197,7 @@ fn name_of(subject: AttemptSubject, address: ClientAddress) -> Option<String> {
     }
 }
 
-/// Who has one IPv6 address has a network of them.
+/// The key of an address. Whoever has one IPv6 address has a network of them.
 fn place_of(address: ClientAddress) -> String {
     match address {
         ClientAddress::Unix => "address:unix".to_owned(),

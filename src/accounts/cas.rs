@@ -1,10 +1,10 @@
 //! Single sign-on by CAS: its protocol 3.0, as a service that takes tickets.
 //! <https://apereo.github.io/cas/7.0.x/protocol/CAS-Protocol-Specification.html>
 //!
-//! Who wants in is sent to the server with the address of this service, and comes back to that address with a ticket.
-//! The server is asked whose ticket it is; it takes each one once, and only together with the address that it was made
-//! for. The address has a state, which is that of the browser that was sent: a ticket in a link signs nobody in who did
-//! not ask for it. When somebody signs out there, the server tells of it: [`logout`].
+//! A browser is sent to the server with the address of this service, and comes back to that address with a ticket. The
+//! server is asked whose ticket it is. It takes each ticket once, and only together with the address that it was made for.
+//! The address has a state, which belongs to the browser that was sent: so a ticket in a link signs nobody in who did not
+//! ask for it. The server tells when somebody signs out there: see [`logout`].
 
 mod answer;
 pub mod logout;
@@ -15,13 +15,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::outbound::{Outbound, OutboundError};
 
-/// Where people come back to with their ticket.
+/// The path that people come back to with their ticket.
 const LOGIN: &str = "/api/login";
 
 /// All but the unreserved characters of RFC 3986.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A single sign-on server, and who we are to it.
+/// A single sign-on server, and the address that it knows us by.
 #[derive(Debug)]
 pub struct Cas {
     server_url: String,
@@ -38,7 +38,7 @@ pub struct Person {
     pub groups: Vec<String>,
 }
 
-/// Why nobody is signed in; the words follow the name of the server.
+/// Why a ticket signs nobody in. The texts follow the name of the server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CasError {
     /// It does not take the ticket: it is old, used, made up, or for another service.
@@ -58,28 +58,28 @@ pub enum CasError {
 }
 
 impl Cas {
-    /// The server at an address, for the service that people reach at `public_url`; neither has a final slash. An
-    /// answer is waited for so long. This reads the certificates of the system from the disk.
+    /// The server at an address, for the service that people reach at `public_url`; neither has a final slash. `time_limit`
+    /// is how long an answer may take. This reads the certificates of the system from the disk.
     #[must_use]
     pub fn of(server_url: &str, public_url: &str, time_limit: Duration) -> Self {
         let service = Outbound::new(time_limit, "application/xml, text/xml");
         Self { server_url: server_url.to_owned(), public_url: public_url.to_owned(), service }
     }
 
-    /// Where somebody signs in who then wants to see `next`, a path of ours; `state` is that of their browser.
+    /// The address where somebody signs in who goes on to `next`, a path of ours. `state` is that of their browser.
     #[must_use]
     pub fn sign_in_url(&self, state: &str, next: &str) -> String {
         format!("{}/login?service={}", self.server_url, encode(&self.service_url(Some(state), next)))
     }
 
-    /// Where somebody signs out of everything.
+    /// The address where somebody signs out of everything.
     #[must_use]
     pub fn sign_out_url(&self) -> String {
         format!("{}/logout?service={}", self.server_url, encode(&format!("{}/", self.public_url)))
     }
 
-    /// Whose ticket this is. `state` and `next` must be what they were when the browser was sent away: the ticket is for
-    /// that address only. One that nobody was sent for has no state.
+    /// Asks the server whose ticket this is. `state` and `next` must be those with which the browser was sent away: the ticket
+    /// is for that address only. A ticket that nobody was sent for has no state.
     ///
     /// # Errors
     /// [`CasError`].

@@ -1,12 +1,13 @@
 //! Passwords of local accounts: hashed with argon2id (RFC 9106), stored as a PHC string.
 //!
-//! New hashes take 19 MiB, two passes and one lane: what the OWASP Password Storage Cheat Sheet recommends at least. More
-//! would be safer against who has stolen the hashes, but each sign-in takes that memory, also of a stranger who guesses,
-//! and so 19 MiB times the turns to check one is what strangers can make the API use. Twelve characters and the limits on
-//! failures do the rest.
+//! New hashes take 19 MiB, two passes and one lane: the least that the OWASP Password Storage Cheat Sheet recommends. More
+//! would be safer against somebody who has stolen the hashes. But each attempt takes that memory, also that of a stranger
+//! who guesses, so strangers can make the API use 19 MiB times [`AT_ONCE`]. Twelve characters and the limits on failures do
+//! the rest.
 //!
-//! Hashes with other parameters, made elsewhere or by another version, are verified with their own. They take another
-//! time than a user who does not exist: until such a user has a new password, who measures can tell that they do.
+//! Hashes with other parameters, made elsewhere or by another version, are verified with their own. That takes another time
+//! than for a user who does not exist. So until such a user has a new password, somebody who measures can tell that they
+//! exist.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -31,13 +32,13 @@ const MOST_LANES: u32 = 16;
 /// The shortest output that a hash may have, in bytes. A shorter one is guessed too easily.
 const LEAST_OUTPUT: usize = 16;
 
-/// So many passwords are looked at at once: each takes 19 MiB and a processor for a while.
+/// The most passwords that are looked at at once: each takes 19 MiB and a processor for a while.
 pub const AT_ONCE: usize = 2;
-/// Memory of up to so many blocks of 1 KiB is used again: 64 MiB. What only a hash from elsewhere needs is given back.
+/// The most memory that is kept to be used again, in blocks of 1 KiB: 64 MiB. Only a hash from elsewhere needs more.
 const MOST_KEPT: usize = 64 << 10;
 
-/// Memory for looking at passwords, made when it is first needed. Were it made anew each time, by whichever thread it is,
-/// the allocator would keep some for each thread, which strangers could make grow to gigabytes.
+/// Memory for looking at passwords, kept to be used again. Otherwise the allocator would keep some for each thread that ever
+/// looked at a password, and strangers could make that grow to gigabytes.
 static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
 /// Why a text cannot be a new password.
@@ -49,7 +50,7 @@ pub enum PasswordPolicyError {
     /// No person types so much.
     #[error("a password may have at most {MOST_BYTES} bytes")]
     TooLong,
-    /// A page could not send it, or a terminal not take it.
+    /// Not every page can send it, and not every terminal takes it.
     #[error("a password must not have control characters")]
     ControlCharacter,
     /// The system gave no random bytes, or no memory.
@@ -57,12 +58,12 @@ pub enum PasswordPolicyError {
     Machine(argon2::password_hash::Error),
 }
 
-/// A hash that is no argon2id PHC string, or one whose work is beyond reason. Says nothing of its content.
+/// Why a text is not taken as a hash: it is no argon2id PHC string, or takes too much work. The words tell nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadHash(&'static str);
 
-/// The hash of a password, with what it takes to verify one.
+/// The hash of a password, with all that is needed to verify one.
 #[derive(Clone)]
 pub struct PasswordHash {
     params: Params,
@@ -75,7 +76,7 @@ impl PasswordHash {
     /// Reads a PHC string.
     ///
     /// # Errors
-    /// It is none, is not of argon2id in version 1.3, or would take more memory or time than a sign-in may.
+    /// It is no PHC string of argon2id in version 1.3, or would take more memory or time than a sign-in may.
     pub fn parse(text: &str) -> Result<Self, BadHash> {
         let parts = phc::PasswordHash::new(text).map_err(|_| BadHash("is not the hash of a password"))?;
         if parts.algorithm != ARGON2ID_IDENT || parts.version != Some(Version::V0x13.into()) {
@@ -96,14 +97,14 @@ impl PasswordHash {
         }
     }
 
-    /// The hash of no known password, which takes as much work as a new one.
+    /// A hash of no known password. It takes as much work as a new hash.
     fn decoy() -> Self {
         let output = vec![0; Params::DEFAULT_OUTPUT_LEN];
         let params = Params::DEFAULT;
         Self { params, salt: vec![0; argon2::RECOMMENDED_SALT_LEN], output, fingerprint: String::new() }
     }
 
-    /// Names the hash without telling it: 16 hexadecimal digits, others for each other hash.
+    /// Names the hash without telling it: 16 hexadecimal digits, which differ from hash to hash.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
@@ -128,7 +129,7 @@ impl PasswordHash {
     }
 }
 
-/// Memory of so many blocks at least, whatever is in it.
+/// Memory of at least so many blocks. Its content does not matter.
 fn memory_of(blocks: usize) -> argon2::Result<Vec<Block>> {
     let kept = MEMORY.lock().unwrap_or_else(PoisonError::into_inner).pop();
     if let Some(kept) = kept.filter(|kept| kept.len() >= blocks) {
@@ -171,8 +172,8 @@ pub fn hash(password: &str) -> Result<String, PasswordPolicyError> {
     argon2.hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(PasswordPolicyError::Machine)
 }
 
-/// Whether this is the password. Without a hash, as for a user who does not exist, the same work is done in vain.
-/// Blocks for tens of milliseconds.
+/// Whether a password is the one of this hash. Without a hash, as for a user who does not exist, the same work is done in
+/// vain. Blocks for tens of milliseconds.
 #[must_use]
 pub fn verify(password: &str, hash: Option<&PasswordHash>) -> bool {
     let matches = match hash {

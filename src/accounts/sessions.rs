@@ -1,7 +1,8 @@
 //! Who is signed in where: `sessions.json`.
 //!
-//! A session is named by the digest of a secret that only its browser has. A change of what it may do gives it another
-//! secret, so that one that somebody planted before is worth nothing after. Who removes an entry, or the file, signs out.
+//! The key of a session is the digest of a secret that only its browser has. Whenever a session may do more it gets another
+//! secret, so that a cookie that somebody planted is worth nothing afterwards. An operator signs people out by removing
+//! their entries, or the file.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,38 +14,38 @@ use crate::spool::{Result, Time};
 use crate::state::StateDirectory;
 use crate::state::document::Document;
 
-/// A session ends after so long, whatever happens.
+/// How long a session lasts in any case.
 pub const LONGEST: Duration = Duration::from_hours(14 * 24);
 
-/// And after so long in which nobody has used it. A page that is open and only listens does not use it.
+/// How long it lasts while nobody uses it. An open page that only listens does not use it.
 pub const IDLE: Duration = Duration::from_hours(24);
 
-/// A session whose second factor is missing ends after so long.
+/// How long it lasts while its second factor is missing.
 pub const PENDING_SECOND_FACTOR: Duration = Duration::from_mins(10);
 
-/// What groups somebody is in is asked again after so long, where only the single sign-on can say.
+/// How long the groups count that the single sign-on has told. Then it is asked again.
 pub const STALE: Duration = Duration::from_hours(1);
 
-/// The last use of a session is noted when the noted one is so old.
+/// How old the noted use of a session is when another one is noted.
 const NOTED: Duration = Duration::from_mins(5);
 
-/// The clocks of the hosts that share a state directory differ at most by so much.
+/// The most by which the clocks of hosts that share a state directory differ.
 const CLOCKS_DIFFER: Duration = Duration::from_mins(5);
 
-/// How many sessions one user has. The one that was used longest ago makes room, but first
-/// those without a second factor: who knows only the password must not end those of who knows both.
+/// The most sessions of one user. The session that was used longest ago makes room, but those without a second factor go
+/// first: somebody who knows only the password must not end the sessions of somebody who has both.
 const MOST: usize = 20;
 
-/// How much is kept of what a browser says it is, in characters.
+/// How much is kept of what a browser says that it is, in characters.
 const MOST_USER_AGENT: usize = 300;
 
-/// The characters of a key that name a session in lists. They are of no use without the secret.
+/// How many characters of its key are the id of a session in lists. They are of no use without the secret.
 const ID: usize = 16;
 
 /// One sign-in of one browser.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
-    /// Who it is.
+    /// The user.
     pub user: String,
     /// The groups that the single sign-on has told of.
     #[serde(default)]
@@ -53,19 +54,19 @@ pub struct Session {
     pub created: Time,
     /// When groups and ticket were checked.
     pub checked: Time,
-    /// When it was used.
+    /// When it was used last.
     pub last_seen: Time,
     /// Whether the second factor was shown.
     pub second_factor: bool,
-    /// Which password it was, see [`Account::stamp`](super::users::Account::stamp).
+    /// Names the password that was shown: see [`Account::stamp`](super::users::Account::stamp).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// The digest of the ticket by which it was begun: the single sign-on names it when it has ended there.
+    /// The digest of the ticket that began it: by the ticket the single sign-on tells that somebody has signed out there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
-    /// Where it was begun.
+    /// The address where it was begun.
     pub address: String,
-    /// By which browser.
+    /// What the browser says that it is.
     pub user_agent: String,
 }
 
@@ -78,7 +79,7 @@ pub struct Sessions {
 }
 
 impl Session {
-    /// One that begins now.
+    /// A session that begins now.
     #[must_use]
     pub fn new(user: &str, address: String, user_agent: &str, now: Time) -> Self {
         Self {
@@ -95,7 +96,7 @@ impl Session {
         }
     }
 
-    /// When it ends if it is not used any more. `is_pending`: the second factor is missing.
+    /// When it ends if it is not used any more. `is_pending` says that its second factor is missing.
     #[must_use]
     pub fn end(&self, is_pending: bool) -> Time {
         if is_pending {
@@ -111,21 +112,21 @@ impl Session {
         after(self.created, LONGEST)
     }
 
-    /// Whether its groups have to be asked for again.
+    /// Whether the single sign-on has to be asked again for its groups.
     #[must_use]
     pub fn is_stale(&self, now: Time) -> bool {
         after(self.checked, STALE) <= now
     }
 }
 
-/// A point in time and a duration on.
+/// The time that is `duration` after another.
 #[must_use]
 pub fn after(time: Time, duration: Duration) -> Time {
     let milliseconds = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     Time::from_milliseconds(time.as_milliseconds().saturating_add(milliseconds))
 }
 
-/// What names the session of this key in lists.
+/// The id in lists of the session of this key.
 #[must_use]
 pub fn id(key: &str) -> &str {
     key.get(..ID).unwrap_or(key)
@@ -142,7 +143,7 @@ impl Sessions {
         Ok(Self { file })
     }
 
-    /// Reads them again if another process has changed them. Returns whether that is so.
+    /// Reads the file again if another process has changed it. Returns whether it has.
     ///
     /// # Errors
     /// The file cannot be read, or is damaged; what was known stays.
@@ -150,17 +151,18 @@ impl Sessions {
         self.file.refresh()
     }
 
-    /// The session of a key, if it has not ended by the longest that a session lasts.
+    /// The session of a key, if it has not ended. One whose second factor is missing may end earlier: see
+    /// [`Session::end`].
     #[must_use]
     pub fn get(&self, key: &str, now: Time) -> Option<Session> {
         let session = self.file.get().get(key).cloned()?;
         let is_live = session.longest_end() > now && after(session.last_seen, IDLE) > now;
-        // What was begun by a clock that was wrong is begun again, or it would last longer than it may.
+        // A session that a wrong clock has begun would last too long: its user signs in again.
         let is_past = session.created.max(session.checked) <= after(now, CLOCKS_DIFFER);
         (is_live && is_past).then_some(session)
     }
 
-    /// Those of a user, or of all, with their keys.
+    /// The sessions of a user, or of all, with their keys.
     #[must_use]
     pub fn list(&self, user: Option<&str>, now: Time) -> Vec<(String, Session)> {
         let content = self.file.get();
@@ -184,7 +186,7 @@ impl Sessions {
         Ok(secret)
     }
 
-    /// The second factor of a session was shown: it goes on under another secret. `None` if it has ended meanwhile.
+    /// Notes that a session has shown its second factor: it goes on under another secret. `None` if it has ended meanwhile.
     ///
     /// # Errors
     /// The file cannot be changed.
@@ -217,8 +219,8 @@ impl Sessions {
         after(session.last_seen, NOTED) <= now
     }
 
-    /// Ends the session that was begun by a ticket of this digest, and says whose it was. For a ticket that nobody knows,
-    /// nothing is written.
+    /// Ends the session that a ticket of this digest began, and returns whose it was. For an unknown ticket nothing is
+    /// written.
     ///
     /// # Errors
     /// The file cannot be read or changed.
@@ -233,7 +235,7 @@ impl Sessions {
         Ok(user)
     }
 
-    /// Ends the sessions for which this holds; it is given their keys. Returns how many.
+    /// Ends the sessions for which `which` holds; it is given key and session. Returns how many have ended.
     ///
     /// # Errors
     /// The file cannot be changed: then none has ended.

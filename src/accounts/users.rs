@@ -31,16 +31,16 @@ pub type Accounts = BTreeMap<String, Account>;
 /// What the file says of one user.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Which decide what the user may do.
+    /// The groups of the user, which decide what they may do.
     pub groups: Vec<String>,
-    /// The user cannot sign in, and is signed out.
+    /// Whether the user is kept out: signed out, and unable to sign in.
     pub disabled: bool,
-    /// Of the password.
+    /// The hash of the password.
     pub password: PasswordHash,
 }
 
 impl Account {
-    /// Names the password without telling it: 16 hexadecimal digits, others after each change of the password.
+    /// Names the password without telling it: 16 hexadecimal digits, which change with the password.
     #[must_use]
     pub fn stamp(&self) -> String {
         self.password.fingerprint().to_owned()
@@ -64,20 +64,20 @@ impl Users {
     /// Reads the file. One that is not there has no users.
     ///
     /// # Errors
-    /// It cannot be read, or is damaged: then the error names the line.
+    /// It cannot be read, or is damaged; then the error names the line.
     pub fn open(path: PathBuf) -> Result<Self> {
         let users = Self { path, memory: RwLock::default() };
         users.refresh()?;
         Ok(users)
     }
 
-    /// Where it is.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The account of a user, disabled or not, as far as this process knows. It is never waited for.
+    /// The account of a user, disabled or not, as it was when the file was read last.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Account> {
         self.all().get(name).cloned()
@@ -89,12 +89,12 @@ impl Users {
         Arc::clone(&self.memory.read().unwrap_or_else(PoisonError::into_inner).accounts)
     }
 
-    /// Reads it again if it is not what it was. Returns whether that is so.
+    /// Reads the file again if it has changed. Returns whether it has.
     ///
     /// # Errors
     /// It cannot be read, or is damaged; what was known stays.
     pub fn refresh(&self) -> Result<bool> {
-        // Before it is read: what is written meanwhile is then another version, and read the next time.
+        // The version is taken before the file is read: a change meanwhile is another version, and read the next time.
         let metadata = self.path.symlink_metadata().map_err(|error| Error::io("look at", &self.path, error));
         let version = metadata.missing_is_none()?.as_ref().map(Version::from);
         if version == self.memory.read().unwrap_or_else(PoisonError::into_inner).version {
@@ -106,10 +106,10 @@ impl Users {
     }
 }
 
-/// What a name must be to be a user's: the spool, file names and environments take it as it is.
+/// Checks a name of a user: the spool, file names and environments take it as it is.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// What is wrong with the name, in words.
 pub fn check_name(name: &str) -> Result<(), &'static str> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let allowed = |byte: u8| plain(byte) || b"._-".contains(&byte);
@@ -120,10 +120,10 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     Err("must be 1 to 64 of a-z, 0-9, `.`, `_` and `-`, and begin with a letter or digit")
 }
 
-/// What a name must be to be a group's.
+/// Checks a name of a group.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// What is wrong with the name, in words.
 pub fn check_group(name: &str) -> Result<(), &'static str> {
     if (1..=256).contains(&name.len()) && !name.contains(char::is_control) {
         return Ok(());

@@ -52,10 +52,10 @@ impl<'a> AuditRecord<'a> {
         }
     }
 
-    /// Records it, durably, before it counts: for who may come in, and what is changed of that.
+    /// Records it, durably, before it is done. This is for sign-ins, and for changes of who may sign in.
     ///
     /// # Errors
-    /// 503 if it cannot be recorded: then it must not be done.
+    /// 503 if it cannot be recorded; then it must not be done.
     pub async fn record(self, app: &App) -> Result<(), ApiError> {
         append(app, self.entry(), Durability::Synced).await?.map_err(|error| {
             let message = "Nothing was done, because it could not be recorded: the audit trail in the API's state \
@@ -64,8 +64,8 @@ impl<'a> AuditRecord<'a> {
         })
     }
 
-    /// Records it after it was done: for what stands in the files of a job too, and for what takes something away from
-    /// somebody. Nobody is kept from stopping a deployment, or a thief, because a disk is full.
+    /// Records it after it was done. This is for what the files of a job tell too, and for what takes a right away from
+    /// somebody: a full disk keeps nobody from stopping a deployment, or a thief.
     pub async fn note(self, app: &App) {
         let entry = self.entry();
         let (event, user) = (entry.event, entry.user.clone());
@@ -73,7 +73,7 @@ impl<'a> AuditRecord<'a> {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => tracing::error!(?event, user, %error, "this is missing in the audit trail"),
             Ok(Err(error)) => tracing::error!(?event, user, %error, "this is missing in the audit trail"),
-            // Once begun it is done to its end.
+            // Once begun, it is done to its end.
             Err(_) => tracing::error!(?event, user, "the audit trail is slow, and may miss this"),
         }
     }

@@ -1,17 +1,17 @@
-//! What the audit trail tells of.
+//! The events that the audit trail tells of.
 
-/// What somebody did, or was kept from doing.
+/// Something that somebody did, or was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// They signed in.
     SignIn,
     /// They could not sign in.
     SignInRefused,
-    /// They gave their second factor.
+    /// They showed their second factor.
     SecondFactor,
-    /// Their second factor was not the right one.
+    /// A code of their second factor was wrong.
     SecondFactorRefused,
-    /// A second factor was changed; or the host told it; `details.what` is `enrolled`, `removed`,
+    /// A second factor was changed, or the host told it. `details.what` is `enrolled`, `removed`,
     /// `recovery_codes`, `reset`, `shown` (its key) or `code_told`.
     SecondFactorChanged,
     /// They signed out.
@@ -26,9 +26,9 @@ pub enum Event {
     Signal,
     /// They read sensitive lines of a log.
     Reveal,
-    /// They let no new job start.
+    /// They paused the runner: no new job starts.
     Pause,
-    /// They let jobs start again.
+    /// They ended the pause.
     Resume,
     /// An account was changed.
     AccountChanged,
@@ -36,12 +36,12 @@ pub enum Event {
     TokenChanged,
     /// There were too many attempts, and further ones are refused for a while.
     Locked,
-    /// They asked for something that they may not do, or showed a token that is none.
+    /// They asked for something that they may not do, or sent an unknown token.
     Refused,
 }
 
 impl Event {
-    /// All there are.
+    /// All events.
     pub const ALL: [Self; 17] = [
         Self::SignIn,
         Self::SignInRefused,
@@ -73,7 +73,7 @@ impl Event {
         words
     };
 
-    /// The word that stands in the file.
+    /// Its word in the file.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! One line of the audit trail, and how it becomes text: one line whatever is in it, never longer than [`MAX_LINE`].
+//! A line of the audit trail, and how it becomes text: one line whatever is in it, never longer than [`MAX_LINE`].
 
 use std::io::{self, Write};
 
@@ -9,37 +9,37 @@ use serde_json::{Map, Serializer, Value};
 use super::Entry;
 use crate::spool::Time;
 
-/// The most that a line has, in bytes and without its newline: 16 KiB.
+/// The longest line, in bytes and without its newline: 16 KiB.
 pub(crate) const MAX_LINE: usize = 1 << 14;
 
-/// What stands for what was left out.
+/// The mark in place of what was left out.
 const MARK: &str = "…";
 
-/// How long the name of a user, an address or a request identifier may be, in bytes.
+/// The longest name of a user, address or request id, in bytes.
 const NAME_LIMIT: usize = 256;
 
-/// How long texts in the details may be, in bytes: the first of these with which the line is short enough.
+/// The longest texts in the details, in bytes: the first of these with which the line is short enough.
 const TEXT_LIMITS: [usize; 4] = [4096, 1024, 256, 64];
 
-/// How deep the details may be nested.
+/// How deep details are nested at most.
 const DEPTH: usize = 8;
 
-/// An entry in its place.
+/// An entry in its place in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// Which line of the file it is, from 1.
+    /// The number of the line, from 1.
     pub n: u64,
     /// When it was written.
     pub time: Time,
     /// The word of an [`Event`](super::Event), or one that only a later version knows.
     pub event: String,
-    /// Who did it, if that is known.
+    /// The user, if that is known.
     pub user: Option<String>,
     /// Where they were: an IP address, `unix` or `host`.
     pub address: String,
-    /// The request by which they did it.
+    /// The id of the request.
     pub request: Option<String>,
-    /// What exactly it was.
+    /// What else there is to tell.
     pub details: Map<String, Value>,
     /// The SHA-256, in hexadecimal, of the line before, without its newline; 64 zeros for the first line. Fragments
     /// that a crash left behind the line before count as a part of it, with the newlines between.
@@ -60,7 +60,7 @@ impl Line {
         }
     }
 
-    /// Reads a line, given without its newline. `None` if it is none that this program writes.
+    /// Reads a line, which is given without its newline. `None` if this program did not write it.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         if bytes.len() > MAX_LINE {
             return None;
@@ -68,8 +68,8 @@ impl Line {
         serde_json::from_slice(bytes).ok()
     }
 
-    /// The text, without a newline. Of details that are too long the texts are shortened; if that is not enough there
-    /// are too many of them, and all that is said is that they were left out.
+    /// The text, without a newline. If it is too long, the texts in the details are shortened. If that is not enough, all
+    /// details are left out, and the line says so.
     pub(crate) fn into_bytes(mut self) -> Vec<u8> {
         let details = std::mem::take(&mut self.details);
         for limit in TEXT_LIMITS {
@@ -114,8 +114,7 @@ fn shortened(text: &str, limit: usize) -> String {
     format!("{}{MARK}", &text[..text.floor_char_boundary(limit)])
 }
 
-/// JSON in which everything is escaped that a terminal or an editor would obey and not show, so that no name looks like
-/// another one, or like another line.
+/// Escapes what a terminal or an editor would obey and not show, so that no name looks like another name or line.
 struct Visible(CompactFormatter);
 
 impl Formatter for Visible {
@@ -132,7 +131,7 @@ impl Formatter for Visible {
     }
 }
 
-/// Controls, line and paragraph separators, and what has no width or turns the direction of writing.
+/// Whether a character is a control or a separator of lines or paragraphs, has no width, or turns the direction of writing.
 fn is_obeyed(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,

@@ -1,7 +1,15 @@
 //! The audit trail: `audit.jsonl` in the state directory, a line for each thing that somebody did, or tried to do.
 //!
 //! It only grows. Several API processes and commands append to it at once, each under the file's `flock`. Each line has
-//! the hash of the one before, so that a later change of the file shows: [`Audit::verify`] says where.
+//! the hash of the line before, so that a later change of the file shows: [`Audit::verify`] says where.
+//!
+//! | question | file |
+//! |---|---|
+//! | Which events are there? | [`event`] |
+//! | How does a line look? | [`line`] |
+//! | How is a page of entries found? | [`page`], [`reader`] |
+//! | Is the trail what it was? | [`verify`] |
+//! | Which refusals get a line? | [`refusals`] |
 
 mod event;
 mod line;

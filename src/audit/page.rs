@@ -11,31 +11,31 @@ use super::reader::{BLOCK, Backwards, first_entry_behind};
 use crate::spool::{Error, Result};
 use crate::text::Text;
 
-/// How much is looked through for one page, in bytes. It takes a fraction of a second.
+/// How much of the file is looked through for one page, in bytes. It takes a fraction of a second.
 const SPAN: u64 = 32 << 20;
 
-/// What is nearer than this is not looked for by halves. An entry begins within a block, which is a quarter of it.
+/// The distance in bytes below which a place is not searched by halves. It is four blocks, and an entry begins in each.
 const NEAR: u64 = 4 * BLOCK as u64;
 
-/// Which entries are asked for. What is named several times means any of them.
+/// Which entries are asked for. Several values of one field mean any of them.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Only these events; none means all.
     pub events: Vec<Event>,
     /// Only what these users did; none means all.
     pub users: Vec<String>,
-    /// Only with this text in the event, the user, the address, the request or the details.
+    /// Only entries with this text in the event, the user, the address, the request or the details.
     pub text: Option<Text>,
 }
 
-/// Some entries.
+/// A page of entries.
 #[derive(Debug, Default, Serialize)]
 pub struct Page {
-    /// The newest first.
+    /// The entries, the newest first.
     pub entries: Vec<Line>,
     /// Whether there may be more before them.
     pub more: bool,
-    /// What to give as `before` to get those.
+    /// The `before` that asks for those.
     pub next: Option<u64>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn read(file: &File, path: &Path, filter: &Filter, before: Option<u64
     let begin = end_of(file, path, before, metadata.len())?;
     let mut lines = Backwards::new(file, path, begin)?;
     let mut page = Page::default();
-    // The lowest number so far. It is lower than `before`, so who goes on from it comes to an end, whatever the numbers.
+    // The lowest number so far. It is lower than `before`, so going on from it comes to an end, whatever the numbers are.
     let mut seen = None;
     while let Some(place) = lines.next_place()? {
         if begin - place.start > SPAN {
@@ -89,8 +89,8 @@ pub(crate) fn read(file: &File, path: &Path, filter: &Filter, before: Option<u64
     Ok(page)
 }
 
-/// An offset that ends a line and is behind all lines with a number below `before`, but not far: the numbers rise, so it
-/// is found by halves. Where they do not, or cannot be read, a page may begin anywhere.
+/// An offset that ends a line, a little behind the last line with a number below `before`. The numbers rise, so it is found
+/// by halves. If they do not rise, or cannot be read, a page may begin anywhere.
 fn end_of(file: &File, path: &Path, before: u64, length: u64) -> Result<u64> {
     let (mut low, mut high) = (0, length);
     while before <= length && high - low > NEAR {

@@ -18,7 +18,7 @@ use crate::digest;
 use crate::spool::error::Missing as _;
 use crate::spool::{Error, Result, lock, open};
 
-/// How much is read at once, in bytes: room for at least one line, and mostly for many.
+/// How much is read at once, in bytes: room for one line at least, and mostly for many.
 pub(crate) const BLOCK: usize = 1 << 16;
 
 /// The lines of a part of a file, from its end to its beginning.
@@ -28,7 +28,7 @@ pub(crate) struct Backwards<'a> {
     path: &'a Path,
     /// Where the next line ends; `None` once the first was given.
     end: Option<u64>,
-    /// What is at `block_at` of the file.
+    /// The bytes of the file at `block_at`.
     block: Vec<u8>,
     block_at: u64,
 }
@@ -67,7 +67,7 @@ impl<'a> Backwards<'a> {
         }
     }
 
-    /// What is at the place that was given last; `None` if it is a fragment.
+    /// The line at the place that was given last; `None` if it is a fragment.
     pub(crate) fn entry(&self, place: &Range<u64>) -> Result<Option<Line>> {
         let length = place.end - place.start;
         if length > MAX_LINE as u64 {
@@ -83,7 +83,7 @@ impl<'a> Backwards<'a> {
         Ok(Line::parse(&bytes))
     }
 
-    /// Makes the block one that ends at an offset.
+    /// Reads the block that ends at an offset.
     fn load(&mut self, end: u64) -> Result<()> {
         self.block_at = end.saturating_sub(BLOCK as u64);
         self.block.resize(index(end - self.block_at), 0);
@@ -95,11 +95,11 @@ impl<'a> Backwards<'a> {
 /// A line of the file.
 #[derive(Debug)]
 pub(crate) struct Physical {
-    /// Which one it is, from 1.
+    /// Its number, from 1.
     pub(crate) number: u64,
     /// `None` for a fragment.
     pub(crate) entry: Option<Line>,
-    /// The SHA-256 of it; of a fragment, that of everything from the beginning of the last entry to its end.
+    /// Its SHA-256; for a fragment, that of everything from the beginning of the last entry to its end.
     pub(crate) digest: String,
     /// Whether it has its newline.
     pub(crate) is_ended: bool,
@@ -119,7 +119,7 @@ pub(crate) struct Forwards<'a> {
 }
 
 impl<'a> Forwards<'a> {
-    /// Of a file that is at its beginning, so many bytes.
+    /// Reads so many bytes of a file that is at its beginning.
     pub(crate) fn new(file: File, path: &'a Path, length: u64) -> Self {
         let reader = BufReader::with_capacity(BLOCK, file.take(length));
         Self { reader, path, line: Vec::new(), number: 0, since_entry: Sha256::new() }
@@ -175,12 +175,12 @@ fn hash_fragment(hasher: &mut Sha256, lines_before: u64, bytes: &[u8]) {
     hasher.update(bytes);
 }
 
-/// Opens the file, and says how long it is while nobody writes to it. `None` if it is not there.
+/// Opens the file, and returns its length at a moment when nobody writes. `None` if it is not there.
 pub(crate) fn open_settled(path: &Path) -> Result<Option<(File, u64)>> {
     loop {
         let Some(locked) = open::read_only(path).missing_is_none()? else { return Ok(None) };
         take_lock(&locked, path)?;
-        // The lock goes with its descriptor: who reads for long keeps nobody from writing.
+        // The lock goes with its descriptor, so a long read keeps nobody from writing.
         let Some(file) = open::read_only(path).missing_is_none()? else { return Ok(None) };
         if lock::is_at(path, &locked)? && lock::is_at(path, &file)? {
             let metadata = file.metadata().map_err(|error| Error::io("look at", path, error))?;
@@ -221,7 +221,7 @@ pub(crate) fn digest_of(file: &File, path: &Path, mut place: Range<u64>) -> Resu
     Ok(digest::hexadecimal(&hasher.finalize()))
 }
 
-/// Reads what is at an offset, less than asked for only at the end of the file.
+/// Fills a buffer from an offset. Less is read only at the end of the file.
 fn fill(file: &File, path: &Path, buffer: &mut [u8], offset: u64) -> Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -235,7 +235,7 @@ fn fill(file: &File, path: &Path, buffer: &mut [u8], offset: u64) -> Result<usiz
     Ok(filled)
 }
 
-/// A difference that is no more than a block, or is cut to what memory can have.
+/// A difference as an index. It is no more than a block, or is cut to what memory can have.
 fn index(difference: u64) -> usize {
     usize::try_from(difference).unwrap_or(usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! Is the audit trail what it was? The file is read once, from its beginning, whatever its size and whatever is in it.
+//! Whether the audit trail is what it was. The file is read once, from its beginning, whatever its size and content.
 
 use std::fmt;
 use std::path::Path;
@@ -10,23 +10,22 @@ use crate::spool::{Result, Time};
 /// What [`Audit::verify`](super::Audit::verify) finds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// How many lines there are, if the chain is not broken; else how many were followed.
+    /// How many lines there are; if the chain is broken, how many come before the break.
     pub lines: u64,
     /// When the first and the last entry were written.
     pub span: Option<(Time, Time)>,
     /// The last entry.
     pub head: Head,
-    /// Lines that are no entries, as a crash leaves them, and that were there when the next entry was written or are
-    /// the last: how many, and the first.
+    /// Lines that are no entries, as a crash leaves them. They were there when the next entry was written, or are the last.
     pub fragments: Option<Fragments>,
-    /// The first place that is not as it was written.
+    /// The first place that was changed.
     pub broken: Option<Break>,
 }
 
-/// What vouches for a whole chain, if it is kept where nobody can change it.
+/// The end of a chain. Kept where nobody can change it, it vouches for the whole chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Which line it is; 0 if there is none.
+    /// The number of the line; 0 if there is none.
     pub line: u64,
     /// The SHA-256 of that line without its newline, in hexadecimal; 64 zeros if there is none.
     pub digest: String,
@@ -37,7 +36,7 @@ pub struct Head {
 pub struct Fragments {
     /// How many there are.
     pub count: u64,
-    /// The first.
+    /// The number of the first.
     pub first: u64,
 }
 
@@ -50,34 +49,34 @@ pub struct Break {
     pub reason: Reason,
 }
 
-/// What can be wrong with a line.
+/// What is wrong with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// It was changed.
     Changed,
-    /// So many lines that were before it are gone.
+    /// Lines before it are gone.
     Removed {
         /// How many.
         lines: u64,
     },
-    /// It was put there, with those behind it that make up so many lines.
+    /// It was inserted, with lines behind it.
     Inserted {
         /// How many.
         lines: u64,
     },
-    /// Another line should be here, which is further down.
+    /// Another line belongs here, which is further down.
     Order {
-        /// Where the line is now that should be here.
+        /// The number of the line that belongs here.
         found: u64,
     },
-    /// Everything fits but its `n`.
+    /// Only its `n` is wrong.
     Number {
-        /// What it has as `n`.
+        /// Its `n`.
         n: u64,
     },
-    /// It is not an entry, and was one when the next was written, or was not there.
+    /// It is no entry now. When the next line was written it was one, or was not there.
     NoEntry,
-    /// It is the first, and says that there is one before it.
+    /// It is the first, but says that a line comes before it.
     Beginning,
 }
 
@@ -105,14 +104,14 @@ impl fmt::Display for Break {
 }
 
 impl Default for Verdict {
-    /// That of an empty file.
+    /// The head of an empty file.
     fn default() -> Self {
         let head = Head { line: 0, digest: NOTHING_BEFORE.to_owned() };
         Self { lines: 0, span: None, head, fragments: None, broken: None }
     }
 }
 
-/// The verdict on any audit trail; `None` if there is no such file.
+/// Verifies an audit trail; `None` if there is no such file.
 ///
 /// # Errors
 /// As [`Audit::verify`](super::Audit::verify).
@@ -120,7 +119,7 @@ pub fn verify(path: &Path) -> Result<Option<Verdict>> {
     let Some((file, length)) = open_settled(path)? else { return Ok(None) };
     let mut verdict = Verdict::default();
     let mut lines = Forwards::new(file, path, length);
-    // Where the fragments begin that are behind the head, and what the next entry should have as `previous`.
+    // The first fragment behind the head, and the `previous` that the next entry should have.
     let (mut gap, mut expected) = (None, verdict.head.digest.clone());
     while let Some(Physical { number, entry, digest, is_ended }) = lines.next_line()? {
         match entry {
@@ -154,25 +153,25 @@ pub fn verify(path: &Path) -> Result<Option<Verdict>> {
     Ok(Some(verdict))
 }
 
-/// An entry that does not go on from what is before it.
+/// An entry that does not fit the line before it.
 struct Suspect {
     line: Line,
     /// Which line it is.
     number: u64,
     digest: String,
-    /// What it should have as `previous`.
+    /// The `previous` that it should have.
     expected: String,
 }
 
 impl Suspect {
-    /// There are lines before it, from `first`, that are no entries.
+    /// Explains it if lines before it, from `first`, are no entries.
     fn explain_gap(&self, first: u64, head: &Head) -> Break {
         let is_next = self.line.n == first && self.line.previous == head.digest;
         let reason = if is_next { Reason::Inserted { lines: self.number - first } } else { Reason::NoEntry };
         Break { line: first, reason }
     }
 
-    /// Looks for what happened in what comes after it.
+    /// Finds out what happened, from the lines after it.
     fn explain(&self, lines: &mut Forwards) -> Result<Break> {
         let (here, n) = (self.number, self.line.n);
         let (mut next, mut found, mut behind_found) = (None, None, None);

@@ -1,11 +1,12 @@
 //! A file that several processes change: the API processes of a spool, and the commands of `spiderpig-api`.
 //!
-//! It is JSON, and never empty: a file with nothing in it is one that was cut off. Who changes it holds its `flock`, reads
-//! it anew, and replaces it as a whole. Requests are answered from memory, which follows when somebody tells that there may
-//! be news.
+//! The file is JSON, and never empty: an empty file is one that was cut off. Whoever changes it holds its `flock`, reads it
+//! anew, and replaces it as a whole. Requests are answered from memory, which follows when it is told that there may be
+//! news.
 //!
-//! Beside it is a spare, a file of spaces that really takes its room: on a full disk the next content is written into that,
-//! and the two change places. What takes something away from somebody makes the content smaller, so it always fits.
+//! Beside the file is a spare, a file of spaces that really takes its room. On a full disk the next content is written into
+//! the spare, and the two files change places. A change that takes a right away from somebody makes the content smaller, so
+//! it always fits.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -22,14 +23,14 @@ use crate::spool::error::Missing as _;
 use crate::spool::layout::SECRET_FILE;
 use crate::spool::{Error, Result, lock, open};
 
-/// The least that is set aside for a disk that is full, in bytes.
+/// The least room that is set aside for a full disk, in bytes.
 const SPARE: usize = 64 << 10;
 
-/// A file of the state directory, and what was in it when it was read last.
+/// A file of the state directory, and its content when it was read last.
 #[derive(Debug)]
 pub struct Document<T> {
     path: PathBuf,
-    /// Nobody removes it on purpose.
+    /// Whether nobody removes it on purpose.
     is_lasting: bool,
     memory: RwLock<Memory<T>>,
 }
@@ -40,7 +41,7 @@ struct Memory<T> {
     version: Option<Version>,
 }
 
-/// Which file it was: each change makes another one.
+/// Which version of a file it is: each change makes another file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     device: u64,
@@ -123,15 +124,15 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
             (self.read(&file)?, Some(version_of(&file, &self.path)?))
         };
         let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
-        // What this process has changed meanwhile is newer than what was read.
+        // A change of this process meanwhile is newer than what was read.
         if memory.version == known {
             *memory = Memory { content: Arc::new(content), version };
         }
         Ok(true)
     }
 
-    /// Changes the file, durably, and returns what `change` does. What others have changed meanwhile is in it. If
-    /// `change` leaves it as it is, nothing is written.
+    /// Changes the file, durably, with all that others have changed meanwhile. Returns what `change` returns. If `change`
+    /// changes nothing, nothing is written.
     ///
     /// # Errors
     /// It cannot be locked, read or written, or is damaged: then it is as before.
@@ -147,7 +148,7 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
             version_of(&file, &self.path)?
         } else {
             self.put(&self.bytes(&content)?)?;
-            // Still locked out: whoever waits has the old file, sees that, and takes this one.
+            // The lock is still held: whoever waits for the old file sees that it was replaced, and takes this one.
             version_of(&open::read_only(&self.path)?, &self.path)?
         };
         self.remember(content, Some(version));
@@ -168,7 +169,8 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
         }
     }
 
-    /// Needs no new room, and neither does the next time: then the file of now is the spare, and what is written is shorter.
+    /// Writes without new room. The next time needs none either: the file of now is the spare then, and the content is
+    /// shorter.
     fn put_into_spare(&self, bytes: &[u8]) -> Result<()> {
         let spare = self.spare();
         atomic::overwrite(&atomic::open_update(&spare)?, &spare, bytes)?;
@@ -177,7 +179,7 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
         atomic::sync_directory(self.path.parent().unwrap_or(&self.path))
     }
 
-    /// Sets room aside for a content of this size, if that was not done. Without it all is well until the disk is full.
+    /// Sets room aside for a content of this size, if that was not done. A failure matters only once the disk is full.
     fn set_room_aside(&self, size: usize) {
         let spare = self.spare();
         let wanted = size.max(SPARE);
@@ -193,7 +195,7 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
         }
     }
 
-    /// Sets room aside for what is in the file now: before the first change of this process, the disk may be full.
+    /// Sets room aside for the content of now: the disk may be full before the first change of this process.
     pub fn prepare_for_full_disk(&self) {
         if let Ok(metadata) = self.path.metadata() {
             self.set_room_aside(usize::try_from(metadata.len()).unwrap_or(usize::MAX / 2));
@@ -211,7 +213,7 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
                     return Ok(file);
                 }
                 self.refuse_if_lost()?;
-                // Whatever happens from here on, no empty file is left behind, which would be taken for a damaged one.
+                // It is published whole, so that a crash leaves no empty file, which would be taken for a damaged one.
                 let directory = self.path.parent().unwrap_or(&self.path);
                 atomic::publish(directory, &self.path, &self.bytes(&T::default())?, SECRET_FILE)?;
             }
@@ -252,7 +254,7 @@ impl<T: Default + Serialize + DeserializeOwned> Document<T> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| Error::io("read", &self.path, error))?;
         serde_json::from_slice(&bytes).map_err(|error| {
-            // The error's own text may quote what is there, and that may be a secret.
+            // The error's own text may quote the content, which may be a secret.
             let place = format!("line {}, column {}", error.line(), error.column());
             Error::invalid(&self.path, format!("it is damaged ({place}). Mend it, or move it away"))
         })

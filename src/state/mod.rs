@@ -1,4 +1,5 @@
-//! The directory of what the API processes of a spool share, and nobody else may read.
+//! The state directory: files that the API processes of a spool share, and nobody else may read. [`document`] is how one
+//! of them is read and changed.
 
 pub mod document;
 #[cfg(test)]
@@ -9,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use crate::spool::{Result, atomic};
 
-/// Mode of the directory and of those in it: nobody else has any business there.
+/// The mode of the directory and of those in it: they are private to the account of the API.
 const PRIVATE: u32 = 0o700;
 
-/// `api.state_directory`. Nothing is made before it is needed.
+/// The directory that `api.state_directory` names. It is made when it is first needed.
 #[derive(Clone, Debug)]
 pub struct StateDirectory {
     path: PathBuf,
@@ -31,13 +32,13 @@ impl StateDirectory {
         &self.path
     }
 
-    /// Where a file or directory in it is.
+    /// The path of a file or directory in it.
     #[must_use]
     pub fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Makes it if it is not there, durably.
+    /// Makes the directory if it is not there, durably.
     ///
     /// # Errors
     /// It cannot be made.
@@ -45,7 +46,7 @@ impl StateDirectory {
         make(&self.path)
     }
 
-    /// Makes it, and a directory in it.
+    /// Makes the directory, and one in it.
     ///
     /// # Errors
     /// One of them cannot be made.
@@ -63,6 +64,6 @@ fn make(path: &Path) -> Result<()> {
         Err(error) if error.kind() == Some(ErrorKind::AlreadyExists) => {}
         made => made?,
     }
-    // What is in it is only as durable as the names that lead to it.
+    // A directory is only as durable as the names that lead to it.
     atomic::sync_directory(path.parent().unwrap_or(path))
 }

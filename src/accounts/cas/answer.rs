@@ -1,8 +1,8 @@
-//! What a CAS server says of a ticket: an XML document, which is believed only as far as the protocol goes.
+//! How the answer of a CAS server about a ticket is read: an XML document.
 //!
-//! It comes from the one server that is trusted with who people are, but people choose parts of what is in it. So it is
-//! read as XML says, and only at the places where the protocol has something: a name in a comment, in another namespace
-//! or at another depth is none. There are no entities but the five that XML has, so nothing can grow.
+//! The server is trusted with who people are, but people choose parts of the document. So a strict reader of XML takes it,
+//! and only at the places where the protocol has something: a name in a comment, in another namespace or at another depth
+//! does not count. Only the five entities of XML itself are known, so nothing can grow.
 
 #[cfg(test)]
 mod tests;

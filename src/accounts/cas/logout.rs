@@ -1,8 +1,8 @@
-//! What a CAS server says of somebody who has signed out there: a `LogoutRequest` of SAML, in which the session is named by
-//! the ticket that began it.
+//! What a CAS server sends when somebody has signed out there: a `LogoutRequest` of SAML. It names the session by the
+//! ticket that began it.
 //!
-//! Anybody can send one, so nothing of it is believed but the ticket, which nobody knows besides the two browsers' ends
-//! of it: ours has only its digest.
+//! Anybody can send one, so only the ticket counts. The server and the browser know it, and nobody else; our file has only
+//! its digest.
 
 use quick_xml::NsReader;
 use quick_xml::events::Event;
@@ -17,13 +17,13 @@ const SAML: Namespace<'static> = Namespace("urn:oasis:names:tc:SAML:2.0:protocol
 /// The field of the form.
 const FIELD: &str = "logoutRequest=";
 
-/// The largest form, in bytes: its own are a tenth of that.
+/// The largest form that is read, in bytes. A real one has a tenth of that.
 const MAX_SIZE: usize = 16 << 10;
 
-/// The ticket of the session that has ended.
+/// Reads the ticket of the session that has ended.
 ///
 /// # Errors
-/// It is no such form, in words.
+/// What is wrong with the form, in words.
 pub fn ticket(form: &[u8]) -> Result<String, String> {
     if form.len() > MAX_SIZE {
         return Err(format!("it is larger than {} KiB", MAX_SIZE >> 10));

@@ -49,8 +49,7 @@ pub struct WrongPassword {
     pub is_last: bool,
 }
 
-/// A browser that has signed in with a password.
-#[derive(Debug)]
+/// A browser that has signed in with a password. It has a secret, so it has no `Debug`.
 pub struct SignedIn {
     /// The `Set-Cookie` field that gives it its session.
     pub set_cookie: String,

@@ -14,8 +14,8 @@ use crate::spool::Time;
 /// The longest ticket, in bytes: the protocol asks for 256 at least.
 const MOST_TICKET: usize = 256;
 
-/// With what a browser comes back from the single sign-on.
-#[derive(Clone, Copy, Debug)]
+/// What a browser brings back from the single sign-on. It is a secret, so it has no `Debug`.
+#[derive(Clone, Copy)]
 pub struct Ticket<'a> {
     /// What the single sign-on gave it.
     pub ticket: &'a str,
@@ -25,8 +25,7 @@ pub struct Ticket<'a> {
     pub next: &'a str,
 }
 
-/// Where a browser is sent to sign in.
-#[derive(Debug)]
+/// Where a browser is sent to sign in. It has a secret, so it has no `Debug`.
 pub struct SentAway {
     /// The address at the single sign-on.
     pub url: String,

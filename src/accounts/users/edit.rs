@@ -1,4 +1,4 @@
-//! Changes of the users file, one at a time: what people wrote into it stays as it is, comments and all.
+//! How the users file is changed, one change at a time. Whatever people wrote into it stays, comments and all.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -12,13 +12,13 @@ use super::Accounts;
 use super::file;
 use super::file::UsersFile;
 
-/// What a new file begins with.
+/// The first line of a new file.
 const HEAD: &str = "# Who can sign in to SpiderPig: see `spiderpig-api user --help`.\n";
 
-/// Changes the file, durably; one that is not there is made, for its owner and for `group`, if one is given. Its
-/// owner, group and mode stay as they are, unless root's group is what it has by nobody's choice: then it gets `group`.
-/// What others have changed meanwhile is in it. Returns what `change` does, of which `record` is told before anything is
-/// written; if one of them fails, or `change` leaves everything as it is, nothing is written.
+/// Changes the file, durably. A file that is not there is made, for its owner and for `group`, if one is given. Owner, group
+/// and mode of the file stay as they are; only a file that belongs to root and root's group gets `group`. Returns what
+/// `change` returns. `record` is told that before anything is written. If one of them fails, or `change` changes nothing,
+/// nothing is written.
 ///
 /// # Errors
 /// That of `change` or `record`; or the file cannot be locked, read or written, or is damaged. Then it is as before.
@@ -46,13 +46,13 @@ pub fn change<R, E: From<Error>>(
             Error::invalid(path, reason)
         })?;
         record(&result)?;
-        // Someone may have changed owner or mode since the lock was taken, but then not the file.
+        // Somebody may have changed owner or mode since the lock was taken, but not the content.
         atomic::replace_in_kind(path, changed.as_bytes(), &lock.metadata().map_err(wrap)?)?;
     }
     Ok(result)
 }
 
-/// The text of the file, to be changed. A user that it is told to change is there; otherwise it does nothing.
+/// The text of the file while it is changed. Each method does nothing if there is no such user.
 #[derive(Debug)]
 pub struct Editor {
     document: DocumentMut,
@@ -80,7 +80,7 @@ impl Editor {
         }
     }
 
-    /// The comments of a file with nothing else, which are its head.
+    /// Takes the comments of a file that has nothing else: they become its head.
     fn take_comments(&mut self) -> Option<String> {
         if !self.document.is_empty() {
             return None;
@@ -101,7 +101,7 @@ impl Editor {
         self.set(name, "disabled", disabled.into());
     }
 
-    /// Sets the groups of a user. Those that stay are left where they are.
+    /// Sets the groups of a user. Groups that stay keep their places.
     pub fn set_groups(&mut self, name: &str, groups: &[String]) {
         let array = self.account(name).and_then(|account| account.get_mut("groups")?.as_array_mut());
         let Some(array) = array else { return };
@@ -114,7 +114,7 @@ impl Editor {
         }
     }
 
-    /// Removes a user, with the comment right above. What is above a blank line is about more, and stays.
+    /// Removes a user, with the comment right above. A comment above a blank line is about more than this user, and stays.
     pub fn remove(&mut self, name: &str) {
         let Some(users) = self.document.get_mut("users").and_then(Item::as_table_like_mut) else { return };
         let Some(Item::Table(removed)) = users.remove(name) else { return };

@@ -1,4 +1,4 @@
-//! The text of the users file, and what is wrong with it. No message has a word of a password's hash.
+//! How the users file is read, and what can be wrong with it. No message has a part of the hash of a password.
 
 use std::path::Path;
 
@@ -11,18 +11,18 @@ use crate::spool::{Error, Result};
 
 use super::{Account, Accounts, check_group, check_name};
 
-/// The most that the file may have: 4 MiB, room for tens of thousands of users.
+/// The largest file that is read, in bytes: 4 MiB, which is room for tens of thousands of users.
 const LIMIT: u64 = 4 << 20;
 
-/// A users file with nothing wrong in it.
+/// A users file that was read whole, and has no fault.
 #[derive(Debug)]
 pub(crate) struct UsersFile {
     pub(crate) text: String,
     pub(crate) accounts: Accounts,
 }
 
-/// Reads the file; `None` if it is not there. A symbolic link, and a file that group or others can write, is refused: who
-/// writes it chooses who may deploy.
+/// Reads the file; `None` if it is not there. A symbolic link is refused, and so is a file that its group or others can
+/// write: whoever writes it chooses who may deploy.
 pub(crate) fn read(path: &Path) -> Result<Option<UsersFile>> {
     let bytes = match open::look(path, LIMIT)? {
         Look::File(file) => file.bytes,
@@ -39,7 +39,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<UsersFile>> {
     Ok(Some(UsersFile { text, accounts }))
 }
 
-/// What is wrong at one place of the text.
+/// A fault at one place of the text.
 #[derive(Debug)]
 pub(crate) struct Fault {
     offset: usize,
@@ -74,7 +74,7 @@ fn account(users: &Place, name: &str) -> Result<Account, Fault> {
     })
 }
 
-/// The groups of an account; `None` if it is no list of strings.
+/// The groups of an account; `None` if the item is no list of strings.
 fn groups(item: &Item) -> Option<Result<Vec<String>, String>> {
     let group = |value: &toml_edit::Value| {
         let name = value.as_str()?;
@@ -84,7 +84,7 @@ fn groups(item: &Item) -> Option<Result<Vec<String>, String>> {
     item.as_array()?.iter().map(group).collect()
 }
 
-/// A table of the file, by the name that messages give it.
+/// A table of the file, with the name that messages give it.
 struct Place<'t> {
     label: String,
     table: &'t dyn TableLike,
@@ -114,7 +114,7 @@ impl<'t> Place<'t> {
         Err(Fault { offset, problem: format!("unknown key `{key}` in {}; known: `{known}`", self.label) })
     }
 
-    /// The value of a key as `read` understands it. If that is `None`, it is not what was expected; an error says more.
+    /// The value of a key as `read` takes it. If `read` returns `None`, the value is not what was expected; an error says more.
     fn optional<T>(
         &self,
         key: &str,

@@ -16,7 +16,7 @@ use crate::http::response::Response;
 use crate::spool;
 use crate::text::Text;
 
-/// What [`audit`] understands. What is empty does not matter.
+/// The query arguments of [`audit`]. Empty ones do not count.
 pub const ARGUMENTS: &[Argument] = &[
     Argument { name: "limit", kind: ArgumentKind::Number, help: "How many at most: 50 if not given, 1 to 500" },
     Argument { name: "before", kind: ArgumentKind::Number, help: "Only entries with a lower number than this" },
