@@ -77,14 +77,12 @@ fn populate(api: &Api) {
 /// Narrows the description to what the spool has: random numbers and names would never meet a job.
 fn narrow(description: &mut Value) {
     description["components"]["schemas"]["NewJob"]["properties"]["type"] = json!({ "enum": ["noop", "sh", "missing"] });
-    for (path, operations) in description["paths"].as_object_mut().unwrap() {
-        // The log of a job that has not ended does not end.
-        let ids = if path.contains("/log") { json!([1, 2, 999_999_999]) } else { json!([1, 2, 3, 4, 999_999_999]) };
+    for operations in description["paths"].as_object_mut().unwrap().values_mut() {
         for operation in operations.as_object_mut().unwrap().values_mut() {
             let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
             for parameter in parameters.into_iter().flatten() {
                 match parameter["name"].as_str() {
-                    Some("id") => parameter["schema"] = json!({ "enum": ids }),
+                    Some("id") => parameter["schema"] = json!({ "enum": [1, 2, 3, 4, 999_999_999] }),
                     Some("iid") => parameter["schema"] = json!({ "enum": [3_000_001, 3_000_002, 1_000_001] }),
                     Some("signal") => parameter["schema"] = json!({ "enum": ["interrupt", "kill", "hangup"] }),
                     _ => {}
@@ -109,7 +107,8 @@ fn nothing_that_is_sent_leads_to_an_answer_that_is_not_described() {
         .current_dir(spool.path())
         .args(["run", "--url", &api.base, "--max-time", &seconds, "--request-timeout", "20"])
         .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
-        .args(["--exclude-path", "/api/events", "--no-color"])
+        // The log of a job that waits does not end: with signs of life it is read for an hour, and without for too long.
+        .args(["--exclude-path", "/api/events", "--exclude-path", "/api/jobs/{id}/log", "--no-color"])
         .arg(write_description(&spool, &description)));
     let (code, health) = api.get("/healthz");
     assert_eq!((code, &health["runner_up"]), (200, &json!(true)), "{health}");
