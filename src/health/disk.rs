@@ -1,4 +1,4 @@
-//! What can be known of the spool only by asking its disk.
+//! The disks of the spool and of the state directory: room, rights, and whether they take a file at all.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::spool::{Spool, atomic, sequence, stall};
 /// Between two looks for the page of the runner.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// What the disk said of the spool.
+/// What the disk of the spool says.
 #[derive(Clone, Debug)]
 pub struct Disk {
     /// The room that is left, or why that cannot be told.
@@ -44,8 +44,8 @@ pub enum Refusal {
     Other(std::io::ErrorKind),
 }
 
-/// The disks of the spool and of the API's state directory. Either may hang; then one thread hangs with it, and whoever asks
-/// waits no longer than they say.
+/// The disks of the spool and of the API's state directory. If one hangs, one thread hangs with it, and callers wait no
+/// longer than they say.
 #[derive(Debug)]
 pub struct Disks {
     spool: Spool,
@@ -56,7 +56,7 @@ pub struct Disks {
 }
 
 impl Disks {
-    /// Nothing is asked yet.
+    /// Asks no disk yet.
     #[must_use]
     pub fn new(spool: Spool, mirror: Arc<Mirror>, state_directory: PathBuf) -> Self {
         Self { spool, mirror, state_directory, of_spool: SharedLook::default(), of_state: SharedLook::default() }
@@ -70,14 +70,14 @@ impl Disks {
     }
 
     /// Tries to write to the state directory, which the API processes of a spool share. `None` if its disk does not answer
-    /// within `patience`. A directory that is not there is no problem, as nothing is made before it is needed.
+    /// within `patience`. A missing directory is no problem: it is created when it is needed.
     pub async fn state(&self, patience: Duration) -> Option<Result<(), Refusal>> {
         let directory = self.state_directory.clone();
         self.of_state.look(patience, move || refusal(&directory).map_or(Ok(()), Err)).await
     }
 
-    /// Keeps the mirror informed of what is wrong with the spool's disk and of what nobody deals with, until the shutdown:
-    /// the page learns of it without asking.
+    /// Tells the mirror regularly what is wrong with the spool's disk, until the shutdown. So the page learns of it without
+    /// asking.
     pub async fn watch(&self, patience: Duration, shutdown: CancellationToken) {
         while shutdown.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
             self.mirror.tell_trouble(problems::of_spool(self.spool(patience).await.as_ref()));

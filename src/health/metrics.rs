@@ -1,4 +1,4 @@
-//! What is counted, and the figures that Prometheus reads.
+//! The counters of this service, and the figures that Prometheus reads.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::mirror::{Entry, Monitoring, View};
 use crate::spool::Time;
 
-/// Everything that is counted.
+/// The counters and gauges of this service.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,

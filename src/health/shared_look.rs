@@ -1,4 +1,4 @@
-//! Looking at something that may hang.
+//! One look at something that may hang, for all who ask at the same time.
 
 use std::sync::Arc;
 use std::time::Duration;

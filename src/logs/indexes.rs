@@ -1,33 +1,33 @@
-//! The indexes of the logs that were read lately.
+//! The indexes of the logs that were read last: they say where in the file a record begins.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::spool::log::{Index, LogReader};
 use crate::spool::{JobId, Result};
 
-/// So many are kept. One of a log of 10,000,000 records takes 80 kB.
+/// How many indexes are kept. The index of a log of 10,000,000 records takes 80 kB.
 const KEPT: usize = 16;
 
-/// Indexes in memory, so that a log whose `log.index` is missing or damaged is counted once and not for each reader.
+/// Indexes in memory. A log whose `log.index` is missing or damaged is counted once, and not for each reader.
 #[derive(Debug, Default)]
 pub struct Indexes {
-    /// The one used last is the last.
+    /// In the order of their last use.
     known: Mutex<Vec<(JobId, Shared)>>,
 }
 
 type Shared = Arc<Mutex<Option<Index>>>;
 
-/// An index that is kept as long as this is, however many others are used.
+/// Keeps an index in memory, however many others are used.
 #[derive(Debug)]
 pub struct Kept {
     _index: Shared,
 }
 
 impl Indexes {
-    /// Does something with the index of an open log. It may wait for a disk, and for another who counts the same log.
+    /// Does work with the index of an open log. It may wait for a disk, and for another thread that counts the same log.
     ///
     /// # Errors
-    /// The log cannot be looked at; and those of the work.
+    /// The log cannot be read; and the errors of the work.
     pub fn with<T>(
         &self,
         id: JobId,

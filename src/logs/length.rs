@@ -1,4 +1,4 @@
-//! How long a log is, told to all who want to know while it grows.
+//! The length of a log, for all who follow it while it grows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -13,34 +13,33 @@ use crate::mirror::Ending;
 use crate::spool::log::{Index, LogReader};
 use crate::spool::{JobId, Result as SpoolResult};
 
-/// After a length was told, the next is told this much later: 20 a second look like all of them, and a job that prints
-/// without a pause costs its viewers no more than that.
+/// The least time between two lengths. 20 a second look smooth, and a job that prints without a pause causes no more.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// A log that could not be counted is tried again after this.
+/// The time until a log is counted again, after that has failed.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// How long the log of a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Length {
     id: JobId,
-    /// How many finished records it has: none if there is no log yet.
+    /// How many finished records it has; 0 if there is no log yet.
     records: u64,
-    /// The job has ended, and the log will not grow any more.
+    /// The job has ended, so the log no longer grows.
     complete: bool,
 }
 
-/// The logs whose length somebody follows.
+/// The logs whose length is followed.
 #[derive(Debug, Default)]
 pub struct Lengths(Mutex<HashMap<JobId, (Weak<Counting>, Told)>>);
 
-/// The task that counts. It ends with the last of those who follow.
+/// The task that counts. It ends when its last follower is dropped.
 type Counting = AbortOnDropHandle<()>;
 
-/// None until it was counted for the first time.
+/// None until the log is counted for the first time.
 type Told = watch::Receiver<Option<Length>>;
 
-/// One who follows the length of a log, and has been told nothing of it.
+/// Follows the length of a log.
 #[derive(Debug)]
 pub struct Follower {
     told: Told,
@@ -65,7 +64,7 @@ impl Logs {
 }
 
 impl Follower {
-    /// The length when it is another than the one that was told before. `None` if it cannot be counted any more.
+    /// Waits until the length is another one. `None` if it can no longer be counted.
     pub async fn next(&mut self) -> Option<Length> {
         self.told.changed().await.ok()?;
         *self.told.borrow_and_update()

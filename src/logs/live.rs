@@ -1,6 +1,6 @@
-//! What is known of the end of a log that is watched: what comes next for each viewer, and who reads on for all.
+//! The decisions about the end of a log that is watched: what comes next for each viewer, and which of them reads for all.
 //!
-//! Here are the decisions, without lock, thread or file, so that the tests can go through every order of events.
+//! There is no lock, thread or file here, so the tests can try every order of events.
 
 use std::collections::VecDeque;
 
@@ -10,76 +10,76 @@ use bytes::Bytes;
 const KEPT: usize = 256 * 1024;
 const KEPT_PORTIONS: usize = 256;
 
-/// What a viewer knew of the job before it looked at the log. Whoever asks what comes next has to know this first: what
-/// is written later tells of itself by another change, which the viewer has not been told of yet.
+/// What a viewer knew of the job before it looked at the log. A viewer must know this before it asks what comes next. A
+/// later write causes another change, which will wake the viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Known {
     /// The number of the latest change. What was written before it is in the log.
     pub change: u64,
-    /// The job has ended, and all that is to come is in the log.
+    /// The job has ended, so its log is complete.
     pub has_ended: bool,
 }
 
-/// The end of one log in one form. `R` reads it on.
+/// The end of one log in one form. `R` reads the next records.
 ///
-/// Portions have the same borders for everybody, so a viewer comes in only at one of these, and from there on gets what
-/// the others get.
+/// All viewers get the same portions. So a viewer joins at the beginning of a portion only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Live<R> {
-    /// None while somebody reads on with it, and until the first viewer at the end of the log has given its own.
+    /// None while a viewer reads with it, and before the first viewer at the end of the log has handed over its own.
     rendering: Option<R>,
-    /// How many records were told. None if there is no rendering to read on, nor anybody who reads.
+    /// How many records were read. None if there is no rendering, and no viewer reads with one.
     end: Option<u64>,
     recent: VecDeque<Portion>,
     /// The bytes in them.
     size: usize,
-    /// Of what was written before this change, nothing is left to be read. It says nothing of later ones.
+    /// All that was written before this change has been read.
     settled: Option<u64>,
-    /// What the stream ends with, once the log is complete.
+    /// The end of the stream, after the log is complete.
     ending: Option<Bytes>,
 }
 
-/// What was made of a few records.
+/// A few records, formatted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Portion {
-    /// How many records lie before it, and before what follows.
+    /// How many records come before it.
     begin: u64,
+    /// How many records come before the next portion.
     end: u64,
     text: Bytes,
 }
 
-/// How a viewer stands to the end of a log.
+/// Whether a viewer can join the others at the end of a log.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Meeting {
-    /// The viewer can come in.
-    Here,
-    /// After this many records it can.
+pub enum Joining {
+    /// It can join now.
+    Now,
+    /// It can join after this many records.
     After(u64),
-    /// It is ahead of the others, or nobody has been there yet.
-    Unled,
+    /// It is ahead of the others, or the first.
+    Ahead,
 }
 
 /// What comes next for a viewer.
 #[derive(Debug)]
 pub enum Next {
-    /// This, and then the place behind so many records.
+    /// This text. So many records come before what follows it.
     Portion(Bytes, u64),
-    /// Nothing before the next change.
+    /// There is no new record; the viewer waits for the next change.
     Nothing,
     /// The end.
     End(Bytes),
-    /// This is not kept any more.
+    /// The portion is no longer kept: the viewer must read by itself.
     Passed,
 }
 
 /// What a viewer has to do.
 #[derive(Debug)]
 pub enum Look<R> {
-    /// Nothing: this comes next.
+    /// This comes next.
     Next(Next),
-    /// Read on for all with this, and look again.
+    /// The viewer reads for all with this, and looks again.
     Read(R),
-    /// Wait for the one who reads on, and look again.
+    /// The viewer waits for the one that reads, and looks again.
     Wait,
 }
 
@@ -90,27 +90,27 @@ impl<R> Default for Live<R> {
 }
 
 impl<R> Live<R> {
-    /// How a viewer who was told of so many records stands to it.
-    pub fn meet(&self, told: u64) -> Meeting {
+    /// Whether a viewer that has received so many records can join.
+    pub fn joining(&self, told: u64) -> Joining {
         match self.portion(told).map(|portion| portion.begin).or(self.end) {
-            Some(begin) if begin == told => Meeting::Here,
-            Some(begin) if begin > told => Meeting::After(begin),
-            _ => Meeting::Unled,
+            Some(begin) if begin == told => Joining::Now,
+            Some(begin) if begin > told => Joining::After(begin),
+            _ => Joining::Ahead,
         }
     }
 
-    /// Whether somebody reads on at this moment.
+    /// Whether a viewer is reading at this moment.
     pub fn is_being_read(&self) -> bool {
         self.end.is_some() && self.rendering.is_none()
     }
 
-    /// Goes on from where a viewer is who is ahead of the others, with its rendering. Those behind read for themselves
-    /// until they are there.
+    /// Goes on with the rendering of a viewer that is ahead of the others. The others read by themselves until they are
+    /// there.
     pub fn go_on_with(&mut self, rendering: R, told: u64) {
         *self = Self { rendering: Some(rendering), end: Some(told), ..Self::default() };
     }
 
-    /// What comes behind so many records, for a viewer who knew this before.
+    /// What comes after so many records, for a viewer that knew this before it asked.
     pub fn look(&mut self, told: u64, known: Known) -> Look<R> {
         if let Some(portion) = self.portion(told).filter(|portion| portion.begin == told) {
             return Look::Next(Next::Portion(portion.text.clone(), portion.end));
@@ -127,7 +127,7 @@ impl<R> Live<R> {
         self.rendering.take().map_or(Look::Wait, Look::Read)
     }
 
-    /// This was made of the records between these.
+    /// Adds the text of the records between these.
     pub fn add(&mut self, begin: u64, end: u64, text: Bytes) {
         self.size += text.len();
         self.recent.push_back(Portion { begin, end, text });
@@ -136,28 +136,27 @@ impl<R> Live<R> {
         }
     }
 
-    /// There was nothing to be read for somebody who knew of a change before. If the job had ended, this is what the
-    /// stream ends with.
+    /// A read that began after this change found no record. `ending`: the end of the stream, if the job had ended.
     pub fn settle(&mut self, change: u64, ending: Option<Bytes>) {
         self.settled = self.settled.max(Some(change));
         self.ending = ending;
     }
 
-    /// Takes the rendering back from the one who has read.
+    /// Takes the rendering back from the viewer that has read.
     pub fn give_back(&mut self, rendering: R, told: u64) {
         self.rendering = Some(rendering);
         self.end = Some(told);
     }
 
-    /// Whoever read has gone. If the rendering was not given back, nothing is known any more, and viewers read for
-    /// themselves until one of them leads.
+    /// The viewer that read has finished or left. If it did not give the rendering back, all is forgotten: the viewers read
+    /// by themselves until one of them hands over its own.
     pub fn end_reading(&mut self) {
         if self.is_being_read() {
             *self = Self::default();
         }
     }
 
-    /// The portion that begins behind so many records, or the first behind it.
+    /// The portion that begins after so many records, or the first after that.
     fn portion(&self, told: u64) -> Option<&Portion> {
         self.recent.get(self.recent.partition_point(|portion| portion.begin < told))
     }

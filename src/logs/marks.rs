@@ -1,7 +1,7 @@
 //! Marks: the records of a log that say how its job went, among many that do not.
 //!
-//! Whoever asks for marks in several steps gets the same as who asks once. So what is said of a record depends on
-//! nothing behind it, and on nothing before the last record of which the index knows the place: there each step begins.
+//! Marks that are asked for in several steps are the same as marks that are asked for at once. So a mark depends on no
+//! later record, and on no record before the last entry of the index: there each step begins.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -47,9 +47,9 @@ fn begin(indexes: &Indexes, job: &Path, id: JobId, mut marks: Marks) -> Result<(
 /// The marks that are being looked for.
 pub struct Marks {
     traces: Traces,
-    /// The first record whose mark is told.
+    /// The first record whose mark is wanted.
     from: u64,
-    /// So many marks are told.
+    /// The most marks.
     most: usize,
     count: usize,
     /// How many records were looked at.
@@ -57,7 +57,7 @@ pub struct Marks {
     line: Line,
     /// What was found and not taken yet, as JSON lines.
     found: Vec<u8>,
-    /// The record of the first mark that was one too many.
+    /// The record of the first mark beyond the most.
     untold: Option<u64>,
 }
 
@@ -66,12 +66,12 @@ pub struct Marks {
 struct Line {
     /// The number of its last piece.
     last: u64,
-    /// It has its mark, or cannot have one.
+    /// It has a mark, or cannot get one.
     is_settled: bool,
 }
 
 impl Marks {
-    /// For at most so many marks, those of the record `from` and of the ones behind it.
+    /// Looks for at most so many marks, from the record `from` on.
     fn new(from: u64, most: usize) -> Self {
         let types = TYPES.map(|name| format!("\"type\":\"{name}\""));
         Self {
@@ -86,7 +86,7 @@ impl Marks {
         }
     }
 
-    /// The first record that it must see: the last at or before that of which the index knows the place.
+    /// The first record that must be read: that of the last entry of the index at or before `from`.
     fn first_to_be_seen(&self) -> u64 {
         entry_before(self.from)
     }
@@ -137,7 +137,7 @@ impl Marks {
     }
 }
 
-/// The last record at or before another, of which the index knows the place.
+/// The last record at or before another that has an entry in the index.
 fn entry_before(record: u64) -> u64 {
     record.saturating_sub(1) / INTERVAL * INTERVAL + 1
 }

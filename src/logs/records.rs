@@ -1,7 +1,7 @@
 //! Records as they stand in the file: what is in them, and which of them are worth a look.
 //!
-//! Most are not worth one. So a whole portion is searched for what a record of interest must contain, at the speed of
-//! memory, and only the records that have it are parsed.
+//! Few records are worth one. So a fast search finds a trace in whole portions: a text that every record of interest must
+//! contain. Only records with a trace are parsed.
 
 use std::borrow::Cow;
 use std::iter::Peekable;

@@ -1,4 +1,4 @@
-//! A job's log in the form that a client asked for, from one place on.
+//! A job's log in the form that a client asked for: JSON lines or plain text.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use super::transcript::Transcript;
 use crate::spool::log::{LogReader, PlainText, Record};
 use crate::spool::{JobId, Result};
 
-/// How many records before those that the client lacks are read again: a line that they begin, or a run of hidden lines
-/// that they end, goes on behind them.
+/// How many of the records that the client has are read again. A line may begin among them and go on behind them, and so may
+/// a run of hidden lines.
 const CONTEXT: u64 = 100;
 
 /// What a client wants to see of a log.
@@ -29,7 +29,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// The type of a stream of it.
+    /// The media type of the stream.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Form {
         }
     }
 
-    /// What a stream begins with, if with anything.
+    /// The beginning of a stream; it may be empty.
     #[must_use]
     pub fn connected(self, resume: u64) -> Bytes {
         match self {
@@ -47,7 +47,7 @@ impl Form {
         }
     }
 
-    /// What is said while there is no log yet.
+    /// What a stream says while there is no log yet; it may be empty.
     #[must_use]
     pub fn waiting(self, resume: u64) -> Bytes {
         match self {
@@ -57,16 +57,16 @@ impl Form {
     }
 }
 
-/// A log and how far it was told.
+/// A log, and how far it was read.
 #[derive(Debug)]
 pub struct Rendering {
     logs: Arc<Logs>,
     id: JobId,
-    /// None as long as there is no log.
+    /// None while there is no log.
     reader: Option<LogReader>,
-    /// The client has been told of this many records.
+    /// How many records the client has received.
     resume: u64,
-    /// It said so itself, by the last number that it got: then it got all that has this number.
+    /// The client named the last number that it received, so it has everything with this number.
     is_resumed: bool,
     form: Rendered,
 }
@@ -78,12 +78,12 @@ enum Rendered {
 }
 
 impl Rendering {
-    /// For a client that got `resume` as the last number. Nothing is opened yet.
+    /// For a client that received `resume` as the last number. The log is opened later.
     pub fn resumed(logs: Arc<Logs>, id: JobId, form: Form, resume: u64) -> Self {
         Self { is_resumed: true, ..Self::behind(logs, id, form, resume) }
     }
 
-    /// For a client that got all that there is to be told of the first `resume` records.
+    /// For a client that has everything of the first `resume` records.
     pub fn behind(logs: Arc<Logs>, id: JobId, form: Form, resume: u64) -> Self {
         let form = match form {
             Form::Lines { include_sensitive } => Rendered::Lines(Transcript::new(include_sensitive)),
@@ -92,19 +92,19 @@ impl Rendering {
         Self { logs, id, reader: None, resume, is_resumed: false, form }
     }
 
-    /// How many records were told, those included that the client knew before.
+    /// How many records were read, with those that the client had before.
     #[must_use]
     pub fn told(&self) -> u64 {
         self.consumed().unwrap_or_default().max(self.resume)
     }
 
-    /// Whether a log was found that has all the records that the client knows.
+    /// Whether all the records that the client has were found in the log.
     #[must_use]
     pub fn has_caught_up(&self) -> bool {
         self.consumed().is_some_and(|records| records >= self.resume)
     }
 
-    /// Whether a log was found.
+    /// Whether there is a log.
     #[must_use]
     pub fn has_log(&self) -> bool {
         self.reader.is_some()
@@ -114,8 +114,8 @@ impl Rendering {
         self.reader.as_ref().map(LogReader::records)
     }
 
-    /// The next records, at most `limit`, in a portion of bounded size; it is empty if there is nothing to be shown of
-    /// them. `None` at the end of what is finished. Reads a file.
+    /// Reads the next records, at most `limit`, in a portion of bounded size. The text is empty if these records show
+    /// nothing. `None` at the end of the finished records.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -152,7 +152,7 @@ impl Rendering {
         Ok(reader)
     }
 
-    /// From now on this is for other clients too.
+    /// The same, for several clients from now on.
     #[must_use]
     pub fn share(mut self) -> Self {
         if let Rendered::Lines(transcript) = &mut self.form {
@@ -161,7 +161,7 @@ impl Rendering {
         self
     }
 
-    /// What a stream of a complete log ends with.
+    /// The end of the stream of a complete log.
     pub fn end(&mut self) -> Bytes {
         self.form.end();
         if !self.has_caught_up() {
@@ -216,7 +216,7 @@ struct Text {
 }
 
 impl Text {
-    /// What was made since the last time.
+    /// Takes the text that was made since the last call.
     fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.told)
     }

@@ -1,5 +1,5 @@
-//! Who has asked for the sensitive lines of which job in the last hour, and from where: it is recorded once, not for each
-//! window of a log.
+//! Who has seen the sensitive lines of which job in the last hour, and from where. The audit trail gets one entry for that,
+//! and not one for each window of a log.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crate::config::ClientAddress;
 use crate::spool::JobId;
 
-/// After so long it is recorded again.
+/// After this time it is recorded again.
 const AGAIN: Duration = Duration::from_hours(1);
 
-/// How many are remembered. What is forgotten is recorded again.
+/// How many are remembered. A forgotten one is recorded again.
 const MOST: usize = 10_000;
 
 /// Somebody sees the sensitive lines of a job.
@@ -25,19 +25,19 @@ pub struct Reveal {
     pub address: ClientAddress,
 }
 
-/// What was recorded lately.
+/// What was recorded in the last hour.
 #[derive(Debug, Default)]
 pub struct Reveals {
     recorded: Mutex<HashMap<Reveal, Instant>>,
 }
 
 impl Reveals {
-    /// Whether it stands in the audit trail already.
+    /// Whether it is in the audit trail already.
     pub fn is_recorded(&self, reveal: &Reveal) -> bool {
         self.lock().get(reveal).is_some_and(|at| at.elapsed() < AGAIN)
     }
 
-    /// It was recorded. Not before: whoever comes meanwhile must not be shown what is not.
+    /// Remembers that it was recorded. Call this after the record is durable: until then the lines must not be shown.
     pub fn remember(&self, reveal: Reveal) {
         let mut recorded = self.lock();
         if recorded.len() >= MOST {

@@ -1,4 +1,5 @@
-//! Going through a log from some place to its end, in turns, and telling on the way what is found.
+//! Going through a whole log in turns, so that others can read theirs meanwhile. [`search`](super::search) and
+//! [`marks`](super::marks) say what is looked for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,32 +11,32 @@ use super::{LogError, Logs};
 use crate::spool::Result as SpoolResult;
 use crate::spool::log::LogReader;
 
-/// So many things are told in one answer.
+/// The most finds in one answer.
 pub const MAX_FOUND: usize = 10_000;
 
-/// How much is looked at in one turn, in bytes: a few milliseconds, after which others have theirs.
+/// How much is read in one turn, in bytes: that takes a few milliseconds.
 const TURN: usize = 4 << 20;
 
 /// What is looked for in a log.
 pub trait Scan: Send + 'static {
-    /// Looks at the next lines, behind so many records.
+    /// Looks at the next lines, after so many records.
     fn portion(&mut self, before: u64, lines: &[u8]);
 
     /// The log has come to its end.
     fn end(&mut self) {}
 
-    /// Whether enough was found, and the rest of the log can be left out.
+    /// Whether enough was found. The rest of the log is left out then.
     fn is_full(&self) -> bool;
 
-    /// What was found and not taken yet, as JSON lines.
+    /// Takes what was found since the last call, as JSON lines.
     fn take(&mut self) -> Vec<u8>;
 
-    /// What is said at the end. `is_at_end`: the whole log was looked at.
+    /// The last line of the answer. `is_at_end`: the whole log was looked at.
     fn summary(&self, is_at_end: bool) -> String;
 }
 
-/// A log that is being gone through, if there is one: as far as it goes when its end is reached, until the scan is full,
-/// or for a time. Between two turns it holds nothing that others wait for, however slow its client is.
+/// A log that is being gone through, if there is one. It ends at the end of the log, when the scan is full, or after a time.
+/// Between two turns it holds nothing that others wait for, so a slow client delays nobody.
 pub struct Scanning<S> {
     logs: Arc<Logs>,
     time_limit: Duration,
@@ -52,13 +53,13 @@ enum Step<S> {
         scan: S,
         deadline: Instant,
     },
-    /// All was told but this.
+    /// Only the last line is left.
     Summary(String),
     Ended,
 }
 
 impl<S: Scan> Scanning<S> {
-    /// Nothing is opened yet.
+    /// The log is opened later.
     pub(super) fn new(
         logs: Arc<Logs>,
         time_limit: Duration,
@@ -67,10 +68,10 @@ impl<S: Scan> Scanning<S> {
         Self { logs, time_limit, step: Step::Begin(Box::new(begin)) }
     }
 
-    /// What was found next, as JSON lines; the last says how it went. `None` when all was told.
+    /// The next finds, as JSON lines. The last line says how the scan went; `None` comes after it.
     ///
     /// # Errors
-    /// The log cannot be read. There is no more to come.
+    /// The log cannot be read. The scan ends with that.
     pub async fn next(&mut self) -> Result<Option<Bytes>, LogError> {
         loop {
             match std::mem::replace(&mut self.step, Step::Ended) {
@@ -101,7 +102,7 @@ impl<S: Scan> Scanning<S> {
     }
 }
 
-/// Goes on for a while. Returns whether the end of the log was reached.
+/// Reads for one turn. Returns whether the end of the log was reached.
 pub(super) fn turn(log: Option<&mut LogReader>, scan: &mut impl Scan) -> SpoolResult<bool> {
     let Some(log) = log else {
         scan.end();

@@ -1,6 +1,6 @@
 //! Searching a log for a text.
 //!
-//! A record is looked into if it has what one with the text must contain, a colour, which may hide the text, or a flag.
+//! A record is parsed if it has a trace of the text, a colour, which may split the text, or a flag.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -36,17 +36,17 @@ impl Logs {
 /// A search, and how far it is.
 pub struct Search {
     needle: Needle,
-    /// None if a line with the text can look like any other.
+    /// None if a line with the text need not have a trace.
     traces: Option<Traces>,
     include_sensitive: bool,
     /// The number of the last record that was looked at.
     records: u64,
     line: Line,
-    /// The numbers that were found and are not told yet.
+    /// The numbers that were found and not taken yet.
     found: Vec<u64>,
     /// How many lines were left out because they are sensitive.
     hidden: u64,
-    /// How many matches were told.
+    /// How many matches were taken.
     matches: usize,
 }
 

@@ -1,7 +1,7 @@
 //! The records of a log as JSON lines for clients.
 //!
-//! Each has a `recno`: how many records of the log were consumed, those included that are not shown. Pieces of a line
-//! are shown as one, when it is complete; a run of hidden lines is shown as one remark.
+//! Each line has a `recno`: how many records of the log come up to it, with those that are not shown. A line in several
+//! pieces is shown once, when it is complete. A run of hidden lines is shown as one remark.
 
 use std::io::Write as _;
 
@@ -12,11 +12,11 @@ use super::records;
 use super::records::Stored;
 use crate::spool::log::{Record, RecordKind};
 
-/// How much of a line is shown, in bytes: as it is put together from its pieces, somebody has to hold it. It is whole in
-/// the windows, and as plain text.
+/// How much of a line is shown, in bytes, because the pieces of a line are held in memory. Windows and plain text have the
+/// whole line.
 const LINE_LIMIT: usize = 1 << 20;
 
-/// Something to show. The texts are JSON as they stand here.
+/// Something to show, as JSON.
 #[derive(Serialize)]
 #[serde(tag = "type")]
 enum Shown<'a> {
@@ -34,7 +34,7 @@ enum Shown<'a> {
     Eof { recno: u64 },
 }
 
-/// A line of output whose end is not known yet.
+/// A line of output whose end was not read yet.
 #[derive(Debug, Default)]
 struct Unfinished {
     /// There is such a line.
@@ -46,31 +46,31 @@ struct Unfinished {
     sensitive: bool,
     /// The number of its last piece.
     last: u64,
-    /// The client knows it, unless it goes on.
+    /// The client has it, unless it goes on.
     is_known: bool,
 }
 
-/// Turns records into what is shown of them.
+/// Turns records into the lines that clients see.
 #[derive(Debug)]
 pub struct Transcript {
     include_sensitive: bool,
-    /// The number of the last record that was consumed.
+    /// The number of the last record that was read.
     records: u64,
     unfinished: Unfinished,
-    /// The number with which something was shown last.
+    /// The number of the last line that was shown.
     shown: u64,
-    /// What was shown last stands for hidden lines.
+    /// The last line that was shown stands for hidden lines.
     hiding: bool,
     told: Vec<u8>,
 }
 
-/// What a stream begins with, for a client that has been told of the first `resume` records.
+/// The beginning of a stream, for a client that has received the first `resume` records.
 #[must_use]
 pub fn connected(resume: u64) -> Bytes {
     json(&Shown::Connected { recno: resume })
 }
 
-/// What is said once if there is no log yet.
+/// What a stream says once if there is no log yet.
 #[must_use]
 pub fn waiting_for_log(resume: u64) -> Bytes {
     json(&Shown::WaitingForLogfile { recno: resume })
@@ -102,34 +102,34 @@ impl Transcript {
         }
     }
 
-    /// The log will be told from behind this many records.
+    /// Begins after this many records.
     pub fn start_behind(&mut self, records: u64) {
         self.records = records;
     }
 
-    /// What was made since the last time: whole lines.
+    /// Takes the whole lines that were made since the last call.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.told)
     }
 
-    /// The client got the number of the last record. If that is a piece of an unfinished line, the client got this line
-    /// as it is, because nothing else has its number.
+    /// The client has received the number of the last record. If that record is a piece of an unfinished line, the client
+    /// has this line, because no other line has its number.
     pub fn is_known(&mut self) {
         self.unfinished.is_known = self.unfinished.last == self.records;
     }
 
-    /// From now on this is for other clients too, who may know less. A line that comes twice is better than one that
+    /// From now on this is for other clients too, which may have less. A line that comes twice is better than one that
     /// never comes.
     pub fn is_shared(&mut self) {
         self.unfinished.is_known = false;
     }
 
-    /// The log is complete, and so is a line whose end never came.
+    /// The log is complete, so an unfinished line is complete too.
     pub fn end_log(&mut self) {
         self.end_line();
     }
 
-    /// The stream is complete; `recno` is what the client has been told of.
+    /// The stream is complete. `recno`: how many records the client has received.
     pub fn eof(&mut self, recno: u64) {
         self.show(&Shown::Eof { recno });
     }
@@ -198,7 +198,7 @@ impl Transcript {
         }
     }
 
-    /// The unfinished line, if there is one, is as complete as it will ever be.
+    /// Shows the unfinished line, if there is one: no more of it will come.
     fn end_line(&mut self) {
         if !std::mem::take(&mut self.unfinished.open) {
             return;

@@ -1,7 +1,7 @@
-//! Clients that watch a log: each by itself up to the end, and from there on with all the others who have got there.
+//! Clients that watch a log.
 //!
-//! The live end of a log is read, and made into a form, once for all who watch it. What comes next for whom is decided in
-//! [`live`](super::live).
+//! Each viewer reads the log by itself up to the end. There it joins the [`Tail`], which reads each new record once and
+//! formats it once, for all viewers of the same form. [`live`](super::live) decides what comes next for each of them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
-use super::live::{Known, Live, Look, Meeting, Next};
+use super::live::{Joining, Known, Live, Look, Next};
 use super::rendering::{Form, Rendering};
 use super::{LogError, Logs};
 use crate::blocking;
@@ -22,33 +22,33 @@ pub struct Viewer {
     logs: Arc<Logs>,
     id: JobId,
     form: Form,
-    /// The client has been told of this many records.
+    /// How many records the client has received.
     told: u64,
     changes: watch::Receiver<u64>,
     tail: Arc<Tail>,
-    /// None once it has come to the tail.
+    /// Reads for this viewer alone. None after it has joined the tail.
     own: Option<Rendering>,
-    /// The client was told what a stream begins with.
+    /// The client has the beginning of the stream.
     has_begun: bool,
-    /// It was told that there is no log yet.
+    /// The client knows that there is no log yet.
     said_waiting: bool,
-    /// It was told all.
+    /// The client has all of the log.
     is_complete: bool,
 }
 
-/// What a viewer is told next.
+/// What comes next in a log that is watched.
 #[derive(Debug)]
-pub enum Told {
+pub enum Update {
     /// The next piece of the log.
     Piece(Bytes),
-    /// That was all of it: the job has ended.
+    /// The end: the job has ended, and the client has all of its log.
     Complete,
-    /// There is no such job any more.
+    /// The job no longer exists.
     Gone,
 }
 
 impl Logs {
-    /// Watches the log of a job for a client that has been told of the first `told` records.
+    /// Watches the log of a job for a client that has received the first `told` records.
     #[must_use]
     pub fn watch(self: &Arc<Self>, id: JobId, form: Form, told: u64) -> Viewer {
         let changes = self.mirror.follow(id);
@@ -66,15 +66,15 @@ impl Viewer {
         self.id
     }
 
-    /// What comes next, as soon as there is something.
+    /// Waits for what comes next.
     ///
     /// # Errors
-    /// The log cannot be read. The client can be told nothing more: its stream ends before its time.
-    pub async fn next(&mut self) -> Result<Told, LogError> {
+    /// The log cannot be read. Then the stream of the client must end early.
+    pub async fn next(&mut self) -> Result<Update, LogError> {
         if !std::mem::replace(&mut self.has_begun, true) {
             let connected = self.form.connected(self.told);
             if !connected.is_empty() {
-                return Ok(Told::Piece(connected));
+                return Ok(Update::Piece(connected));
             }
         }
         while !self.is_complete {
@@ -95,7 +95,7 @@ impl Viewer {
                     self.is_complete = true;
                     text
                 }
-                Next::Nothing if ending == Ending::NoSuchJob => return Ok(Told::Gone),
+                Next::Nothing if ending == Ending::NoSuchJob => return Ok(Update::Gone),
                 Next::Nothing => {
                     let has_log = self.own.as_ref().is_none_or(Rendering::has_log);
                     let waiting = if has_log || std::mem::replace(&mut self.said_waiting, true) {
@@ -104,26 +104,26 @@ impl Viewer {
                         self.form.waiting(self.told)
                     };
                     if waiting.is_empty() && self.changes.changed().await.is_err() {
-                        return Ok(Told::Gone);
+                        return Ok(Update::Gone);
                     }
                     waiting
                 }
             };
             if !text.is_empty() {
-                return Ok(Told::Piece(text));
+                return Ok(Update::Piece(text));
             }
         }
-        Ok(Told::Complete)
+        Ok(Update::Complete)
     }
 
     async fn look(&mut self, known: Known) -> Result<Next, LogError> {
         let Some(own) = self.own.take() else { return self.tail.next(self.told, known).await };
         let mut limit = u64::MAX;
         if own.has_caught_up() && !known.has_ended {
-            match self.tail.meet(own.told()) {
-                Meeting::Here => return self.tail.next(own.told(), known).await,
-                Meeting::After(records) => limit = records - own.told(),
-                Meeting::Unled => {}
+            match self.tail.joining(own.told()) {
+                Joining::Now => return self.tail.next(own.told(), known).await,
+                Joining::After(records) => limit = records - own.told(),
+                Joining::Ahead => {}
             }
         }
         let (read, mut own) = self.logs.read(own, limit).await?;
@@ -141,7 +141,7 @@ impl Viewer {
     }
 }
 
-/// The tails that somebody watches.
+/// The tails of all logs that have viewers.
 #[derive(Debug, Default)]
 pub struct Tails(Mutex<HashMap<(JobId, Form), Weak<Tail>>>);
 
@@ -159,29 +159,30 @@ impl Tails {
     }
 }
 
-/// The end of one log in one form. It has no thread or task of its own: the viewer that finds nothing left reads on for all.
+/// The end of one log in one form. It has no thread or task of its own: the first viewer that needs new records reads them
+/// for all.
 #[derive(Debug, Default)]
 struct Tail {
     live: Mutex<Live<Rendering>>,
-    /// Told when somebody has read on.
+    /// Wakes the viewers that wait for a read.
     done: Notify,
 }
 
 impl Tail {
-    /// How a viewer who was told of so many records stands to it.
-    fn meet(&self, told: u64) -> Meeting {
-        self.live().meet(told)
+    /// Whether a viewer that has received so many records can join.
+    fn joining(&self, told: u64) -> Joining {
+        self.live().joining(told)
     }
 
-    /// Takes over the reading of a viewer at the end of the log, if it is ahead of the others. Returns whether it did:
-    /// if not, the others have got on, and there is something to be read.
+    /// Takes over the reading of a viewer at the end of the log, if it is ahead of all others. Returns whether it did. If it
+    /// did not, the others have read on, and there are new records for this viewer.
     async fn lead(&self, own: &mut Option<Rendering>) -> bool {
         let told = own.as_ref().map_or(0, Rendering::told);
         loop {
             let done = self.done.notified();
             {
                 let mut live = self.live();
-                if live.meet(told) != Meeting::Unled {
+                if live.joining(told) != Joining::Ahead {
                     return false;
                 }
                 if !live.is_being_read() {
@@ -195,7 +196,7 @@ impl Tail {
         }
     }
 
-    /// What comes behind so many records, for a viewer who knew this before.
+    /// What comes after so many records, for a viewer that knew this before it asked.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -220,7 +221,7 @@ impl Tail {
     }
 }
 
-/// One read for all. When it goes, everybody can go on, even if it came to nothing.
+/// One read for all viewers of a tail. When it is dropped they all go on, also if the read failed.
 struct Reading {
     tail: Arc<Tail>,
     rendering: Option<Rendering>,

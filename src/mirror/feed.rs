@@ -1,4 +1,4 @@
-//! The thread that looks at the spool.
+//! The thread that looks at the spool and puts what it finds into the view.
 
 use std::collections::{HashSet, VecDeque};
 use std::path::Path;

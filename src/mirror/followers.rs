@@ -1,4 +1,4 @@
-//! Who waits for a job to change.
+//! The streams that wait for a change of one job.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,18 @@
 //! The spool as this process last saw it, in memory.
 //!
-//! Handlers answer from the [`View`] and open nothing. One thread, the [`feed`], looks at the spool and keeps the view
-//! right: it sets a watch, looks everywhere once, and from then on looks again at what it is told of, and now and then
-//! at everything, because events are hints and the scan is the truth. A stream that waits for one job is woken through
-//! [`followers`].
+//! Handlers answer from the [`View`] and open no file. One thread, the [`feed`], keeps the view right. It sets a watch and
+//! looks at the whole spool once. Then it looks at what the kernel tells of, and now and then at everything, because events
+//! are hints and the scan is the truth.
+//!
+//! | question | file |
+//! |---|---|
+//! | Where does every job stand, and what does the runner do? | [`view`] |
+//! | Who keeps the view right? | [`feed`]; what it has yet to look at is in [`hints`] |
+//! | Which jobs have finished? | [`history`]; [`reader`] reads the file, and [`retries`] knows who tried which job again |
+//! | What has changed since a client was last told? | [`changes`] |
+//! | Who is woken when a job changes? | [`followers`] |
+//! | How much of a large job is kept? | [`cut`] |
+//! | What do other programs tell of the site? | [`monitoring`] |
 
 mod changes;
 pub mod cut;

@@ -1,9 +1,9 @@
 //! A request that is sent twice with one `Idempotency-Key` starts one job.
 //!
 //! For a day every key of a user has a record: a file in the state directory, which all API processes of a spool share.
-//! Who holds its `flock` answers the request. The record is durable *before* the job is submitted, and names the last
-//! number that was handed out by then; the job carries the key's hash. So after a death at any point, or a power cut, the
-//! next request with this key finds the job if there is one.
+//! The process that holds its `flock` answers the request. The record is durable *before* the job is submitted, and names
+//! the last number that was used by then. The job carries the hash of the key. So after a crash at any point, or a power
+//! cut, the next request with this key finds the job if there is one.
 
 mod key;
 mod record;
@@ -38,14 +38,14 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
-    /// Keeps records below a state directory. Nothing is made before it is needed: without keys it works without one.
+    /// Keeps records below a state directory, which is created when the first key comes.
     #[must_use]
     pub fn new(state: StateDirectory) -> Self {
         Self { state, swept: Mutex::default() }
     }
 
-    /// Takes the record of a key, which nobody else has then. It may wait for a request with the same key, for some
-    /// seconds. If the key was used already, the record knows the job.
+    /// Takes the record of a key. It waits some seconds for another request with the same key. If the key was used already,
+    /// the record knows the job.
     ///
     /// # Errors
     /// Such a request is still being answered, or the key was used for another one; the state directory cannot be used,
@@ -66,8 +66,8 @@ impl Idempotency {
         self.state.join(DIRECTORY)
     }
 
-    /// Removes the records of keys that are not known any more, once an hour. What cannot be removed is left for the
-    /// next time: it is not believed any more.
+    /// Removes the records of old keys, at most once an hour. A record that cannot be removed is harmless, because its time
+    /// is checked when it is read.
     pub fn sweep(&self) {
         let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
         if swept.is_some_and(|at| at.elapsed() < SWEEP) {

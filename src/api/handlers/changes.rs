@@ -1,4 +1,4 @@
-//! Changes in Gerrit, while somebody types which ones are to be deployed.
+//! `GET /api/changes` and `GET /api/searchPatch`: changes in Gerrit, while somebody types which of them to deploy.
 
 use std::sync::Arc;
 

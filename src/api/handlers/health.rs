@@ -1,4 +1,4 @@
-//! Is the service alive, and what is wrong?
+//! `GET /healthz`: whether the service is alive, and what is wrong.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What may be started: the source of the page's forms.
+//! `GET /api/job-types`: the job types that a user may start. The page makes its forms of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

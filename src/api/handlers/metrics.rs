@@ -1,4 +1,4 @@
-//! Figures for Prometheus.
+//! `GET /metrics`: figures for Prometheus.
 
 use std::sync::Arc;
 

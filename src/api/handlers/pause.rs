@@ -1,4 +1,4 @@
-//! Keeping new jobs from starting, and letting them start again.
+//! Pausing the runner, and letting it go on.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What speaks against deploying some changes now, before anything is started.
+//! `GET /api/preflight`: whether the chosen changes can be deployed.
 
 use std::sync::Arc;
 

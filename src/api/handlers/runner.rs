@@ -1,4 +1,4 @@
-//! What the runner does, lane by lane.
+//! `GET /api/runner`: what the runner does, lane by lane.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Where the train is.
+//! The status of the train.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,7 +1,14 @@
 //! The Gerrit that changes come from, asked without signing in.
 //!
-//! Only what is asked of Gerrit waits for Gerrit: every question has a time limit, and is asked by the handler that needs
-//! its answer, before anything is locked.
+//! Every question has a time limit. The handler that needs the answer asks it, before anything is locked, so a slow Gerrit
+//! delays nobody else.
+//!
+//! | question | file |
+//! |---|---|
+//! | How is Gerrit asked? | this one |
+//! | What did somebody type, and which changes are that? | [`lookup`] |
+//! | What is a change? | [`change`]; [`answer`] reads it, [`footers`] has what it depends on |
+//! | What is stored of it with a job? | [`data`], with the links that [`links`] finds |
 
 mod answer;
 mod change;

@@ -1,4 +1,4 @@
-//! Changes that are being deployed already.
+//! Changes that are in a job already which has not finished.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub struct Open {
 }
 
 impl Open {
-    /// That it has a change.
+    /// The finding that this job has a change.
     #[must_use]
     pub fn finding(&self, change: u32) -> Finding {
         let Self { id, user, is_queued } = self;

@@ -1,4 +1,4 @@
-//! All that is found of some changes together.
+//! The report on the chosen changes: what is found of each, and whether they can be deployed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::mirror::Mirror;
 /// How long Gerrit may take in all for what is asked beside the changes themselves.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What was found.
+/// What is found of the chosen changes.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
-    /// Nothing speaks against it but warnings, and Gerrit, if there is one, could be asked.
+    /// There are at most warnings, and Gerrit, if there is one, answered.
     ready: bool,
-    /// Why Gerrit could not be asked, in words.
+    /// Why Gerrit did not answer, in words.
     problem: Option<String>,
     /// In the order in which they were chosen.
     changes: Vec<Examined<'a>>,
@@ -86,7 +86,7 @@ pub async fn examine<'a>(gerrit: &Gerrit, mirror: &Mirror, config: &Config, look
     Report { ready: is_free && problem.is_none(), problem, changes: examined }
 }
 
-/// Of Gerrit itself the whole report tells.
+/// A problem of Gerrit itself is told once, for the whole report.
 fn judge_missing(missing: &Missing) -> Findings {
     let code = match missing {
         Missing::Invalid(_) => "invalid",

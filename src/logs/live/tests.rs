@@ -187,14 +187,14 @@ impl World {
         let Known { change, has_ended } = known;
         let viewer = &mut self.viewers[number];
         if let Some(own) = viewer.own {
-            let meeting = if own.has_log && !has_ended { self.live.meet(own.told) } else { Meeting::Unled };
-            match meeting {
-                Meeting::Here => viewer.own = None,
-                Meeting::After(records) => {
+            let joining = if own.has_log && !has_ended { self.live.joining(own.told) } else { Joining::Ahead };
+            match joining {
+                Joining::Now => viewer.own = None,
+                Joining::After(records) => {
                     viewer.phase = Phase::ReadsAlone(change, has_ended, records - own.told);
                     return;
                 }
-                Meeting::Unled => {
+                Joining::Ahead => {
                     viewer.phase = Phase::ReadsAlone(change, has_ended, u64::MAX);
                     return;
                 }
@@ -241,7 +241,7 @@ impl World {
     fn arrive(&mut self, number: usize, change: u64) {
         let viewer = &mut self.viewers[number];
         let told = viewer.own.unwrap().told;
-        if self.live.meet(told) != Meeting::Unled {
+        if self.live.joining(told) != Joining::Ahead {
             viewer.phase = Phase::Awake;
         } else if self.live.is_being_read() {
             viewer.phase = Phase::WaitsToArrive(change);

@@ -1,4 +1,4 @@
-//! The key, and which request it stands for.
+//! The key, and the request that it came with.
 
 use crate::digest;
 

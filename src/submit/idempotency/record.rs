@@ -1,7 +1,7 @@
-//! What is on the disk of one key.
+//! The file of one key.
 //!
-//! Two lines of JSON: what was asked for, written and synced before the job is submitted; and the job. The second may be
-//! missing, after a crash: then the job is looked for in the spool.
+//! It has two lines of JSON. The first says what was asked for; it is synced before the job is submitted. The second has
+//! the number of the job. It may be missing after a crash: then the job is looked for in the spool.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -18,7 +18,7 @@ use crate::submit::SubmitError;
 /// How long a request waits for another one with the same key, which waits at most as long for its number.
 const PATIENCE: Duration = sequence::PATIENCE;
 
-/// The record of a key, held by this process alone.
+/// The record of a key. Only this process holds it.
 #[derive(Debug)]
 pub struct Record {
     path: PathBuf,
@@ -43,7 +43,7 @@ struct Done {
 }
 
 impl Record {
-    /// Takes a record, making it if there is none. `None` if somebody else has it for too long.
+    /// Locks a record, and creates it if there is none. `None` if another request holds it for too long.
     pub(crate) fn lock(path: PathBuf) -> Result<Option<Self>> {
         loop {
             let file = atomic::open_lock(&path, SECRET_FILE)?;
@@ -78,7 +78,7 @@ impl Record {
         self.begun.as_ref().is_some_and(|begun| begun.fingerprint == key.fingerprint())
     }
 
-    /// The job that was submitted with the key, also if nobody lived to note it.
+    /// The job that was submitted with the key, also if its number was not noted because of a crash.
     pub(crate) fn look_for_job(&mut self, spool: &Spool, key: &Key) -> Result<Option<JobId>> {
         if let (None, Some(begun)) = (self.job, &self.begun)
             && let Some(job) = queue::find(spool, key.hash(), begun.since)?
@@ -106,7 +106,7 @@ impl Record {
         atomic::sync_directory(self.path.parent().unwrap_or(&self.path))
     }
 
-    /// Notes the job. If that fails it will be looked for.
+    /// Notes the job. If that fails, the next request looks for it in the spool.
     pub fn finish(&mut self, job: JobId) {
         self.job = Some(job);
         let noted = line(&Done { job }, &self.path).and_then(|line| atomic::append(&self.file, &self.path, &line));
@@ -115,7 +115,7 @@ impl Record {
         }
     }
 
-    /// Removes the record at a path if its key is not known any more and nobody has it.
+    /// Removes the record at a path if it is old and no request holds it.
     pub(crate) fn remove_if_old(path: &Path) -> Result<()> {
         let is_old = || -> Result<bool> {
             let metadata = path.symlink_metadata().map_err(|error| Error::io("look at", path, error))?;

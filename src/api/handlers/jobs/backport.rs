@@ -1,4 +1,4 @@
-//! Starting a backport, as the original has it.
+//! `POST /api/jobs/backport`: starting a backport, as the original does.
 
 use std::sync::Arc;
 

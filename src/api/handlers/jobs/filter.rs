@@ -1,4 +1,4 @@
-//! Which jobs a list is of.
+//! The filter of a list of jobs.
 
 use std::collections::HashSet;
 use std::time::Instant;

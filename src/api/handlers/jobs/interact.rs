@@ -1,4 +1,4 @@
-//! Answering a prompt.
+//! Answering the prompt of a job.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Handlers about jobs. They read from the mirror, and write by dropping a file into the spool: an answer of success
-//! means that the file survives a power cut.
+//! Handlers for jobs. They read from the mirror. To change something they write a file into the spool; an answer of success
+//! means that this file survives a power cut.
 
 pub mod backport;
 mod changes;

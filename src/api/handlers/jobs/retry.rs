@@ -1,4 +1,4 @@
-//! Starting a finished job again.
+//! `POST /api/jobs/{id}/retry`: starting a finished job again.
 
 use std::sync::Arc;
 

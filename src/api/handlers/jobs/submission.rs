@@ -1,5 +1,5 @@
-//! What all handlers that start a job have in common: the key of the request, the audit trail, and the answers to what
-//! goes wrong.
+//! What all handlers that start a job have in common: they read the idempotency key, queue the job, and record who started
+//! it.
 
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};

@@ -1,4 +1,4 @@
-//! The records of a log that say how its job went, among many that do not.
+//! `GET /api/jobs/{id}/log/marks`: the records of a log that say how its job went.
 
 use std::sync::Arc;
 

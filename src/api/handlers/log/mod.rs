@@ -1,4 +1,4 @@
-//! A job's log: followed to its end, looked into, searched, marked. [`logs`](crate::logs) does the work.
+//! The log of a job. These handlers read the request and send the answer; [`logs`](crate::logs) does the work.
 
 pub mod marks;
 pub mod search;
@@ -27,7 +27,7 @@ use crate::logs::LogError;
 use crate::logs::rendering::Form;
 use crate::logs::reveals::Reveal;
 use crate::logs::scan::{Scan, Scanning};
-use crate::logs::viewer::{Told, Viewer};
+use crate::logs::viewer::{Update, Viewer};
 use crate::mirror::Ending;
 use crate::spool::JobId;
 
@@ -91,9 +91,9 @@ pub async fn log(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
 async fn send(mut viewer: Viewer, pieces: &mut Pieces) -> Result<(), CutOff> {
     loop {
         match viewer.next().await {
-            Ok(Told::Piece(piece)) => pieces.send(piece).await,
-            Ok(Told::Complete) => return Ok(()),
-            Ok(Told::Gone) => return Err(CutOff),
+            Ok(Update::Piece(piece)) => pieces.send(piece).await,
+            Ok(Update::Complete) => return Ok(()),
+            Ok(Update::Gone) => return Err(CutOff),
             Err(error) => {
                 tracing::error!(job = %viewer.job(), ?error, "a log stream broke off");
                 return Err(CutOff);

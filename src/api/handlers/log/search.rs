@@ -1,4 +1,4 @@
-//! Searching a log.
+//! `GET /api/jobs/{id}/log/search`: a search in a log.
 
 use std::sync::Arc;
 

@@ -126,7 +126,7 @@ fn body_of(app: &Arc<App>, form: Form, told: u64) -> Body {
     let mut viewer = app.logs.watch(job_id(1), form, told);
     let manner = app.stream(&app.auth.identify(&Presented::default(), crate::spool::Time::now())).unwrap();
     body::produce(manner, |mut pieces| async move {
-        while let Told::Piece(piece) = viewer.next().await.unwrap() {
+        while let Update::Piece(piece) = viewer.next().await.unwrap() {
             pieces.send(piece).await;
         }
         Ok(())

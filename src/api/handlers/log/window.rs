@@ -1,4 +1,4 @@
-//! A window of a log, for pages that show any part of it.
+//! `GET /api/jobs/{id}/log/records`: a window of a log.
 
 use std::sync::Arc;
 
