@@ -185,6 +185,12 @@ fn seconds_until(time: Time, now: Time) -> u32 {
     u32::try_from((milliseconds + 999) / 1000).unwrap_or(1).max(1)
 }
 
+/// A time to wait, as people are told it.
+pub(super) fn minutes(seconds: u32) -> String {
+    let minutes = seconds.div_ceil(60);
+    format!("{minutes} {}", if minutes == 1 { "minute" } else { "minutes" })
+}
+
 fn name_of(subject: AttemptSubject, address: ClientAddress) -> Option<String> {
     let digest = |text: &str| digest::sha256(text)[..32].to_owned();
     match subject {

@@ -1,5 +1,6 @@
 //! Why something about sign-ins is not done.
 
+use super::attempts::minutes;
 use super::second_factor::Refusal;
 use crate::{blocking, spool};
 
@@ -43,10 +44,4 @@ pub enum AccountsError {
     /// Work on a thread was not done.
     #[error(transparent)]
     Blocking(#[from] blocking::Error),
-}
-
-/// A time to wait, as people are told it.
-pub(super) fn minutes(seconds: u32) -> String {
-    let minutes = seconds.div_ceil(60);
-    format!("{minutes} {}", if minutes == 1 { "minute" } else { "minutes" })
 }

@@ -26,7 +26,7 @@ use self::recovery::RecoveryCodes;
 pub(crate) use self::totp::Seed;
 #[cfg(test)]
 pub(crate) use self::totp::step_at;
-use super::error::minutes;
+use super::attempts::minutes;
 use crate::spool::{Error, Result, Time};
 use crate::state::StateDirectory;
 use crate::state::document::Document;
