@@ -6,7 +6,9 @@ use std::path::Path;
 
 use tracing::{info, warn};
 
-use super::daemon::{Daemon, Phase};
+use super::daemon::Daemon;
+use super::jobs::Phase;
+use super::problems::Subject;
 use crate::spool::error::Result;
 use crate::spool::inbox;
 use crate::spool::inbox::{Letter, Purpose, Reading, Recipient, RunnerRequest, SignalRequest};
@@ -31,16 +33,16 @@ impl Daemon {
             let directory = self.spool.inbox().join(&name);
             if directory.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
                 let put_aside = self.put_directory_aside(&name, &directory);
-                self.note_problem(&format!("inbox/{}", name.display()), put_aside);
+                self.problems.note(Subject::in_inbox(&name), put_aside);
                 continue;
             }
             let letter = Letter { recipient: Recipient::Resume, name };
             let removed = self.remove_if_old(&letter, "its name means nothing");
-            self.note_problem(&format!("inbox/{}", letter.name.display()), removed);
+            self.problems.note(Subject::in_inbox(&letter.name), removed);
         }
         for letter in letters {
             let read = self.read_letter(&letter);
-            self.note_problem(&format!("inbox/{}", letter.name.display()), read);
+            self.problems.note(Subject::in_inbox(&letter.name), read);
         }
         Ok(())
     }
@@ -65,7 +67,7 @@ impl Daemon {
     }
 
     fn pause_or_resume(&mut self, letter: &Letter) -> Result<()> {
-        match inbox::read::<RunnerRequest>(&self.spool, letter, &self.trusted)? {
+        match inbox::read::<RunnerRequest>(&self.spool, letter, &self.settings.trusted)? {
             Reading::Valid(RunnerRequest { user, reason }) if letter.recipient == Recipient::Pause => {
                 info!(user, reason, "paused");
                 let reason = if reason.trim().is_empty() { "no reason given" } else { reason.trim() };
@@ -84,13 +86,13 @@ impl Daemon {
     }
 
     fn read_job_letter(&mut self, letter: &Letter, id: JobId, purpose: Purpose) -> Result<()> {
-        match self.jobs.get(&id) {
+        match self.jobs.phase(id) {
             Some(Phase::Startable { .. }) if purpose == Purpose::Signal => self.cancel(letter, id),
             // Only the supervisor touches the letters of a live job; recovery deals with those of a dead one.
             Some(_) => Ok(()),
-            None if self.finished.contains(id) => self.refuse_late_letter(id, letter),
-            None if self.held.contains_key(&id) && purpose == Purpose::Signal => self.cancel_held(letter, id),
-            None if self.waiting.contains_key(&id) && purpose == Purpose::Signal => self.cancel(letter, id),
+            None if self.jobs.is_finished(id) => self.refuse_late_letter(id, letter),
+            None if self.queue.why_held(id).is_some() && purpose == Purpose::Signal => self.cancel_held(letter, id),
+            None if self.queue.is_waiting(id) && purpose == Purpose::Signal => self.cancel(letter, id),
             None if self.spool.queued(id).exists() || self.spool.job(id).exists() => Ok(()),
             None => self.remove_if_old(letter, "there is no such job"),
         }
@@ -98,9 +100,9 @@ impl Daemon {
 
     /// A signal for a job that has not started: it is led at once, without a slot, and cancelled by its supervisor.
     fn cancel(&mut self, letter: &Letter, id: JobId) -> Result<()> {
-        match inbox::read::<SignalRequest>(&self.spool, letter, &self.trusted)? {
+        match inbox::read::<SignalRequest>(&self.spool, letter, &self.settings.trusted)? {
             Reading::Valid(_) if self.leaders_without_slot() >= CANCELS_AT_ONCE => {
-                self.impatient = true;
+                self.schedule.look_again_soon();
                 Ok(())
             }
             Reading::Valid(_) => self.claim_or_start(id, None),
@@ -114,9 +116,9 @@ impl Daemon {
 
     /// A signal for a file in the queue that cannot be claimed: it is put aside.
     fn cancel_held(&mut self, letter: &Letter, id: JobId) -> Result<()> {
-        match inbox::read::<SignalRequest>(&self.spool, letter, &self.trusted)? {
+        match inbox::read::<SignalRequest>(&self.spool, letter, &self.settings.trusted)? {
             Reading::Valid(SignalRequest { user, .. }) => {
-                let why = self.held.remove(&id).unwrap_or_default();
+                let why = self.queue.release(id).unwrap_or_default();
                 self.reject(id, &format!("cancelled by {user} before it started. It waited, as {why}"))?;
             }
             Reading::Refused { user, reason } => warn!(job = %id, user, reason, "signal refused"),
@@ -126,7 +128,7 @@ impl Daemon {
     }
 
     fn leaders_without_slot(&self) -> usize {
-        self.jobs.iter().filter(|(id, phase)| matches!(phase, Phase::Led { .. }) && !self.lanes.has_slot(**id)).count()
+        self.jobs.led().filter(|id| !self.lanes.has_slot(*id)).count()
     }
 
     fn remove_if_old(&self, letter: &Letter, why: &str) -> Result<()> {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::cgroup;
+use super::daemon::Settings;
 use crate::config::{CommandLine, Config, JobType, Leftovers, read_env_file};
 use crate::spool::plan::{Plan, VERSION};
 use crate::spool::queue::Submission;
 use crate::spool::status::Status;
-use crate::spool::submitter::TrustedSubmitters;
 
 /// The environment that every job gets: of the runner's account, and nothing else of the runner's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,15 +52,13 @@ pub fn render<'a>(config: &'a Config, submission: &Submission) -> Result<(&'a Jo
 /// # Errors
 /// Why the job cannot be started: a text for people. The plan and status that are given with it are good enough to say
 /// so in the job's own files.
-pub fn make(
-    config: &Config,
-    account: &AccountEnvironment,
-    trusted: &TrustedSubmitters,
+pub(super) fn make(
+    settings: &Settings,
     submission: &Submission,
     (job_type, command): (&JobType, CommandLine),
     slot: Option<u32>,
-    groups: Option<&Path>,
 ) -> (Plan, Status, Result<(), String>) {
+    let Settings { config, account, trusted, groups, .. } = settings;
     let request = &submission.request;
     let marker = uuid::Uuid::new_v4().simple().to_string();
     let mut environment = account.0.clone();
@@ -90,7 +88,7 @@ pub fn make(
         time_limit_ms: job_type.time_limit.map(milliseconds),
         stop_grace_ms: milliseconds(config.runner.stop_grace),
         max_log: job_type.max_log,
-        cgroup: groups.map(|parent| cgroup::path_for(parent, request.id, &marker)),
+        cgroup: groups.as_deref().map(|parent| cgroup::path_for(parent, request.id, &marker)),
         outcomes: job_type.outcomes.clone(),
         quiet_after_ms: job_type.quiet_after.map(milliseconds),
         stop_leftovers: job_type.leftovers == Leftovers::Stop,

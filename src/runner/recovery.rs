@@ -9,8 +9,10 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::cgroup::Group;
-use super::daemon::{Daemon, Ended, Event, Phase};
+use super::daemon::{Daemon, Event};
+use super::jobs::{Ended, Phase};
 use super::outcome::{Account, End, TYPES};
+use super::problems::Subject;
 use super::stop::{Proof, Stopped};
 use super::{process, readable, stop, supervisor};
 use crate::spool::error::{Error, Result};
@@ -26,20 +28,20 @@ use crate::spool::{JobId, Time, atomic};
 impl Daemon {
     /// Meets a job: adopts it if it is alive, else brings it to where it belongs.
     pub(super) fn reconcile(&mut self, id: JobId) {
-        let before = self.jobs.insert(id, Phase::Damaged);
+        let before = self.jobs.set(id, Phase::Damaged);
         let met = self.meet(id, before);
         if matches!(&met, Err(error) if error.is_not_found()) && !Job::new(&self.spool, id).exists() {
             self.drop_job(id);
             return;
         }
-        self.note_problem(&format!("jobs/{id}"), met);
+        self.problems.note(Subject::job(id), met);
     }
 
     fn meet(&mut self, id: JobId, before: Option<Phase>) -> Result<()> {
         let Some(job) = LockedJob::try_lock(&self.spool, id)? else { return self.adopt(id) };
         let status = job.status();
-        let ended_well = matches!(before, Some(Phase::Led { ended: Ended::Well, .. }));
-        if ended_well
+        let has_ended_successfully = matches!(before, Some(Phase::Led { ended: Ended::Successfully, .. }));
+        if has_ended_successfully
             && let Ok(Some(status)) = &status
             && status.state.is_final()
         {
@@ -59,8 +61,8 @@ impl Daemon {
         if never_executed && let Some(Phase::Led { last_words, ended }) = before {
             let words = last_words.map(supervisor::read_last_words).unwrap_or_default();
             match ended {
-                Ended::ForWant => self.meet_shortage(words),
-                Ended::Well | Ended::Somehow => self.count_failed_start(id, &words),
+                Ended::ForShortage => self.meet_shortage(words),
+                Ended::Successfully | Ended::Unknown => self.count_failed_start(id, &words),
             }
         }
         let documents = job.request().and(job.plan());
@@ -95,16 +97,16 @@ impl Daemon {
         let end = status.as_ref().and_then(supervisor_of).and_then(process::open);
         let Some(end) = end else {
             // It says who it is with its first status, which is followed by a hint: queue/N.json vanishes.
-            self.jobs.insert(id, Phase::LedByUnknown);
-            self.impatient = true;
+            self.jobs.set(id, Phase::LedByUnknown);
+            self.schedule.look_again_soon();
             return Ok(());
         };
         info!(job = %id, "adopted");
-        self.jobs.insert(id, Phase::Led { last_words: None, ended: Ended::Somehow });
+        self.jobs.supervisor_adopted(id);
         self.events.spawn(async move {
             // If it cannot be waited for, the lock says whether it lives.
             let _ = readable::wait(end).await;
-            Event::LeaderEnded(id, Ended::Somehow)
+            Event::LeaderEnded(id, Ended::Unknown)
         });
         Ok(())
     }
@@ -124,9 +126,9 @@ impl Daemon {
         info!(job = %id, "the claim was not durable; the job waits again");
         job.take_back(&self.spool)?;
         atomic::remove(&self.spool.running_link(id))?;
-        self.jobs.remove(&id);
+        self.jobs.remove(id);
         self.lanes.release(id);
-        self.drops_may_have_changed = true;
+        self.schedule.look_at_drops();
         Ok(())
     }
 
@@ -162,8 +164,8 @@ impl Daemon {
             job.write_status(&blank_status(&request.job_type, plan, request.submitted_at))?;
         }
         // A signal that was its supervisor's to read is the daemon's now.
-        self.drops_may_have_changed = true;
-        self.jobs.insert(job.id(), Phase::Startable { lane: plan.lane.clone() });
+        self.schedule.look_at_drops();
+        self.jobs.set(job.id(), Phase::Startable { lane: plan.lane.clone() });
         Ok(())
     }
 
@@ -178,7 +180,7 @@ impl Daemon {
             return Err(Error::invalid(job.directory(), damage));
         };
         warn!(job = %id, "its supervisor died; stopping what belongs to it");
-        self.jobs.insert(id, Phase::BeingStopped);
+        self.jobs.set(id, Phase::BeingStopped);
         // Process numbers mean nothing in another boot, and no group lives longer than one.
         let of_this_boot = status.filter(|status| status.boot_id == process::boot_id());
         let leader = of_this_boot.and_then(|status| status.process);
@@ -187,7 +189,8 @@ impl Daemon {
             None => plan.as_ref().and_then(|plan| plan.cgroup.as_deref()),
         };
         let cgroup = cgroup.and_then(Group::at);
-        let grace = plan.map_or(self.config.runner.stop_grace, |plan| Duration::from_millis(plan.stop_grace_ms));
+        let grace =
+            plan.map_or(self.settings.config.runner.stop_grace, |plan| Duration::from_millis(plan.stop_grace_ms));
         self.events.spawn(async move {
             let stopped = stop::stop_everything(&marker, leader, cgroup.as_ref(), grace).await;
             Event::Stopped(Box::new(job), stopped)
@@ -206,9 +209,9 @@ impl Daemon {
             Err(reason) => Err(Error::invalid(job.directory(), reason)),
         };
         if concluded.is_err() {
-            self.jobs.insert(id, Phase::Damaged);
+            self.jobs.set(id, Phase::Damaged);
         }
-        self.note_problem(&format!("jobs/{id}"), concluded);
+        self.problems.note(Subject::job(id), concluded);
     }
 
     /// What runs of the job runs in the directory that this one was copied from, and is not touched. How it ended can be

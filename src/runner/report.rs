@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::claims::START_ATTEMPTS;
-use super::daemon::{Daemon, Phase};
+use super::daemon::Daemon;
+use super::problems::Subject;
 use super::process;
 use crate::spool::printable::printable;
 use crate::spool::runner_state::{Holder, LaneState, RunnerState, VERSION};
@@ -43,55 +43,58 @@ impl Report {
     pub(super) fn set_watching(&mut self, watching: bool) {
         self.watching = watching;
     }
+
+    /// Records a successful write. A long queue delays the next one.
+    fn written(&mut self, state: RunnerState, waiting: usize) {
+        let intervals = u32::try_from(waiting / WAITING_PER_INTERVAL).unwrap_or(u32::MAX - 1) + 1;
+        self.last = Some(state);
+        self.not_before = Instant::now() + INTERVAL * intervals;
+    }
+
+    /// Records a failed write. Returns when the next attempt is due.
+    fn failed(&mut self) -> Instant {
+        self.not_before = Instant::now() + RETRY;
+        self.not_before
+    }
 }
 
 impl Daemon {
     /// Writes `runner.json` if it has changed. Returns when to come again, if it was written too short a time ago.
     pub(super) fn write_report(&mut self) -> Option<Instant> {
-        let now = Instant::now();
-        if now < self.report.not_before {
+        if Instant::now() < self.report.not_before {
             return Some(self.report.not_before);
         }
         let state = self.state();
         if self.report.last.as_ref() == Some(&state) {
             return None;
         }
-        let interval =
-            INTERVAL * (1 + u32::try_from(self.waiting.len() / WAITING_PER_INTERVAL).unwrap_or(u32::MAX - 1));
-        self.report.not_before = now + interval;
-        match state.write(&self.spool, &self.lock) {
+        let written = state.write(&self.spool, &self.lock);
+        let again = match written {
             Ok(()) => {
-                self.report.last = Some(state);
-                self.problems.remove("runner.json");
+                self.report.written(state, self.queue.len());
                 None
             }
-            Err(error) => {
-                self.note_problem("runner.json", Err(error));
-                self.report.not_before = now + RETRY;
-                Some(self.report.not_before)
-            }
-        }
+            Err(_) => Some(self.report.failed()),
+        };
+        self.problems.note(Subject::top("runner.json"), written);
+        again
     }
 
     fn state(&self) -> RunnerState {
         let paused = self.spool.pause_reason();
         let mut lanes: BTreeMap<String, LaneState> = BTreeMap::new();
         // Jobs may still run in lanes that the configuration does not have any more.
-        for name in self.config.lane_names().into_iter().chain(self.lanes.names().map(String::as_str)) {
+        for name in self.settings.config.lane_names().into_iter().chain(self.lanes.names().map(String::as_str)) {
             lanes.insert(name.to_owned(), LaneState::default());
         }
         for (lane, state) in &mut lanes {
-            state.concurrency = self.config.lane_concurrency(lane);
+            state.concurrency = self.settings.config.lane_concurrency(lane);
             state.holders = self.holders(lane);
         }
-        let startable = self.jobs.iter().filter_map(|(id, phase)| match phase {
-            Phase::Startable { lane } => Some((id, lane)),
-            _ => None,
-        });
-        for (id, lane) in startable.chain(&self.waiting) {
-            let state = lanes.entry(lane.clone()).or_default();
-            let reason = self.why(*id, lane, state, paused.as_deref());
-            state.waiting.insert(*id, reason);
+        for (id, lane) in self.jobs.startable().chain(self.queue.waiting()) {
+            let state = lanes.entry(lane.to_owned()).or_default();
+            let reason = self.why(id, lane, state, paused.as_deref());
+            state.waiting.insert(id, reason);
         }
         RunnerState {
             version: VERSION,
@@ -99,16 +102,16 @@ impl Daemon {
             process: Some(self.report.process),
             started_at: self.report.started_at,
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            configuration: self.config.hash.clone(),
-            shared_configuration: self.config.shared_hash.clone(),
+            configuration: self.settings.config.hash.clone(),
+            shared_configuration: self.settings.config.shared_hash.clone(),
             watching: self.report.watching,
-            job_types: self.config.job_types.keys().cloned().collect(),
+            job_types: self.settings.config.job_types.keys().cloned().collect(),
             paused,
-            cgroup: self.groups.clone(),
+            cgroup: self.settings.groups.clone(),
             lanes,
-            held: self.held.clone(),
-            failed_starts: self.failed_starts.iter().map(|(id, (count, _))| (id.get(), *count)).collect(),
-            problems: self.problems.values().map(|problem| printable(problem)).collect(),
+            held: self.queue.held().clone(),
+            failed_starts: self.starts.counts(),
+            problems: self.problems.texts().map(printable).collect(),
         }
     }
 
@@ -128,10 +131,10 @@ impl Daemon {
             return format!("job {last} is before it in lane {lane}");
         }
         let taken = |slot| state.holders.iter().any(|holder| holder.slot == slot && holder.job != id);
-        if let Some(problem) = self.problems.get(&format!("job {id}")) {
+        if let Some(problem) = self.problems.of(&Subject::Start(id)) {
             return format!("it could not be started: {problem}; it is tried again");
         }
-        if let Some(problem) = self.problems.get(&format!("lanes/{lane}")) {
+        if let Some(problem) = self.problems.of(&Subject::lane(lane)) {
             return format!("no slot of lane {lane} can be had: {problem}; it is tried again");
         }
         let is_blocked = self.lanes.blocking(lane).next().is_some();
@@ -140,22 +143,14 @@ impl Daemon {
             Some(slot) if lock::is_held(&self.spool.lane_slot(lane, slot)).unwrap_or(false) => {
                 format!("slot {slot} of lane {lane} is locked by another process")
             }
-            Some(_) => match (&self.shortage, self.failed_starts.get(&id)) {
-                (Some(shortage), _) => shortage.to_string(),
-                (None, Some((count, words))) if !words.is_empty() => {
-                    format!(
-                        "it could not be started ({count} of {START_ATTEMPTS} attempts): {words}; it is tried again"
-                    )
-                }
-                _ => format!("lane {lane} is free; it is about to start"),
-            },
+            Some(_) => self.starts.why_not(id).unwrap_or_else(|| format!("lane {lane} is free; it is about to start")),
             None => format!("lane {lane} is busy with {}", self.list(lane, &state.holders)),
         }
     }
 
     /// Who is in a lane. A job that a person must look at keeps it busy until then.
     fn list(&self, lane: &str, holders: &[Holder]) -> String {
-        let job = |id: JobId| self.problems.get(&format!("jobs/{id}")).map(|problem| format!(": {problem}"));
+        let job = |id: JobId| self.problems.of(&Subject::job(id)).map(|problem| format!(": {problem}"));
         let with_user = |holder: &Holder| {
             let problem = job(holder.job).unwrap_or_default();
             format!("job {} of {}{problem}", holder.job, holder.user)

@@ -33,7 +33,7 @@ impl Daemon {
     /// at one of its own, whose end is told to whoever waits for it, and is asked again after that.
     pub(super) fn reap_strangers(&self) {
         while let Some(pid) = ended_child() {
-            if self.supervisors.values().any(|supervisor| *supervisor == pid) {
+            if self.jobs.is_supervisor(pid) {
                 return;
             }
             let Some(child) = rustix::process::Pid::from_raw(pid) else { return };

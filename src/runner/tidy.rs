@@ -22,18 +22,20 @@ impl Daemon {
         self.lanes.release(id);
         // Letters that cannot be noted now are met again as letters of a finished job.
         let noted = self.note_letters(job);
-        if !self.finished.contains(id) {
+        if !self.jobs.is_finished(id) {
             let params = job.plan().map_or_else(|_| Map::new(), |plan| plan.shown_params);
             let line = HistoryLine::new(status, job.request().ok().as_ref(), params);
             history::append(&self.spool, &self.lock, &line)?;
-            self.finished.insert(id);
+            self.jobs.finish(id);
             info!(job = %id, state = status.state.word(), "finished");
         }
         atomic::remove(&self.spool.running_link(id))?;
         // A file that came under its number while it was alive was left to its supervisor.
-        self.drops_may_have_changed |= self.spool.queued(id).symlink_metadata().is_ok();
-        self.jobs.remove(&id);
-        self.failed_starts.remove(&id);
+        if self.spool.queued(id).symlink_metadata().is_ok() {
+            self.schedule.look_at_drops();
+        }
+        self.jobs.remove(id);
+        self.starts.forget(id);
         noted
     }
 
@@ -95,7 +97,7 @@ impl Daemon {
 
     /// A letter that cannot be read must not keep a job from its end: it is refused like any other.
     fn read_late<T: DeserializeOwned + Signed>(&self, letter: &Letter) -> Reading<T> {
-        inbox::read(&self.spool, letter, &self.trusted)
+        inbox::read(&self.spool, letter, &self.settings.trusted)
             .unwrap_or_else(|error| Reading::Refused { user: "unknown".to_owned(), reason: error.to_string() })
     }
 
