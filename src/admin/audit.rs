@@ -14,9 +14,9 @@ use crate::state::StateDirectory;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say whether the audit trail is as it was written, and if not, where it was changed
+    /// Check that nobody changed the audit trail, and name the first change
     Verify {
-        /// An audit trail that was moved away, instead of the current one
+        /// Verify this file, instead of the current audit trail
         file: Option<PathBuf>,
     },
 }
@@ -39,15 +39,15 @@ pub(super) fn run(command: Command, config: &Config, operator: &mut Operator) ->
 
 fn tell(path: &Path, verdict: &Verdict, output: &mut dyn Write) -> io::Result<()> {
     let Verdict { lines, span, head, fragments, .. } = verdict;
-    writeln!(output, "{}: {lines} lines, and the chain is whole", path.display())?;
+    writeln!(output, "{}: {lines} lines; the chain is unbroken", path.display())?;
     if let Some((first, last)) = span {
         writeln!(output, "from {first} to {last}")?;
     }
     if let Some(Fragments { count, first }) = fragments {
         writeln!(
             output,
-            "{count} of the lines are no entries, the first is line {first}: a crash or a full disk cut them off. If there \
-             was none, somebody changed them before the next entry was written"
+            "{count} of the lines are not audit records; the first one is line {first}. A crash or a full disk can \
+             cut records off. If neither happened, somebody changed these lines before the next record was written"
         )?;
     }
     let Head { line, digest } = head;

@@ -1,6 +1,6 @@
-//! What an operator does on the host: the subcommands of `spiderpig-api`, beside `check`.
+//! The subcommands of `spiderpig-api` for operators on the host, except for `check`.
 //!
-//! They work on the same files as the API, under the same locks, while it runs or not. One file has one subcommand.
+//! They change the same files as the API, under the same locks, and work while it runs. Each file has one subcommand.
 
 mod audit;
 mod otp;
@@ -27,39 +27,39 @@ pub enum Command {
     /// Manage the accounts of authentication mode "local"
     #[command(subcommand)]
     User(user::Command),
-    /// Manage the tokens by which scripts sign in
+    /// Manage the tokens of scripts
     #[command(subcommand)]
     Token(token::Command),
-    /// Say the code of the second factor
+    /// Print the code of your second factor
     Otp(otp::Command),
-    /// Verify what was recorded of who did what
+    /// Verify the audit trail
     #[command(subcommand)]
     Audit(audit::Command),
 }
 
 /// Who runs a command, and where.
 pub struct Operator<'a> {
-    /// Their login name: who became another account by `sudo` is still who they are.
+    /// Their login name: after `sudo`, the name of the person who called it.
     pub name: &'a str,
-    /// Where the answer goes.
+    /// Where the command prints.
     pub output: &'a mut dyn Write,
-    /// Reads a secret: asked for with these words at a terminal, else a line of standard input.
+    /// Reads a secret: asks with these words at a terminal, or reads a line of standard input.
     pub read_secret: &'a mut dyn FnMut(&str) -> io::Result<String>,
-    /// Whether somebody types there, and does not see what.
+    /// Whether a person types the secrets without seeing them.
     pub at_terminal: bool,
 }
 
-/// Why a command did not do what it should.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What was asked for cannot be done; the words say why, and what to do.
+    /// The command cannot do this. The text says why, and what to do.
     #[error("{0}")]
     Refused(String),
     /// A file cannot be used.
     #[error(transparent)]
     File(#[from] spool::Error),
-    /// Nothing can be read or written.
-    #[error("standard input or output: {0}")]
+    /// Standard input or output does not work.
+    #[error("cannot use standard input or output: {0}")]
     Io(#[from] io::Error),
 }
 
@@ -75,7 +75,7 @@ impl Operator<'_> {
     }
 }
 
-/// Does what a command says.
+/// Runs a command.
 ///
 /// # Errors
 /// [`Error`].
@@ -88,8 +88,8 @@ pub fn run(command: Command, config: &Config, operator: &mut Operator) -> Result
     }
 }
 
-/// The account that runs the API, and its group, for root, who makes files for it: whose the state directory is, or as
-/// long as there is none, the first account that the runner trusts. Nobody but root can give files away.
+/// The account that runs the API, and its group. Root makes files for this account; others cannot give files away, and
+/// get `None`. It is the owner of the state directory or, before that exists, the first account that the runner trusts.
 fn api_account(config: &Config) -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;
@@ -102,10 +102,10 @@ fn api_account(config: &Config) -> Option<(u32, u32)> {
     Some((trusted.uid(), trusted.primary_group_id()))
 }
 
-/// Makes the state directory if it is not there: for the account of the API, which could not use one of root's.
+/// Makes the state directory if it is missing. It belongs to the API's account, which could not use one of root's.
 ///
 /// # Errors
-/// It cannot be made, or not be given away.
+/// It cannot be made, or cannot be given to the API's account.
 fn make_state_directory(config: &Config) -> Result<(), Error> {
     let path = &config.api.state_directory;
     if path.is_dir() {
@@ -122,7 +122,7 @@ fn make_state_directory(config: &Config) -> Result<(), Error> {
 /// The state directory, for a command that changes what is in it.
 ///
 /// # Errors
-/// It belongs to another account. What root writes there, the API's account could not read any more.
+/// It belongs to another account. The API's account could not read files that root writes there.
 fn state_directory(config: &Config) -> Result<StateDirectory, Error> {
     let path = &config.api.state_directory;
     make_state_directory(config)?;
@@ -134,7 +134,7 @@ fn state_directory(config: &Config) -> Result<StateDirectory, Error> {
                 "{path} belongs to {owner}: run this as that account, with `sudo -u {owner} …`"
             )))
         }
-        // What else may be wrong is told when it is used.
+        // Using the directory reports other faults.
         _ => Ok(StateDirectory::new(path)),
     }
 }

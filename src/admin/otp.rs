@@ -1,5 +1,4 @@
-//! `spiderpig-api otp`: the second factor of who is signed in on the host, for those who would rather not scan it in a
-//! browser.
+//! `spiderpig-api otp`: the second factor of the operator, for people who do not want to scan it in a browser.
 
 use std::io::{self, Write};
 
@@ -12,7 +11,7 @@ use crate::audit::Event;
 use crate::config::Config;
 use crate::spool::Time;
 
-/// The longest that one waits for the next code while the clock goes forward, in seconds.
+/// The longest wait for the next code while the clock goes forward, in seconds.
 const LONGEST_WAIT: u64 = 60;
 
 /// What to do.
@@ -21,7 +20,7 @@ pub struct Command {
     /// Print the code and nothing else
     #[arg(long)]
     quiet: bool,
-    /// Print what an authenticator app has to be told: a QR code to scan, and the key to type
+    /// Print the QR code and the key for an authenticator app
     #[arg(long, conflicts_with = "quiet")]
     qr: bool,
 }
@@ -29,7 +28,7 @@ pub struct Command {
 pub(super) fn run(command: &Command, config: &Config, operator: &mut Operator) -> Result<(), Error> {
     let directory = super::state_directory(config)?;
     let factors = SecondFactors::open(&directory)?;
-    // Whoever has the account of the API can be anybody by this, so it must not go unseen.
+    // With this command, a person who has the API's account can sign in as anybody, so the audit trail records it.
     let record = |operator: &Operator, what| {
         operator.record(config, Event::SecondFactorChanged, &json!({ "what": what, "of": operator.name }))
     };
@@ -50,7 +49,7 @@ pub(super) fn run(command: &Command, config: &Config, operator: &mut Operator) -
     if host.made {
         writeln!(
             output,
-            "{} had no second factor: now there is one. --qr shows it to an authenticator app.",
+            "Made a second factor for {}. To set up an authenticator app, run the command with --qr.",
             operator.name
         )?;
     }
@@ -61,13 +60,13 @@ pub(super) fn run(command: &Command, config: &Config, operator: &mut Operator) -
 fn show_enrolment(output: &mut dyn Write, user: &str, enrolment: &Enrolment) -> io::Result<()> {
     writeln!(output, "Scan this with an authenticator app, or type the account and the key into it:")?;
     writeln!(output, "  account  SpiderPig:{user}\n  key      {}", enrolment.secret)?;
-    // At the end: a small terminal has room for this, and for no line more.
+    // Last, because a small terminal has just enough lines for it.
     write!(output, "{}", qr::terminal(&enrolment.qr))
 }
 
 fn why_none(AllUsed { seconds }: AllUsed) -> String {
     if seconds <= LONGEST_WAIT {
-        return format!("the codes of this moment have been used; the next one works in {seconds} seconds");
+        return format!("the current codes have been used; the next code works in {seconds} seconds");
     }
     format!(
         "the clock of this machine went back: the next code works in {seconds} seconds. Until then sign in with a \

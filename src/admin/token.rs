@@ -1,4 +1,4 @@
-//! `spiderpig-api token`: by what scripts sign in.
+//! `spiderpig-api token`: the tokens of scripts.
 
 use std::time::Duration;
 
@@ -23,38 +23,38 @@ const MAX_NAME: usize = 64;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a token, and print it: nobody can do so again
+    /// Create a token and print it. It cannot be printed again
     Create(Create),
     /// List the tokens, without their secrets
     List {
-        /// Only those of this user
+        /// Show only the tokens of this user
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
     },
-    /// Make a token good for nothing
+    /// Revoke a token: it no longer works
     Revoke {
-        /// Its identifier, as `list` shows it
+        /// The identifier of the token, as `list` shows it
         id: String,
     },
 }
 
-/// The token that is wanted.
+/// The properties of a new token.
 #[derive(Debug, Args)]
 pub struct Create {
-    /// Who acts: what a script does with the token is done by this user
+    /// The user for whom scripts act with this token
     #[arg(long, value_name = "NAME")]
     user: String,
-    /// What it is good for: read, start:TYPE, answer:TYPE (also to stop jobs of that type), or answer, for those of all
-    /// types that the user may answer. May be given more than once
+    /// A right of the token: read, start:TYPE, answer:TYPE (also to stop jobs of that type), or answer, for all types
+    /// that the user may answer. May be given several times
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     scopes: Vec<Scope>,
-    /// How long it is good for, such as 30d or 12h; a year at most
+    /// How long the token works, such as 30d or 12h; at most a year
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     expires: Duration,
-    /// What it is for
+    /// What the token is for
     #[arg(long, value_name = "TEXT", value_parser = name)]
     name: String,
-    /// A group of the user, where only single sign-on knows them. May be given more than once
+    /// A group of the user, if they sign in by single sign-on. May be given several times
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
 }
@@ -84,23 +84,28 @@ fn create(wanted: Create, tokens: &Tokens, config: &Config, now: Time, operator:
     };
     let Created { id, secret } = tokens.create_recorded(new, now, record)?;
     writeln!(operator.output, "{secret}")?;
-    writeln!(operator.output, "This is not shown again. Token {id} of {user}, until {expires}: {}", list_of(&scopes))?;
+    writeln!(
+        operator.output,
+        "Store the token now: it is not shown again. Token {id} of {user}, until {expires}: \
+                               {}",
+        list_of(&scopes)
+    )?;
     Ok(())
 }
 
-/// The groups that the token has of its own, if its user is one for whom there can be a token.
+/// The groups of the token, if it has its own. Refuses users who cannot have a token.
 fn groups(wanted: &Create, config: &Config) -> Result<Option<Vec<String>>, Error> {
     let (user, groups) = (&wanted.user, &wanted.groups);
     let refused = |words: &str| Err(Error::Refused(words.to_owned()));
     match &config.auth.mode {
-        AuthMode::None => refused("with authentication mode \"none\" nobody signs in, and no token is looked at"),
+        AuthMode::None => refused("authentication mode \"none\" does not use tokens"),
         AuthMode::Local if !groups.is_empty() => {
             refused("with authentication mode \"local\" a token has the groups of its user; leave out --group")
         }
         AuthMode::Local => check_account(user, config).map(|()| None),
-        AuthMode::Cas { .. } if groups.is_empty() => refused(
-            "only the single sign-on knows the groups of a user; name those that the token is to have with --group",
-        ),
+        AuthMode::Cas { .. } if groups.is_empty() => {
+            refused("only the single sign-on knows the groups of a user; give the token's groups with --group")
+        }
         AuthMode::Cas { .. } => {
             check_name(user).map_err(Error::Refused)?;
             Ok(Some(groups.clone()))
@@ -111,8 +116,8 @@ fn groups(wanted: &Create, config: &Config) -> Result<Option<Vec<String>>, Error
 fn check_account(user: &str, config: &Config) -> Result<(), Error> {
     match Users::open(config.auth.users_file.clone())?.get(user) {
         Some(account) if !account.disabled => Ok(()),
-        Some(_) => Err(Error::Refused(format!("the user {user:?} is disabled, and so would be the token"))),
-        None => Err(Error::Refused(format!("there is no user {user:?}; who there is: spiderpig-api user list"))),
+        Some(_) => Err(Error::Refused(format!("the user {user:?} is disabled, so the token would not work"))),
+        None => Err(Error::Refused(format!("there is no user {user:?}; to list all users: spiderpig-api user list"))),
     }
 }
 
@@ -144,7 +149,7 @@ fn list(tokens: &[Token], now: Time, operator: &mut Operator) -> Result<(), Erro
 
 fn revoke(id: &str, tokens: &Tokens, config: &Config, operator: &mut Operator) -> Result<(), Error> {
     let Some(token) = tokens.revoke(id, None)? else {
-        return Err(Error::Refused(format!("there is no token {id:?}; which there are: spiderpig-api token list")));
+        return Err(Error::Refused(format!("there is no token {id:?}; to list all tokens: spiderpig-api token list")));
     };
     let details = json!({ "what": "revoked", "token": id, "of": token.user });
     operator.record(config, Event::TokenChanged, &details)?;

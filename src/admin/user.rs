@@ -1,7 +1,7 @@
 //! `spiderpig-api user`: the accounts of authentication mode "local".
 //!
-//! A password is never an argument, which `ps` and the history of a shell would show. What is changed is in the file when
-//! a command ends, and known to the APIs within moments.
+//! A password is never an argument, because `ps` and the history of the shell show arguments. A change is in the file
+//! when the command ends, and the APIs notice it at once.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -21,7 +21,7 @@ use crate::spool;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make an account. The password is asked for twice, or is a line of standard input
+    /// Add an account. The command asks for the password twice, or reads it from a line of standard input
     Add {
         /// The user's name
         #[arg(value_parser = user_name)]
@@ -30,13 +30,13 @@ pub enum Command {
         #[arg(long = "group", value_name = "GROUP", value_parser = group_name)]
         groups: Vec<String>,
     },
-    /// Set a new password, which is asked for twice, or is a line of standard input
+    /// Set a new password. The command asks for it twice, or reads it from a line of standard input
     Passwd {
         /// The user's name
         #[arg(value_parser = user_name)]
         name: String,
     },
-    /// Put a user into exactly these groups; without any, say which they are
+    /// Set the groups of a user; without GROUP, list them
     Groups {
         /// The user's name
         #[arg(value_parser = user_name)]
@@ -45,13 +45,13 @@ pub enum Command {
         #[arg(value_name = "GROUP", value_parser = group_name)]
         groups: Vec<String>,
     },
-    /// Let a user not sign in any more, and sign them out. The account stays
+    /// Disable an account: sign the user out, and refuse to sign them in. The account stays
     Disable {
         /// The user's name
         #[arg(value_parser = user_name)]
         name: String,
     },
-    /// Let a disabled user sign in again
+    /// Enable a disabled account
     Enable {
         /// The user's name
         #[arg(value_parser = user_name)]
@@ -63,7 +63,7 @@ pub enum Command {
         #[arg(value_parser = user_name)]
         name: String,
     },
-    /// Name all accounts, whether they are enabled, and their groups
+    /// List all accounts with their state and their groups
     List,
 }
 
@@ -92,7 +92,7 @@ fn group_name(text: &str) -> Result<String, String> {
 
 struct Commands<'a, 'o> {
     config: &'a Config,
-    /// As they were at the beginning: what is refused by them is refused before anything is asked.
+    /// The accounts at the start, so that a command can be refused before it asks for a password.
     users: Users,
     operator: &'a mut Operator<'o>,
 }
@@ -172,12 +172,12 @@ impl Commands<'_, '_> {
         let details = |before: &Vec<String>| json!({ "what": "removed", "of": name, "groups_before": before });
         self.change(remove, details)?;
         writeln!(self.operator.output, "`{name}` is removed")?;
-        let is_left = "note: a later user of this name would have its tokens and its second factor";
-        let instead = "unless somebody revokes and resets them. To keep the name from being used again: disable";
-        Ok(writeln!(self.operator.output, "{is_left}, {instead}")?)
+        let note = "note: a later user of this name gets the tokens and the second factor, unless you revoke and reset \
+                    them. To reserve the name, disable the account instead";
+        Ok(writeln!(self.operator.output, "{note}")?)
     }
 
-    /// A line for each, in columns: a name, a word, and the rest of the line for groups.
+    /// Prints a line for each account, in columns: the name, the state, and the groups.
     fn list(&mut self) -> Result<(), Error> {
         let accounts = self.users.all();
         let width = accounts.keys().map(String::len).max().unwrap_or_default();
@@ -189,7 +189,7 @@ impl Commands<'_, '_> {
         Ok(())
     }
 
-    /// Changes the file, once it is recorded who does so.
+    /// Records the change in the audit trail, then changes the file.
     fn change<R>(
         &self,
         change: impl FnOnce(&Accounts, &mut edit::Editor) -> Result<R, Error>,
@@ -198,10 +198,10 @@ impl Commands<'_, '_> {
         let record = |result: &R| {
             let recorded = self.operator.record(self.config, Event::AccountChanged, &details(result));
             recorded.map_err(|error| {
-                Error::Refused(format!("nothing was changed, because it could not be recorded: {error}"))
+                Error::Refused(format!("the change was refused, because it could not be recorded: {error}"))
             })
         };
-        // Only root can give the file to the group of the account that has to read it, besides its owner.
+        // Only root can give the file to the group of the API's account, which must read it.
         let group = super::api_account(self.config).map(|(_, group)| group);
         let changed = edit::change(self.users.path(), group, change, record);
         changed.map_err(|error| match error {
@@ -210,7 +210,7 @@ impl Commands<'_, '_> {
         })
     }
 
-    /// A mistyped group gives no right, and nobody would say so.
+    /// Warns of groups that the configuration does not mention: a mistyped group gives no rights.
     fn warn_of_unknown(&mut self, groups: &[String]) -> Result<(), Error> {
         let auth = &self.config.auth;
         let of_types = self.config.job_types.values().flat_map(|job_type| &job_type.groups);
@@ -221,21 +221,21 @@ impl Commands<'_, '_> {
             .collect();
         for group in groups.iter().filter(|group| !known.contains(group)) {
             let file = self.config.path.display();
-            writeln!(self.operator.output, "note: nothing in {file} names the group `{group}`")?;
+            writeln!(self.operator.output, "note: {file} does not mention the group `{group}`")?;
         }
         Ok(())
     }
 }
 
 impl Operator<'_> {
-    /// The hash of a new password. Who types it must do so twice, as they do not see it.
+    /// Reads a new password and returns its hash. A person types it twice, because they do not see it.
     fn new_password(&mut self, name: &str) -> Result<String, Error> {
         let password = (self.read_secret)(&format!("New password of {name}"))?;
         let hash = password::hash(&password).map_err(|unfit| Error::Refused(unfit.to_string()))?;
         if self.at_terminal {
-            let again = (self.read_secret)("The same again")?;
+            let again = (self.read_secret)("Repeat the password")?;
             if !bool::from(password.as_bytes().ct_eq(again.as_bytes())) {
-                return Err(Error::Refused("these are two passwords; nothing was changed".to_owned()));
+                return Err(Error::Refused("the passwords differ; the account is unchanged".to_owned()));
             }
         }
         Ok(hash)
@@ -243,19 +243,19 @@ impl Operator<'_> {
 }
 
 fn account<'a>(accounts: &'a Accounts, name: &str) -> Result<&'a Account, Error> {
-    let unknown = || Error::Refused(format!("there is no user `{name}`; who there is: spiderpig-api user list"));
+    let unknown = || Error::Refused(format!("there is no user `{name}`; to list all users: spiderpig-api user list"));
     accounts.get(name).ok_or_else(unknown)
 }
 
 fn refuse_second(accounts: &Accounts, name: &str) -> Result<(), Error> {
     if accounts.contains_key(name) {
-        let instead = format!("to set another password: spiderpig-api user passwd {name}");
-        return Err(Error::Refused(format!("there is a user `{name}` already; {instead}")));
+        let instead = format!("to set a new password: spiderpig-api user passwd {name}");
+        return Err(Error::Refused(format!("the user `{name}` exists already; {instead}")));
     }
     Ok(())
 }
 
-/// The same names in the same order, none twice.
+/// The names in the same order, without duplicates.
 fn each_once(mut names: Vec<String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(name.clone()));
@@ -264,15 +264,15 @@ fn each_once(mut names: Vec<String>) -> Vec<String> {
 
 fn in_groups(groups: &[String]) -> String {
     match groups {
-        [] => "in no group, and so may do nothing yet".to_owned(),
+        [] => "in no group yet, and cannot do anything".to_owned(),
         groups => format!("in {}", groups.join(", ")),
     }
 }
 
 fn explain(error: spool::Error) -> Error {
     let advice = match error.kind() {
-        Some(ErrorKind::PermissionDenied) => "do this as root, or as the account that the file belongs to",
-        Some(ErrorKind::NotFound) => "make the directory first, or name another file as `auth.users_file`",
+        Some(ErrorKind::PermissionDenied) => "run this as root, or as the owner of the file",
+        Some(ErrorKind::NotFound) => "create the directory first, or set `auth.users_file` to another file",
         _ => return error.into(),
     };
     Error::Refused(format!("{error}; {advice}"))
@@ -362,7 +362,7 @@ mod tests {
         assert_eq!(bench.say("enable alice"), "`alice` was enabled already\n");
         assert!(!bench.account("alice").unwrap().disabled);
         let removed = bench.say("remove alice");
-        assert!(removed.starts_with("`alice` is removed\nnote: a later user of this name would have"), "{removed}");
+        assert!(removed.starts_with("`alice` is removed\nnote: a later user of this name gets"), "{removed}");
         assert!(bench.account("alice").is_none());
     }
 
@@ -380,10 +380,10 @@ mod tests {
     fn who_types_a_password_does_so_twice() {
         let bench = Bench::new();
         let added = bench.run("add alice", &[PASSWORD, PASSWORD], true);
-        assert_eq!(added.unwrap(), "`alice` is added, in no group, and so may do nothing yet\n");
+        assert_eq!(added.unwrap(), "`alice` is added, in no group yet, and cannot do anything\n");
         let stamp = bench.account("alice").unwrap().stamp();
         let differ = bench.run("passwd alice", &[PASSWORD, "correct horse batterz"], true);
-        assert_eq!(differ.unwrap_err(), "these are two passwords; nothing was changed");
+        assert_eq!(differ.unwrap_err(), "the passwords differ; the account is unchanged");
         let short = bench.run("passwd alice", &["too short"], true).unwrap_err();
         assert!(short.starts_with("a password must have at least 12 characters"), "{short}");
         assert_eq!(bench.account("alice").unwrap().stamp(), stamp);
@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn what_cannot_be_done_is_refused_before_a_password_is_asked_for() {
         let bench = Bench::new();
-        let unknown = "refused: there is no user `bob`; who there is: spiderpig-api user list";
+        let unknown = "refused: there is no user `bob`; to list all users: spiderpig-api user list";
         for command in ["passwd bob", "groups bob", "groups bob admins", "disable bob", "enable bob", "remove bob"] {
             assert_eq!(bench.say(command), unknown, "{command}");
         }
@@ -400,7 +400,7 @@ mod tests {
         bench.run("add alice", &[PASSWORD], false).unwrap();
         assert_eq!(
             bench.say("add alice"),
-            "refused: there is a user `alice` already; to set another password: spiderpig-api user passwd alice"
+            "refused: the user `alice` exists already; to set a new password: spiderpig-api user passwd alice"
         );
         for (command, problem) in [
             ("add Alice", "a user's name must be 1 to 64 of a-z"),
@@ -436,7 +436,7 @@ mod tests {
         atomic::remove(&trail).unwrap();
         atomic::create_directory(&trail, 0o700).unwrap();
         let before = std::fs::read_to_string(&bench.config.auth.users_file).unwrap();
-        let unrecorded = "nothing was changed, because it could not be recorded: ";
+        let unrecorded = "the change was refused, because it could not be recorded: ";
         for (line, secrets) in [
             ("add bob --group admins", &[PASSWORD][..]),
             ("passwd alice", &[PASSWORD]),
@@ -482,7 +482,7 @@ mod tests {
     fn a_group_that_nothing_names_is_told_of() {
         let bench = Bench::new();
         let said = bench.run("add alice --group deployer --group greeters", &[PASSWORD], false).unwrap();
-        let note = "note: nothing in /etc/spiderpig/spiderpig.toml names the group `deployer`\n";
+        let note = "note: /etc/spiderpig/spiderpig.toml does not mention the group `deployer`\n";
         assert_eq!(said, format!("`alice` is added, in deployer, greeters\n{note}"));
         assert_eq!(bench.say("groups alice deployer"), format!("`alice` is now in deployer\n{note}"));
     }
@@ -492,7 +492,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.config.auth.users_file = "/nowhere/at/all/users.toml".into();
         let said = bench.run("add alice", &[PASSWORD], false).unwrap_err();
-        assert!(said.contains("/nowhere/at/all/users.toml") && said.contains("make the directory first"), "{said}");
+        assert!(said.contains("/nowhere/at/all/users.toml") && said.contains("create the directory first"), "{said}");
     }
 
     #[test]

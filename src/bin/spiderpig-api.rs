@@ -26,11 +26,11 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long work that may not be abandoned half done gets after everything else has ended.
+/// How long the program waits at its end for writes that must be completed.
 const LAST_WRITES: Duration = Duration::from_millis(100);
 
-/// How long a thread that waits for disks or locks is kept for the next work: for good. Where the system gives no more
-/// threads, work waits for one that is there; the event loop would panic only if there were none.
+/// How long an idle thread for blocking work is kept: for ever. If the system gives no more threads, work waits for an
+/// existing one. Without any thread, the event loop would panic.
 const KEEP_THREADS: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// The number of the first descriptor that systemd passes.
@@ -39,11 +39,11 @@ const FIRST_PASSED: RawFd = 3;
 /// Exit status for arguments and configurations that cannot be used.
 const USAGE: u8 = 2;
 
-/// SpiderPig's web server: start, watch, answer and stop the jobs of a spool. Without a subcommand: serves.
+/// SpiderPig's web server. People start, watch, answer and stop jobs with it. Without a subcommand, it serves.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 struct Arguments {
-    /// The configuration file; without it the one that `SPIDERPIG_CONFIG` names, or /etc/spiderpig/spiderpig.toml
+    /// The configuration file [default: the one that `SPIDERPIG_CONFIG` names, else /etc/spiderpig/spiderpig.toml]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// The spool directory, instead of the configured one
@@ -58,14 +58,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Verify what this account may do with the spool, and name the fix for each finding. Changes nothing
+    /// Check that this account has the rights that the API needs, and name a fix for each finding. Changes nothing
     Check,
     #[command(flatten)]
     Admin(admin::Command),
 }
 
 fn main() -> ExitCode {
-    // First of all: the environment may only be changed while there is no other thread.
+    // This comes first: the environment may be changed only while there is no other thread.
     let manager = ServiceManager::take();
     let Arguments { config, spool, listen, command } = Arguments::parse();
     if command.is_none() {
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, message }) => {
-            // If nobody can be told, the exit code still tells.
+            // If standard error does not work, the exit code still tells.
             let _ = message.map_or(Ok(()), |message| writeln!(std::io::stderr(), "{message}"));
             code.into()
         }
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
 
 struct Failure {
     code: u8,
-    /// None if it stands in the log.
+    /// `None` if the log has it.
     message: Option<String>,
 }
 
@@ -104,8 +104,12 @@ fn check(config: &Config) -> Result<(), Failure> {
     let mut output = std::io::stdout().lock();
     findings.iter().try_for_each(|finding| writeln!(output, "{finding}")).map_err(|error| Failure::new(1, error))?;
     match findings.len() {
-        0 => writeln!(output, "no findings: this account may do what it must").map_err(|error| Failure::new(1, error)),
-        count => Err(Failure::new(1, format!("{count} to be looked at"))),
+        0 => {
+            let done = writeln!(output, "no findings: this account has the rights that the API needs");
+            done.map_err(|error| Failure::new(1, error))
+        }
+        1 => Err(Failure::new(1, "1 finding")),
+        count => Err(Failure::new(1, format!("{count} findings"))),
     }
 }
 
@@ -118,18 +122,18 @@ fn administrate(command: admin::Command, config: &Config) -> Result<(), Failure>
     admin::run(command, config, &mut operator).map_err(|error| Failure::new(1, error))
 }
 
-/// Who runs this: `sudo` says whose command it is, and lets nobody else say it.
+/// The person who runs this. `sudo` sets the variable, and lets nobody else set it.
 fn operator() -> String {
     let account = Account::current().name();
     std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty()).unwrap_or(account)
 }
 
-/// What is typed is not shown.
+/// Reads a secret from the terminal, without showing it.
 fn type_secret(words: &str) -> std::io::Result<String> {
     rpassword::prompt_password(format!("{words}: "))
 }
 
-/// The way of scripts.
+/// Reads a secret from a script.
 fn read_line() -> std::io::Result<String> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
@@ -143,12 +147,12 @@ fn run(config: Config, manager: ServiceManager) -> Result<(), Failure> {
     raise_open_files();
     if let Some(limit) = process_state::file_size_limit() {
         tracing::warn!(
-            "no file can become larger than {limit} bytes (`ulimit -f`, LimitFSIZE=): the audit trail ends there"
+            "files cannot grow beyond {limit} bytes (`ulimit -f`, LimitFSIZE=), so the audit trail ends there"
         );
     }
     plan_faults();
     serve(config, manager).map_err(|failure| {
-        // Not past the log: standard error may take nothing.
+        // Through the log, which does not block if standard error does.
         failure.message.iter().for_each(|message| log.say(message));
         Failure { message: None, ..failure }
     })
@@ -181,7 +185,7 @@ fn no_thread(error: &std::io::Error) -> Failure {
 /// Variable by which tests make the writes of this process fail, as `api=7:die`.
 const FAULT_VARIABLE: &str = "SPIDERPIG_FAULT";
 
-/// Lets a debug build break on demand; a release build never does.
+/// Lets tests break a debug build. A release build ignores the variable.
 fn plan_faults() {
     if cfg!(debug_assertions)
         && let Ok(text) = std::env::var(FAULT_VARIABLE)
@@ -192,7 +196,7 @@ fn plan_faults() {
     }
 }
 
-/// Connections are open files, and the usual soft limit is made for programs that use `select`.
+/// Raises the soft limit of open files: each connection is one, and the usual limit is for programs with `select`.
 fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
@@ -212,7 +216,7 @@ fn configuration(file: Option<PathBuf>, spool: Option<PathBuf>, listen: Option<L
     Ok(config)
 }
 
-/// Either signal asks for an orderly end, which comes within a second; a second one changes nothing.
+/// Ends the program in order at SIGTERM or SIGINT, within a second. Further signals change nothing.
 fn stop_on_signals(shutdown: &CancellationToken, notifier: Notifier) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -220,7 +224,7 @@ fn stop_on_signals(shutdown: &CancellationToken, notifier: Notifier) -> std::io:
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             tracing::info!(
-                "received SIGHUP: nothing is read again; for another configuration restart, which disturbs no job"
+                "received SIGHUP, which does not reload the configuration. Restart to load it; running jobs continue"
             );
         }
     });
@@ -236,14 +240,14 @@ fn stop_on_signals(shutdown: &CancellationToken, notifier: Notifier) -> std::io:
     Ok(())
 }
 
-/// What started this program, if it is systemd or behaves like it.
+/// The service manager that started this program: systemd, or one like it.
 struct ServiceManager {
     sockets: ListenFd,
     notifier: Notifier,
 }
 
 impl ServiceManager {
-    /// Takes what it has said out of the environment, so that nothing inherits it.
+    /// Takes its variables out of the environment, so that child processes do not inherit them.
     fn take() -> Self {
         let sockets = ListenFd::from_env();
         let notifier = Notifier(std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()));
@@ -257,12 +261,12 @@ impl ServiceManager {
         Self { sockets, notifier }
     }
 
-    /// The numbers of the sockets that it has opened for us (`sd_listen_fds(3)`).
+    /// The descriptors of the sockets that it has opened (`sd_listen_fds(3)`).
     fn descriptors(&self) -> Vec<RawFd> {
         (FIRST_PASSED..).take(self.sockets.len()).collect()
     }
 
-    /// The sockets that it has opened for us.
+    /// The sockets that it has opened.
     fn sockets(&mut self) -> std::io::Result<Vec<PassedSocket>> {
         let mut sockets = Vec::new();
         for index in 0..self.sockets.len() {
@@ -276,7 +280,7 @@ impl ServiceManager {
     }
 }
 
-/// Where the service manager wants to be told how we are: a path, or an abstract name after an `@`.
+/// The address for reports to the service manager: a path, or an abstract name after an `@`.
 #[derive(Clone)]
 struct Notifier(Option<OsString>);
 

@@ -17,14 +17,14 @@ use spiderpig::spool::{Spool, fault};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The search path of jobs where the runner itself has none.
+/// The search path of jobs if the runner itself has none.
 const DEFAULT_SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Something went wrong.
 const FAILURE: u8 = 1;
 /// The configuration or the arguments are wrong.
 const USAGE: u8 = 2;
 
-/// Claims jobs from the spool and leads them. Without a subcommand: runs the daemon.
+/// Claims jobs from the spool and leads them. Without a subcommand, it runs the daemon.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 struct Arguments {
@@ -40,13 +40,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Verifies the configuration and the spool, and names the fix for each finding. Changes nothing.
+    /// Checks the configuration and the spool, and names a fix for each finding. Changes nothing.
     Check {
-        /// Accept any kind of filesystem: you know that locks work on it.
+        /// Accept any kind of filesystem, because you know that locks work on it.
         #[arg(long)]
         any_filesystem: bool,
     },
-    /// For job scripts: asks people, and reports status and progress.
+    /// Asks people, and reports status and progress. For scripts of jobs.
     #[command(subcommand)]
     Job(JobCommand),
 }
@@ -70,17 +70,17 @@ fn main() -> ExitCode {
 }
 
 fn supervise(arguments: &supervise::Arguments) -> spiderpig::spool::Result<()> {
-    // First of all: the numbers name the locks only until something else is opened.
+    // This comes first: the numbers name the locks only until another file is opened.
     let inherited = Inherited::take(arguments.job_lock, arguments.slot_lock)?;
     supervise::run(&Spool::open(&arguments.spool)?, arguments.id, inherited)
 }
 
-/// The last words of a supervisor are read by people, as the reason why a job could not be started.
+/// Reports a panic as a sentence: people read the last words of a supervisor as the reason why a job did not start.
 fn speak_in_sentences() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let words = panic.payload_as_str().unwrap_or("no word of why");
-        complain(&format!("an error in this program, at {place}: {words}"), FAILURE);
+        let words = panic.payload_as_str().unwrap_or("no reason given");
+        complain(&format!("this program has an error, at {place}: {words}"), FAILURE);
     }));
 }
 
@@ -89,7 +89,7 @@ fn daemon(config: Option<PathBuf>, spool: Option<PathBuf>) -> ExitCode {
     let filter = std::env::var("RUST_LOG").ok();
     let (output, ansi) = (std::io::stderr(), std::io::stderr().is_terminal());
     let log = DaemonLog::start(output, filter.as_deref(), LogFormat::Text, ansi);
-    // Not past the log: standard error may take nothing.
+    // Through the log, which does not block if standard error does.
     let end = |error: &dyn std::fmt::Display, code: u8| {
         log.say(&last_word(error));
         ExitCode::from(code)
@@ -113,7 +113,7 @@ async fn run(config: Config, account: AccountEnvironment) -> Result<(), Box<dyn 
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             tracing::info!(
-                "received SIGHUP: nothing is read again; for another configuration restart, which disturbs no job"
+                "received SIGHUP, which does not reload the configuration. Restart to load it; running jobs continue"
             );
         }
     });
@@ -149,7 +149,8 @@ fn check(config: Option<PathBuf>, spool: Option<PathBuf>, any_filesystem: bool) 
     match (told, findings.len()) {
         (Err(error), _) => complain(&error, FAILURE),
         (Ok(()), 0) => outcome(writeln!(output, "no findings: the configuration and the spool are in order")),
-        (Ok(()), count) => complain(&format!("{count} to be looked at"), FAILURE),
+        (Ok(()), 1) => complain(&"1 finding", FAILURE),
+        (Ok(()), count) => complain(&format!("{count} findings"), FAILURE),
     }
 }
 
@@ -176,7 +177,7 @@ fn outcome<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
 }
 
 fn complain(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    // If nobody can be told, the exit code still tells.
+    // If standard error does not work, the exit code still tells.
     let _ = writeln!(std::io::stderr(), "{}", last_word(error));
     ExitCode::from(code)
 }
@@ -189,7 +190,7 @@ fn last_word(error: &dyn std::fmt::Display) -> String {
 /// `all=1:norename` for those of the API as well.
 const FAULT_VARIABLE: &str = "SPIDERPIG_FAULT";
 
-/// Lets a debug build break on demand; a release build never does.
+/// Lets tests break a debug build. A release build ignores the variable.
 fn plan_faults(role: &str) {
     if cfg!(debug_assertions)
         && let Ok(text) = std::env::var(FAULT_VARIABLE)
@@ -201,7 +202,7 @@ fn plan_faults(role: &str) {
     }
 }
 
-/// What supervisors find in their environment: nothing, but in debug builds the faults they are to have.
+/// The environment of supervisors. It is empty, but tests of debug builds pass faults in it.
 fn supervisor_environment() -> Vec<(OsString, OsString)> {
     let fault = std::env::var_os(FAULT_VARIABLE).filter(|_| cfg!(debug_assertions));
     fault.map(|plan| (FAULT_VARIABLE.into(), plan)).into_iter().collect()

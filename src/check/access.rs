@@ -1,4 +1,4 @@
-//! The spool as the API's account meets it: what it must be able to do, and what it must not.
+//! The rights of the API's account in the spool: those that it must have, and those that it must not have.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use super::shell::quote;
 use super::writable::Writable;
 use super::{inotify, state_directory, submitters, users};
 
-/// Checks what the API relies on, as the account that runs it. An empty list means that all is well.
+/// Checks the rights that the API relies on, for the account that runs it. The list is empty if all is well.
 #[must_use]
 pub fn check_access(config: &Config, account: &Account) -> Vec<Finding> {
     let mut findings = Findings::default();
@@ -29,14 +29,14 @@ pub fn check_access(config: &Config, account: &Account) -> Vec<Finding> {
 }
 
 fn check_account(config: &Config, account: &Account, root: &Root, findings: &mut Findings) {
-    // The runner's own account may do all of it; to run both daemons as one is a decision, not a mistake.
+    // The runner's own account has all rights. Some people run both daemons as one account on purpose.
     let is_owner = account.uid() == root.owner().user;
     if account.is_root() && !is_owner {
         findings.add(Finding::new(
             quote(root.path()),
-            "may be changed by root wherever the API must not, so this says nothing about the API",
+            "can be changed by root everywhere, so a check as root says nothing about the rights of the API",
             format!(
-                "sudo -u ACCOUNT spiderpig-api --config {} check, with the account of the API",
+                "run the check as the account of the API: sudo -u ACCOUNT spiderpig-api --config {} check",
                 quote(&config.path)
             ),
         ));
@@ -47,11 +47,11 @@ fn check_account(config: &Config, account: &Account, root: &Root, findings: &mut
     {
         findings.add(Finding::new(
             quote(&obstacle),
-            format!("leads to the spool, and cannot be passed by the account {}", account.name()),
+            format!("is on the way to the spool, and the account {} cannot pass it", account.name()),
             format!("chmod o+x {}", quote(&obstacle)),
         ));
     }
-    // Without the membership nothing else can be right, and with it much of it will be.
+    // An account outside the group fails every check below, so one finding is enough.
     if !submitters::check_membership(account, root, &quote(root.path()), findings) {
         return;
     }
@@ -65,7 +65,7 @@ fn check_account(config: &Config, account: &Account, root: &Root, findings: &mut
         expect.check(name, &shape, mode == SHARED_FILE, required, findings);
     }
     if root.path().join("layout").metadata().is_ok_and(|metadata| account.may(&metadata, READ)) {
-        // Only the version is of interest here.
+        // Only the check of the version matters here.
         root.open_spool(config, findings);
     }
     check_trust(config, account, is_owner, findings);
@@ -86,8 +86,8 @@ impl Expectation<'_> {
             Err(error) => {
                 findings.add(Finding::new(
                     quote(path),
-                    format!("cannot be looked at: {error}"),
-                    "start spiderpig-runner, which makes what is missing: systemctl start spiderpig-runner",
+                    format!("cannot be examined: {error}"),
+                    "start spiderpig-runner, which creates missing files: systemctl start spiderpig-runner",
                 ));
                 return;
             }
@@ -97,9 +97,9 @@ impl Expectation<'_> {
         let problem = if !self.account.may(&metadata, READ | enter) {
             format!("cannot be read by the account {account}")
         } else if writes && !self.account.may(&metadata, WRITE) {
-            format!("cannot be written by the account {account}, as members of the group must")
+            format!("cannot be written by the account {account}, but members of the group must write it")
         } else if !writes && !self.is_owner && self.account.may(&metadata, WRITE) {
-            format!("can be written by the account {account}, which must not")
+            format!("can be written by the account {account}, but must not be")
         } else {
             return;
         };
@@ -107,7 +107,7 @@ impl Expectation<'_> {
     }
 }
 
-/// The runner believes what the API says of who asked only if it trusts the account.
+/// The runner accepts jobs for other users only from accounts that it trusts.
 fn check_trust(config: &Config, account: &Account, is_owner: bool, findings: &mut Findings) {
     let name = account.name();
     if is_owner || config.runner.trusted_submitters.contains(&name) {
@@ -115,8 +115,11 @@ fn check_trust(config: &Config, account: &Account, is_owner: bool, findings: &mu
     }
     findings.add(Finding::new(
         "runner.trusted_submitters",
-        format!("does not have the account {name}, so every job of another user will be rejected"),
-        format!("add \"{name}\" to it in {}, then: systemctl restart spiderpig-runner", quote(&config.path)),
+        format!(
+            "does not contain the account {name}, so the runner rejects every job that it submits for another \
+                 user"
+        ),
+        format!("add \"{name}\" to the list in {}, then: systemctl restart spiderpig-runner", quote(&config.path)),
     ));
 }
 
@@ -165,7 +168,7 @@ mod tests {
         assert_eq!(
             Scene::new().with_config(TRUSTING).access(&nobody()),
             "SPOOL: the account nobody is not in the group root of the spool\n  \
-             fix: usermod -aG root nobody, then restart what runs as that account"
+             fix: usermod -aG root nobody, then restart the services of that account"
         );
     }
 
@@ -180,11 +183,11 @@ mod tests {
         }
         assert_eq!(
             scene.access(&nobody()),
-            "SPOOL/inbox: cannot be written by the account nobody, as members of the group must\n  \
+            "SPOOL/inbox: cannot be written by the account nobody, but members of the group must write it\n  \
              fix: chmod 3770 SPOOL/inbox\n\
-             SPOOL/jobs: can be written by the account nobody, which must not\n  fix: chmod 2750 SPOOL/jobs\n\
+             SPOOL/jobs: can be written by the account nobody, but must not be\n  fix: chmod 2750 SPOOL/jobs\n\
              SPOOL/layout: cannot be read by the account nobody\n  fix: chmod 0640 SPOOL/layout\n\
-             SPOOL/sequence: cannot be written by the account nobody, as members of the group must\n  \
+             SPOOL/sequence: cannot be written by the account nobody, but members of the group must write it\n  \
              fix: chmod 0660 SPOOL/sequence"
         );
     }
@@ -198,9 +201,9 @@ mod tests {
         set_mode(scene.spool.root().parent().unwrap(), 0o700).unwrap();
         assert_eq!(
             scene.access(&nobody()),
-            "PARENT: leads to the spool, and cannot be passed by the account nobody\n  fix: chmod o+x PARENT\n\
-             runner.trusted_submitters: does not have the account nobody, so every job of another user will be \
-             rejected\n  fix: add \"nobody\" to it in /etc/spiderpig/spiderpig.toml, then: \
+            "PARENT: is on the way to the spool, and the account nobody cannot pass it\n  fix: chmod o+x PARENT\n\
+             runner.trusted_submitters: does not contain the account nobody, so the runner rejects every job that it \
+             submits for another user\n  fix: add \"nobody\" to the list in /etc/spiderpig/spiderpig.toml, then: \
              systemctl restart spiderpig-runner"
         );
     }
@@ -229,8 +232,9 @@ mod tests {
         std::os::unix::fs::chown(scene.spool.root(), Some(nobody().uid()), None).unwrap();
         assert_eq!(
             scene.access(&Account::of(0)),
-            "SPOOL: may be changed by root wherever the API must not, so this says nothing about the API\n  fix: sudo \
-             -u ACCOUNT spiderpig-api --config /etc/spiderpig/spiderpig.toml check, with the account of the API"
+            "SPOOL: can be changed by root everywhere, so a check as root says nothing about the rights of the API\n  \
+             fix: run the check as the account of the API: sudo -u ACCOUNT spiderpig-api --config \
+             /etc/spiderpig/spiderpig.toml check"
         );
     }
 }

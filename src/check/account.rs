@@ -1,4 +1,4 @@
-//! An account and what it may do, computed as the kernel does it from owners and modes.
+//! An account and its rights, computed from owners and modes as the kernel does.
 
 use std::fs::Metadata;
 use std::io;
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use crate::spool::submitter;
 
-/// To read a file, or to list a directory.
+/// The right to read a file, or to list a directory.
 pub(super) const READ: u32 = 0o4;
-/// To change a file, or to make and remove names in a directory.
+/// The right to change a file, or to make and remove names in a directory.
 pub(super) const WRITE: u32 = 0o2;
-/// To execute a file, or to reach what is in a directory.
+/// The right to execute a file, or to reach the files in a directory.
 pub(super) const EXECUTE: u32 = 0o1;
 
 /// An account with its groups.
@@ -31,7 +31,7 @@ impl Account {
         Self { uid: rustix::process::geteuid().as_raw(), groups }
     }
 
-    /// An account as the user database has it: what a daemon gets when it is started anew.
+    /// An account with the groups of the user database, which a daemon gets when it starts.
     #[must_use]
     pub fn of(uid: u32) -> Self {
         let groups = uzers::get_user_by_uid(uid)
@@ -58,14 +58,14 @@ impl Account {
         self.groups.contains(&group)
     }
 
-    /// Whether it may do all that is `wanted` to a file or directory, once it has got there.
+    /// Whether it has all `wanted` rights to a file or directory. The directories on the way are not considered.
     pub(super) fn may(&self, metadata: &Metadata, wanted: u32) -> bool {
         let mode = metadata.mode();
         if self.is_root() {
             let nobody_executes = metadata.is_file() && mode & 0o111 == 0;
             return wanted & EXECUTE == 0 || !nobody_executes;
         }
-        // Only one class counts, even if a later one would allow more.
+        // Only the first class that fits counts, even if a later one allows more.
         let class = if self.uid == metadata.uid() {
             mode >> 6
         } else if self.is_member(metadata.gid()) {
@@ -76,10 +76,10 @@ impl Account {
         class & wanted == wanted
     }
 
-    /// What stands between the account and what is `wanted` of a path: the path itself or a directory on the way.
+    /// The path that denies the account its `wanted` rights: the given path, or a directory on the way.
     ///
     /// # Errors
-    /// The path, or what it links to, is not there or cannot be looked at.
+    /// The path, or the target of its link, does not exist or cannot be examined.
     pub(super) fn obstacle(&self, path: &Path, wanted: u32) -> io::Result<Option<PathBuf>> {
         let path = path.canonicalize()?;
         let mut directories: Vec<_> = path.ancestors().skip(1).collect();

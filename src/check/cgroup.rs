@@ -1,5 +1,5 @@
-//! What the runner needs to end everything that a job has started, whoever it runs as: a control group for each job, or at
-//! least a view of all processes.
+//! Control groups. The runner needs one for each job, or at least a view of all processes, to end everything that a
+//! job has started, also under other accounts.
 
 use std::path::Path;
 
@@ -13,13 +13,13 @@ use super::account::{Account, EXECUTE, WRITE};
 use super::finding::{Finding, Findings};
 use super::shell::quote;
 
-/// Checks the configured control group, or else that nothing is hidden from the runner.
+/// Checks the configured control group. Without one, checks that the runner sees all processes.
 pub(super) fn check(config: &Config, runner: &Account, findings: &mut Findings) {
     if let Some(path) = &config.runner.cgroup {
         check_configured(path, config, runner, findings);
         return;
     }
-    // One that systemd delegated is known to the runner in its unit alone.
+    // Only the runner in its unit knows a control group that systemd delegated.
     let state = Spool::open(&config.spool).and_then(|spool| RunnerState::read(&spool)).ok().flatten();
     if state.is_some_and(|state| state.cgroup.is_some()) {
         return;
@@ -36,17 +36,17 @@ fn hidden(hidepid: &HidePid, runner: &Account) -> Finding {
     Finding::new(
         "/proc",
         format!(
-            "is mounted with hidepid={value}, so the runner ({name}) does not see what jobs run as other accounts, and the \
-             slot of a lost job is not freed before somebody has looked"
+            "is mounted with hidepid={value}, so the runner ({name}) cannot see processes of jobs that run as other \
+             accounts. A person must free the slot of each lost job"
         ),
-        "give the runner's unit Delegate=yes and restart it, so that each job has a control group of its own",
+        "add Delegate=yes to the runner's unit and restart it; each job then gets its own control group",
     )
 }
 
 fn check_configured(path: &Path, config: &Config, runner: &Account, findings: &mut Findings) {
     if let Err(problem) = check_directory(path) {
         let fix = format!(
-            "name a control group that belongs to {} as runner.cgroup in {}",
+            "set runner.cgroup to a control group that belongs to {}, in {}",
             runner.name(),
             quote(&config.path)
         );
@@ -60,7 +60,7 @@ fn check_configured(path: &Path, config: &Config, runner: &Account, findings: &m
         }
         findings.add(Finding::new(
             quote(&path),
-            format!("cannot be written by {}, who makes the control groups of jobs there", runner.name()),
+            format!("cannot be written by {}, which creates the control groups of jobs there", runner.name()),
             format!("chown {} {}", quote(runner.name()), quote(&path)),
         ));
     }
@@ -78,8 +78,8 @@ mod tests {
         assert_eq!(
             scene.findings(),
             format!(
-                "/tmp: is no control group of version 2; see where they are: findmnt -t cgroup2\n  \
-                 fix: name a control group that belongs to {name} as runner.cgroup in /etc/spiderpig/spiderpig.toml"
+                "/tmp: is not a control group of version 2; to find control groups: findmnt -t cgroup2\n  \
+                 fix: set runner.cgroup to a control group that belongs to {name}, in /etc/spiderpig/spiderpig.toml"
             )
         );
     }
@@ -88,7 +88,7 @@ mod tests {
     fn hidden_processes_are_found() {
         let finding = hidden(&HidePid { value: "invisible".into(), group: 0 }, &Account::of(4_000_000)).to_string();
         assert!(
-            finding.starts_with("/proc: is mounted with hidepid=invisible, so the runner (4000000) does not see"),
+            finding.starts_with("/proc: is mounted with hidepid=invisible, so the runner (4000000) cannot see"),
             "{finding}"
         );
     }

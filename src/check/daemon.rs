@@ -1,4 +1,4 @@
-//! What the runner that works on the spool says of itself, and what shows that it does nothing.
+//! The problems that a running runner reports, and signs that it does nothing.
 
 use crate::spool::runner_state::RunnerState;
 use crate::spool::{Spool, lock, stall};
@@ -6,19 +6,19 @@ use crate::spool::{Spool, lock, stall};
 use super::finding::{Finding, Findings};
 use super::shell::quote;
 
-/// Looks at the runner, if one is up.
+/// Checks the runner, if one is running.
 pub(super) fn check(spool: &Spool, findings: &mut Findings) {
     if !lock::is_held(&spool.runner_lock()).unwrap_or(false) {
         return;
     }
-    // Damage is put right at its next change; who may not read it is told so elsewhere.
+    // The runner repairs a damaged file at its next change. Other checks report missing rights.
     let Ok(Some(state)) = RunnerState::read(spool) else { return };
     let path = quote(spool.runner_state());
     for problem in &state.problems {
         findings.add(Finding::new(
             path.clone(),
             format!("the runner reports a problem: {problem}"),
-            "put right what it names; spiderpig-runner sees that within half a minute",
+            "solve the problem; spiderpig-runner notices within 30 s",
         ));
     }
     for stall in stall::look(spool, &state).unwrap_or_default() {

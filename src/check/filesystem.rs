@@ -1,4 +1,4 @@
-//! The filesystem of the spool: one whose locks and notices can be relied on, with room left.
+//! The filesystem of the spool: it must have reliable locks and notifications, and free space.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::spool::space::{Space, bytes};
 use super::finding::{Finding, Findings};
 use super::shell::quote;
 
-/// Kinds whose locks may not exclude, and which tell nobody of a change made on another machine.
+/// Kinds whose locks may not exclude others, and which do not notify of changes that another machine made.
 const REMOTE: [(u32, &str); 10] = [
     (0x6969, "NFS"),
     (0x517B, "SMB"),
@@ -25,7 +25,7 @@ const REMOTE: [(u32, &str); 10] = [
 /// Kinds that are empty after a reboot.
 const VOLATILE: [(u32, &str); 2] = [(0x0102_1994, "tmpfs"), (0x8584_58F6, "ramfs")];
 
-/// What the system says of a filesystem.
+/// What the system reports about a filesystem.
 #[derive(Clone, Copy, Debug)]
 struct Facts {
     kind: u32,
@@ -43,26 +43,27 @@ pub(super) fn check(root: &Path, any_kind: bool, findings: &mut Findings) {
         }
         Err(error) => findings.add(Finding::new(
             quote(root),
-            format!("its filesystem cannot be looked at: {error}"),
+            format!("the filesystem cannot be examined: {error}"),
             format!("find out why: stat -f {}", quote(root)),
         )),
     }
 }
 
-/// What the options of a mount say, and nothing else.
+/// Checks what only the options of a mount tell.
 fn judge_mount(mount: &Mount, spool: &str, findings: &mut Findings) {
     if mount.kind == "overlay" && mount.has("volatile") {
         findings.add(Finding::new(
             spool,
-            "is on an overlay that is mounted `volatile`: nothing is synced, so a power cut takes accepted jobs",
+            "is on an overlay that is mounted `volatile`: the system does not sync it, so a power cut loses accepted \
+             jobs",
             "mount it without `volatile`, or put the spool on a volume of its own",
         ));
     }
     if mount.has("emergency_ro") {
         findings.add(Finding::new(
             spool,
-            "is on a filesystem that refuses every write since it met an error (emergency_ro)",
-            "see what the kernel says of it (dmesg), check the filesystem, and mount it anew",
+            "is on a filesystem that refuses all writes after an error (emergency_ro)",
+            "read the kernel's messages (dmesg), check the filesystem, and mount it again",
         ));
     }
 }
@@ -81,12 +82,13 @@ impl Facts {
         let kind_in = |kinds: &[(u32, &'static str)]| {
             kinds.iter().find(|(kind, _)| *kind == self.kind && !any_kind).map(|(_, name)| *name)
         };
-        let elsewhere = "move the spool to a local disk, or, if this is meant, check with --any-filesystem";
+        let elsewhere = "move the spool to a local disk; if you chose this filesystem on purpose, check with \
+                         --any-filesystem";
         if let Some(name) = kind_in(&REMOTE) {
-            find(format!("is on {name}, where locks cannot be relied on"), elsewhere.to_owned());
+            find(format!("is on {name}, whose locks are not reliable"), elsewhere.to_owned());
         }
         if let Some(name) = kind_in(&VOLATILE) {
-            find(format!("is on {name}, where nothing survives a reboot"), elsewhere.to_owned());
+            find(format!("is on {name}, which loses all files at a reboot"), elsewhere.to_owned());
         }
         let space = self.space;
         if space.read_only {
@@ -98,7 +100,7 @@ impl Facts {
         if space.is_low() {
             find(
                 format!("has only {} free of {}", bytes(space.available), bytes(space.size)),
-                format!("see what takes the room: du -xh --max-depth=2 {spool} | sort -h"),
+                format!("see what uses the space: du -xh --max-depth=2 {spool} | sort -h"),
             );
         }
         if space.is_low_on_inodes() {
@@ -132,21 +134,22 @@ mod tests {
 
     #[test]
     fn network_and_memory_are_refused_unless_told() {
-        let fix = "\n  fix: move the spool to a local disk, or, if this is meant, check with --any-filesystem";
+        let fix = "\n  fix: move the spool to a local disk; if you chose this filesystem on purpose, check with \
+                   --any-filesystem";
         assert_eq!(
             judge(false, |facts| facts.kind = 0x6969),
-            [format!("/spool: is on NFS, where locks cannot be relied on{fix}")]
+            [format!("/spool: is on NFS, whose locks are not reliable{fix}")]
         );
         assert_eq!(
             judge(false, |facts| facts.kind = 0x0102_1994),
-            [format!("/spool: is on tmpfs, where nothing survives a reboot{fix}")]
+            [format!("/spool: is on tmpfs, which loses all files at a reboot{fix}")]
         );
         assert_eq!(judge(true, |facts| facts.kind = 0x6969), [""; 0]);
     }
 
     #[test]
     fn too_little_room_and_no_room_at_all_are_named() {
-        let free = "\n  fix: see what takes the room: du -xh --max-depth=2 /spool | sort -h";
+        let free = "\n  fix: see what uses the space: du -xh --max-depth=2 /spool | sort -h";
         let inodes = "\n  fix: see where the files are: du -x --inodes --max-depth=2 /spool | sort -n";
         let few =
             |bytes: u64, size: u64| move |facts: &mut Facts| (facts.space.available, facts.space.size) = (bytes, size);

@@ -1,4 +1,4 @@
-//! One thing that is wrong, and the list of them.
+//! A finding, and the list of findings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ pub struct Finding {
     pub subject: String,
     /// What is wrong.
     pub problem: String,
-    /// What puts it right: a command for a shell where there is one, else a sentence.
+    /// How to fix it: a shell command if there is one, else a sentence.
     pub fix: String,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Findings being collected.
+/// Collects findings.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     listed: Vec<Finding>,
@@ -55,7 +55,7 @@ impl Findings {
             listed.push(Finding::new(
                 format!("{more} more like this"),
                 problem,
-                "put the ones above right in the same way wherever they are, then check again",
+                "fix them in the same way as the ones above, then check again",
             ));
         }
         listed

@@ -1,4 +1,4 @@
-//! inotify: whether every process that wants to be told of new files can be.
+//! inotify: whether all processes that watch for new files can do so.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use crate::config::Config;
 
 use super::finding::{Finding, Findings};
 
-/// What other programs of the same account may need.
+/// Instances that other programs of the same account may need.
 const SPARE: u64 = 64;
-/// A handful for each process; what many distributions begin with.
+/// A few for each process. Many distributions have this as their default.
 const LEAST_WATCHES: u64 = 8192;
 
 /// Checks the limits, unless the runner is told not to watch.
@@ -19,19 +19,19 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
         return;
     }
     let lanes = config.lane_names().into_iter().map(|lane| u64::from(config.lane_concurrency(lane)));
-    // The runner has one instance, and the supervisor of every job that runs at once another.
+    // The runner has one instance, and each supervisor has another.
     let wanted = lanes.fold(SPARE + 1, u64::saturating_add);
     check_limit("max_user_instances", wanted, findings);
     check_limit("max_user_watches", LEAST_WATCHES, findings);
     check_now(findings);
 }
 
-/// Whether this account gets an instance now.
+/// Checks that this account can get an instance now.
 pub(super) fn check_now(findings: &mut Findings) {
     if let Err(error) = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK) {
         findings.add(Finding::new(
             "fs.inotify.max_user_instances",
-            format!("this account gets no further inotify instance: {error}"),
+            format!("this account cannot get another inotify instance: {error}"),
             "sysctl -w fs.inotify.max_user_instances=1024",
         ));
     }
@@ -39,7 +39,7 @@ pub(super) fn check_now(findings: &mut Findings) {
 
 fn check_limit(name: &str, wanted: u64, findings: &mut Findings) {
     let path = Path::new("/proc/sys/fs/inotify").join(name);
-    // A kernel without the file has no inotify, or hides it: asking for an instance tells.
+    // A kernel without the file has no inotify, or hides it. `check_now` finds that out.
     let Ok(text) = std::fs::read_to_string(path) else { return };
     if let Ok(limit) = text.trim().parse()
         && let Some(finding) = judge(name, limit, wanted)
@@ -53,7 +53,7 @@ fn judge(name: &str, limit: u64, wanted: u64) -> Option<Finding> {
     (limit < wanted).then(|| {
         Finding::new(
             format!("fs.inotify.{name}"),
-            format!("is {limit}, and should be at least {wanted}"),
+            format!("is {limit}, but should be at least {wanted}"),
             format!("echo 'fs.inotify.{name} = {better}' > /etc/sysctl.d/60-spiderpig-{name}.conf && sysctl --system"),
         )
     })
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(judge("max_user_instances", 128, 128), None);
         assert_eq!(
             judge("max_user_instances", 128, 600).unwrap().to_string(),
-            "fs.inotify.max_user_instances: is 128, and should be at least 600\n  fix: echo \
+            "fs.inotify.max_user_instances: is 128, but should be at least 600\n  fix: echo \
              'fs.inotify.max_user_instances = 1024' > /etc/sysctl.d/60-spiderpig-max_user_instances.conf \
              && sysctl --system"
         );

@@ -1,4 +1,4 @@
-//! The job types: whether what they name is there for the runner's account, which starts it.
+//! The job types: whether the runner's account can use the programs, directories and files that they name.
 
 use std::path::{Path, PathBuf};
 
@@ -63,7 +63,7 @@ impl Checker<'_> {
             Ok(_) if !path.is_dir() => self.find(
                 "working_directory",
                 format!("{quoted} is not a directory"),
-                format!("name another one in {}", self.file),
+                format!("name a directory in {}", self.file),
             ),
             Ok(Some(obstacle)) => self.find_obstacle("working_directory", path, &obstacle),
             Ok(None) => {}
@@ -73,7 +73,7 @@ impl Checker<'_> {
     /// Checks the file with the rules of the claim. Returns the `PATH` that it sets.
     fn check_env_file(&mut self) -> Option<String> {
         let path = self.job_type.env_file.as_ref()?;
-        // Its own mode is a matter of the claim, below.
+        // Reading the file, below, checks its mode.
         self.writable.check_way(path, &format!("the env_file of {}", self.job_type.name), self.findings);
         let quoted = quote(path);
         let own = format!("chown {} {quoted} && chmod 600 {quoted}", quote(self.runner.name()));
@@ -126,7 +126,7 @@ impl Checker<'_> {
         let mut refused = None;
         let what = format!("the program of the job type {}", self.job_type.name);
         for path in &candidates {
-            // A directory that is searched before may get a program of this name.
+            // Somebody may put a program of this name into a directory that is searched earlier.
             self.writable.check_way(path, &what, self.findings);
             if !path.is_file() {
                 continue;
@@ -148,7 +148,7 @@ impl Checker<'_> {
             None => self.find(
                 "command",
                 format!("there is no program {named} in {search_path}"),
-                format!("install it, or write its whole path into {}", self.file),
+                format!("install it, or write its full path into {}", self.file),
             ),
         }
     }
@@ -156,9 +156,9 @@ impl Checker<'_> {
     fn find_obstacle(&mut self, key: &str, path: &Path, obstacle: &Path) {
         let (path, obstacle, account) = (quote(path), quote(obstacle), self.runner.name());
         let problem = if path == obstacle {
-            format!("{path} may not be used by the runner's account {account}")
+            format!("{path} cannot be used by the runner's account {account}")
         } else {
-            format!("{path} may not be used by the runner's account {account}, because of {obstacle}")
+            format!("{path} cannot be used by the runner's account {account}, because of {obstacle}")
         };
         self.find(key, problem, format!("chmod o+x {obstacle}, or make {account} a member of its group"));
     }
@@ -194,7 +194,7 @@ mod tests {
             findings("command = ['scap 2']"),
             format!(
                 "job_types.x.command: there is no program 'scap 2' in /usr/bin:/bin\n  \
-                 fix: install it, or write its whole path into {FILE}"
+                 fix: install it, or write its full path into {FILE}"
             )
         );
         assert_eq!(
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(
             findings("command = ['/etc/passwd']"),
             format!(
-                "job_types.x.command: /etc/passwd may not be used by the runner's account {0}\n  \
+                "job_types.x.command: /etc/passwd cannot be used by the runner's account {0}\n  \
                  fix: chmod o+x /etc/passwd, or make {0} a member of its group",
                 Account::current().name()
             )
@@ -269,7 +269,7 @@ mod tests {
             texts.join("\n").replace(directory.path().to_str().unwrap(), "DIR")
         };
         let fix = "\n  fix: chmod o+x DIR, or make nobody a member of its group";
-        let account = "may not be used by the runner's account nobody";
+        let account = "cannot be used by the runner's account nobody";
         assert_eq!(
             look(&nobody),
             format!(

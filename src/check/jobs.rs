@@ -11,7 +11,7 @@ use super::shape::{Owner, Shape};
 use super::shell::quote;
 use super::tree::{is_hidden, look, names, unknown};
 
-/// What a job's directory may hold: the name, the mode, and whether it is there from the claim on.
+/// The files in a job's directory: the name, the mode, and whether the claim creates it.
 const PARTS: [(&str, u32, bool); 9] = [
     ("lock", SECRET_FILE, true),
     ("job.json", FILE, true),
@@ -34,7 +34,7 @@ pub(super) fn check(spool: &Spool, owner: Owner, findings: &mut Findings) {
         };
         match (name.parse(), name.strip_prefix('.').map(str::parse::<JobId>)) {
             (Ok(id), _) => check_job(spool, id, owner, findings),
-            // A claim that is being made or taken back; the runner removes one that was left.
+            // A claim in progress, or one that is being undone. The runner removes leftovers.
             (_, Some(Ok(_))) => {}
             _ => findings.add(unknown(&path)),
         }
@@ -57,7 +57,7 @@ fn check_job(spool: &Spool, id: JobId, owner: Owner, findings: &mut Findings) {
                     Shape { directory: false, mode, owner }.check(&path, &metadata, findings);
                 }
             }
-            // What an operator says there is read at the next rescan, and removed.
+            // An operator makes this file. The next rescan reads and removes it.
             None if is_hidden(&name) || name == NOTHING_LEFT => {}
             None => findings.add(unknown(&path)),
         }
@@ -69,7 +69,7 @@ fn check_job(spool: &Spool, id: JobId, owner: Owner, findings: &mut Findings) {
                 quote(&path),
                 "is missing",
                 format!(
-                    "bring it back from a copy, or, if there is none and the job does not run: mv -n {} /var/tmp/",
+                    "restore it from a backup; or, if there is none and the job does not run: mv -n {} /var/tmp/",
                     quote(&directory)
                 ),
             ));
@@ -77,8 +77,8 @@ fn check_job(spool: &Spool, id: JobId, owner: Owner, findings: &mut Findings) {
     }
 }
 
-/// A power cut may tear a claim that the queue still has, which the runner mends; and a job that was removed meanwhile
-/// lacks everything.
+/// Whether a missing file has a harmless reason. The runner repairs claims that a power cut tore, if the queue still
+/// has the job. A job that was removed meanwhile has no files.
 fn is_explained(spool: &Spool, id: JobId, directory: &Path) -> bool {
     spool.queued(id).symlink_metadata().is_ok() || directory.symlink_metadata().is_err()
 }
@@ -101,7 +101,7 @@ mod tests {
         }
         let unknown = |path: &str| {
             format!(
-                "{path}: is nothing that the layout knows\n  \
+                "{path}: is not part of the spool layout\n  \
                  fix: see what it is, then move it away: mv -n {path} /var/tmp/"
             )
         };
@@ -109,7 +109,7 @@ mod tests {
             unknown("SPOOL/jobs/.x"),
             unknown("SPOOL/jobs/007"),
             unknown("SPOOL/jobs/3/core"),
-            "SPOOL/jobs/3/plan.json: has mode 0640, and must have 0600\n  fix: chmod 0600 SPOOL/jobs/3/plan.json"
+            "SPOOL/jobs/3/plan.json: has mode 0640, but must have mode 0600\n  fix: chmod 0600 SPOOL/jobs/3/plan.json"
                 .into(),
         ];
         assert_eq!(scene.findings(), expected.join("\n"));
@@ -121,8 +121,8 @@ mod tests {
         std::fs::remove_file(scene.path("jobs/3/job.json")).unwrap();
         assert_eq!(
             scene.findings(),
-            "SPOOL/jobs/3/job.json: is missing\n  fix: bring it back from a copy, or, if there is none and the job does \
-             not run: mv -n SPOOL/jobs/3 /var/tmp/"
+            "SPOOL/jobs/3/job.json: is missing\n  fix: restore it from a backup; or, if there is none and the job \
+             does not run: mv -n SPOOL/jobs/3 /var/tmp/"
         );
         std::fs::write(scene.path("queue/3.json"), "{}").unwrap();
         assert_eq!(scene.findings(), "");

@@ -1,10 +1,10 @@
-//! `check`: what is wrong with the machine, the configuration and the spool, and how to put each of it right.
+//! `check`: finds faults of the machine, the configuration and the spool, and names a fix for each.
 //!
-//! Looking changes nothing, takes no lock and does not need the daemons stopped: states that the layout allows for a
-//! while are no findings. Whose rights count is computed from owners and modes, as the layout sets them, so that an administrator
-//! can check for the accounts that the daemons have. Access control lists are not part of the layout and not read.
+//! A check changes nothing and takes no lock. The daemons may run: temporary states that the layout allows are not
+//! reported. Rights are computed from owners and modes, so an administrator can check the accounts of the daemons.
+//! Access control lists are not part of the layout, and are ignored.
 //!
-//! One file has one kind of finding. Who else could choose what runs is in `writable.rs`.
+//! Each file has one kind of finding. `writable.rs` finds out who else can change what runs.
 
 mod access;
 mod account;
@@ -40,16 +40,16 @@ use self::finding::Findings;
 use self::root::Root;
 use self::writable::Writable;
 
-/// What a check is told beside the configuration.
+/// The options of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'a> {
     /// The `PATH` that jobs get unless their job type sets another.
     pub search_path: &'a str,
-    /// The spool may be on any kind of filesystem: whoever says so knows that locks work on it.
+    /// Whether the spool may be on any kind of filesystem. The operator knows that locks work on it.
     pub any_filesystem: bool,
 }
 
-/// Checks everything that the runner relies on. An empty list means that all is well.
+/// Checks everything that the runner relies on. The list is empty if all is well.
 ///
 /// The runner's account is taken to be the one that owns the spool, or the one that checks if there is no spool yet.
 #[must_use]

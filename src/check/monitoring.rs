@@ -11,7 +11,7 @@ use super::shape::Owner;
 use super::shell::quote;
 use super::tree::{is_hidden, look, names, unknown};
 
-/// Group members may read it.
+/// The mode bit that lets group members read a file.
 const GROUP_READS: u32 = 0o040;
 
 pub(super) fn check(spool: &Spool, owner: Owner, findings: &mut Findings) {
@@ -32,14 +32,18 @@ fn check_document<T: Document>(spool: &Spool, owner: Owner, findings: &mut Findi
     match monitoring::read::<T>(spool) {
         Err(Error::Invalid { reason, .. }) => findings.add(Finding::new(
             quote(&path),
-            format!("is not what the layout says, so pages show what was there before: {reason}"),
-            "see what its writer does; spool-layout.md says what is to be in it",
+            format!("does not match the layout, so pages show its last valid content: {reason}"),
+            "correct the program that writes it; spool-layout.md describes the content",
         )),
         Err(error) => findings.add(Finding::new(quote(&path), error.to_string(), "run the check as root")),
         Ok(_) if metadata.gid() != owner.group || metadata.mode() & GROUP_READS == 0 => findings.add(Finding::new(
             quote(&path),
-            format!("cannot be read by all of the group {} of the spool", owner.group_name()),
-            format!("let its writer do: chgrp {0} {1} && chmod 0640 {1}", owner.group_name(), quote(&path)),
+            format!("cannot be read by the group {} of the spool", owner.group_name()),
+            format!(
+                "have the program that writes it run: chgrp {0} {1} && chmod 0640 {1}",
+                owner.group_name(),
+                quote(&path)
+            ),
         )),
         Ok(_) => {}
     }
@@ -74,10 +78,11 @@ mod tests {
         write(&scene, "errors.json", "", 0o640);
         let findings = scene.findings();
         for expected in [
-            "SPOOL/monitoring/errors.json: is nothing that the layout knows\n",
-            "SPOOL/monitoring/mediawiki.json: cannot be read by all of the group",
-            "SPOOL/monitoring/train.json: is not what the layout says, so pages show what was there before: its `format` \
-             is 2, and this program knows 1\n  fix: see what its writer does",
+            "SPOOL/monitoring/errors.json: is not part of the spool layout\n",
+            "SPOOL/monitoring/mediawiki.json: cannot be read by the group",
+            "SPOOL/monitoring/train.json: does not match the layout, so pages show its last valid content: its \
+             `format` \
+             is 2, and this program knows 1\n  fix: correct the program that writes it",
         ] {
             assert!(findings.contains(expected), "{findings}");
         }

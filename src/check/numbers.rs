@@ -6,40 +6,40 @@ use crate::spool::{JobId, Result, Spool, history, job, queue, sequence};
 use super::finding::{Finding, Findings};
 use super::shell::quote;
 
-const RESTART: &str = "restart spiderpig-runner, which mends it: systemctl restart spiderpig-runner";
+const RESTART: &str = "restart spiderpig-runner, which repairs it: systemctl restart spiderpig-runner";
 
 /// The size of `sequence`: twenty digits and a newline.
 const SIZE: u64 = 21;
 
 /// Compares `sequence` with the jobs that there are.
 pub(super) fn check(spool: &Spool, findings: &mut Findings) {
-    // First the jobs: `sequence` only grows, so one that was submitted in between is no false alarm.
+    // Jobs first: `sequence` only grows, so a job that is submitted in between causes no false alarm.
     let highest = match highest(spool) {
         Ok(highest) => highest,
         Err(error) => {
             findings.add(Finding::new(
                 quote(spool.root()),
-                format!("the job numbers in use are not known: {error}"),
+                format!("cannot list the job numbers in use: {error}"),
                 "run the check as root, or as the owner of the spool",
             ));
             return;
         }
     };
     let path = spool.sequence();
-    // What is missing or no file has been reported; what has another size is not read, as members of the group write it.
+    // Other checks report a missing file. A file of another size is not read, because members of the group write it.
     let Ok(metadata) = path.symlink_metadata() else { return };
     if !metadata.is_file() {
         return;
     }
     let last = if metadata.len() == SIZE { sequence::last(spool).ok() } else { None };
     let problem = match last {
-        None => "is damaged: it must hold twenty digits and a newline, and nobody can submit a job".to_owned(),
+        None => "is damaged, so nobody can submit a job: it must contain 20 digits and a newline".to_owned(),
         Some(last) if last < highest => format!("says that {last} was the last number, but there is a job {highest}"),
         Some(last) if last >= u64::from(JobId::MAX) => {
             findings.add(Finding::new(
                 quote(&path),
                 "says that all job numbers are used up",
-                "stop spiderpig-runner and name an empty directory as the spool",
+                "stop spiderpig-runner, and set `spool` to an empty directory",
             ));
             return;
         }
@@ -48,8 +48,8 @@ pub(super) fn check(spool: &Spool, findings: &mut Findings) {
     findings.add(Finding::new(quote(path), problem, RESTART));
 }
 
-/// The highest number in use; 0 if there is none. What is in `rejected/` does not count: a number far too high is the
-/// reason why some of it is there.
+/// The highest number in use; 0 if there is none. Files in `rejected/` do not count: some were rejected because their
+/// number was far too high.
 fn highest(spool: &Spool) -> Result<u64> {
     let queued = queue::list(spool).missing_is_none()?.and_then(|(jobs, _)| jobs.last().copied());
     let claimed = job::list(spool).missing_is_none()?.and_then(|(jobs, _)| jobs.last().copied());
@@ -62,7 +62,7 @@ fn highest(spool: &Spool) -> Result<u64> {
 mod tests {
     use crate::check::testing::Scene;
 
-    const FIX: &str = "\n  fix: restart spiderpig-runner, which mends it: systemctl restart spiderpig-runner";
+    const FIX: &str = "\n  fix: restart spiderpig-runner, which repairs it: systemctl restart spiderpig-runner";
 
     #[test]
     fn a_number_in_use_must_not_come_again() {
@@ -83,7 +83,7 @@ mod tests {
         let scene = Scene::new();
         for damage in ["", "7\n", "0000000000000000000x\n", "000000000000000000007\n"] {
             std::fs::write(scene.spool.sequence(), damage).unwrap();
-            let problem = "is damaged: it must hold twenty digits and a newline, and nobody can submit a job";
+            let problem = "is damaged, so nobody can submit a job: it must contain 20 digits and a newline";
             assert_eq!(scene.findings(), format!("SPOOL/sequence: {problem}{FIX}"), "{damage:?}");
         }
         std::fs::write(scene.spool.sequence(), "00000000000999999999\n").unwrap();

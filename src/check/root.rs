@@ -1,4 +1,4 @@
-//! The spool directory itself, and the way to it.
+//! The spool directory itself, and the directories on the way to it.
 
 use std::fs::Metadata;
 use std::io;
@@ -14,7 +14,7 @@ use super::finding::{Finding, Findings};
 use super::shape::{Owner, Shape};
 use super::shell::quote;
 
-/// The spool directory, known to be a real one.
+/// The spool directory, which exists and is no link.
 #[derive(Debug)]
 pub(super) struct Root {
     path: PathBuf,
@@ -22,7 +22,7 @@ pub(super) struct Root {
 }
 
 impl Root {
-    /// Looks for the directory that the configuration names. What is not there gives a finding and no root.
+    /// Finds the directory that the configuration names. Adds a finding and returns no root if it does not exist.
     pub(super) fn look(config: &Config, findings: &mut Findings) -> Option<Self> {
         let path = config.spool.clone();
         let (subject, file) = (quote(&path), quote(&config.path));
@@ -30,28 +30,23 @@ impl Root {
             Ok(metadata) if metadata.is_dir() => return Some(Self { path, metadata }),
             Ok(metadata) if metadata.is_symlink() => {
                 let target = path.canonicalize().map_or_else(|_| "where it leads".to_owned(), quote);
-                Finding::new(
-                    subject,
-                    LINK,
-                    format!("write the directory itself, {target}, as `spool` into {file}"),
-                )
+                Finding::new(subject, LINK, format!("in {file}, set `spool` to the directory itself: {target}"))
             }
-            Ok(_) => Finding::new(subject, "is not a directory", format!("name a directory as `spool` in {file}")),
+            Ok(_) => Finding::new(subject, "is not a directory", format!("in {file}, set `spool` to a directory")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::new(
                 subject.clone(),
                 "there is no spool here",
                 format!(
-                    "install -d -m {PRIVATE_DIRECTORY:04o} -o ACCOUNT -g GROUP {subject}, with the runner's account and \
-                     the group of those who submit jobs; then start spiderpig-runner, which lays it out"
+                    "install -d -m {PRIVATE_DIRECTORY:04o} -o ACCOUNT -g GROUP {subject}, with the runner's account \
+                     and \
+                     the group of the submitters; then start spiderpig-runner, which creates the spool"
                 ),
             ),
-            Err(error) => {
-                Finding::new(
+            Err(error) => Finding::new(
                 subject.clone(),
-                format!("cannot be looked at: {error}"),
+                format!("cannot be examined: {error}"),
                 format!("see what is in the way: namei -l {subject}"),
-            )
-            }
+            ),
         });
         None
     }
@@ -60,7 +55,7 @@ impl Root {
         &self.path
     }
 
-    /// The runner's account and the group of the submitters: everything else is measured by them.
+    /// The runner's account and the group of the submitters. All other paths are compared with them.
     pub(super) fn owner(&self) -> Owner {
         Owner::of(&self.metadata)
     }
@@ -86,12 +81,12 @@ impl Root {
         let (me, owner) = (me.name(), owner.name());
         findings.add(Finding::new(
             quote(&self.path),
-            format!("belongs to {owner}, but this check runs as {me}, as the runner must not"),
+            format!("belongs to {owner}, but this check runs as {me}; the runner must run as {owner}"),
             format!("sudo -u {} spiderpig-runner --config {} check", quote(owner), quote(&config.path)),
         ));
     }
 
-    /// Who may rename a directory on the way can put another spool there.
+    /// An account that may rename a directory on the way can replace the spool.
     fn check_parents(&self, findings: &mut Findings) {
         let Ok(path) = self.path.canonicalize() else { return };
         for parent in path.ancestors().skip(1) {
@@ -100,14 +95,14 @@ impl Root {
             if metadata.mode() & 0o002 != 0 && !sticky {
                 findings.add(Finding::new(
                     quote(parent),
-                    "leads to the spool and can be written by everyone, so anyone can put another spool in its place",
+                    "is on the way to the spool and can be written by everyone, so everyone can replace the spool",
                     format!("chmod o-w {}", quote(parent)),
                 ));
             }
         }
     }
 
-    /// The spool in the directory, if it is one that this program knows.
+    /// The spool in the directory, if this program knows its version.
     pub(super) fn open_spool(&self, config: &Config, findings: &mut Findings) -> Option<Spool> {
         let layout = self.path.join("layout");
         let finding = match Spool::open(&self.path) {
@@ -115,19 +110,22 @@ impl Root {
             Err(_) if layout.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) => {
                 Finding::new(
                     quote(&self.path),
-                    "there is no spool here: it has no file `layout`",
-                    "start spiderpig-runner, which lays it out: systemctl start spiderpig-runner",
+                    "is not a spool: it has no file `layout`",
+                    "start spiderpig-runner, which creates the spool: systemctl start spiderpig-runner",
                 )
             }
             Err(Error::Invalid { path, reason }) => Finding::new(
                 quote(path),
                 reason,
-                format!("name another directory as `spool` in {}, or install that program", quote(&config.path)),
+                format!(
+                    "in {}, set `spool` to another directory, or install the program that wrote the layout",
+                    quote(&config.path)
+                ),
             ),
             Err(error) => Finding::new(
                 quote(layout),
                 error.to_string(),
-                "put a regular file there that its owner can read, with \"1\" and a newline in it",
+                "replace it with a regular file that its owner can read, and that contains \"1\" and a newline",
             ),
         };
         findings.add(finding);
@@ -149,26 +147,26 @@ mod tests {
         std::fs::remove_file(scene.spool.layout()).unwrap();
         assert_eq!(
             scene.findings(),
-            "SPOOL: there is no spool here: it has no file `layout`\n  \
-             fix: start spiderpig-runner, which lays it out: systemctl start spiderpig-runner"
+            "SPOOL: is not a spool: it has no file `layout`\n  \
+             fix: start spiderpig-runner, which creates the spool: systemctl start spiderpig-runner"
         );
         scene.config.spool = scene.path("../none");
         assert_eq!(
             scene.findings(),
             "SPOOL/../none: there is no spool here\n  fix: install -d -m 2750 -o ACCOUNT -g GROUP SPOOL/../none, with \
-             the runner's account and the group of those who submit jobs; then start spiderpig-runner, which lays it out"
+             the runner's account and the group of the submitters; then start spiderpig-runner, which creates the spool"
         );
         scene.config.spool = scene.path("sequence");
         assert_eq!(
             scene.findings(),
-            "SPOOL/sequence: is not a directory\n  fix: name a directory as `spool` in /etc/spiderpig/spiderpig.toml"
+            "SPOOL/sequence: is not a directory\n  fix: in /etc/spiderpig/spiderpig.toml, set `spool` to a directory"
         );
         scene.config.spool = scene.path("../link");
         symlink(scene.spool.root(), &scene.config.spool).unwrap();
         assert_eq!(
             scene.findings(),
-            "SPOOL/../link: is a symbolic link, and must be a directory\n  \
-             fix: write the directory itself, SPOOL, as `spool` into /etc/spiderpig/spiderpig.toml"
+            "SPOOL/../link: is a symbolic link, but must be a directory\n  \
+             fix: in /etc/spiderpig/spiderpig.toml, set `spool` to the directory itself: SPOOL"
         );
     }
 
@@ -180,7 +178,8 @@ mod tests {
             scene.findings(),
             "SPOOL/layout: layout version \"2\\n\" is not one that this program knows (it knows \"1\\n\"); use the \
              program that wrote it\n  \
-             fix: name another directory as `spool` in /etc/spiderpig/spiderpig.toml, or install that program"
+             fix: in /etc/spiderpig/spiderpig.toml, set `spool` to another directory, or install the program that wrote \
+             the layout"
         );
     }
 
@@ -191,11 +190,11 @@ mod tests {
         set_mode(parent, 0o757).unwrap();
         assert_eq!(
             scene.findings(),
-            "PARENT: leads to the spool and can be written by everyone, so anyone can put another spool in its place\n  \
+            "PARENT: is on the way to the spool and can be written by everyone, so everyone can replace the spool\n  \
              fix: chmod o-w PARENT"
         );
         set_mode(parent, 0o1777).unwrap();
         set_mode(scene.spool.root(), 0o755).unwrap();
-        assert_eq!(scene.findings(), "SPOOL: has mode 0755, and must have 2750\n  fix: chmod 2750 SPOOL");
+        assert_eq!(scene.findings(), "SPOOL: has mode 0755, but must have mode 2750\n  fix: chmod 2750 SPOOL");
     }
 }

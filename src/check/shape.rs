@@ -11,7 +11,7 @@ use crate::spool::submitter;
 use super::finding::{Finding, Findings};
 use super::shell::quote;
 
-/// The files right below the spool, each with its mode and whether it is there from the runner's first start on.
+/// The files at the top of the spool, each with its mode and whether the runner creates it at its first start.
 pub(super) const FILES: [(&str, u32, bool); 6] = [
     ("layout", FILE, true),
     ("sequence", SHARED_FILE, true),
@@ -21,7 +21,7 @@ pub(super) const FILES: [(&str, u32, bool); 6] = [
     ("paused", FILE, false),
 ];
 
-/// The account and the group that own something; displayed as `chown` takes it.
+/// The account and the group that own a path; displayed as `chown` takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     pub(super) user: u32,
@@ -46,7 +46,7 @@ impl fmt::Display for Owner {
     }
 }
 
-/// What a path must be.
+/// The kind, mode and owner that a path must have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) directory: bool,
@@ -55,7 +55,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Adds a finding if there is something else.
+    /// Adds a finding if the path differs.
     pub(super) fn check(&self, path: &Path, metadata: &Metadata, findings: &mut Findings) {
         if metadata.is_dir() != self.directory || !(metadata.is_dir() || metadata.is_file()) {
             findings.add(self.wrong_kind(path, metadata));
@@ -65,10 +65,10 @@ impl Shape {
         let (found, found_mode) = (Owner::of(metadata), metadata.mode() & 0o7777);
         let mut problems = Vec::new();
         if found != owner {
-            problems.push(format!("belongs to {found}, and must belong to {owner}"));
+            problems.push(format!("belongs to {found}, but must belong to {owner}"));
         }
         if found_mode != mode {
-            problems.push(format!("has mode {found_mode:04o}, and must have {mode:04o}"));
+            problems.push(format!("has mode {found_mode:04o}, but must have mode {mode:04o}"));
         }
         if !problems.is_empty() {
             findings.add(Finding::new(quote(path), problems.join("; "), self.restore(path, metadata)));
@@ -97,7 +97,7 @@ impl Shape {
         };
         Finding::new(
             quote(path),
-            format!("is {found}, and must be {expected}"),
+            format!("is {found}, but must be {expected}"),
             format!("stop spiderpig-runner, put {expected} in its place, and check again"),
         )
     }

@@ -1,10 +1,10 @@
-//! Paths as a shell and a terminal take them.
+//! Paths, quoted for a shell and safe for a terminal.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
-/// A path or name as one word of a command line. What a terminal could act on is escaped.
+/// A path or name as one word of a command line. Control characters are escaped.
 pub(super) fn quote(text: impl AsRef<OsStr>) -> String {
     let bytes = text.as_ref().as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%=".contains(byte);
@@ -15,7 +15,7 @@ pub(super) fn quote(text: impl AsRef<OsStr>) -> String {
     }
 }
 
-/// The form of bash for bytes that are no plain text.
+/// The quotes of bash for bytes that are not plain text.
 fn escaped(bytes: &[u8]) -> String {
     let mut word = String::from("$'");
     for &byte in bytes {

@@ -1,5 +1,5 @@
-//! The API's state directory: its account must be able to use it and what is in it, and nobody else. There are seeds of
-//! second factors in it, with which anybody could be somebody else.
+//! The API's state directory: only the API's account may use it and its files. It has the keys of second factors, with
+//! which one person could sign in as another.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -10,8 +10,8 @@ use super::account::{Account, EXECUTE, READ, WRITE};
 use super::finding::{Finding, Findings};
 use super::shell::quote;
 
-/// Checks the state directory for the account that runs the API. One that is not there is made by the API when it is
-/// needed, if its parent allows that.
+/// Checks the state directory for the account that runs the API. It may be missing, if its parent lets the API create
+/// it.
 pub(super) fn check(config: &Config, account: &Account, findings: &mut Findings) {
     let path = &config.api.state_directory;
     let name = account.name();
@@ -22,11 +22,11 @@ pub(super) fn check(config: &Config, account: &Account, findings: &mut Findings)
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let parent = path.parent().unwrap_or(path);
             if !matches!(account.obstacle(parent, WRITE | EXECUTE), Ok(None)) {
-                add(format!("is not there, and cannot be made by the account {name}"), make);
+                add(format!("does not exist, and the account {name} cannot create it"), make);
             }
             return;
         }
-        Err(error) => return add(format!("cannot be looked at: {error}"), make),
+        Err(error) => return add(format!("cannot be examined: {error}"), make),
     };
     if !metadata.is_dir() {
         return add("is not a directory".to_owned(), format!("move it away, then: {make}"));
@@ -34,11 +34,12 @@ pub(super) fn check(config: &Config, account: &Account, findings: &mut Findings)
     match account.obstacle(path, READ | WRITE | EXECUTE) {
         Ok(None) => {}
         Ok(Some(obstacle)) if obstacle.metadata().is_ok_and(|there| there.ino() != metadata.ino()) => {
-            let problem = format!("cannot be reached by the account {name}: {} is in the way", quote(&obstacle));
-            add(problem, format!("chmod o+x {}", quote(&obstacle)));
+            let obstacle = quote(&obstacle);
+            let problem = format!("cannot be reached by the account {name}, because {obstacle} does not let it pass");
+            add(problem, format!("chmod o+x {obstacle}"));
         }
         Ok(Some(_)) => add(format!("cannot be used by the account {name}"), make),
-        Err(error) => add(format!("cannot be looked at: {error}"), make),
+        Err(error) => add(format!("cannot be examined: {error}"), make),
     }
     if metadata.mode() & 0o077 != 0 {
         let problem = format!("is open to other accounts (mode {:04o})", metadata.mode() & 0o7777);
@@ -47,16 +48,16 @@ pub(super) fn check(config: &Config, account: &Account, findings: &mut Findings)
     check_content(path, account, findings);
 }
 
-/// What other accounts could once read may have been read, whatever the mode of the directory is now.
+/// Checks the files too: others could read an open file before the directory was closed.
 fn check_content(directory: &Path, account: &Account, findings: &mut Findings) {
-    // One that cannot be listed has its finding already.
+    // A directory that cannot be listed has its finding already.
     let entries = directory.read_dir().into_iter().flatten().filter_map(Result::ok);
     for (path, metadata) in entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?))) {
         let mut add = |problem: String, fix: String| findings.add(Finding::new(quote(&path), problem, fix));
         if metadata.is_symlink() {
             add(
                 "is a symbolic link, which the API does not follow".to_owned(),
-                "put the file itself in its place".to_owned(),
+                "replace it with the file itself".to_owned(),
             );
             continue;
         }
@@ -130,7 +131,8 @@ mod tests {
         std::fs::remove_dir_all(state).unwrap();
         create_directory(state, 0o700).unwrap();
         std::os::unix::fs::symlink("elsewhere", state.join("tokens.json")).unwrap();
-        let problem = "STATE/tokens.json: is a symbolic link, which the API does not follow\n  fix: put the file itself in its place";
+        let problem = "STATE/tokens.json: is a symbolic link, which the API does not follow\n  fix: replace it with \
+                       the file itself";
         assert_eq!(findings(&scene.config, &own), problem);
     }
 
@@ -142,7 +144,7 @@ mod tests {
         let scene = Scene::new();
         let nobody = Account::of(uzers::get_user_by_name("nobody").unwrap().uid());
         let make = "fix: install -d -m 0700 -o nobody STATE";
-        let expected = format!("STATE: is not there, and cannot be made by the account nobody\n  {make}");
+        let expected = format!("STATE: does not exist, and the account nobody cannot create it\n  {make}");
         assert_eq!(findings(&scene.config, &nobody), expected);
         let state = &scene.config.api.state_directory;
         create_directory(state, 0o700).unwrap();

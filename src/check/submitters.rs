@@ -16,7 +16,7 @@ pub(super) fn check(config: &Config, root: &Root, findings: &mut Findings) {
             findings.add(Finding::new(
                 KEY,
                 format!("there is no account {}", quote(name)),
-                format!("useradd --system {}, or take it out of the list in {}", quote(name), quote(&config.path)),
+                format!("useradd --system {}, or remove it from the list in {}", quote(name), quote(&config.path)),
             ));
             continue;
         };
@@ -24,7 +24,7 @@ pub(super) fn check(config: &Config, root: &Root, findings: &mut Findings) {
     }
 }
 
-/// Who neither owns the spool nor is in its group can do nothing with it. Returns whether the account is in order.
+/// Checks that an account owns the spool or is in its group. Returns whether it is.
 pub(super) fn check_membership(account: &Account, root: &Root, subject: &str, findings: &mut Findings) -> bool {
     let owner = root.owner();
     if account.is_root() || account.uid() == owner.user || account.is_member(owner.group) {
@@ -34,7 +34,7 @@ pub(super) fn check_membership(account: &Account, root: &Root, subject: &str, fi
     findings.add(Finding::new(
         subject,
         format!("the account {name} is not in the group {group} of the spool"),
-        format!("usermod -aG {} {}, then restart what runs as that account", quote(&group), quote(&name)),
+        format!("usermod -aG {} {}, then restart the services of that account", quote(&group), quote(&name)),
     ));
     false
 }
@@ -52,9 +52,9 @@ mod tests {
         assert_eq!(
             Scene::new().with_config(config).findings(),
             "runner.trusted_submitters: the account nobody is not in the group root of the spool\n  \
-             fix: usermod -aG root nobody, then restart what runs as that account\n\
+             fix: usermod -aG root nobody, then restart the services of that account\n\
              runner.trusted_submitters: there is no account 'no one'\n  \
-             fix: useradd --system 'no one', or take it out of the list in /etc/spiderpig/spiderpig.toml"
+             fix: useradd --system 'no one', or remove it from the list in /etc/spiderpig/spiderpig.toml"
         );
     }
 }

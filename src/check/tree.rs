@@ -1,4 +1,4 @@
-//! What is in the spool, but for the jobs: every name is one that the layout knows, and is what it must be.
+//! The spool except for jobs: the layout must know each name, with its kind, owner and mode.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
@@ -54,7 +54,7 @@ fn check_root(spool: &Spool, owner: Owner, findings: &mut Findings) {
             None if required => findings.add(Finding::new(
                 quote(&path),
                 "is missing",
-                "restart spiderpig-runner, which makes it anew: systemctl restart spiderpig-runner",
+                "restart spiderpig-runner, which creates it: systemctl restart spiderpig-runner",
             )),
             None => {}
         }
@@ -68,7 +68,7 @@ fn check_root(spool: &Spool, owner: Owner, findings: &mut Findings) {
     }
 }
 
-/// A job is claimed, committed and put aside by renames, which do not cross filesystems.
+/// The runner moves jobs by rename, which does not work across filesystems.
 fn check_device(path: &Path, metadata: &Metadata, root: &Root, findings: &mut Findings) {
     if metadata.is_dir() && metadata.dev() != root.device() {
         findings.add(Finding::new(
@@ -106,10 +106,15 @@ fn check_running(spool: &Spool, findings: &mut Findings) {
             continue;
         };
         let right = std::fs::read_link(&path).is_ok_and(|target| target == Path::new("../jobs").join(&name));
-        // The link goes away before its job does: one that is still here, after its job was not, is left over.
+        // The runner removes the link before the job. A link without a job is left over.
         if (!right || !spool.job(id).exists()) && path.symlink_metadata().is_ok() {
-            let problem = if right { "leads to no job" } else { "is not a symbolic link to the job of its number" };
-            let fix = format!("rm {}; a running job gets its link again from spiderpig-runner", quote(&path));
+            let problem = if right {
+                "leads to a job that does not exist"
+            } else {
+                "is not a symbolic link to the job \
+                                      with its number"
+            };
+            let fix = format!("rm {}; spiderpig-runner makes the link of a running job again", quote(&path));
             findings.add(Finding::new(quote(&path), problem, fix));
         }
     }
@@ -119,7 +124,7 @@ fn check_running(spool: &Spool, findings: &mut Findings) {
 pub(super) fn unknown(path: &Path) -> Finding {
     Finding::new(
         quote(path),
-        "is nothing that the layout knows",
+        "is not part of the spool layout",
         format!("see what it is, then move it away: mv -n {} /var/tmp/", quote(path)),
     )
 }
@@ -129,14 +134,14 @@ pub(super) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-/// The names in a directory, sorted. One that is not there has none, and is reported elsewhere.
+/// The names in a directory, sorted. A missing directory has none; other checks report it.
 pub(super) fn names(directory: &Path, findings: &mut Findings) -> Vec<OsString> {
     let mut names = report(directory, layout::names(directory).missing_is_none(), findings).unwrap_or_default();
     names.sort_unstable();
     names
 }
 
-/// What is at a path, links not followed; `None` if there is nothing.
+/// The metadata of a path, without following links; `None` if it does not exist.
 pub(super) fn look(path: &Path, findings: &mut Findings) -> Option<Metadata> {
     let metadata = path.symlink_metadata().map_err(|error| Error::io("look at", path, error));
     report(path, metadata.missing_is_none(), findings)
@@ -164,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    const MOVE: &str = "is nothing that the layout knows\n  fix: see what it is, then move it away: mv -n";
+    const MOVE: &str = "is not part of the spool layout\n  fix: see what it is, then move it away: mv -n";
 
     #[test]
     fn owners_and_modes_are_named_with_the_command_that_sets_them() {
@@ -173,8 +178,8 @@ mod tests {
         set_mode(&scene.path("sequence"), 0o666).unwrap();
         assert_eq!(
             scene.findings(),
-            "SPOOL/sequence: has mode 0666, and must have 0660\n  fix: chmod 0660 SPOOL/sequence\n\
-             SPOOL/queue: has mode 0755, and must have 3770\n  fix: chmod 3770 SPOOL/queue"
+            "SPOOL/sequence: has mode 0666, but must have mode 0660\n  fix: chmod 0660 SPOOL/sequence\n\
+             SPOOL/queue: has mode 0755, but must have mode 3770\n  fix: chmod 3770 SPOOL/queue"
         );
     }
 
@@ -188,7 +193,7 @@ mod tests {
         std::os::unix::fs::chown(scene.path("jobs"), Some(nobody), None).unwrap();
         assert_eq!(
             scene.findings(),
-            "SPOOL/jobs: belongs to nobody:root, and must belong to OWNER:GROUP\n  \
+            "SPOOL/jobs: belongs to nobody:root, but must belong to OWNER:GROUP\n  \
              fix: chown OWNER:GROUP SPOOL/jobs && chmod 2750 SPOOL/jobs"
         );
     }
@@ -204,7 +209,7 @@ mod tests {
             scene.findings(),
             format!(
                 "SPOOL/sequence: is missing\n  \
-             fix: restart spiderpig-runner, which makes it anew: systemctl restart spiderpig-runner\n\
+             fix: restart spiderpig-runner, which creates it: systemctl restart spiderpig-runner\n\
              SPOOL/inbox: is missing\n  fix: install -d -m 3770 -o {user} -g {group} SPOOL/inbox"
             )
         );
@@ -217,11 +222,11 @@ mod tests {
         symlink("../rejected", scene.path("rejected")).unwrap();
         std::fs::create_dir(scene.path("history.jsonl")).unwrap();
         let fix = |kind: &str| format!("fix: stop spiderpig-runner, put {kind} in its place, and check again");
-        let history = "SPOOL/history.jsonl: is a directory, and must be a regular file";
+        let history = "SPOOL/history.jsonl: is a directory, but must be a regular file";
         let findings = scene.findings();
         let expected = [
             format!("{history}\n  {}", fix("a regular file")),
-            format!("SPOOL/rejected: is a symbolic link, and must be a directory\n  {}", fix("a directory")),
+            format!("SPOOL/rejected: is a symbolic link, but must be a directory\n  {}", fix("a directory")),
         ];
         assert!(findings.starts_with(&expected.join("\n")), "{findings}");
     }
@@ -249,12 +254,12 @@ mod tests {
             symlink(target, scene.spool.running().join(name)).unwrap();
         }
         let fix =
-            |id: u32| format!("fix: rm SPOOL/running/{id}; a running job gets its link again from spiderpig-runner");
+            |id: u32| format!("fix: rm SPOOL/running/{id}; spiderpig-runner makes the link of a running job again");
         assert_eq!(
             scene.findings(),
             format!(
-                "SPOOL/running/2: is not a symbolic link to the job of its number\n  {}\n\
-                 SPOOL/running/3: leads to no job\n  {}\n\
+                "SPOOL/running/2: is not a symbolic link to the job with its number\n  {}\n\
+                 SPOOL/running/3: leads to a job that does not exist\n  {}\n\
                  SPOOL/running/x: {MOVE} SPOOL/running/x /var/tmp/",
                 fix(2),
                 fix(3)

@@ -14,7 +14,7 @@ use super::finding::{Finding, Findings};
 use super::shell::quote;
 use super::writable::Writable;
 
-/// What nobody but the owner may do, and what nobody but the owner and the group may.
+/// The mode bits that the users file must not have: the group may only read, and others have no rights.
 const TOO_OPEN: u32 = 0o037;
 
 /// Checks the users file for the account that runs the API, if people sign in by it.
@@ -28,11 +28,11 @@ pub(super) fn check(config: &Config, account: &Account, writable: &mut Writable,
     let metadata = match path.symlink_metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return add("is not there, so nobody can sign in".to_owned(), first_user(config));
+            return add("does not exist, so nobody can sign in".to_owned(), first_user(config));
         }
         Err(error) => {
             return add(
-                format!("cannot be looked at: {error}"),
+                format!("cannot be examined: {error}"),
                 format!("see what is in the way: namei -l {}", quote(path)),
             );
         }
@@ -54,21 +54,26 @@ pub(super) fn check(config: &Config, account: &Account, writable: &mut Writable,
                 add(problem, fix);
             }
         }
-        // Found above, unless this is neither root nor the account.
+        // Reported above, unless the check runs as a third account.
         Err(Error::Io { .. }) => {}
-        Err(Error::Invalid { reason, .. }) => add(format!("is damaged: {reason}"), "mend it with an editor".to_owned()),
+        Err(Error::Invalid { reason, .. }) => add(
+            format!("is damaged: {reason}"),
+            "correct it with an \
+                                                           editor"
+                .to_owned(),
+        ),
         Err(error) => add(error.to_string(), "check again".to_owned()),
     }
 }
 
-/// What keeps the account from reading the file.
+/// Why the account cannot read the file, and the fix.
 fn unreadable(path: &Path, metadata: &Metadata, account: &Account) -> Option<(String, String)> {
     let (name, file) = (account.name(), quote(path));
     match account.obstacle(path, READ) {
         Ok(None) => None,
         Ok(Some(obstacle)) if obstacle.metadata().is_ok_and(|there| there.ino() != metadata.ino()) => {
             let obstacle = quote(obstacle);
-            let problem = format!("cannot be reached by the account {name}: {obstacle} is in the way");
+            let problem = format!("cannot be reached by the account {name}, because {obstacle} does not let it pass");
             Some((problem, format!("chmod o+x {obstacle}")))
         }
         Ok(Some(_)) => {
@@ -76,28 +81,29 @@ fn unreadable(path: &Path, metadata: &Metadata, account: &Account) -> Option<(St
             Some((format!("cannot be read by the account {name}"), fix))
         }
         Err(error) => {
-            Some((format!("cannot be looked at: {error}"), format!("see what is in the way: namei -l {file}")))
+            Some((format!("cannot be examined: {error}"), format!("see what is in the way: namei -l {file}")))
         }
     }
 }
 
-/// Who is not in the file, and should be.
+/// Reports that the file has no enabled user, or no admin.
 fn missing(config: &Config, accounts: &Accounts) -> Option<(String, String)> {
     let admins = &config.auth.admin_groups;
     let is_admin = |groups: &[String]| groups.iter().any(|group| admins.contains(group));
     let enabled = || accounts.values().filter(|account| !account.disabled);
     if enabled().next().is_none() {
-        return Some(("has nobody who is not disabled, so nobody can sign in".to_owned(), first_user(config)));
+        return Some(("has no enabled user, so nobody can sign in".to_owned(), first_user(config)));
     }
     let first = admins.first()?;
     if enabled().any(|account| is_admin(&account.groups)) {
         return None;
     }
-    let problem = format!("has nobody in an admin group ({}), so nobody can help the others", admins.join(", "));
+    let admins = admins.join(", ");
+    let problem = format!("has no enabled user in an admin group ({admins}), so nobody can administer SpiderPig");
     Some((problem, format!("{} groups NAME {}, with all groups of the user", command(config), quote(first))))
 }
 
-/// Who is the first can help those who come later, if they are an admin.
+/// The command that adds the first user: an admin, who can add and help others.
 fn first_user(config: &Config) -> String {
     let groups = config.auth.admin_groups.first().or_else(|| config.auth.user_groups.first());
     let group = groups.map_or_else(String::new, |group| format!(" --group {}", quote(group)));
@@ -136,8 +142,8 @@ mod tests {
     fn where_nobody_can_sign_in_the_way_to_the_first_user_is_named() {
         let scene = Scene::new();
         let (config, own) = (&scene.config, Account::current());
-        assert_eq!(findings(config, &own), format!("USERS: is not there, so nobody can sign in\n  {FIRST}"));
-        let nobody = format!("USERS: has nobody who is not disabled, so nobody can sign in\n  {FIRST}");
+        assert_eq!(findings(config, &own), format!("USERS: does not exist, so nobody can sign in\n  {FIRST}"));
+        let nobody = format!("USERS: has no enabled user, so nobody can sign in\n  {FIRST}");
         write(config, "");
         assert_eq!(findings(config, &own), nobody);
         write(config, &format!("{ADMIN}disabled = true\n"));
@@ -153,7 +159,8 @@ mod tests {
         write(&scene.config, &ADMIN.replace("admins", "deployers"));
         assert_eq!(
             findings(&scene.config, &own),
-            "USERS: has nobody in an admin group (admins), so nobody can help the others\n  fix: spiderpig-api \
+            "USERS: has no enabled user in an admin group (admins), so nobody can administer SpiderPig\n  fix: \
+             spiderpig-api \
              --config /etc/spiderpig/spiderpig.toml user groups NAME admins, with all groups of the user"
         );
         let scene = scene.with_config("[auth]\nadmin_groups = []");
@@ -167,8 +174,9 @@ mod tests {
         write(config, &format!("{ADMIN}group = []\n"));
         assert_eq!(
             findings(config, &own),
-            "USERS: is damaged: line 4: unknown key `group` in [users.alice]; known: `password`, `groups`, `disabled`\n  \
-             fix: mend it with an editor"
+            "USERS: is damaged: line 4: unknown key `group` in [users.alice]; known: `password`, `groups`, \
+             `disabled`\n  \
+             fix: correct it with an editor"
         );
         for mode in [0o644, 0o660, 0o642] {
             set_mode(&config.auth.users_file, mode).unwrap();
@@ -214,7 +222,8 @@ mod tests {
         assert_eq!(
             findings(config, &nobody),
             format!(
-                "USERS: cannot be reached by the account nobody: {parent} is in the way\n  fix: chmod o+x {parent}"
+                "USERS: cannot be reached by the account nobody, because {parent} does not let it pass\n  fix: chmod \
+                 o+x {parent}"
             )
         );
     }

@@ -1,5 +1,5 @@
-//! Who else can write what decides which commands run, and with what: a configuration, a program, an environment file, the
-//! users file, or a directory on the way to one of them, in which another one could be put in its place.
+//! Finds out who else can change what runs: who can write a configuration, a program, an environment file, the users
+//! file, or a directory on the way to one of them.
 
 use std::collections::BTreeSet;
 use std::fs::Metadata;
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use super::finding::{Finding, Findings};
 use super::shell::quote;
 
-/// In a directory with this bit only the owner of a file, the directory's, and root put another one in its place.
+/// In a directory with this bit, only root and the owners of the file and the directory can replace a file.
 const STICKY: u32 = 0o1000;
 
-/// What was looked at, and whose files are as good as root's.
+/// The paths that were checked, and the accounts that may own them.
 #[derive(Debug)]
 pub(super) struct Writable {
     trusted: Vec<u32>,
@@ -20,13 +20,13 @@ pub(super) struct Writable {
 }
 
 impl Writable {
-    /// A check for these accounts: what belongs to one of them is theirs to change.
+    /// A check that lets these accounts change their own files.
     pub(super) fn by_others_than(trusted: &[u32]) -> Self {
         Self { trusted: [&[0], trusted].concat(), seen: BTreeSet::new() }
     }
 
-    /// Checks a file, and all directories by which one gets there, also by symbolic links. `what` it is stands in the
-    /// findings. What is not there is somebody else's finding.
+    /// Checks a file and all directories on the way, also through symbolic links. Findings call the file `what`. Other
+    /// checks report a missing file.
     pub(super) fn check_file(&mut self, path: &Path, what: &str, findings: &mut Findings) {
         self.check_way(path, what, findings);
         let Ok(path) = path.canonicalize() else { return };
@@ -35,24 +35,24 @@ impl Writable {
             return;
         }
         if let Some(who) = writers(&metadata) {
-            let problem = format!("is {what}, and can be written by {who} (mode {:04o})", metadata.mode() & 0o7777);
+            let problem = format!("is {what} and can be written by {who} (mode {:04o})", metadata.mode() & 0o7777);
             findings.add(Finding::new(quote(&path), problem, format!("chmod go-w {}", quote(&path))));
         }
         self.seen.insert(path);
     }
 
-    /// Checks the directories that lead to a file, and those that lead to where links on the way point.
+    /// Checks the directories on the way to a file, and to the targets of links on the way.
     pub(super) fn check_way(&mut self, path: &Path, what: &str, findings: &mut Findings) {
         let real = path.canonicalize().ok();
         for entry in path.ancestors().chain(real.iter().flat_map(|real| real.ancestors())) {
             let Some(directory) = entry.parent().and_then(|parent| parent.canonicalize().ok()) else { continue };
-            // Its entry may be a link, and then it is the link that must not be replaced.
+            // The entry may be a link; then nobody else may replace the link.
             let (Ok(parent), Ok(entry)) = (directory.metadata(), entry.symlink_metadata()) else { continue };
             self.check_directory(&directory, &parent, &entry, what, findings);
         }
     }
 
-    /// Checks a directory that leads to something by the entry.
+    /// Checks a directory on the way, which has the next part of the path as its entry.
     pub(super) fn check_directory(
         &mut self,
         directory: &Path,
@@ -71,10 +71,10 @@ impl Writable {
         }
         let mode = metadata.mode() & 0o7777;
         let problem = format!(
-            "leads to {what}, and can be written by {who} (mode {mode:04o}): another one can be put in its place"
+            "is on the way to {what} and can be written by {who} (mode {mode:04o}), so others can replace {what}"
         );
         let fix = if is_kept {
-            "move what is in it and is not root's to a directory of its own".to_owned()
+            format!("move {what} to a directory that others cannot write")
         } else {
             format!("chmod go-w {}", quote(directory))
         };
@@ -82,7 +82,7 @@ impl Writable {
     }
 }
 
-/// Who besides its owner can write a file or directory. Members of root's group are taken for root.
+/// Who can write a file or directory besides its owner. Members of root's group count as root.
 fn writers(metadata: &Metadata) -> Option<&'static str> {
     let group = metadata.mode() & 0o020 != 0 && metadata.gid() != 0;
     match (group, metadata.mode() & 0o002 != 0) {
@@ -131,7 +131,7 @@ mod tests {
         }
     }
 
-    const IN_PLACE: &str = "another one can be put in its place";
+    const IN_PLACE: &str = "so others can replace the configuration";
 
     #[test]
     fn what_only_its_owner_can_write_is_in_order() {
@@ -145,7 +145,7 @@ mod tests {
         atomic::set_mode(&scene.path("etc/config"), 0o646).unwrap();
         assert_eq!(
             scene.found("etc/config"),
-            "TEST/etc/config: is the configuration, and can be written by everyone (mode 0646)\n  \
+            "TEST/etc/config: is the configuration and can be written by everyone (mode 0646)\n  \
              fix: chmod go-w TEST/etc/config"
         );
     }
@@ -156,7 +156,7 @@ mod tests {
         atomic::set_mode(&scene.path("etc"), 0o777).unwrap();
         let found = scene.found("etc/config");
         let expected = format!(
-            "TEST/etc: leads to the configuration, and can be written by everyone (mode 0777): {IN_PLACE}\n  \
+            "TEST/etc: is on the way to the configuration and can be written by everyone (mode 0777), {IN_PLACE}\n  \
              fix: chmod go-w TEST/etc"
         );
         assert_eq!(found, expected);
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(scene.found("opt/config"), expected);
         atomic::set_mode(&scene.path("etc"), 0o755).unwrap();
         atomic::set_mode(&scene.path("opt"), 0o777).unwrap();
-        assert!(scene.found("opt/config").starts_with("TEST/opt: leads to the configuration"));
+        assert!(scene.found("opt/config").starts_with("TEST/opt: is on the way to the configuration"));
         assert_eq!(scene.found("etc/config"), "");
     }
 
@@ -177,7 +177,7 @@ mod tests {
         if rustix::process::geteuid().is_root() {
             chown(scene.path("etc/config"), Some(65_534), None).unwrap();
             let found = scene.found("etc/config");
-            assert!(found.contains(IN_PLACE) && found.contains("move what is in it"), "{found}");
+            assert!(found.contains(IN_PLACE) && found.contains("move the configuration to"), "{found}");
         }
     }
 

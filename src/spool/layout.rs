@@ -42,7 +42,7 @@ pub const DIRECTORIES: [(&str, u32); 8] = [
 ];
 
 /// What is wrong with a spool that is given by a symbolic link.
-pub const LINK: &str = "is a symbolic link, and must be a directory";
+pub const LINK: &str = "is a symbolic link, but must be a directory";
 
 /// The directory that a symbolic link leads to, in words.
 #[must_use]
@@ -50,7 +50,8 @@ pub fn target_of(link: &Path) -> String {
     link.canonicalize().map_or_else(|_| "where it leads".to_owned(), |path| path.display().to_string())
 }
 
-/// The link could lead elsewhere tomorrow, and nothing of the spool is opened through one. Links on the way are all right.
+/// The link could lead elsewhere tomorrow, and nothing of the spool is opened through one. Links on the way are all
+/// right.
 fn refuse_link(root: &Path) -> Result<()> {
     if !root.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
         return Ok(());
@@ -80,14 +81,15 @@ impl Spool {
         let Some(version) = open::read(&path).missing_is_none()? else {
             return Err(Error::invalid(
                 root,
-                "there is no spool here (no file `layout`); start spiderpig-runner, which lays it out",
+                "there is no spool here (no file `layout`); start spiderpig-runner, which creates the spool",
             ));
         };
         if version != VERSION.as_bytes() {
             return Err(Error::invalid(
                 &path,
                 format!(
-                    "layout version {:?} is not one that this program knows (it knows {:?}); use the program that wrote it",
+                    "layout version {:?} is not one that this program knows (it knows {:?}); use the program that \
+                     wrote it",
                     String::from_utf8_lossy(&version),
                     VERSION
                 ),

@@ -7,7 +7,7 @@ use rustix::fs::StatVfsMountFlags;
 const LEAST_BYTES: u64 = 1 << 30;
 const LEAST_INODES: u64 = 10_000;
 
-/// What the system says of a filesystem.
+/// What the system reports about a filesystem.
 #[derive(Clone, Copy, Debug)]
 pub struct Space {
     /// In bytes, for others than root.

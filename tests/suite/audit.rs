@@ -76,7 +76,7 @@ fn a_trail_that_is_as_it_was_written_is_praised() {
     let (first, last, head) = (time(&lines[0]), time(&lines[8]), sha256(&lines[8]));
     let expected = |path: &Path| {
         let path = path.display();
-        format!("{path}: 9 lines, and the chain is whole\nfrom {first} to {last}\nhead 9 {head}\n")
+        format!("{path}: 9 lines; the chain is unbroken\nfrom {first} to {last}\nhead 9 {head}\n")
     };
     assert_eq!(praise(&spool, None), expected(&path));
 
@@ -84,7 +84,7 @@ fn a_trail_that_is_as_it_was_written_is_praised() {
     fs::rename(&path, &moved).unwrap();
     assert_eq!(praise(&spool, Some(&moved)), expected(&moved));
     let zeros = "0".repeat(64);
-    assert_eq!(praise(&spool, None), format!("{}: 0 lines, and the chain is whole\nhead 0 {zeros}\n", path.display()));
+    assert_eq!(praise(&spool, None), format!("{}: 0 lines; the chain is unbroken\nhead 0 {zeros}\n", path.display()));
     let output = verify(&spool, Some(&path));
     assert!(!output.status.success() && output.stderr.ends_with(b"audit.jsonl is not there\n"), "{output:?}");
 }
@@ -118,7 +118,7 @@ fn a_trail_that_lost_its_end_is_known_by_a_head_that_was_kept() {
     assert!(still_has_it());
     fs::write(&path, lines(&path)[..6].join("\n") + "\n").unwrap();
     append(&trail(&spool), Event::Pause, "bob", json!({}));
-    assert!(praise(&spool, None).contains("7 lines, and the chain is whole") && !still_has_it());
+    assert!(praise(&spool, None).contains("7 lines; the chain is unbroken") && !still_has_it());
 }
 
 #[test]
@@ -126,11 +126,11 @@ fn what_a_crash_cut_off_is_told_of_and_no_fault() {
     let (spool, path) = with_entries(3);
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 40]).unwrap();
-    let told = "1 of the lines are no entries, the first is line 3";
+    let told = "1 of the lines are not audit records; the first one is line 3";
     assert!(praise(&spool, None).contains(told));
     append(&trail(&spool), Event::Pause, "bob", json!({}));
     let text = praise(&spool, None);
-    assert!(text.contains(told) && text.contains("4 lines, and the chain is whole"), "{text}");
+    assert!(text.contains(told) && text.contains("4 lines; the chain is unbroken"), "{text}");
 }
 
 /// `spiderpig-api otp` as this user, which adds an entry each time.
@@ -155,7 +155,7 @@ fn many_processes_write_one_chain() {
     });
     let written = lines(trail(&spool).path());
     let text = praise(&spool, None);
-    assert!(text.contains(&format!("{} lines, and the chain is whole", written.len())), "{text}");
+    assert!(text.contains(&format!("{} lines; the chain is unbroken", written.len())), "{text}");
     for user in USERS {
         let of_user = written.iter().filter(|line| line.contains(&format!("\"user\":\"{user}\"")));
         let told = of_user.filter(|line| line.contains("code_told"));

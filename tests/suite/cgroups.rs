@@ -329,7 +329,7 @@ fn what_is_left_of_a_lost_job_is_ended_through_its_control_group() {
 fn a_group_that_cannot_be_used_is_told_and_jobs_run_without() {
     let spool = TestSpool::with_configuration("cgroup = \"/tmp\"");
     let _runner = spool.runner();
-    wait_problem(&spool, "jobs run without a control group of their own: /tmp: is no control group of version 2");
+    wait_problem(&spool, "jobs run without a control group of their own: /tmp: is not a control group of version 2");
     let id = spool.submit_script("true");
     let status = spool.wait_final(id);
     assert_eq!((status.state, status.cgroup, status.memory_peak), (State::Succeeded, None, None));

@@ -169,7 +169,8 @@ fn a_spool_that_is_a_symbolic_link_is_refused_by_both_daemons() {
         assert!(!output.status.success(), "{program}");
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         let expected = format!(
-            "{}: is a symbolic link, and must be a directory; write the directory itself, {}, as `spool` into the configuration",
+            "{}: is a symbolic link, but must be a directory; write the directory itself, {}, as `spool` into the \
+             configuration",
             spool.root().display(),
             elsewhere.display()
         );

@@ -139,7 +139,7 @@ fn an_api_that_never_read_it_in_order_says_why() {
     assert_eq!(health["information"].as_array().unwrap().len(), 2);
     let check = spool.command("spiderpig-runner").arg("check").output().unwrap();
     let findings = String::from_utf8_lossy(&check.stdout).into_owned() + &String::from_utf8_lossy(&check.stderr);
-    assert_eq!(findings.matches("is not what the layout says").count(), 2, "{findings}");
+    assert_eq!(findings.matches("does not match the layout").count(), 2, "{findings}");
 }
 
 #[test]

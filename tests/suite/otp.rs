@@ -72,7 +72,7 @@ fn the_first_code_makes_a_factor_and_is_accepted_once() {
     let spool = TestSpool::new();
     let text = stdout(&otp(&spool, Some("alice"), &[]));
     let (note, told) = text.trim_end().split_once('\n').unwrap();
-    assert_eq!(note, "alice had no second factor: now there is one. --qr shows it to an authenticator app.");
+    assert_eq!(note, "Made a second factor for alice. To set up an authenticator app, run the command with --qr.");
     let (told, rest) = told.split_once(' ').unwrap();
     assert!(rest.starts_with("(accepted once, for another ") && rest.ends_with(" seconds)"), "{rest}");
     let seed = seed(&spool, "alice");
@@ -168,7 +168,7 @@ fn when_all_codes_are_used_one_has_to_wait() {
         stderr(&output)
     };
     let now = Time::now().as_milliseconds() / 30_000;
-    assert!(used(now + 2).contains("the codes of this moment have been used; the next one works in "));
+    assert!(used(now + 2).contains("the current codes have been used; the next code works in "));
     assert!(used(now + 1000).contains("the clock of this machine went back"));
 }
 

@@ -138,7 +138,7 @@ fn a_limit_of_the_size_of_files_that_cannot_be_lifted_is_told() {
     command.arg("--config").arg(spool.configuration()).arg("check").arg("--any-filesystem");
     let found = limited(command).output().unwrap();
     let found = String::from_utf8(found.stdout).unwrap();
-    assert!(found.contains("RLIMIT_FSIZE: files can have 1000000 bytes at most"), "{found}");
+    assert!(found.contains("RLIMIT_FSIZE: limits files to 1000000 bytes"), "{found}");
 }
 
 /// The children of a process, ended or not.

@@ -111,7 +111,7 @@ fn a_token_is_listed_until_it_is_revoked() {
     let list = said(&spool, &["list"]);
     assert!(list.contains(&second) && !list.contains(&first), "{list}");
     let unknown = refused(&spool, &["revoke", &first]);
-    assert!(unknown.contains(&format!("there is no token \"{first}\"; which there are: spiderpig-api token list")));
+    assert!(unknown.contains(&format!("there is no token \"{first}\"; to list all tokens: spiderpig-api token list")));
 
     let (created, revoked) = (recorded(&spool), recorded(&spool).pop().unwrap());
     assert_eq!(created.len(), 3);
@@ -127,7 +127,7 @@ fn what_cannot_be_a_token_is_refused_with_words() {
     let usual =
         |user, scope, expires| ["create", "--name", "x", "--user", user, "--scope", scope, "--expires", expires];
     for (arguments, words) in [
-        (usual("carol", "read", "30d"), "there is no user \"carol\"; who there is: spiderpig-api user list"),
+        (usual("carol", "read", "30d"), "there is no user \"carol\"; to list all users: spiderpig-api user list"),
         (usual("Alice", "read", "30d"), "there is no user \"Alice\""),
         (usual("bob", "read", "30d"), "the user \"bob\" is disabled"),
         (usual("alice", "start:none", "30d"), "there is no job type \"none\"; there are: noop, sh, parallel"),
@@ -148,7 +148,7 @@ fn what_cannot_be_a_token_is_refused_with_words() {
     assert_eq!(said(&spool, &["list"]), "There are no tokens\n");
 
     let open = refused(&TestSpool::new(), &usual("tester", "read", "30d"));
-    assert!(open.contains("nobody signs in, and no token is looked at"), "{open}");
+    assert!(open.contains("does not use tokens"), "{open}");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn with_single_sign_on_a_token_has_groups_of_its_own() {
     create(&spool, "alice", &["--group", "deployers", "--group", "cn=ops,dc=example"]);
     assert_eq!(file(&spool)[0]["groups"], json!(["deployers", "cn=ops,dc=example"]));
     let usual = ["create", "--scope", "read", "--expires", "12h", "--name", "x", "--user"];
-    assert!(refused(&spool, &[&usual[..], &["alice"]].concat()).contains("name those that the token is to have"));
+    assert!(refused(&spool, &[&usual[..], &["alice"]].concat()).contains("give the token's groups with --group"));
     let bad = refused(&spool, &[&usual[..], &["a\nb", "--group", "deployers"]].concat());
     assert!(bad.contains("without control characters"), "{bad}");
 }

@@ -160,12 +160,12 @@ fn what_is_typed_at_a_terminal_is_not_shown_and_asked_for_twice() {
     let host = Host::new();
     let (shown, success) = host.terminal("user add alice --group deployers", &[PASSWORD, PASSWORD]);
     assert!(success, "{shown}");
-    assert_eq!(shown, "New password of alice: \nThe same again: \n`alice` is added, in deployers\n");
+    assert_eq!(shown, "New password of alice: \nRepeat the password: \n`alice` is added, in deployers\n");
     let alice = host.users().get("alice").unwrap();
     assert!(password::verify(PASSWORD, Some(&alice.password)));
 
     let (shown, success) = host.terminal("user passwd alice", &["another long one", "another long two"]);
-    assert!(!success && shown.ends_with("these are two passwords; nothing was changed\n"), "{shown}");
+    assert!(!success && shown.ends_with("the passwords differ; the account is unchanged\n"), "{shown}");
     let (shown, success) = host.terminal("user passwd alice", &["too short"]);
     assert!(!success && shown.contains("at least 12 characters") && !shown.contains("too short"), "{shown}");
     assert_eq!(host.users().get("alice").unwrap().stamp(), alice.stamp());
@@ -306,10 +306,10 @@ fn check_says_how_to_add_the_first_user_and_what_is_wrong_with_the_file() {
     let host = Host::new();
     let check = || String::from_utf8(host.script("check", "").stdout).unwrap();
     let file = host.file();
-    let first = format!("{}: is not there, so nobody can sign in\n  fix: spiderpig-api --config", file.display());
+    let first = format!("{}: does not exist, so nobody can sign in\n  fix: spiderpig-api --config", file.display());
     assert!(check().contains(&first), "{}", check());
     host.add("alice");
-    assert!(check().contains("has nobody in an admin group (admins)"), "{}", check());
+    assert!(check().contains("has no enabled user in an admin group (admins)"), "{}", check());
     host.say("user groups alice admins deployers");
     assert!(!check().contains("users.toml"), "{}", check());
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();

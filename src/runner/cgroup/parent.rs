@@ -1,7 +1,10 @@
-//! Where the groups of jobs can be made: a part of the tree of control groups that was delegated to the runner's account.
+//! Where the groups of jobs can be made: a part of the tree of control groups that was delegated to the runner's
+//! account.
 //!
-//! Controllers are enabled only where no process lives or may be put by others: with a controller enabled below it, a group
-//! can have no processes of its own, and systemd could never start the runner again in the one that it has for its unit.
+//! Controllers are enabled only where no process lives or may be put by others: with a controller enabled below it, a
+//! group
+//! can have no processes of its own, and systemd could never start the runner again in the one that it has for its
+//! unit.
 
 use std::fs;
 use std::io;
@@ -20,7 +23,8 @@ const DELEGATED: [&str; 2] = ["user.delegate", "trusted.delegate"];
 /// By this the child of a probe says that it got where it was to go.
 const ARRIVED: i32 = libc::ECANCELED;
 
-/// Finds the directory in which groups of jobs are made: the configured one, else what was delegated to the unit of this
+/// Finds the directory in which groups of jobs are made: the configured one, else what was delegated to the unit of
+/// this
 /// process. `None` if neither is there. Makes ready what can be made ready there.
 ///
 /// # Errors
@@ -40,7 +44,8 @@ pub fn find(configured: Option<&Path>) -> Result<Option<PathBuf>, String> {
     Ok(Some(parent.to_owned()))
 }
 
-const HINT: &str = "the runner must be started in the same delegated part of the tree, and that must belong to its account \
+const HINT: &str = "the runner must be started in the same delegated part of the tree, and that must belong to its \
+                    account \
                     (Delegate=yes in its systemd unit does both)";
 
 /// Whether the directory is a control group in which others can be made.
@@ -48,11 +53,11 @@ const HINT: &str = "the runner must be started in the same delegated part of the
 /// # Errors
 /// It is not: a text for people.
 pub fn check_directory(path: &Path) -> Result<(), String> {
-    let kind = rustix::fs::statfs(path).map_err(|error| format!("cannot be looked at: {error}"))?.f_type;
+    let kind = rustix::fs::statfs(path).map_err(|error| format!("cannot be examined: {error}"))?.f_type;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only 32 bits are meant")]
     let kind = kind as u32;
     if kind != CGROUP2 {
-        return Err("is no control group of version 2; see where they are: findmnt -t cgroup2".into());
+        return Err("is not a control group of version 2; to find control groups: findmnt -t cgroup2".into());
     }
     match fs::read_to_string(path.join("cgroup.type")) {
         // The root of the tree has no such file.
@@ -150,7 +155,7 @@ mod tests {
     fn what_is_no_group_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let reason = find(Some(directory.path())).unwrap_err();
-        assert!(reason.contains("is no control group of version 2"), "{reason}");
+        assert!(reason.contains("is not a control group of version 2"), "{reason}");
         let reason = find(Some(Path::new("/nonexistent"))).unwrap_err();
         assert!(
             reason.starts_with("jobs run without a control group of their own: /nonexistent: cannot be"),

@@ -134,7 +134,7 @@ fn resolve(name: &str, plan: &Plan) -> Result<PathBuf, String> {
 fn check_program(path: &Path) -> Result<(), String> {
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => format!("the program {} does not exist", path.display()),
-        _ => format!("the program {} cannot be looked at: {error}", path.display()),
+        _ => format!("the program {} cannot be examined: {error}", path.display()),
     })?;
     if !metadata.is_file() {
         return Err(format!("the program {} is not a file", path.display()));
