@@ -143,7 +143,7 @@ fn url(node: &Node) -> Result<Option<GerritUrl>, Fault> {
     }
     let text = units::http_url(node)?;
     if text.contains('@') {
-        return Err(node.fault("must be without a user: changes are looked up without signing in"));
+        return Err(node.fault("must have no user, because SpiderPig looks up changes without signing in"));
     }
     Ok(Some(GerritUrl::new(&text)))
 }

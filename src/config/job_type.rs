@@ -228,7 +228,7 @@ impl JobType {
                 (self.param(name), texts(values, name).iter().copied().flatten().find(holds))
             {
                 let problem =
-                    format!("has a value with {} in its list, which is what joins the values", quoted(separator));
+                    format!("has a value with {} in its list, but the values are joined with it", quoted(separator));
                 return Err(param.refuse(&Value::from(text.as_str()), &problem));
             }
         }
@@ -281,10 +281,10 @@ fn params(section: &Section, gerrit: &GerritConfig) -> Result<Vec<Param>, Fault>
 fn quiet_after(node: &Node, time_limit: Option<Duration>) -> Result<Duration, Fault> {
     let quiet_after = units::duration(node)?;
     if quiet_after.is_zero() {
-        return Err(node.fault("must be more than nothing; leave it out for no warning"));
+        return Err(node.fault("must be more than 0; leave it out for no warning"));
     }
     if time_limit.is_some_and(|limit| quiet_after >= limit) {
-        return Err(node.fault("must be less than `time_limit`, or nobody is ever warned"));
+        return Err(node.fault("must be less than `time_limit`, as the job ends then"));
     }
     Ok(quiet_after)
 }

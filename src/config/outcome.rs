@@ -62,7 +62,7 @@ fn rule(node: &Node) -> Result<OutcomeRule, Fault> {
 fn refuse_without_condition(section: &Section, rule: &OutcomeRule) -> Result<(), Fault> {
     let patterns = [&rule.prompt, &rule.answer, &rule.status];
     if rule.exit.is_none() && patterns.into_iter().all(Option::is_none) {
-        return Err(section.fault("would hold for every job; add `prompt`, `answer`, `status` or `exit`"));
+        return Err(section.fault("would apply to every job; add `prompt`, `answer`, `status` or `exit`"));
     }
     Ok(())
 }

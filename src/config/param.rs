@@ -172,7 +172,7 @@ impl Param {
             }
         }
         if let Some(node) = section.get("many").filter(|_| self.many && matches!(self.kind, ParamKind::Boolean)) {
-            return Err(node.fault("does not go with kind \"boolean\", which switches one group"));
+            return Err(node.fault("cannot be used with kind \"boolean\", which switches one group"));
         }
         for choice in section.read("choices", Node::items)?.unwrap_or_default() {
             let text = choice.text("a string")?;

@@ -112,9 +112,8 @@ impl Part {
         };
         let switch = only.param.clone();
         if let ([Argument::Whole(_)], ParamKind::Boolean) = (&arguments[..], &declared(item, params, &switch)?.kind) {
-            return Err(
-                item.fault(format!("is a group with nothing but the boolean `{{{switch}}}`; add what it switches"))
-            );
+            return Err(item
+                .fault(format!("is a group of only the boolean `{{{switch}}}`; add the arguments that it switches")));
         }
         Ok(Self::Group { switch, arguments })
     }
@@ -202,7 +201,7 @@ impl Placeholder {
                 Some(format!("`{name}` has one value, so there is nothing to join; write `{{{name}}}`"))
             }
             Some(separator) if separator.is_empty() => {
-                Some(format!("nothing follows the colon to join the values with; write `{{{name}:,}}`"))
+                Some(format!("the separator after the colon is missing; write `{{{name}:,}}`"))
             }
             None if param.many && !whole => {
                 Some(format!("`{name}` has many values and this is one argument; join them with `{{{name}:,}}`"))
@@ -246,7 +245,7 @@ fn pieces(text: &str) -> Result<Vec<Piece>, &'static str> {
             pieces.push(Piece::Placeholder(Placeholder::parse(placeholder)));
             rest = after;
         } else {
-            return Err("a `}` closes nothing; write `}}` for a brace");
+            return Err("a `}` has no `{` before it; write `}}` for a brace");
         }
     }
     literal.push_str(rest);

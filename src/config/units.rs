@@ -64,7 +64,7 @@ pub(super) fn duration(node: &Node) -> Result<Duration, Fault> {
 /// A duration that is not nothing.
 pub(super) fn time_limit(node: &Node) -> Result<Duration, Fault> {
     let limit = duration(node)?;
-    if limit.is_zero() { Err(node.fault("must be more than nothing; leave it out for no limit")) } else { Ok(limit) }
+    if limit.is_zero() { Err(node.fault("must be more than 0; leave it out for no limit")) } else { Ok(limit) }
 }
 
 /// A duration of at least a second.
@@ -79,7 +79,7 @@ pub(super) fn size(node: &Node) -> Result<u64, Fault> {
     let parsed = node.text(expected)?.parse::<ByteSize>();
     let bytes = parsed.map_err(|_| node.fault(format!("must be {expected}")))?.as_u64();
     if bytes == 0 || i64::try_from(bytes).is_err() {
-        return Err(node.fault("must be more than nothing and less than 8EiB"));
+        return Err(node.fault("must be more than 0 and less than 8EiB"));
     }
     Ok(bytes)
 }

@@ -144,7 +144,12 @@ fn values_that_break_the_rules_are_refused_by_name() {
         ("list", json!(["a", null]), "parameter `list` has a value in its list that must be a string"),
         ("list", json!(["-a"]), "parameter `list` has a value in its list that must not begin with `-`"),
         ("list", json!(["a", "B"]), "parameter `list` has a value in its list that must match the pattern `[a-z,]+`"),
-        ("list", json!(["a,b"]), "parameter `list` has a value with `,` in its list, which is what joins the values"),
+        (
+            "list",
+            json!(["a,b"]),
+            "parameter `list` has a value with `,` in its list, but the values are joined with \
+          it",
+        ),
         ("count", json!(0), "parameter `count` must be at least 1"),
         ("count", json!(4), "parameter `count` must be at most 3"),
         ("count", json!("2"), "parameter `count` must be a whole number"),
