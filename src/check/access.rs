@@ -213,7 +213,7 @@ mod tests {
         let scene = Scene::new();
         std::fs::write(scene.spool.layout(), "2\n").unwrap();
         let findings = scene.access(&Account::current());
-        assert!(findings.starts_with("SPOOL/layout: layout version \"2\\n\" is not one"), "{findings}");
+        assert!(findings.starts_with("SPOOL/layout: layout version \"2\\n\" is unknown"), "{findings}");
     }
 
     #[test]

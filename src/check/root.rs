@@ -29,7 +29,7 @@ impl Root {
         findings.add(match path.symlink_metadata() {
             Ok(metadata) if metadata.is_dir() => return Some(Self { path, metadata }),
             Ok(metadata) if metadata.is_symlink() => {
-                let target = path.canonicalize().map_or_else(|_| "where it leads".to_owned(), quote);
+                let target = path.canonicalize().map_or_else(|_| "the target of the link".to_owned(), quote);
                 Finding::new(subject, LINK, format!("in {file}, set `spool` to the directory itself: {target}"))
             }
             Ok(_) => Finding::new(subject, "is not a directory", format!("in {file}, set `spool` to a directory")),
@@ -176,8 +176,8 @@ mod tests {
         std::fs::write(scene.spool.layout(), "2\n").unwrap();
         assert_eq!(
             scene.findings(),
-            "SPOOL/layout: layout version \"2\\n\" is not one that this program knows (it knows \"1\\n\"); use the \
-             program that wrote it\n  \
+            "SPOOL/layout: layout version \"2\\n\" is unknown to this program, which knows \"1\\n\"; use the program \
+             that wrote it\n  \
              fix: in /etc/spiderpig/spiderpig.toml, set `spool` to another directory, or install the program that wrote \
              the layout"
         );

@@ -143,7 +143,7 @@ pub(super) fn names(directory: &Path, findings: &mut Findings) -> Vec<OsString> 
 
 /// The metadata of a path, without following links; `None` if it does not exist.
 pub(super) fn look(path: &Path, findings: &mut Findings) -> Option<Metadata> {
-    let metadata = path.symlink_metadata().map_err(|error| Error::io("look at", path, error));
+    let metadata = path.symlink_metadata().map_err(|error| Error::io("examine", path, error));
     report(path, metadata.missing_is_none(), findings)
 }
 

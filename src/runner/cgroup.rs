@@ -1,8 +1,8 @@
-//! A control group of a job's own (cgroups(7), version 2): everything that the command starts is in it, whatever its
-//! account, session or parent. So the kernel kills all of it at once, and knows whether anything is left.
+//! The control group of a job (cgroups(7), version 2). It has all processes that the command starts, of any account,
+//! session or parent. So the kernel can kill all of them at once, and knows whether one is left.
 //!
-//! Where such groups can be made is found out by [`parent`]. Without one, jobs run as well: see
-//! [`descendants`](super::supervise) and [`stop`](super::stop) for what is done then.
+//! [`parent`] finds the place for such groups. Jobs also run without one: [`descendants`](super::supervise) and
+//! [`stop`](super::stop) stop them then.
 
 pub mod parent;
 
@@ -16,9 +16,9 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::spool::JobId;
 
-/// A group that nobody has entered for so long was left by a supervisor that died, or by a process that was spared.
+/// A group that was empty for this long is left over from a supervisor that died, or from a process that has ended.
 const EMPTY_AGE: Duration = Duration::from_mins(1);
-/// How often the removal of a group is tried again in which one was made meanwhile.
+/// Attempts to remove a group, if somebody makes groups in it meanwhile.
 const REMOVALS: usize = 8;
 
 /// The group of one job.
@@ -27,23 +27,23 @@ pub struct Group {
     path: PathBuf,
 }
 
-/// What a job has used up to now. None of what the kernel does not tell.
+/// The resources that a job has used up to now. `None` for those that the kernel does not report.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// The most memory that it had at a time, in bytes: only where the memory controller is enabled for the group.
+    /// The peak of its memory, in bytes. Known only if the memory controller is enabled for the group.
     pub memory_peak: Option<u64>,
-    /// The time of all processors that it had, in seconds.
+    /// Its CPU time, in seconds.
     pub cpu_seconds: Option<f64>,
 }
 
-/// Where the group of a job is, in a directory in which groups may be made. The marker makes the name new.
+/// The path of a job's group below the directory for groups. The marker makes the name unique.
 #[must_use]
 pub fn path_for(parent: &Path, id: JobId, marker: &str) -> PathBuf {
     parent.join(format!("job-{id}-{marker}"))
 }
 
 impl Group {
-    /// Makes the group; one that is there and was never entered is as good.
+    /// Makes the group, or reuses an existing one that no process has entered.
     ///
     /// # Errors
     /// It cannot be made, or the kernel cannot kill a whole group (before Linux 5.14).
@@ -60,7 +60,7 @@ impl Group {
         Ok(group)
     }
 
-    /// The group that was made at this path, if it is there.
+    /// The group at this path, if it exists.
     #[must_use]
     pub fn at(path: &Path) -> Option<Self> {
         path.join("cgroup.kill").metadata().is_ok().then(|| Self { path: path.to_owned() })
@@ -72,7 +72,7 @@ impl Group {
         &self.path
     }
 
-    /// What a process writes `0` to that enters the group.
+    /// Opens the file to which a process writes `0` to enter the group.
     ///
     /// # Errors
     /// This account may not.
@@ -80,20 +80,20 @@ impl Group {
         open(&self.path.join("cgroup.procs"), OFlags::WRONLY)
     }
 
-    /// A descriptor on which POLLPRI says that the group has become empty, or was filled again; `None` if it is empty now.
+    /// A descriptor that signals POLLPRI when the group becomes empty or gets a process. `None` if it is empty now.
     #[must_use]
     pub fn changes(&self) -> Option<OwnedFd> {
         let mut events = File::from(open(&self.path.join("cgroup.events"), OFlags::RDONLY).ok()?);
         let mut text = String::new();
-        // What happens from this read on is told.
+        // The kernel reports changes after this read.
         events.read_to_string(&mut text).ok()?;
         is_populated(&text).then(|| events.into())
     }
 
-    /// Whether any process is in it or below. A group that is gone has none.
+    /// Whether a process is in it or below. A group that does not exist has none.
     ///
     /// # Errors
-    /// The kernel does not tell.
+    /// The kernel does not report it.
     pub fn is_populated(&self) -> io::Result<bool> {
         match read(&self.path.join("cgroup.events")) {
             Ok(text) => Ok(is_populated(&text)),
@@ -122,7 +122,7 @@ impl Group {
         })
     }
 
-    /// Kills everything in it and below, whatever its account, also what is just being forked.
+    /// Kills all processes in it and below, of any account, also those that are just being forked.
     ///
     /// # Errors
     /// This account may not.
@@ -132,7 +132,7 @@ impl Group {
         written.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
     }
 
-    /// What the job has used.
+    /// The resources that the job has used.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let number = |text: String, name: &str| {
@@ -145,10 +145,10 @@ impl Group {
         }
     }
 
-    /// Removes it with the groups that the job made in it, the deepest first.
+    /// Removes it and the groups that the job made in it, the deepest first.
     ///
     /// # Errors
-    /// Something is in it.
+    /// A process is in it.
     pub fn remove(&self) -> io::Result<()> {
         let mut removed = Ok(());
         for _ in 0..REMOVALS {
@@ -182,8 +182,8 @@ impl Group {
     }
 }
 
-/// Removes the groups of jobs in a directory that have been empty for a while: what was spared has ended, or a supervisor
-/// died before its command was in the group.
+/// Removes groups of jobs that have been empty for a while: the processes left running have ended, or a supervisor
+/// died before its command entered the group.
 pub fn remove_empty(parent: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let age =
@@ -194,7 +194,7 @@ pub fn remove_empty(parent: &Path) {
             && let Some(group) = Group::at(&entry.path())
             && matches!(group.is_populated(), Ok(false))
         {
-            // What was entered meanwhile stays.
+            // A group that a process has entered meanwhile stays.
             let _ = group.remove();
         }
     }
@@ -222,7 +222,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// A file of a group that was removed: the name, or what is behind an open descriptor.
+/// Whether an error says that the group was removed.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
 }

@@ -1,4 +1,4 @@
-//! From the queue into the lanes: admitting files, claiming jobs, starting supervisors.
+//! Admits files of the queue, claims jobs, and starts supervisors.
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
@@ -23,11 +23,11 @@ use crate::spool::queue::{Submission, Verdict};
 use crate::spool::status::Status;
 use crate::spool::{JobId, atomic, reject, sequence};
 
-/// Between two looks at a process whose end cannot be waited for.
+/// The pause between two looks at a process that gives no descriptor to wait on.
 const LOOK_FOR_END: Duration = Duration::from_secs(1);
 
 impl Daemon {
-    /// Meets what is new in `queue/`, and forgets what is gone.
+    /// Admits new files in `queue/`, and forgets jobs whose files are gone.
     pub(super) fn look_at_queue(&mut self) -> Result<()> {
         let (ids, others) = queue::list(&self.spool)?;
         for name in others {
@@ -51,7 +51,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Looks at one file of the queue: it becomes a waiting job, or is rejected.
+    /// Examines a file of the queue: it becomes a waiting job, or is rejected.
     fn admit(&mut self, id: JobId) -> Result<()> {
         if self.jobs.is_finished(id) {
             return self.settle_finished(id);
@@ -69,8 +69,8 @@ impl Daemon {
         Ok(())
     }
 
-    /// Reads a file of the queue and checks it against the declared job types. What is no valid job is
-    /// rejected. Returns the job and its lane.
+    /// Reads a file of the queue and checks it against the declared job types. Rejects an invalid job. Returns a valid
+    /// one with its lane.
     fn examine(&mut self, id: JobId) -> Result<Option<(Submission, String)>> {
         let submission = match queue::examine(&self.spool, id, &self.settings.trusted)? {
             Verdict::Job(submission) => *submission,
@@ -82,10 +82,10 @@ impl Daemon {
                 let lane = job_type.lane.clone();
                 Ok(Some((submission, lane)))
             }
-            // It may have been accepted, and its submitter told so, before the configuration was changed.
+            // An API may have accepted it before the configuration was changed.
             Err(reason) if self.queue.is_inherited(id) => {
-                let what_to_do = "it was submitted before the runner was started, and waits: put the configuration back as \
-                                  it was and restart spiderpig-runner, or cancel the job";
+                let what_to_do = "the job was submitted before the runner started, so it waits: restore the old \
+                                  configuration and restart spiderpig-runner, or cancel the job";
                 self.queue.hold(id, format!("{reason}; {what_to_do}"));
                 Ok(None)
             }
@@ -101,14 +101,14 @@ impl Daemon {
         Ok(())
     }
 
-    /// Starts what may start: jobs by their number within a lane, lanes independently of each other.
+    /// Starts jobs that may start: by their number within a lane, and in each lane independently.
     pub(super) fn fill_lanes(&mut self) {
         if self.starts.must_wait() || self.spool.pause_reason().is_some() {
             return;
         }
         let startable: Vec<_> = self.jobs.startable().map(|(id, lane)| (id, lane.to_owned())).collect();
         let mut busy = BTreeSet::new();
-        // What was claimed before and not executed has its turn before what waits.
+        // Claimed jobs that were not executed come before those in the queue.
         for (id, lane) in startable {
             self.fill_slot(id, lane, &mut busy);
         }
@@ -121,7 +121,8 @@ impl Daemon {
         }
     }
 
-    /// Starts a job if its lane has room; else notes that the lane is busy, so that no later job overtakes it.
+    /// Starts a job if its lane has room. Otherwise notes that the lane is busy, so that no later job overtakes this
+    /// one.
     fn fill_slot(&mut self, id: JobId, lane: String, busy: &mut BTreeSet<String>) {
         if busy.contains(&lane) || self.starts.must_wait() {
             return;
@@ -151,8 +152,8 @@ impl Daemon {
         }
     }
 
-    /// Gives a job its supervisor, claiming it if it is still in the queue. Without a slot the job is led only to be
-    /// cancelled by the signal that waits for it.
+    /// Starts a supervisor for a job, and claims the job if it is still in the queue. Without a slot, the supervisor
+    /// only cancels the job, because of a waiting signal.
     pub(super) fn claim_or_start(&mut self, id: JobId, slot: Option<SlotLock>) -> Result<()> {
         if self.starts.must_wait() {
             return Ok(());
@@ -165,7 +166,7 @@ impl Daemon {
             return Ok(());
         };
         if slot.is_some() && self.queue.lane(id) != Some(&lane) {
-            // The file was replaced since it was admitted; the slot is one of another lane.
+            // Somebody replaced the file after it was admitted; the slot is in another lane.
             self.queue.admit(id, lane);
             self.schedule.look_again_soon();
             return Ok(());
@@ -181,7 +182,7 @@ impl Daemon {
         info!(job = %id, user = %submission.user, kind = %submission.request.job_type, "claimed");
         let linked = atomic::symlink(&link_target(id), &self.spool.running_link(id));
         self.problems.note(Subject::top("running"), linked);
-        // Without a slot it is only to be cancelled, whatever keeps it from starting.
+        // Without a slot, the supervisor only cancels the job, even if the job could not start.
         let may_start = if slot.is_some() { ready.and_then(|()| self.starts.may_start(id)) } else { Ok(()) };
         match may_start {
             Ok(()) => self.lead(job, slot),
@@ -192,7 +193,7 @@ impl Daemon {
         }
     }
 
-    /// A job that was claimed and never executed gets another supervisor, maybe in another slot.
+    /// Starts another supervisor for a job that was claimed and never executed, maybe in another slot.
     fn start_again(&mut self, id: JobId, slot: Option<SlotLock>) -> Result<()> {
         let Some(job) = LockedJob::try_lock(&self.spool, id)? else {
             self.jobs.set(id, Phase::LedByUnknown);
@@ -216,8 +217,8 @@ impl Daemon {
         }
     }
 
-    /// Starts a supervisor and waits for its end in the background. If there is no process to be had, that is not the
-    /// job's fault, and not counted.
+    /// Starts a supervisor and waits for its end in the background. A shortage of processes does not count as a failed
+    /// start of the job.
     fn lead(&mut self, job: LockedJob, slot: Option<SlotLock>) -> Result<()> {
         let id = job.id();
         match supervisor::start(&self.spool, job, slot, &self.settings.supervisor_environment) {
@@ -237,7 +238,7 @@ impl Daemon {
         }
     }
 
-    /// No process was to be had: nothing is started before the next attempt.
+    /// The system gave no process: the daemon starts no job before the next attempt.
     pub(super) fn meet_shortage(&mut self, words: impl Into<String>) {
         self.problems.tell(Subject::Processes, self.starts.begin_shortage(words));
     }
@@ -252,13 +253,13 @@ impl Daemon {
         warn!(job = %id, attempt = count, words, "the job could not be started");
     }
 
-    /// Ends a job that cannot be started, as durably as its start would have been.
+    /// Ends a job that cannot be started. The end is as durable as a start.
     fn fail_unstarted(&mut self, job: &LockedJob, mut status: Status, reason: &str) {
         let id = job.id();
         let ended = (|| {
             let mut log = job.log_writer()?;
             log.record(&RecordKind::Note { note: reason.to_owned(), cause: Some(Cause::NotStarted) });
-            // The reason stands in the status too, which has its own room on a full disk.
+            // The status has the reason too, and has reserved space on a full disk.
             let _ = log.finish();
             status.log_records = log.records();
             End::not_started(id, reason).put_into(&mut status, job.directory());
@@ -274,10 +275,10 @@ impl Daemon {
     }
 }
 
-/// Waits until a supervisor has ended, and tells how.
+/// Waits until a supervisor has ended, and returns how it ended.
 async fn wait_for_end(id: JobId, mut child: Child, end: Option<OwnedFd>) -> Event {
     if let Some(end) = end {
-        // If it cannot be waited for, one looks.
+        // If waiting fails, the loop below looks now and then.
         let _ = readable::wait(end).await;
     }
     let status = loop {

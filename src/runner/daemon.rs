@@ -1,4 +1,4 @@
-//! The daemon's loop, and the table of what it knows.
+//! The daemon: its loop, and the order of its work.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
@@ -34,12 +34,12 @@ use crate::spool::submitter;
 use crate::spool::submitter::TrustedSubmitters;
 use crate::spool::{JobId, Spool, atomic, history, queue, sequence};
 
-/// After this a watch that was not to be had is asked for again, and then after twice that, and so on.
+/// The pause before the next attempt to watch, after one has failed. It doubles with each failure.
 const WATCH_AGAIN: Duration = Duration::from_secs(5);
 /// The longest of these pauses.
 const WATCH_AGAIN_AT_MOST: Duration = Duration::from_mins(5);
 
-/// Refuses to run as root on a spool that is another account's, which would run its jobs as root.
+/// Refuses to run as root on a spool of another account, because all jobs would run as root.
 fn refuse_root_for_others(spool: &Path) -> Result<()> {
     let owner = spool.metadata().ok().map(|metadata| metadata.uid()).filter(|owner| *owner != 0);
     let Some(owner) = owner.filter(|_| rustix::process::geteuid().is_root()) else { return Ok(()) };
@@ -53,7 +53,7 @@ fn refuse_root_for_others(spool: &Path) -> Result<()> {
     ))
 }
 
-/// What the daemon was started with. It does not change.
+/// The settings of the daemon. They do not change while it runs.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) config: Config,
@@ -65,12 +65,12 @@ pub(super) struct Settings {
     pub(super) groups: Option<PathBuf>,
 }
 
-/// What the daemon waits for besides hints and time.
+/// The events of background tasks.
 #[derive(Debug)]
 pub(super) enum Event {
     /// A supervisor has ended.
     LeaderEnded(JobId, Ended),
-    /// What belonged to a job without a supervisor was stopped; or why it could not be.
+    /// The processes of a job without a supervisor were stopped; or the reason why not.
     Stopped(Box<LockedJob>, Result<Stopped, String>),
 }
 
@@ -91,10 +91,10 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Becomes the runner of the spool that the configuration names, laying it out if need be.
+    /// Becomes the runner of the configured spool. Creates the spool if necessary.
     ///
     /// # Errors
-    /// The spool cannot be used, or has a runner.
+    /// The spool cannot be used, or has another runner.
     pub fn new(
         config: Config,
         account: AccountEnvironment,
@@ -141,16 +141,16 @@ impl Daemon {
         sequence::raise(&self.spool, &self.lock, used, queued)
     }
 
-    /// Runs until `shutdown` is cancelled. Jobs that run then go on under their supervisors.
+    /// Runs until `shutdown` is cancelled. Running jobs continue under their supervisors.
     ///
     /// # Errors
-    /// The system gives no descriptor to wait on. Nothing that is found in the spool ends the daemon.
+    /// The system gives no descriptor to wait on. No fault in the spool ends the daemon.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
         let mut hints = self.hints()?;
         let (mut watch_pause, mut watch_at) = (WATCH_AGAIN, Instant::now() + WATCH_AGAIN);
         if let Some(limit) = process_state::file_size_limit() {
-            let words = "(`ulimit -f`, LimitFSIZE=): logs of jobs end there";
-            self.problems.tell(Subject::FileSize, format!("no file can become larger than {limit} bytes {words}"));
+            let words = "(`ulimit -f`, LimitFSIZE=), so longer logs of jobs are cut off";
+            self.problems.tell(Subject::FileSize, format!("files cannot grow beyond {limit} bytes {words}"));
         }
         let mut adopted_end = strangers::ends()?;
         info!(spool = %self.spool.root().display(), "the runner is up");
@@ -178,22 +178,22 @@ impl Daemon {
                 self.handle(event);
             }
         }
-        info!("the runner leaves; running jobs go on");
+        info!("the runner stops; running jobs continue");
         self.events.detach_all();
         Ok(())
     }
 
-    /// Watches what others drop, or notes why that is not possible.
+    /// Watches the directories into which others put files, or reports why it cannot.
     fn hints(&mut self) -> Result<AsyncFd<Hints>> {
         let (queue, inbox, root) = (self.spool.queue(), self.spool.inbox(), self.spool.root());
         let paused = self.spool.paused();
         let hints = Hints::new(&[&queue, &inbox, root], self.settings.config.runner.watch, move |path| {
-            // What vanishes from the queue was taken by a supervisor. A pause ends by vanishing.
+            // A supervisor removes files from the queue. The removal of `paused` ends a pause.
             path == paused || path.parent() != paused.parent() && !is_hidden(path) && path.symlink_metadata().is_ok()
         })?;
         match hints.trouble() {
             Some(trouble) => {
-                let problem = format!("looking every second, because nothing can be watched: {trouble}");
+                let problem = format!("the runner looks every second, because it cannot watch directories: {trouble}");
                 self.problems.tell_first(Subject::Watch, problem);
             }
             None => self.problems.forget(&Subject::Watch),
@@ -211,27 +211,27 @@ impl Daemon {
                 self.reconcile(id);
             }
             Ok(Event::Stopped(job, stopped)) => self.conclude_stopped(&job, stopped),
-            // The next rescan meets the job again.
+            // The next rescan finds the job again.
             Err(error) => warn!(%error, "a task of the runner failed"),
         }
     }
 
-    /// Looks, with another attempt at what could not be started for want of processes if it is time for one.
+    /// Looks. Tries again to start jobs after a shortage of processes, if it is time.
     fn look_with_processes(&mut self, everything: bool) {
         let due = self.starts.next_attempt().filter(|_| !self.starts.must_wait());
         if due.is_some() {
-            // A signal for a job that waits takes a process as well.
+            // A signal for a waiting job also needs a process.
             self.schedule.look_at_drops();
         }
         self.look(everything);
         if due.is_some() && due == self.starts.next_attempt() {
-            // There is nothing left to start.
+            // No job needed a process.
             self.end_shortage();
         }
     }
 
-    /// Looks at everything that may have changed, and does what can be done. Jobs are adopted and recovered before
-    /// anything is claimed. What people drop is listed when something may have come: it can be much.
+    /// Looks at everything that may have changed, and acts. Jobs are adopted and recovered before others are claimed.
+    /// The inbox and the queue can be long, so they are listed only after a hint or in a rescan.
     fn look(&mut self, everything: bool) {
         if everything {
             self.reap_strangers();
@@ -242,7 +242,7 @@ impl Daemon {
             }
             let cleaned = self.clean_incoming();
             self.problems.note(Subject::top("incoming"), cleaned);
-            // A disk that has no room for this is told of where it matters.
+            // Other errors report a full disk.
             let _ = self.spool.set_aside(&self.lock);
             self.problems.forget_solved(&self.spool, |id| self.queue.is_waiting(id) || self.jobs.contains(id));
         }
@@ -263,7 +263,7 @@ impl Daemon {
     }
 }
 
-/// Waits for a hint. What else happens in the directories, such as what this process writes there, is no reason to look.
+/// Waits for a hint. Ignores other events in the directories, such as writes of this process.
 async fn hint(hints: &AsyncFd<Hints>) {
     while let Ok(mut ready) = hints.readable().await {
         ready.clear_ready();
@@ -277,7 +277,7 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// Where `running/N` points to.
+/// The target of the link `running/N`.
 pub(super) fn link_target(id: JobId) -> std::path::PathBuf {
     Path::new("../jobs").join(id.to_string())
 }

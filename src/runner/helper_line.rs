@@ -1,4 +1,4 @@
-//! What helpers and supervisors agree on: how a question gets from one process to the other, and its answer back.
+//! The protocol between helpers and supervisors: how a question gets to the supervisor, and its answer back.
 //!
 //! A supervisor listens on a socket whose name it made up; it has no file, so no directory has to be there or be cleaned
 //! up. A helper connects, sends the job's key in a line and its question in another, as the protocol writes one, and
@@ -9,19 +9,19 @@ use std::os::fd::AsFd;
 
 use serde::{Deserialize, Serialize};
 
-/// Names the socket, in the environment of a job.
+/// The variable in a job's environment that names the socket.
 pub const SOCKET_VARIABLE: &str = "SPIDERPIG_ASK_SOCKET";
 
-/// Tells the job's own standard input from others, in the environment of a job: see [`identity`].
+/// The variable in a job's environment that identifies the job's own standard input: see [`identity`].
 pub const INPUT_VARIABLE: &str = "SPIDERPIG_STDIN";
 
-/// What a helper gets to hear: one line of JSON.
+/// The supervisor's reply to a helper: one line of JSON.
 #[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reply {
-    /// Somebody has answered.
+    /// The answer of a person.
     Answer(String),
-    /// The question was not asked: a reason for people.
+    /// The reason why the question was not asked: a text for people.
     Refused(String),
 }
 
@@ -34,7 +34,8 @@ impl Reply {
     }
 }
 
-/// What an open file is, whatever descriptor leads to it: `DEVICE:INODE`. None if there is none.
+/// The identity of an open file, the same for all its descriptors: `DEVICE:INODE`. `None` if the descriptor is not
+/// open.
 pub fn identity(file: impl AsFd) -> Option<String> {
     rustix::fs::fstat(file).ok().map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino))
 }

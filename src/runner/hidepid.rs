@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-/// How `/proc` is mounted, if it hides anything.
+/// How `/proc` is mounted, if it hides processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HidePid {
     /// The value, as `invisible` or `2`.
@@ -13,7 +13,7 @@ pub struct HidePid {
 }
 
 impl HidePid {
-    /// How `/proc` is mounted where this process is; `None` if it shows everything.
+    /// How `/proc` is mounted for this process; `None` if it shows all processes.
     #[must_use]
     pub fn mounted() -> Option<Self> {
         Self::parse(&std::fs::read_to_string("/proc/self/mountinfo").ok()?)
@@ -42,7 +42,7 @@ impl HidePid {
     }
 }
 
-/// Whether this process may not see what other accounts run.
+/// Whether `/proc` hides processes of other accounts from this process.
 #[must_use]
 pub fn blinds_this_process() -> bool {
     let groups: Vec<u32> = rustix::process::getgroups()
@@ -55,7 +55,7 @@ pub fn blinds_this_process() -> bool {
     HidePid::mounted().is_some_and(|hidepid| hidepid.blinds(uid, |group| groups.contains(&group))) && !sees_another(uid)
 }
 
-/// Whether the first process is seen, and is of another account.
+/// Whether this process sees process 1, which belongs to another account.
 fn sees_another(uid: u32) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let first = Path::new("/proc/1");

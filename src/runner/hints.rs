@@ -1,5 +1,5 @@
-//! Hints that something was dropped, from the kernel (inotify(7)), as something that can be waited for together with
-//! other descriptors: no thread listens for them.
+//! Hints of the kernel that a file was put into a directory (inotify(7)). The daemon waits for them together with
+//! other descriptors, without a thread.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -14,10 +14,10 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
 use crate::spool::error::{Error, Result};
 
-/// How often one looks who is not told: by configuration, or because the account has no watches left.
+/// The pause between two looks without hints: because of the configuration, or because the account has no watches left.
 pub const UNWATCHED_RESCAN: Duration = Duration::from_secs(1);
 
-/// What counts as news of a directory: names and contents. Reading must not count, or a look would cause the next look.
+/// The events of interest: changes of names and contents. Reading must not count, or a look would cause the next one.
 const NEWS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MODIFY)
     .union(WatchFlags::MOVED_FROM)
@@ -29,14 +29,14 @@ const NEWS: WatchFlags = WatchFlags::CREATE
 /// Room for some dozen events; one with the longest name takes 272 bytes.
 const BUFFER: usize = 4096;
 
-/// Hints that a look may be worth while. Readable (poll(2)) from an event in a directory until [`Hints::clear`].
+/// Hints for a look. Readable (poll(2)) from an event in a directory until [`Hints::clear`].
 pub struct Hints {
     /// Never readable if nothing is watched.
     descriptor: OwnedFd,
     /// Watch descriptor → directory. Empty if nothing is watched.
     directories: BTreeMap<i32, PathBuf>,
     interesting: Box<dyn Fn(&Path) -> bool + Send>,
-    /// Why nothing is watched, where that was not asked for.
+    /// Why no directory is watched, although the configuration asks for it.
     trouble: Option<Error>,
 }
 
@@ -63,8 +63,7 @@ impl Hints {
         Ok(Self { descriptor, directories: BTreeMap::new(), interesting, trouble })
     }
 
-    /// Forgets the events so far, because the look that follows sees all they were about. Returns whether any of them was
-    /// a hint.
+    /// Forgets the events so far, because the next look sees all changes. Returns whether one of them was a hint.
     #[must_use = "a hint that is cleared has to be followed by a look"]
     pub fn clear(&self) -> bool {
         if !self.watching() {
@@ -83,7 +82,7 @@ impl Hints {
     }
 
     fn is_hint(&self, event: &inotify::Event<'_>) -> bool {
-        // Lost events may have been about anything.
+        // Lost events may have been hints.
         let Some(directory) = self.directories.get(&event.wd()) else {
             return event.events().contains(ReadFlags::QUEUE_OVERFLOW);
         };
@@ -99,7 +98,7 @@ impl Hints {
         !self.directories.is_empty()
     }
 
-    /// Why nothing is watched, where that was not asked for.
+    /// Why no directory is watched, although the configuration asks for it.
     #[must_use]
     pub fn trouble(&self) -> Option<&Error> {
         self.trouble.as_ref()
@@ -118,7 +117,7 @@ fn watch(directories: &[&Path]) -> Result<(OwnedFd, BTreeMap<i32, PathBuf>)> {
     let watched = directories.iter().map(|&directory| match inotify::add_watch(&instance, directory, NEWS) {
         Ok(watch) => Ok((watch, directory.to_owned())),
         Err(rustix::io::Errno::NOSPC) => {
-            let reason = std::io::Error::other("no more watches (fs.inotify.max_user_watches)");
+            let reason = std::io::Error::other("no watches left (fs.inotify.max_user_watches)");
             Err(Error::io("watch", directory, reason))
         }
         Err(error) => Err(Error::io("watch", directory, error)),

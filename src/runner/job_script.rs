@@ -1,4 +1,4 @@
-//! `spiderpig-runner job …`: lets a shell script ask, and say how far it is.
+//! `spiderpig-runner job …`: the commands with which a shell script asks people and reports its progress.
 //!
 //! In `answer=$(spiderpig-runner job ask "Which version?")` the shell keeps standard output for itself. So **messages
 //! go to standard error**, which in SpiderPig is the same pipe as the job's standard output, and only the answer goes to
@@ -21,19 +21,19 @@ use crate::protocol::{IoKey, MAX_ANSWER, Prompt, PromptKind, encode};
 
 pub use way::{Job, Way};
 
-/// What a script can say.
+/// A command for scripts.
 #[derive(Clone, Debug, Subcommand)]
 pub enum JobCommand {
-    /// Ask for one line of text and print it
+    /// Ask for one line of text, and print it
     Ask {
-        /// Hide the answer from people, and keep it nowhere
+        /// Hide the answer from people, and do not store it
         #[arg(long)]
         sensitive: bool,
         /// The question
         #[arg(allow_hyphen_values = true)]
         prompt: String,
     },
-    /// Ask to choose one of several things and print its code
+    /// Ask a person to choose one of several answers, and print its code
     Choose(Choose),
     /// Set the status text of the job; an empty text clears it
     Status {
@@ -48,7 +48,7 @@ pub enum JobCommand {
         /// Hide the line from people unless they ask for it
         #[arg(long)]
         sensitive: bool,
-        /// The line; it may contain newlines. A `-` alone: each line of standard input, which `ps` does not show
+        /// The line; it may contain newlines. With `-`, each line of standard input, which `ps` does not show
         #[arg(allow_hyphen_values = true)]
         text: String,
     },
@@ -60,10 +60,10 @@ pub struct Choose {
     /// The question
     #[arg(allow_hyphen_values = true)]
     prompt: String,
-    /// What a person reads, and the code that is printed; give it once for each choice
+    /// The text for people, and the code to print; give it once for each choice
     #[arg(long = "choice", value_name = "LABEL=CODE", required = true, value_parser = label_and_code)]
     choices: Vec<(String, String)>,
-    /// Hide the answer from people, and keep it nowhere
+    /// Hide the answer from people, and do not store it
     #[arg(long)]
     sensitive: bool,
     /// The code that an empty answer stands for
@@ -71,15 +71,15 @@ pub struct Choose {
     default: Option<String>,
 }
 
-/// So many of so many things are done.
+/// The progress of a job: how many of how many steps are done.
 #[derive(Args, Clone, Debug)]
 pub struct Progress {
-    /// What is being done
+    /// What the job is doing
     #[arg(allow_hyphen_values = true)]
     name: String,
-    /// How many are done
+    /// How many steps are done
     done: u64,
-    /// How many there are
+    /// How many steps there are
     total: u64,
 }
 
@@ -87,29 +87,29 @@ pub struct Progress {
 pub struct Streams<'a> {
     /// Standard input, which only `line -` reads.
     pub input: &'a mut dyn Read,
-    /// Standard output: gets the answer and nothing else.
+    /// Standard output: gets only the answer.
     pub answer: &'a mut dyn Write,
-    /// Standard error: gets the messages, or what a person at a terminal reads.
+    /// Standard error: gets the messages, and questions for a person at a terminal.
     pub messages: &'a mut dyn Write,
 }
 
-/// Why a helper could not do what the script wanted.
+/// Why a helper failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JobScriptError {
-    /// Nobody can answer any more. Half a line is no answer either.
+    /// Standard input ended before an answer. Half a line is not an answer.
     #[error("standard input ended before the question was answered")]
     EndOfInput,
-    /// The job's supervisor cannot be asked from here, and what is on standard input is not for helpers.
+    /// The job's supervisor cannot be reached from here, and standard input is not that of the job.
     #[error(
-        "nobody can be asked: {0}, and standard input is not that of the job. Call this helper where the job's command \
+        "cannot ask anybody: {0}, and standard input is not that of the job. Call this helper where the job's command \
          runs (in its network namespace, with its environment); or give it the job's own standard input, for example by \
          `exec 3<&0` at the beginning of the script and `<&3` behind the helper"
     )]
     NoWay(String),
-    /// The job has ended meanwhile, or its supervisor has.
-    #[error("the question was not answered: the job has ended, or the process that leads it")]
+    /// The job or its supervisor has ended meanwhile.
+    #[error("the question was not answered: the job or its supervisor has ended")]
     Gone,
-    /// The supervisor does not ask that.
+    /// The supervisor refused the question.
     #[error("the question was not asked: {0}")]
     Refused(String),
     /// Standard input cannot be read.
@@ -126,21 +126,21 @@ pub enum JobScriptError {
     /// Two choices with one label.
     #[error("two choices have the label “{0}”")]
     LabelTwice(String),
-    /// The default is none of the choices.
+    /// The default is not one of the choices.
     #[error("the default “{0}” is not the code of a choice")]
     UnknownDefault(String),
-    /// Nobody could choose that.
+    /// The question cannot be answered.
     #[error("the question was not asked: {0}")]
     Unanswerable(String),
 }
 
-/// Does what the script wants. `key` is the job's key; without one, or with an empty one, a person is at the terminal.
+/// Runs a command of a script. `key` is the job's key; without one, or with an empty one, a person is at the terminal.
 /// `find_way` finds the way for a question.
 ///
 /// A question is asked again until the answer is valid; an empty answer gives the code of the default.
 ///
 /// # Errors
-/// Each is to end the helper with a status other than 0, so that a script under `set -e` stops.
+/// Each must end the helper with a status other than 0, so that a script under `set -e` stops.
 pub fn run<'a>(
     command: &JobCommand,
     key: Option<&str>,
@@ -173,7 +173,7 @@ fn line(text: &str, sensitive: bool, key: Option<&IoKey>) -> String {
     key.map_or_else(|| format!("{text}\n"), |key| encode::line(key, text, sensitive))
 }
 
-/// Says each line of standard input as soon as it is there, up to the end.
+/// Writes each line of standard input to the log as soon as it comes.
 fn copy_lines(sensitive: bool, key: Option<&IoKey>, streams: &mut Streams<'_>) -> Result<(), JobScriptError> {
     for text in BufReader::new(&mut *streams.input).split(b'\n') {
         let text = text.map_err(JobScriptError::Read)?;
@@ -212,7 +212,7 @@ fn ask_in_lines(
     }
 }
 
-/// The next line, without its newline. Of one that is too long for an answer only so much that this can be seen.
+/// The next line, without its newline. A line that is too long for an answer is cut just above the limit.
 fn read_line(input: &mut dyn Read) -> Result<String, JobScriptError> {
     let mut line = Vec::new();
     let mut byte = [0];
@@ -229,7 +229,7 @@ fn read_line(input: &mut dyn Read) -> Result<String, JobScriptError> {
 }
 
 impl Streams<'_> {
-    /// Writes a message with one call, so that no other process comes between.
+    /// Writes a message with one call, so that other processes cannot write into it.
     fn say(&mut self, message: &str) -> Result<(), JobScriptError> {
         write(self.messages, message, "standard error")
     }
@@ -266,7 +266,7 @@ impl Choose {
 }
 
 impl Progress {
-    /// The members as scap sends them, so that both look the same to a person.
+    /// The members that scap sends, so that people see the same for both.
     fn members(&self) -> Map<String, Value> {
         let percent = (u128::from(self.done) * 100).checked_div(u128::from(self.total)).unwrap_or(100);
         let members = [

@@ -1,7 +1,7 @@
 //! Lanes: how many jobs of a kind run at once, and who has which slot.
 //!
-//! A slot belongs to the job that had it until that job's status is final, whoever holds its `flock` by then. So there
-//! are two keys to a slot: this table, and the lock, which an operator may hold as well.
+//! A slot belongs to its job until the status of the job is final, even if the job's `flock` is free. So two things
+//! reserve a slot: this table, and the lock, which an operator may hold too.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::spool::error::Result;
 use crate::spool::lock::SlotLock;
 use crate::spool::{JobId, Spool};
 
-/// What asking for a slot comes to.
+/// The result of a request for a slot.
 #[derive(Debug)]
 pub enum Slot {
-    /// It is the caller's: for a job that is recorded by [`Lanes::assign`].
+    /// The caller has the slot, and records the job with [`Lanes::assign`].
     Free(SlotLock),
     /// Jobs have all slots.
     Busy,
-    /// A slot has no job, but somebody else holds its lock.
+    /// A slot has no job, but another process holds its lock.
     HeldByStranger,
 }
 
@@ -26,7 +26,7 @@ pub enum Slot {
 pub struct SlotHolder {
     /// The job.
     pub id: JobId,
-    /// Whose it is.
+    /// The job's user.
     pub user: String,
 }
 
@@ -35,7 +35,7 @@ pub struct SlotHolder {
 pub struct Lanes {
     /// Lane → slot → job.
     slots: BTreeMap<String, BTreeMap<u32, SlotHolder>>,
-    /// Jobs whose slot is unknown, because their plan cannot be read: their lane waits for them.
+    /// Jobs whose slot is unknown, because their plan cannot be read. They block their lane.
     blocked: BTreeMap<JobId, String>,
 }
 
@@ -69,12 +69,12 @@ impl Lanes {
         self.slots.entry(lane.to_owned()).or_default().insert(slot, SlotHolder { id, user: user.to_owned() });
     }
 
-    /// Records that a job has some slot of a lane, and nobody knows which.
+    /// Records that a job has an unknown slot of a lane.
     pub fn block(&mut self, lane: &str, job: JobId) {
         self.blocked.insert(job, lane.to_owned());
     }
 
-    /// The jobs that have a slot of a lane, and nobody knows which.
+    /// The jobs that have an unknown slot of a lane.
     pub fn blocking(&self, lane: &str) -> impl Iterator<Item = JobId> {
         self.blocked.iter().filter(move |(_, blocked)| *blocked == lane).map(|(id, _)| *id)
     }

@@ -1,5 +1,5 @@
-//! The inbox, as far as it is the daemon's: pauses, signals for jobs that nobody leads yet, and letters that nobody
-//! will read.
+//! The daemon's part of the inbox: pauses, signals for jobs without a supervisor, and letters that no supervisor will
+//! read.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -14,17 +14,17 @@ use crate::spool::inbox;
 use crate::spool::inbox::{Letter, Purpose, Reading, Recipient, RunnerRequest, SignalRequest};
 use crate::spool::{JobId, reject};
 
-/// A letter for an unknown job is removed when it is older than this, in seconds: its job may be about to appear.
+/// The age at which a letter for an unknown job is removed, in seconds: its job may appear before that.
 const UNKNOWN_AGE: i64 = 60;
 
-/// How many jobs are being cancelled at the same time, at most: each takes a process, descriptors and a watch.
+/// How many jobs are cancelled at the same time, at most: each needs a process, descriptors and a watch.
 const CANCELS_AT_ONCE: usize = 16;
 
 impl Daemon {
     /// Reads the letters that no supervisor reads.
     pub(super) fn look_at_inbox(&mut self) -> Result<()> {
         let (mut letters, others) = inbox::list(&self.spool)?;
-        // Of a pause and a resume the later one holds.
+        // Of a pause and a resume, the later one wins.
         letters.sort_by_cached_key(|letter| match letter.recipient {
             Recipient::Pause | Recipient::Resume => (None, letter.changed(&self.spool)),
             Recipient::Job(..) => (Some(letter.clone()), None),
@@ -37,7 +37,7 @@ impl Daemon {
                 continue;
             }
             let letter = Letter { recipient: Recipient::Resume, name };
-            let removed = self.remove_if_old(&letter, "its name means nothing");
+            let removed = self.remove_if_old(&letter, "its name is not that of a letter");
             self.problems.note(Subject::in_inbox(&letter.name), removed);
         }
         for letter in letters {
@@ -47,14 +47,15 @@ impl Daemon {
         Ok(())
     }
 
-    /// One with the name of a letter keeps people from answering, so it goes at once; others as what means nothing.
+    /// Puts a directory aside: at once if it has the name of a letter and so keeps people from answering, else after a
+    /// while.
     fn put_directory_aside(&self, name: &OsStr, directory: &Path) -> Result<()> {
         let letter = Letter { recipient: Recipient::Resume, name: name.to_owned() };
         let is_old = letter.age(&self.spool).is_some_and(|age| age >= UNKNOWN_AGE);
         if Recipient::of(name).is_none() && !is_old {
             return Ok(());
         }
-        reject::put_aside(&self.spool, &self.lock, directory, "a directory is no letter")?;
+        reject::put_aside(&self.spool, &self.lock, directory, "a directory is not a letter")?;
         warn!(directory = %directory.display(), "a directory in inbox/ was put aside into rejected/");
         Ok(())
     }
@@ -98,7 +99,7 @@ impl Daemon {
         }
     }
 
-    /// A signal for a job that has not started: it is led at once, without a slot, and cancelled by its supervisor.
+    /// A signal for a job that has not started: the job gets a supervisor at once, without a slot, which cancels it.
     fn cancel(&mut self, letter: &Letter, id: JobId) -> Result<()> {
         match inbox::read::<SignalRequest>(&self.spool, letter, &self.settings.trusted)? {
             Reading::Valid(_) if self.leaders_without_slot() >= CANCELS_AT_ONCE => {
@@ -114,12 +115,12 @@ impl Daemon {
         }
     }
 
-    /// A signal for a file in the queue that cannot be claimed: it is put aside.
+    /// A signal for a file in the queue that cannot be claimed: the file is rejected.
     fn cancel_held(&mut self, letter: &Letter, id: JobId) -> Result<()> {
         match inbox::read::<SignalRequest>(&self.spool, letter, &self.settings.trusted)? {
             Reading::Valid(SignalRequest { user, .. }) => {
                 let why = self.queue.release(id).unwrap_or_default();
-                self.reject(id, &format!("cancelled by {user} before it started. It waited, as {why}"))?;
+                self.reject(id, &format!("cancelled by {user} before it started. It waited because {why}"))?;
             }
             Reading::Refused { user, reason } => warn!(job = %id, user, reason, "signal refused"),
             Reading::Gone | Reading::Later => return Ok(()),

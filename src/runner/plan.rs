@@ -1,4 +1,4 @@
-//! From a request to a plan: the command is rendered from the runner's own configuration, never taken from a job file.
+//! Makes a plan from a request. The command comes from the runner's own configuration, never from a job file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::spool::plan::{Plan, VERSION};
 use crate::spool::queue::Submission;
 use crate::spool::status::Status;
 
-/// The environment that every job gets: of the runner's account, and nothing else of the runner's own.
+/// The environment that every job gets: the variables of the runner's account, and no others of the runner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountEnvironment(BTreeMap<String, String>);
 
@@ -36,7 +36,7 @@ impl AccountEnvironment {
 /// Checks a request against the declared job types.
 ///
 /// # Errors
-/// Why it is no valid job: a text for the person who submitted it.
+/// Why the job is not valid: a text for the submitter.
 pub fn render<'a>(config: &'a Config, submission: &Submission) -> Result<(&'a JobType, CommandLine), String> {
     let request = &submission.request;
     let Some(job_type) = config.job_type(&request.job_type) else {
@@ -50,8 +50,7 @@ pub fn render<'a>(config: &'a Config, submission: &Submission) -> Result<(&'a Jo
 /// Makes the plan and the first status of a job that is being claimed.
 ///
 /// # Errors
-/// Why the job cannot be started: a text for people. The plan and status that are given with it are good enough to say
-/// so in the job's own files.
+/// Why the job cannot be started: a text for people. The plan and status suffice to record this in the job's own files.
 pub(super) fn make(
     settings: &Settings,
     submission: &Submission,

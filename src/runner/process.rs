@@ -1,4 +1,4 @@
-//! Processes as the kernel shows them in `/proc` (proc(5)), and signals that cannot hit the wrong one.
+//! The processes of `/proc` (proc(5)), and signals that cannot reach the wrong process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
@@ -11,7 +11,7 @@ pub use crate::spool::process::boot_id;
 use crate::spool::status::ProcessIdentity;
 use crate::spool::submitter;
 
-/// Name of the variable by which everything that belongs to a job is known.
+/// The variable that marks all processes of a job.
 pub const MARKER_VARIABLE: &str = "SPIDERPIG_JOB_MARKER";
 
 /// One line of the process table.
@@ -66,7 +66,7 @@ pub fn identity(pid: i32) -> Option<ProcessIdentity> {
 #[must_use]
 pub fn open(identity: ProcessIdentity) -> Option<OwnedFd> {
     let pidfd = rustix::process::pidfd_open(Pid::from_raw(identity.pid)?, PidfdFlags::empty()).ok()?;
-    // Only what is looked up after the descriptor was opened is about the process behind it.
+    // Only a look after the descriptor was opened is about its process.
     (self::identity(identity.pid)? == identity).then_some(pidfd)
 }
 
@@ -117,8 +117,8 @@ pub fn table() -> Vec<Process> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter_map(Process::find).collect()
 }
 
-/// Of a process table: what descends from the given processes, and they themselves only if `with_roots`. Processes that
-/// have ended are left out.
+/// The descendants of the given processes in a process table, with the given ones if `with_roots`. Leaves out
+/// processes that have ended.
 #[must_use]
 pub fn descendants(table: &[Process], roots: &BTreeSet<i32>, with_roots: bool) -> Vec<ProcessIdentity> {
     let mut children: BTreeMap<i32, Vec<&Process>> = BTreeMap::new();
@@ -150,7 +150,7 @@ pub fn descendants(table: &[Process], roots: &BTreeSet<i32>, with_roots: bool) -
 pub fn hidden_children(parents: impl IntoIterator<Item = i32>) -> BTreeSet<i32> {
     let threads = |pid| std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let children = parents.into_iter().flat_map(threads).filter_map(|thread| {
-        // Kernels without the file tell nothing.
+        // Some kernels do not have the file.
         std::fs::read_to_string(thread.path().join("children")).ok()
     });
     let numbers = |text: String| text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>();
@@ -163,9 +163,9 @@ fn is_there(pid: i32) -> bool {
     matches!(sent, Some(Ok(()) | Err(rustix::io::Errno::PERM)))
 }
 
-/// Everything that belongs to a job whose supervisor is gone: what carries the marker in its environment, the session
-/// of the command unless its number has another process now, what was found to belong to it before (its parent may
-/// have died since), and all that descends from these.
+/// All processes of a job whose supervisor is gone: those with the marker in their environment, those in the session
+/// of the command (unless its number belongs to another process now), those found before (their parents may have died
+/// since), and all descendants of these.
 #[must_use]
 pub fn belonging(
     marker: &str,

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Lets the loop wait for a descriptor.
+/// Registers a descriptor, so that the loop can wait for it.
 ///
 /// # Errors
 /// The system cannot wait for it.

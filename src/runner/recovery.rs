@@ -1,7 +1,7 @@
-//! What is done about a job that nobody leads: the recovery table of the layout, row by row.
+//! Recovers jobs without a supervisor: the recovery table of the layout, row by row.
 //!
-//! The lock is the truth about life: free and no final status means that a supervisor died. Everything is decided from
-//! the files under that lock, so meeting a job twice changes nothing.
+//! The lock tells whether a supervisor lives: if it is free and the status is not final, the supervisor died. All
+//! decisions depend only on the files under that lock, so recovering a job twice changes nothing.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::spool::status::{ProcessIdentity, State, Status};
 use crate::spool::{JobId, Time, atomic};
 
 impl Daemon {
-    /// Meets a job: adopts it if it is alive, else brings it to where it belongs.
+    /// Adopts a job if its supervisor lives. Otherwise takes the next step of its recovery.
     pub(super) fn reconcile(&mut self, id: JobId) {
         let before = self.jobs.set(id, Phase::Damaged);
         let met = self.meet(id, before);
@@ -45,7 +45,7 @@ impl Daemon {
             && let Ok(Some(status)) = &status
             && status.state.is_final()
         {
-            // All that its supervisor had to make durable is, and it left nothing lying about.
+            // Its supervisor has made everything durable, and has cleaned up.
             return self.tidy(&job, status);
         }
         if let Ok(Some(status)) = &status
@@ -54,7 +54,7 @@ impl Daemon {
         {
             return self.end_copy(&job, status.clone());
         }
-        // Before anything can fail: no other job may have its slot while it is not final.
+        // First, before an error can happen: no other job may get its slot while it is not final.
         self.hold_slot(id, job.plan().ok().as_ref(), status.as_ref().ok().and_then(Option::as_ref));
         job.remove_leftovers()?;
         let never_executed = matches!(&status, Ok(None | Some(Status { state: State::Starting, .. })));
@@ -70,7 +70,7 @@ impl Daemon {
             match &documents {
                 _ if never_executed => return self.take_back(job),
                 Err(error) if is_damage(error) => return self.take_back(job),
-                // They may be there and good; the machine cannot read them now.
+                // They may be valid, but cannot be read now.
                 Err(_) => return documents.map(|_| ()),
                 Ok(_) => {}
             }
@@ -78,7 +78,7 @@ impl Daemon {
         }
         match status {
             Ok(Some(status)) if status.state.is_final() => {
-                // Nobody knows which syncs its supervisor came to.
+                // It is unknown what its supervisor has synced.
                 job.make_durable(&self.spool)?;
                 self.tidy(&job, &status)
             }
@@ -87,7 +87,7 @@ impl Daemon {
         }
     }
 
-    /// `jobs/N`, lock held: its supervisor lives. Its slot counts, and its end is waited for.
+    /// The lock of `jobs/N` is held, so its supervisor lives. Keeps its slot, and waits for its end.
     fn adopt(&mut self, id: JobId) -> Result<()> {
         let job = Job::new(&self.spool, id);
         let plan = job.plan();
@@ -96,7 +96,7 @@ impl Daemon {
         let status = status?;
         let end = status.as_ref().and_then(supervisor_of).and_then(process::open);
         let Some(end) = end else {
-            // It says who it is with its first status, which is followed by a hint: queue/N.json vanishes.
+            // Its first status identifies it. A hint follows, when it removes queue/N.json.
             self.jobs.set(id, Phase::LedByUnknown);
             self.schedule.look_again_soon();
             return Ok(());
@@ -104,7 +104,7 @@ impl Daemon {
         info!(job = %id, "adopted");
         self.jobs.supervisor_adopted(id);
         self.events.spawn(async move {
-            // If it cannot be waited for, the lock says whether it lives.
+            // If waiting fails, the lock tells whether it lives.
             let _ = readable::wait(end).await;
             Event::LeaderEnded(id, Ended::Unknown)
         });
@@ -115,12 +115,12 @@ impl Daemon {
         match (plan, status) {
             (Some(Plan { lane, slot: Some(slot), user, .. }), _) => self.lanes.assign(lane, *slot, id, user),
             (None, Some(status)) => self.lanes.block(&status.lane, id),
-            // Claimed only to be cancelled; or damage that is reported where it is met.
+            // A job that was claimed only to be cancelled; or damage, which is reported elsewhere.
             (Some(_) | None, _) => {}
         }
     }
 
-    /// The claim was not durable and nothing was executed: the queue has the job again.
+    /// The claim was not durable and the command was not executed: moves the job back to the queue.
     fn take_back(&mut self, job: LockedJob) -> Result<()> {
         let id = job.id();
         info!(job = %id, "the claim was not durable; the job waits again");
@@ -132,17 +132,17 @@ impl Daemon {
         Ok(())
     }
 
-    /// A file in the queue under the number of a job in the history: the same file again, or a stranger.
+    /// Removes a file of the queue with the number of a finished job, if it is the same file; else rejects it.
     pub(super) fn settle_finished(&mut self, id: JobId) -> Result<()> {
         if Job::new(&self.spool, id).exists() {
-            // Somebody may look at the lock for a moment; the next look meets the file again.
+            // Another process may hold the lock for a moment; the next look finds the file again.
             let job = LockedJob::try_lock(&self.spool, id)?;
             return job.map_or(Ok(()), |job| self.settle_queue_file(&job));
         }
         self.reject(id, &format!("the number {id} was used before, by a job that is finished"))
     }
 
-    /// The job was started, so what is in the queue under its number is the same file again, or a stranger.
+    /// Removes a file of the queue with the number of a started job, if it is the same file; else rejects it.
     fn settle_queue_file(&mut self, job: &LockedJob) -> Result<()> {
         let id = job.id();
         job.make_durable(&self.spool)?;
@@ -157,31 +157,31 @@ impl Daemon {
         self.reject(id, &format!("the number {id} was used before, by another job"))
     }
 
-    /// Claimed, durable, never executed: it waits for its lane, or for the signal that cancels it.
+    /// The job was claimed durably and never executed: it waits for its lane, or for a signal that cancels it.
     fn make_startable(&mut self, job: &LockedJob, plan: &Plan) -> Result<()> {
         if job.status()?.is_none() {
             let request = job.request()?;
             job.write_status(&blank_status(&request.job_type, plan, request.submitted_at))?;
         }
-        // A signal that was its supervisor's to read is the daemon's now.
+        // The daemon now reads signals that its supervisor would have read.
         self.schedule.look_at_drops();
         self.jobs.set(job.id(), Phase::Startable { lane: plan.lane.clone() });
         Ok(())
     }
 
-    /// The supervisor died after the start: nothing may be left of the job before its lane is used again.
+    /// The supervisor died after the start: all processes of the job must end before its lane is used again.
     fn stop_what_is_left(&mut self, job: LockedJob, status: Option<&Status>) -> Result<()> {
         let id = job.id();
         let plan = job.plan().ok();
         let marker = status.and_then(|status| status.marker.clone());
         let Some(marker) = marker.or_else(|| plan.as_ref().map(|plan| plan.marker.clone())) else {
-            let damage = "neither status.json nor plan.json can be read, so what belongs to the job cannot be known; \
-                          stop it by hand, then write a final status.json or remove the directory";
+            let damage = "neither status.json nor plan.json can be read, so the runner cannot find the processes of \
+                          the job; stop them by hand, then write a final status.json or remove the directory";
             return Err(Error::invalid(job.directory(), damage));
         };
-        warn!(job = %id, "its supervisor died; stopping what belongs to it");
+        warn!(job = %id, "its supervisor died; stopping its processes");
         self.jobs.set(id, Phase::BeingStopped);
-        // Process numbers mean nothing in another boot, and no group lives longer than one.
+        // After a reboot, process numbers are invalid and all groups are gone.
         let of_this_boot = status.filter(|status| status.boot_id == process::boot_id());
         let leader = of_this_boot.and_then(|status| status.process);
         let cgroup = match status {
@@ -198,7 +198,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Nothing of the job is left: its end is what its `exit` record says, or unknown.
+    /// No process of the job is left: its `exit` record tells its end, or the end is unknown.
     pub(super) fn conclude_stopped(&mut self, job: &LockedJob, stopped: Result<Stopped, String>) {
         let id = job.id();
         let concluded = match stopped {
@@ -214,16 +214,18 @@ impl Daemon {
         self.problems.note(Subject::job(id), concluded);
     }
 
-    /// What runs of the job runs in the directory that this one was copied from, and is not touched. How it ended can be
-    /// known only if it had when the copy was made.
+    /// Ends a job in a copied directory. Its processes belong to the original directory, so the runner leaves them
+    /// alone. Its end is known only if it had ended before the copy.
     fn end_copy(&mut self, job: &LockedJob, mut status: Status) -> Result<()> {
         let id = job.id();
-        warn!(job = %id, "its directory is a copy of the one that it was started in; nothing of it is touched");
+        let alone = "its directory is a copy of the one in which it was started; the runner leaves its processes alone";
+        warn!(job = %id, "{alone}");
         let account = account(job)?;
         let end = account.end(id).unwrap_or_else(|| End::copied(id, account.phase()));
         if let Ok(mut log) = job.log_writer() {
             log.note(
-                "this directory is a copy of the one in which the job was started; what runs there is not touched",
+                "this directory is a copy of the one in which the job was started; the runner leaves its processes \
+                 alone",
             );
             let _ = log.finish();
             status.log_records = log.records();
@@ -245,15 +247,16 @@ impl Daemon {
         let unseen = match stopped.proof {
             Proof::Certain => "",
             Proof::Likely => {
-                "; what it may have started as another account and in another session cannot be told from others here, \
-                 as it had no control group of its own"
+                "; it had no control group of its own, so the runner cannot recognise processes that it started under \
+                 another account and in another session"
             }
             Proof::Hidden => {
-                "; what runs as another account cannot be seen here (hidepid), and somebody has said that nothing is left"
+                "; processes of other accounts cannot be seen here (hidepid), and an operator has confirmed that none \
+                 is left"
             }
         };
         let rest = match stopped.count {
-            0 => "nothing of it was left".to_owned(),
+            0 => "no process of it was left".to_owned(),
             1 => "1 process of it was left and was stopped".to_owned(),
             count => format!("{count} processes of it were left and were stopped"),
         };
@@ -261,10 +264,10 @@ impl Daemon {
         if let Some(group) = status.cgroup.as_deref().and_then(Group::at) {
             let usage = group.usage();
             (status.memory_peak, status.cpu_seconds) = (usage.memory_peak, usage.cpu_seconds);
-            // It is empty. What stays is removed later.
+            // It is empty. If the removal fails, a rescan tries again.
             let _ = group.remove();
         }
-        // A log that cannot be written keeps neither the result from being recorded nor the lane from being freed.
+        // Even without a writable log, the result is recorded and the lane is freed.
         if let Ok(mut log) = job.log_writer() {
             log.note(format!("the supervisor of the job died; {rest}"));
             let _ = log.finish();
@@ -280,22 +283,22 @@ impl Daemon {
     }
 }
 
-/// By this file an operator says that nothing of a job is left that the runner cannot see.
+/// The file by which an operator confirms that no invisible process of a job is left.
 fn nothing_left(job: &LockedJob) -> PathBuf {
     job.directory().join(NOTHING_LEFT)
 }
 
-/// Why a job keeps its slot of which nothing is seen.
+/// Why a job keeps its slot although the runner sees no process of it.
 fn hidden(job: &LockedJob) -> String {
     format!(
-        "its supervisor died, and /proc hides from the runner what other accounts run (hidepid), so nobody knows whether \
-         something of it is left; look as root: ps -eo pid,user,lstart,args. When nothing is, say so: touch {}. Until then \
-         no other job gets its slot",
+        "its supervisor died, and the runner cannot see processes of other accounts (hidepid), so some may be left; \
+         look as root: ps -eo pid,user,lstart,args. If none is left, confirm that: touch {}. No other job gets the \
+         slot until then",
         nothing_left(job).display()
     )
 }
 
-/// Whether an error says that a file is missing or not what was written: what a power cut does to what was not synced.
+/// Whether a file is missing or damaged, as after a power cut before a sync.
 fn is_damage(error: &Error) -> bool {
     error.is_not_found() || matches!(error, Error::Invalid { .. })
 }
@@ -304,7 +307,7 @@ fn supervisor_of(status: &Status) -> Option<ProcessIdentity> {
     (status.boot_id.is_some() && status.boot_id == process::boot_id()).then_some(status.supervisor)?
 }
 
-/// What the log of a job tells of how it went. Without its plan there are no rules.
+/// Reads the account of a job from its log. Without its plan there are no rules.
 fn account(job: &LockedJob) -> Result<Account> {
     let mut account = job.plan().map_or_else(|_| Account::default(), |plan| Account::new(&plan));
     if let Some(mut reader) = LogReader::open(job.directory())? {
@@ -313,7 +316,7 @@ fn account(job: &LockedJob) -> Result<Account> {
     Ok(account)
 }
 
-/// A status for a job whose own cannot be read.
+/// A status for a job whose status cannot be read.
 fn blank_status(job_type: &str, plan: &Plan, queued_at: Time) -> Status {
     Status::starting(plan, job_type, vec!["(unknown)".to_owned()], queued_at)
 }

@@ -1,4 +1,4 @@
-//! `runner.json`: telling people and the API what the daemon is doing and why something waits.
+//! `runner.json`: reports to people and the API what the daemon is doing, and why jobs wait.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,15 +11,15 @@ use crate::spool::runner_state::{Holder, LaneState, RunnerState, VERSION};
 use crate::spool::status::ProcessIdentity;
 use crate::spool::{JobId, Time, lock};
 
-/// Between two writes at most often: a person reads no faster.
+/// The shortest pause between two writes: people do not read faster.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A long queue makes a large file, which is written less often: one interval more for each so many waiting jobs.
+/// A long queue makes a large file, which is written less often: one interval more for each of so many waiting jobs.
 const WAITING_PER_INTERVAL: usize = 500;
-/// After this a write that failed is tried again.
+/// The pause after a failed write.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// What was told last.
+/// The last report, and when the next one may be written.
 #[derive(Debug)]
 pub(super) struct Report {
     started_at: Time,
@@ -59,7 +59,8 @@ impl Report {
 }
 
 impl Daemon {
-    /// Writes `runner.json` if it has changed. Returns when to come again, if it was written too short a time ago.
+    /// Writes `runner.json` if it has changed. Returns when to try again, if the last write was too recent or this one
+    /// failed.
     pub(super) fn write_report(&mut self) -> Option<Instant> {
         if Instant::now() < self.report.not_before {
             return Some(self.report.not_before);
@@ -122,7 +123,7 @@ impl Daemon {
             .collect()
     }
 
-    /// Why a job waits that comes next in its lane, in words. A claimed job may have its slot already.
+    /// Why a job waits, in words. A claimed job may have its slot already.
     fn why(&self, id: JobId, lane: &str, state: &LaneState, paused: Option<&str>) -> String {
         if let Some(reason) = paused {
             return format!("the runner is paused: {reason}");
@@ -132,10 +133,10 @@ impl Daemon {
         }
         let taken = |slot| state.holders.iter().any(|holder| holder.slot == slot && holder.job != id);
         if let Some(problem) = self.problems.of(&Subject::Start(id)) {
-            return format!("it could not be started: {problem}; it is tried again");
+            return format!("the start failed: {problem}; the runner tries again");
         }
         if let Some(problem) = self.problems.of(&Subject::lane(lane)) {
-            return format!("no slot of lane {lane} can be had: {problem}; it is tried again");
+            return format!("the runner cannot get a slot of lane {lane}: {problem}; it tries again");
         }
         let is_blocked = self.lanes.blocking(lane).next().is_some();
         let free = (1..=state.concurrency).find(|slot| !taken(*slot) && !is_blocked);
@@ -143,12 +144,15 @@ impl Daemon {
             Some(slot) if lock::is_held(&self.spool.lane_slot(lane, slot)).unwrap_or(false) => {
                 format!("slot {slot} of lane {lane} is locked by another process")
             }
-            Some(_) => self.starts.why_not(id).unwrap_or_else(|| format!("lane {lane} is free; it is about to start")),
+            Some(_) => {
+                let is_next = || format!("lane {lane} is free; the job is about to start");
+                self.starts.why_not(id).unwrap_or_else(is_next)
+            }
             None => format!("lane {lane} is busy with {}", self.list(lane, &state.holders)),
         }
     }
 
-    /// Who is in a lane. A job that a person must look at keeps it busy until then.
+    /// The jobs in a lane, in words. A job that a person must look at keeps its slot until then.
     fn list(&self, lane: &str, holders: &[Holder]) -> String {
         let job = |id: JobId| self.problems.of(&Subject::job(id)).map(|problem| format!(": {problem}"));
         let with_user = |holder: &Holder| {

@@ -42,7 +42,7 @@ impl Daemon {
         if sequence::last(&self.spool).is_ok_and(|last| last >= used) {
             return Ok(());
         }
-        warn!("`sequence` is damaged, or lower than the numbers in use; mending it");
+        warn!("`sequence` is damaged, or lower than the numbers in use; repairing it");
         self.raise_sequence()
     }
 

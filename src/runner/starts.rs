@@ -42,7 +42,7 @@ impl Starts {
     pub(super) fn may_start(&self, id: JobId) -> Result<(), String> {
         match self.failures.get(&id) {
             Some(Failures { count, last_words }) if *count >= ATTEMPTS => {
-                let words = if last_words.is_empty() { "its supervisor left no word" } else { last_words };
+                let words = if last_words.is_empty() { "its supervisor gave no reason" } else { last_words };
                 Err(format!("could not be started in {ATTEMPTS} attempts: {words}"))
             }
             _ => Ok(()),
@@ -90,7 +90,7 @@ impl Starts {
         }
         let Failures { count, last_words } =
             self.failures.get(&id).filter(|failures| !failures.last_words.is_empty())?;
-        Some(format!("it could not be started ({count} of {ATTEMPTS} attempts): {last_words}; it is tried again"))
+        Some(format!("the start failed ({count} of {ATTEMPTS} attempts): {last_words}; the runner tries again"))
     }
 
     /// How often each job could not be started.
@@ -111,16 +111,13 @@ mod tests {
             assert_eq!(starts.count_failure(id, "no room"), count);
             starts.may_start(id).unwrap();
         }
-        assert_eq!(
-            starts.why_not(id).unwrap(),
-            "it could not be started (2 of 3 attempts): no room; it is tried again"
-        );
+        assert_eq!(starts.why_not(id).unwrap(), "the start failed (2 of 3 attempts): no room; the runner tries again");
         let mut restarted = Starts::new(&starts.counts());
         assert_eq!(restarted.why_not(id), None);
         restarted.count_failure(id, "");
         assert_eq!(
             restarted.may_start(id).unwrap_err(),
-            "could not be started in 3 attempts: its supervisor left no word"
+            "could not be started in 3 attempts: its supervisor gave no reason"
         );
         restarted.forget(id);
         restarted.may_start(id).unwrap();

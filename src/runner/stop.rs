@@ -1,4 +1,4 @@
-//! Stopping everything that belongs to a job whose supervisor is gone.
+//! Stops all processes of a job whose supervisor is gone.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -9,39 +9,39 @@ use super::cgroup::Group;
 use super::{hidepid, process, readable};
 use crate::spool::status::ProcessIdentity;
 
-/// Between two passes at most, while nothing is seen to end.
+/// The longest pause between two passes, while no process ends.
 const PASS: Duration = Duration::from_secs(1);
-/// Between the two passes that must find nothing: time for a fork to become visible.
+/// The pause between the two passes that must find no process: time for a fork to become visible.
 const BREATH: Duration = Duration::from_millis(5);
-/// Between two passes while something is there that is not seen.
+/// The pause between two passes while the group has invisible processes.
 const UNSEEN: Duration = Duration::from_millis(50);
 
-/// What became of it.
+/// The result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopped {
     /// How many processes there were.
     pub count: usize,
-    /// How sure it is that none is left.
+    /// How certain it is that none is left.
     pub proof: Proof,
 }
 
-/// How sure it is that nothing of a job is left.
+/// How certain it is that no process of a job is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// The kernel says so: its control group is empty, or nothing can hide from root.
+    /// The kernel says so: the control group is empty, or root sees all processes.
     Certain,
-    /// All that can be known by its marker, its session and its descent is gone. What it started as another account, in
-    /// another session and by parents that have ended is known by none of them.
+    /// All processes that are known by marker, session or descent are gone. A process of another account, in another
+    /// session and with dead parents cannot be recognised.
     Likely,
-    /// `/proc` hides what other accounts run.
+    /// `/proc` hides the processes of other accounts.
     Hidden,
 }
 
-/// Interrupts everything that belongs to the job, kills it when `grace` is over, and goes on until two passes in a row
-/// find nothing and its control group is empty.
+/// Interrupts all processes of the job, kills them after `grace`, and continues until two passes in a row find none
+/// and the control group is empty.
 ///
 /// # Errors
-/// A process may not be signalled, and lives: a text for people.
+/// A process lives and cannot be signalled: a text for people.
 pub async fn stop_everything(
     marker: &str,
     leader: Option<ProcessIdentity>,
@@ -97,7 +97,7 @@ pub async fn stop_everything(
     Ok(Stopped { count: seen.len(), proof })
 }
 
-/// Kills the group. `None` if there is none that this account may kill.
+/// Kills the group. `None` if there is no group, or this account may not kill it.
 fn kill_whole(cgroup: Option<&Group>) -> Option<&Group> {
     cgroup.filter(|group| group.kill().is_ok())
 }
@@ -106,8 +106,8 @@ fn refusal(pids: &[i32]) -> String {
     let whom = process::list(pids.iter().copied());
     let numbers: Vec<String> = pids.iter().map(i32::to_string).collect();
     format!(
-        "its supervisor died, and {whom} of it cannot be stopped, as the runner's account may not signal it; as root: \
-         kill -KILL {}. Until that has ended, no other job gets its slot",
+        "its supervisor died, and the runner cannot stop {whom}, because its account may not signal them; as root: \
+         kill -KILL {}. No other job gets the slot until they have ended",
         numbers.join(" ")
     )
 }

@@ -1,5 +1,5 @@
-//! Children that the daemon did not start. As process 1 of a container, or as a subreaper, it becomes the parent of what
-//! the supervisors leave behind, and of what other programs do; a shell that turns into the daemon leaves it its own.
+//! Collects children that the daemon did not start. As process 1 of a container, or as a subreaper, the daemon becomes
+//! the parent of orphans. A shell that executes the daemon leaves its own children to it.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::daemon::Daemon;
 use crate::spool::error::{Error, Result};
 
-/// The ends of children, where this process becomes the parent of strangers: as process 1, or as a subreaper. Elsewhere
-/// a rescan meets the few that there can be.
+/// Notifications of ended children, if this process is process 1 or a subreaper. Elsewhere there are few, and a rescan
+/// collects them.
 ///
 /// # Errors
-/// The system does not tell of them.
+/// The system gives no notifications.
 pub(super) fn ends() -> Result<Option<Signal>> {
     let adopts =
         std::process::id() == 1 || rustix::process::child_subreaper().is_ok_and(|subreaper| subreaper.is_some());
@@ -20,7 +20,7 @@ pub(super) fn ends() -> Result<Option<Signal>> {
     ends.map_err(|error| Error::io("wait for", Path::new("children"), error))
 }
 
-/// Waits until a child has ended; for ever where there are no ends to wait for.
+/// Waits until a child has ended; for ever without notifications.
 pub(super) async fn next(ends: &mut Option<Signal>) {
     match ends {
         Some(ends) => drop(ends.recv().await),
@@ -29,8 +29,8 @@ pub(super) async fn next(ends: &mut Option<Signal>) {
 }
 
 impl Daemon {
-    /// Collects the children that have ended and are no supervisors of this daemon, so that none stays as a zombie. It stops
-    /// at one of its own, whose end is told to whoever waits for it, and is asked again after that.
+    /// Collects ended children that are not supervisors of this daemon, so that none stays as a zombie. Stops at a
+    /// supervisor: its own task collects that, and then this is called again.
     pub(super) fn reap_strangers(&self) {
         while let Some(pid) = ended_child() {
             if self.jobs.is_supervisor(pid) {
@@ -45,7 +45,7 @@ impl Daemon {
     }
 }
 
-/// A child that has ended. It is only looked at, and stays to be collected.
+/// A child that has ended. It remains to be collected.
 fn ended_child() -> Option<i32> {
     #[expect(unsafe_code, reason = "the safe form does not say which child it is about")]
     // SAFETY: the structure is the kernel's to fill; it is read only if that succeeded.

@@ -1,4 +1,4 @@
-//! Starting a supervisor: the same program, with the job's locks and nothing else of the daemon's.
+//! Starts a supervisor: the same program, with only the job's locks.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -21,11 +21,11 @@ use crate::spool::lock::SlotLock;
 /// A supervisor that was started.
 #[derive(Debug)]
 pub struct Supervisor {
-    /// Its process, to be waited for when it has ended.
+    /// Its process, which must be collected when it has ended.
     pub child: Child,
     /// Becomes readable when it ends.
     pub end: Option<OwnedFd>,
-    /// What it says if it fails before it can write the job's log. A file in memory, which cannot block it.
+    /// Its error, if it fails before it can write the job's log. A file in memory, which cannot block it.
     pub last_words: File,
 }
 
@@ -40,7 +40,7 @@ pub fn start(
     slot: Option<SlotLock>,
     environment: &[(OsString, OsString)],
 ) -> Result<Supervisor> {
-    // What the daemon was started from, even if the file has been replaced by a newer version since.
+    // The program of this daemon, even if a newer version has replaced the file.
     let program = Path::new("/proc/self/exe");
     let wrap = |error| Error::io("start a supervisor from", program, error);
     let last_words = rustix::fs::memfd_create("last words", MemfdFlags::CLOEXEC).map_err(|error| wrap(error.into()))?;
@@ -55,7 +55,7 @@ pub fn start(
     command.arg0("spiderpig-runner").args(arguments.to_vec());
     command.env_clear().envs(environment.iter().cloned()).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(last_words.try_clone().map_err(wrap)?);
-    // Nothing else is started before both are closed again: only this thread starts processes.
+    // No other process inherits the locks: only this thread starts processes, and it closes both first.
     for lock in std::iter::once(job.lock().as_fd()).chain(slot.as_ref().map(AsFd::as_fd)) {
         rustix::io::fcntl_setfd(lock, FdFlags::empty()).map_err(|error| wrap(error.into()))?;
     }
@@ -65,11 +65,11 @@ pub fn start(
     Ok(Supervisor { child, end: identity.and_then(process::open), last_words })
 }
 
-/// What a supervisor that has ended said.
+/// Reads the last words of a supervisor that has ended.
 #[must_use]
 pub fn read_last_words(mut file: File) -> String {
     let mut bytes = Vec::new();
-    // Without its last words the reason is only less precise.
+    // On an error the reason is only less precise.
     let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.by_ref().take(4096).read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).trim().to_owned()
 }

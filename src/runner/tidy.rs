@@ -1,4 +1,4 @@
-//! After the end: the letters that nobody read, the line in the history, the view.
+//! Tidies up after a job: unread letters, the line in the history, the link in `running/`.
 
 use serde::de::DeserializeOwned;
 use serde_json::Map;
@@ -20,7 +20,7 @@ impl Daemon {
     pub(super) fn tidy(&mut self, job: &LockedJob, status: &Status) -> Result<()> {
         let id = job.id();
         self.lanes.release(id);
-        // Letters that cannot be noted now are met again as letters of a finished job.
+        // The daemon tries again with letters that cannot be noted now, as letters of a finished job.
         let noted = self.note_letters(job);
         if !self.jobs.is_finished(id) {
             let params = job.plan().map_or_else(|_| Map::new(), |plan| plan.shown_params);
@@ -30,7 +30,7 @@ impl Daemon {
             info!(job = %id, state = status.state.word(), "finished");
         }
         atomic::remove(&self.spool.running_link(id))?;
-        // A file that came under its number while it was alive was left to its supervisor.
+        // While the job ran, a new file with its number was left to its supervisor.
         if self.spool.queued(id).symlink_metadata().is_ok() {
             self.schedule.look_at_drops();
         }
@@ -60,7 +60,7 @@ impl Daemon {
         letters.iter().try_for_each(|letter| letter.remove(&self.spool))
     }
 
-    /// What is to be said of a letter that came too late.
+    /// The remark about a letter that came too late.
     fn remark(&self, letter: &Letter, recorded: &Recorded) -> Remark {
         let Recipient::Job(_, purpose) = letter.recipient else { return Remark::Nothing };
         let (what, known) = match purpose {
@@ -89,13 +89,13 @@ impl Daemon {
         match known {
             true => Remark::Nothing,
             false if recorded.is_cut => Remark::Say(format!(
-                "{what}: whether the job had it is not known, as the end of the log could not be written"
+                "{what}: it is not known if the job received it, because the end of the log could not be written"
             )),
             false => Remark::Say(format!("{what} refused: the job had ended")),
         }
     }
 
-    /// A letter that cannot be read must not keep a job from its end: it is refused like any other.
+    /// Reads a late letter. An unreadable one is refused like any other, so that the job can end.
     fn read_late<T: DeserializeOwned + Signed>(&self, letter: &Letter) -> Reading<T> {
         inbox::read(&self.spool, letter, &self.settings.trusted)
             .unwrap_or_else(|error| Reading::Refused { user: "unknown".to_owned(), reason: error.to_string() })
@@ -104,31 +104,31 @@ impl Daemon {
     /// A letter for a job that is in the history came too late.
     pub(super) fn refuse_late_letter(&self, id: JobId, letter: &Letter) -> Result<()> {
         if self.spool.job(id).is_dir() {
-            // Somebody may look at the lock for a moment; the next look meets the letter again.
+            // Another process may hold the lock for a moment; the next look finds the letter again.
             return LockedJob::try_lock(&self.spool, id)?.map_or(Ok(()), |job| self.note_letters(&job));
         }
-        tracing::warn!(job = %id, letter = %letter.name.display(), "removed: the job is long finished");
+        tracing::warn!(job = %id, letter = %letter.name.display(), "removed: the job has finished");
         letter.remove(&self.spool)
     }
 }
 
-/// What is to be said of a letter that nobody read in time.
+/// The remark about a letter that was not read in time.
 enum Remark {
     Say(String),
-    /// The log tells of it already, or it is gone.
+    /// The log has it already, or it is gone.
     Nothing,
-    /// Its writer is not done with it; the next look meets it again.
+    /// Its writer has not completed it; the next look finds it again.
     NotYet,
 }
 
-/// Answers and signals that the log tells of.
+/// The answers and signals in the log.
 #[derive(Debug, Default)]
 struct Recorded {
     answers: Vec<(u32, String, String)>,
     signals: Vec<(String, String)>,
-    /// The log tells how the command ended.
+    /// The log has the end of the command.
     has_end: bool,
-    /// It does not, although that is known: the disk was full until after the end.
+    /// The log lacks the end, although it is known: the disk was full until after the end.
     is_cut: bool,
 }
 

@@ -64,8 +64,8 @@ pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
     }
     Err(Error::invalid(
         path,
-        "the set-group-id bit can neither be set nor is it inherited, so what is made here would have another group; give \
-         the directory above it the spool's group and mode 2750",
+        "the set-group-id bit can be neither set nor inherited, so files made here would get another group; give the \
+         parent directory the spool's group and mode 2750",
     ))
 }
 
@@ -77,7 +77,7 @@ fn make_directory(path: &Path, mode: u32) -> Result<()> {
 }
 
 fn mode_of(path: &Path) -> Result<u32> {
-    let metadata = path.symlink_metadata().map_err(|error| Error::io("look at", path, error))?;
+    let metadata = path.symlink_metadata().map_err(|error| Error::io("examine", path, error))?;
     Ok(metadata.mode() & 0o7777)
 }
 
@@ -112,8 +112,8 @@ pub fn set_owner(path: &Path, owner: u32, group: u32) -> Result<()> {
 /// # Errors
 /// Any failure to look at the two, or to give it away, which only root may.
 pub fn give_to_owner_of_directory(file: &File, path: &Path) -> Result<()> {
-    let directory = parent(path).metadata().map_err(|error| Error::io("look at", parent(path), error))?;
-    let own = file.metadata().map_err(|error| Error::io("look at", path, error))?;
+    let directory = parent(path).metadata().map_err(|error| Error::io("examine", parent(path), error))?;
+    let own = file.metadata().map_err(|error| Error::io("examine", path, error))?;
     if own.uid() == directory.uid() {
         return Ok(());
     }
@@ -268,7 +268,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> 
 pub fn replace_in_kind(path: &Path, bytes: &[u8], old: &Metadata) -> Result<()> {
     let wrap = |error: rustix::io::Errno| Error::io("keep the owner of", path, error);
     let staged = stage(parent(path), path, bytes, old.mode() & 0o7777, Durability::Synced)?;
-    let new = staged.as_file().metadata().map_err(|error| Error::io("look at", path, error))?;
+    let new = staged.as_file().metadata().map_err(|error| Error::io("examine", path, error))?;
     if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
         let owner = (Uid::from_raw(old.uid()), Gid::from_raw(old.gid()));
         rustix::fs::fchown(staged.as_file(), Some(owner.0), Some(owner.1)).map_err(wrap)?;
@@ -364,7 +364,7 @@ pub fn rename_new_as_runner(_runner: &RunnerLock, from: &Path, to: &Path) -> Res
     match to.symlink_metadata() {
         Ok(_) => Ok(Published::Exists),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => rename(from, to).map(|()| Published::New),
-        Err(error) => Err(Error::io("look at", to, error)),
+        Err(error) => Err(Error::io("examine", to, error)),
     }
 }
 
@@ -398,7 +398,7 @@ pub fn try_new_names(directory: &Path) -> Result<()> {
         Ok(_) => remove(Path::new(&name)),
         Err(error) if error.kind().is_some_and(cannot) => Err(Error::invalid(
             directory,
-            "its filesystem knows neither renames that replace nothing nor hard links, so one job could take the place of \
+            "its filesystem supports neither renames without replacement nor hard links, so one job could replace \
              another; move the spool to another filesystem",
         )),
         Err(_) => Ok(()),

@@ -264,7 +264,7 @@ where
         Ok(Look::Refused(reason)) => return refused(reason),
         // The directory is the runner's own, so this lies with the file. If it stayed, nobody could answer its prompt.
         Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => {
-            return refused("the runner's account may not read it; use mode 0640 and the spool's group".into());
+            return refused("the runner's account cannot read it; use mode 0640 and the spool's group".into());
         }
         Err(error) => return Err(error),
     };

@@ -47,7 +47,7 @@ pub const LINK: &str = "is a symbolic link, but must be a directory";
 /// The directory that a symbolic link leads to, in words.
 #[must_use]
 pub fn target_of(link: &Path) -> String {
-    link.canonicalize().map_or_else(|_| "where it leads".to_owned(), |path| path.display().to_string())
+    link.canonicalize().map_or_else(|_| "the target of the link".to_owned(), |path| path.display().to_string())
 }
 
 /// The link could lead elsewhere tomorrow, and nothing of the spool is opened through one. Links on the way are all
@@ -57,10 +57,7 @@ fn refuse_link(root: &Path) -> Result<()> {
         return Ok(());
     }
     let target = target_of(root);
-    Err(Error::invalid(
-        root,
-        format!("{LINK}; write the directory itself, {target}, as `spool` into the configuration"),
-    ))
+    Err(Error::invalid(root, format!("{LINK}; set `spool` in the configuration to the directory itself: {target}")))
 }
 
 /// A spool directory whose layout version is known.
@@ -88,8 +85,7 @@ impl Spool {
             return Err(Error::invalid(
                 &path,
                 format!(
-                    "layout version {:?} is not one that this program knows (it knows {:?}); use the program that \
-                     wrote it",
+                    "layout version {:?} is unknown to this program, which knows {:?}; use the program that wrote it",
                     String::from_utf8_lossy(&version),
                     VERSION
                 ),
@@ -133,7 +129,7 @@ impl Spool {
                 return Err(Error::invalid(
                     &self.root,
                     format!(
-                        "this is no spool, and it is not empty (there is `{}`); name an empty directory",
+                        "this directory is neither a spool nor empty (it has `{}`); name an empty directory",
                         name.display()
                     ),
                 ));
@@ -367,7 +363,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("thesis.tex"), "").unwrap();
         let error = Spool::lay_out(directory.path()).unwrap_err().to_string();
-        assert!(error.contains("not empty"), "{error}");
+        assert!(error.contains("neither a spool nor empty"), "{error}");
         assert_eq!(names(directory.path()).unwrap().len(), 1);
     }
 }

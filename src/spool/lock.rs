@@ -57,7 +57,7 @@ pub fn exclusive_within(file: &File, path: &Path, patience: Duration) -> Result<
 /// One of the two cannot be looked at.
 pub fn is_at(path: &Path, file: &File) -> Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
-    let wrap = |error| Error::io("look at", path, error);
+    let wrap = |error| Error::io("examine", path, error);
     let open = file.metadata().map_err(wrap)?;
     let there = path.symlink_metadata().map_err(wrap).missing_is_none()?;
     Ok(there.is_some_and(|there| (there.dev(), there.ino()) == (open.dev(), open.ino())))
@@ -103,7 +103,7 @@ impl RunnerLock {
             return Ok(Self { _file: file });
         }
         let holder = match RunnerState::read(spool).ok().flatten() {
-            Some(state) => format!("a runner works on this spool already (process {})", state.pid),
+            Some(state) => format!("another runner uses this spool (process {})", state.pid),
             None => "another process holds it; `fuser` on the file names it".to_owned(),
         };
         Err(Error::Locked { path, holder })
@@ -236,7 +236,7 @@ impl AsFd for SlotLock {
 /// The file or `/proc/locks` cannot be read. A file that is not there is locked by nobody.
 pub fn is_held(path: &Path) -> Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
-    let metadata = std::fs::symlink_metadata(path).map_err(|error| Error::io("look at", path, error));
+    let metadata = std::fs::symlink_metadata(path).map_err(|error| Error::io("examine", path, error));
     let Some(metadata) = metadata.missing_is_none()? else { return Ok(false) };
     let table = Path::new("/proc/locks");
     let locks = std::fs::read_to_string(table).map_err(|error| Error::io("read", table, error))?;

@@ -60,7 +60,7 @@ pub fn look(path: &Path, limit: u64) -> Result<Look> {
         }
         Err(error) => return Err(Error::io("open", path, error)),
     };
-    let metadata = file.metadata().map_err(|error| Error::io("look at", path, error))?;
+    let metadata = file.metadata().map_err(|error| Error::io("examine", path, error))?;
     if !metadata.is_file() {
         return Ok(Look::Refused("it is not a regular file".into()));
     }

@@ -76,7 +76,7 @@ impl Outcome {
 /// Patterns are regular expressions. They are found anywhere in a text, but an answer must match as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeRule {
-    /// What it is a sign of.
+    /// The outcome that it stands for.
     pub outcome: Outcome,
     /// A prompt that was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]

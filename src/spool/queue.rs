@@ -107,7 +107,7 @@ pub fn submit_above(spool: &Spool, new: NewJob, floor: u64) -> Result<JobRequest
     }
     Err(Error::invalid(
         &spool.sequence(),
-        format!("{ATTEMPTS} numbers in a row are taken already; spiderpig-runner mends the file within half a minute"),
+        format!("{ATTEMPTS} numbers in a row are taken already; spiderpig-runner repairs the file within 30 s"),
     ))
 }
 

@@ -66,7 +66,8 @@ fn hide(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result
         {
             continue;
         }
-        let reason = format!("{reason}; it cannot be moved here, and is {} where it was\n", hidden.display());
+        let place = hidden.display();
+        let reason = format!("{reason}; the runner cannot move it here. It is in its old directory, as {place}\n");
         atomic::replace(&reason_path, reason.as_bytes(), FILE, Durability::Ordered)?;
         return Ok(kept);
     }
@@ -76,7 +77,7 @@ fn hide(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result
 /// old name is still there.
 fn keep(spool: &Spool, runner: &RunnerLock, name: &OsStr, from: &Path) -> Result<(OsString, bool)> {
     use std::os::unix::fs::MetadataExt as _;
-    let metadata = std::fs::symlink_metadata(from).map_err(|error| Error::io("look at", from, error))?;
+    let metadata = std::fs::symlink_metadata(from).map_err(|error| Error::io("examine", from, error))?;
     let identity = (metadata.dev(), metadata.ino());
     let mut attempt = 1;
     loop {

@@ -77,7 +77,7 @@ pub struct Holder {
     pub slot: u32,
     /// The job.
     pub job: JobId,
-    /// Whose it is.
+    /// The job's user.
     pub user: String,
 }
 

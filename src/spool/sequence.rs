@@ -23,7 +23,7 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<u64> {
     let damaged = || {
         Error::invalid(
             path,
-            "damaged: it must hold twenty digits and a newline; spiderpig-runner mends it within half a minute",
+            "damaged: it must contain 20 digits and a newline; spiderpig-runner repairs it within 30 s",
         )
     };
     let digits = bytes.strip_suffix(b"\n").filter(|digits| digits.len() == 20).ok_or_else(damaged)?;
@@ -47,7 +47,7 @@ pub fn take_above(spool: &Spool, floor: u64, is_used: impl Fn(JobId) -> bool) ->
     let path = spool.sequence();
     let file = atomic::open_update(&path)?;
     if !lock::exclusive_within(&file, &path, PATIENCE)? {
-        return Err(Error::Locked { path, holder: format!("nobody could take a number for {PATIENCE:?}") });
+        return Err(Error::Locked { path, holder: format!("could not take a number within {PATIENCE:?}") });
     }
     let mut bytes = [0; 32];
     let length = file.read_at(&mut bytes, 0).map_err(|error| Error::io("read", &path, error))?;
@@ -86,7 +86,7 @@ pub fn raise(spool: &Spool, _runner: &RunnerLock, used: u64, queued: u64) -> Res
         return atomic::replace(&path, known.as_bytes(), SHARED_FILE, atomic::Durability::Synced);
     };
     if !lock::exclusive_within(&file, &path, PATIENCE)? {
-        return Err(Error::Locked { path, holder: format!("it was not free for {PATIENCE:?}") });
+        return Err(Error::Locked { path, holder: format!("it was not released within {PATIENCE:?}") });
     }
     let mut bytes = [0; 32];
     let length = file.read_at(&mut bytes, 0).map_err(|error| Error::io("read", &path, error))?;

@@ -93,27 +93,31 @@ impl fmt::Display for Stall {
             Who::Runner => ("The job runner".to_owned(), "no job starts".to_owned()),
             Who::Supervisor(id) => (
                 format!("The supervisor of job {id}"),
-                format!("job {id} can be neither answered nor stopped, and its output is not read"),
+                format!("job {id} cannot be answered or stopped, and its output is not read"),
             ),
         };
         match &self.evidence {
             Evidence::Stopped => write!(formatter, "{who} is stopped: {harm}")?,
             Evidence::Undone { file, seconds } => {
-                write!(formatter, "{who} has not taken note of {file}, which has been there for {seconds} seconds")?;
+                write!(formatter, "{who} has not read {file}, which has been there for {seconds} seconds")?;
             }
         }
         match self.process {
             Some(Standing { pid, state: 'T' }) => {
-                write!(formatter, ". Somebody has sent its process SIGSTOP or SIGTSTP; kill -CONT {pid} lets it go on")
+                write!(
+                    formatter,
+                    ". Somebody has sent its process SIGSTOP or SIGTSTP; to continue it: kill -CONT \
+                                   {pid}"
+                )
             }
             Some(Standing { pid, state: 't' }) => {
-                write!(formatter, ". A debugger holds its process {pid}; end that one")
+                write!(formatter, ". A debugger holds its process {pid}; end the debugger")
             }
             Some(Standing { pid, state: 'D' }) => {
-                write!(formatter, ". Its process {pid} waits for a device; see what the kernel says of it (dmesg)")
+                write!(formatter, ". Its process {pid} waits for a device; read the kernel's messages (dmesg)")
             }
-            Some(Standing { pid, .. }) => write!(formatter, ". See what its process {pid} does, and what its log says"),
-            None => write!(formatter, ". See what its process does, and what its log says"),
+            Some(Standing { pid, .. }) => write!(formatter, ". Look at its process {pid} and at its log"),
+            None => write!(formatter, ". Look at its process and at its log"),
         }
     }
 }
@@ -263,7 +267,7 @@ mod tests {
         let id = id.unwrap().id;
         assert!(found(&spool, &state(|_| ()), PATIENCE - 5).is_empty());
         let told = found(&spool, &state(|_| ()), PATIENCE + 5);
-        assert!(told[0].starts_with("The job runner has not taken note of queue/1.json, which has been"), "{told:?}");
+        assert!(told[0].starts_with("The job runner has not read queue/1.json, which has been"), "{told:?}");
         for known in [
             state(|state| drop(state.held.insert(id, "why".into()))),
             state(|state| drop(state.lanes.entry("a".into()).or_default().waiting.insert(id, "why".into()))),
@@ -307,10 +311,7 @@ mod tests {
         assert!(found(&spool, &state(|_| ()), 1000).is_empty(), "an answer that was given stays until the end");
         inbox::answer(&spool, id, 2, &answer).unwrap();
         let told = found(&spool, &state(|_| ()), PATIENCE_UNSEEN + 5);
-        assert!(
-            told[0].starts_with("The supervisor of job 7 has not taken note of inbox/7.response.2.json"),
-            "{told:?}"
-        );
+        assert!(told[0].starts_with("The supervisor of job 7 has not read inbox/7.response.2.json"), "{told:?}");
         let signal = SignalRequest { user: "alice".into(), signal: JobSignal::Kill };
         inbox::signal(&spool, id, "x", &signal).unwrap();
         assert!(found(&spool, &state(|_| ()), PATIENCE_UNSEEN + 5)[0].contains("inbox/7.signal.x.json"));

@@ -78,7 +78,7 @@ fn is_end_of_runner(event: &notify::Event) -> bool {
 fn wrap(path: &Path, error: notify::Error) -> Error {
     let source = match error.kind {
         notify::ErrorKind::Io(source) => source,
-        notify::ErrorKind::MaxFilesWatch => std::io::Error::other("no more watches (fs.inotify.max_user_watches)"),
+        notify::ErrorKind::MaxFilesWatch => std::io::Error::other("no watches left (fs.inotify.max_user_watches)"),
         kind => std::io::Error::other(notify::Error::new(kind).to_string()),
     };
     Error::io("watch", path, source)

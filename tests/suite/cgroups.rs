@@ -180,10 +180,10 @@ fn a_stop_that_reaches_nobody_stops_nothing_and_says_so() {
         scene.spool.signal(id, "carol", signal);
         let name = if word == "kill" { "KILL" } else { "INT" };
         let expected = format!(
-            "the {word} of carol was refused for process {root} (root), which the runner's account may not signal: the job \
-             goes on; as root: kill -{name} {root}"
+            "the {word} of carol did not reach process {root} (root), which the runner's account may not signal: the job \
+             continues; as root: kill -{name} {root}"
         );
-        assert_eq!(scene.wait_note(id, &format!("the {word} of carol was refused")), expected);
+        assert_eq!(scene.wait_note(id, &format!("the {word} of carol did not reach")), expected);
         let status =
             scene.spool.wait_status(id, "the refusal is shown", |s| s.stop_refused.as_ref() == Some(&expected));
         assert_eq!(status.state, State::Running);
@@ -203,12 +203,12 @@ fn a_stop_that_reaches_a_part_of_the_job_says_so() {
     scene.spool.signal(id, "carol", JobSignal::Interrupt);
     scene.wait_note(
         id,
-        &format!("was refused for process {root} (root), which the runner's account may not signal: that part"),
+        &format!("did not reach process {root} (root), which the runner's account may not signal: that part"),
     );
     assert_eq!(scene.spool.wait_status(id, "it is shown", |s| s.stop_refused.is_some()).state, State::Stopping);
     scene.open_gate();
     let status = scene.spool.wait_final(id);
-    let reason = "interrupted by carol, which did not reach all of it, and exited with status 0";
+    let reason = "interrupted by carol, which did not reach all processes, and exited with status 0";
     assert_eq!((status.outcome, status.reason.as_deref()), (Some(Outcome::Stopped), Some(reason)));
 }
 
@@ -222,7 +222,8 @@ fn what_is_left_and_may_not_be_signalled_keeps_the_lane_and_is_named() {
         status.message.as_ref().is_some_and(|message| message.starts_with("Cannot stop"))
     });
     let expected = format!(
-        "Cannot stop what the job left behind (process {root} (root)): the runner's account may not signal it; as root: kill -KILL {root}"
+        "Cannot stop processes that the job left behind (process {root} (root)): the runner's account may not signal \
+         them; as root: kill -KILL {root}"
     );
     assert!(status.message.as_ref().unwrap().starts_with(&expected), "{status:?}");
     assert!(!status.state.is_final());
@@ -238,7 +239,7 @@ fn a_lost_job_keeps_its_slot_as_long_as_a_process_of_it_may_not_be_signalled() {
     let root = scene.root_process(id);
     let status = scene.spool.wait_status(id, "its process is known", |status| status.process.is_some());
     kill_process(status.supervisor.unwrap().pid.unsigned_abs());
-    let told = format!("as root: kill -KILL {root}. Until that has ended, no other job gets its slot");
+    let told = format!("as root: kill -KILL {root}. No other job gets the slot until they have ended");
     wait_problem(&scene.spool, &told);
     let next = scene.submit("echo next");
     // The command that led the session is gone by now, and a new runner remembers nothing.
@@ -247,7 +248,9 @@ fn a_lost_job_keeps_its_slot_as_long_as_a_process_of_it_may_not_be_signalled() {
     kill_process(root.unsigned_abs());
     let lost = scene.spool.wait_final(id);
     assert_eq!(lost.state, State::Lost);
-    assert!(lost.reason.unwrap().contains("as it had no control group of its own"));
+    assert!(
+        lost.reason.unwrap().contains("it had no control group of its own, so the runner cannot recognise processes")
+    );
     assert!(lost.finished_at <= scene.spool.wait_final(next).started_at);
 }
 
@@ -265,17 +268,17 @@ fn where_other_accounts_are_hidden_a_lost_job_keeps_its_slot_until_somebody_has_
     let id = scene.submit(&format!("{AS_ROOT} & sleep 600"));
     let root = scene.root_process(id);
     scene.spool.signal(id, "carol", JobSignal::Interrupt);
-    scene.wait_note(id, &format!("was refused for process {root} (of another account)"));
+    scene.wait_note(id, &format!("did not reach process {root} (of another account)"));
     let status = scene.spool.status(id).unwrap();
     kill_process(status.supervisor.unwrap().pid.unsigned_abs());
     let file = scene.spool.job(id).directory().join("nothing-left");
-    wait_problem(&scene.spool, &format!("say so: touch {}", file.display()));
+    wait_problem(&scene.spool, &format!("confirm that: touch {}", file.display()));
     assert!(is_alive(root) && !scene.spool.status(id).unwrap().state.is_final());
     kill_process(root.unsigned_abs());
     fs::write(&file, "").unwrap();
     let lost = scene.spool.wait_final(id);
     assert_eq!(lost.state, State::Lost);
-    assert!(lost.reason.as_deref().unwrap().ends_with("somebody has said that nothing is left"), "{lost:?}");
+    assert!(lost.reason.as_deref().unwrap().ends_with("an operator has confirmed that none is left"), "{lost:?}");
     wait_until("the word is taken", || !file.exists());
 }
 

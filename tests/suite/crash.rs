@@ -153,7 +153,7 @@ fn a_second_runner_is_told_who_works() {
     let output = spool.command("spiderpig-runner").output().unwrap();
     assert!(!output.status.success());
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    let expected = format!("a runner works on this spool already (process {})", first.pid());
+    let expected = format!("another runner uses this spool (process {})", first.pid());
     assert!(message.contains(&expected), "{message}");
 }
 
@@ -169,8 +169,8 @@ fn a_spool_that_is_a_symbolic_link_is_refused_by_both_daemons() {
         assert!(!output.status.success(), "{program}");
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         let expected = format!(
-            "{}: is a symbolic link, but must be a directory; write the directory itself, {}, as `spool` into the \
-             configuration",
+            "{}: is a symbolic link, but must be a directory; set `spool` in the configuration to the directory \
+             itself: {}",
             spool.root().display(),
             elsewhere.display()
         );
@@ -185,7 +185,5 @@ fn a_runner_of_another_layout_refuses_to_start_and_says_so() {
     fs::write(spool.root().join("layout"), "2\n").unwrap();
     let output = spool.command("spiderpig-runner").output().unwrap();
     assert!(!output.status.success());
-    assert!(
-        String::from_utf8_lossy(&output.stderr).contains("layout version \"2\\n\" is not one that this program knows")
-    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains("layout version \"2\\n\" is unknown to this program"));
 }

@@ -321,7 +321,7 @@ fn where_the_supervisor_cannot_be_reached_only_the_jobs_own_input_answers() {
         ["status 1", "From the job?: ", "own: one", "status 1", "From the job?: ", "again: two"].map(str::to_owned);
     assert_eq!(lines, expected);
     let told = spool.lines(id).into_iter().filter(|line| {
-        line.starts_with("spiderpig-runner: nobody can be asked: ")
+        line.starts_with("spiderpig-runner: cannot ask anybody: ")
             && line.contains("give it the job's own standard input")
     });
     assert_eq!(told.count(), 2);

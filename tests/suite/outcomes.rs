@@ -101,7 +101,8 @@ const STORIES: &[Story] = &[
         kind: "deploy",
         script: "status '\"Waiting\"'; kill -9 $$",
         acts: &[],
-        expected: "killed | - | Waiting | - | killed by signal 9 (SIGKILL) in the phase “Waiting”, which nobody here sent",
+        expected: "killed | - | Waiting | - | killed by signal 9 (SIGKILL) in the phase “Waiting”; nobody sent it \
+                   through SpiderPig",
     },
     Story {
         kind: "limited",
@@ -218,7 +219,7 @@ fn a_kill_a_missing_program_a_cancelled_and_a_lost_job_have_their_words() {
     spool.wait_line(lost, "up");
     kill_process(spool.status(lost).unwrap().supervisor.unwrap().pid.unsigned_abs());
     let status = spool.wait_final(lost);
-    let reason = "its supervisor died, so whether the command succeeded is unknown; ";
+    let reason = "its supervisor died, so the result of the command is unknown; ";
     assert!(told(&spool, &status).starts_with(&format!("lost | - | Two | failed | {reason}")), "{status:?}");
     assert_in_history(&spool, &status);
 }

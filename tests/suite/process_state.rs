@@ -127,7 +127,8 @@ fn a_limit_of_the_size_of_files_that_cannot_be_lifted_is_told() {
     };
     let _runner = spool.start_runner(&mut limited(spool.command("spiderpig-runner")));
     let problems = || RunnerState::read(&spool.spool()).ok().flatten().map(|state| state.problems).unwrap_or_default();
-    let sentence = "no file can become larger than 1000000 bytes (`ulimit -f`, LimitFSIZE=): logs of jobs end there";
+    let sentence =
+        "files cannot grow beyond 1000000 bytes (`ulimit -f`, LimitFSIZE=), so longer logs of jobs are cut off";
     wait_until("the runner tells", || problems().iter().any(|problem| problem == sentence));
     let id = spool.submit_script("seq 1000000");
     let status = spool.wait_final(id);

@@ -108,7 +108,7 @@ fn a_supervisor_that_gets_no_process_waits_for_one_and_can_be_stopped() {
     let status = spool.wait_final(id);
     assert_eq!(status.state, State::Succeeded);
     assert!(!status.message.unwrap_or_default().contains(NO_PROCESS), "what it lacked is past");
-    assert_eq!(spool.notes(id), [format!("{NO_PROCESS}1 s"), "the command could be executed at last".to_owned()]);
+    assert_eq!(spool.notes(id), [format!("{NO_PROCESS}1 s"), "the command was executed after all".to_owned()]);
 
     let (id, _) = job_without_process(&spool);
     spool.signal(id, "alice", JobSignal::Interrupt);

@@ -358,7 +358,7 @@ fn a_letter_for_a_job_in_the_history_is_noted_or_only_removed() {
     fs::remove_dir_all(spool.job(id).directory()).unwrap();
     spool.signal(id, "carol", JobSignal::Kill);
     wait_until("the letter is gone", || spool.names("inbox").is_empty());
-    wait_until("it is logged", || runner.log().contains("the job is long finished"));
+    wait_until("it is logged", || runner.log().contains("removed: the job has finished"));
     runner.terminate();
 }
 
@@ -385,7 +385,7 @@ fn damage_is_left_alone_and_reported() {
     let runner = spool.runner();
     assert_eq!(spool.wait_final(next).state, State::Succeeded, "it does not stop the others");
     wait_until("it is reported", || {
-        fs::read_to_string(spool.root().join("runner.json")).unwrap_or_default().contains("stop it by hand")
+        fs::read_to_string(spool.root().join("runner.json")).unwrap_or_default().contains("stop them by hand")
     });
     assert_eq!(fs::read_to_string(directory.join("status.json")).unwrap(), "damaged");
     runner.terminate();

@@ -33,7 +33,7 @@ fn a_child_that_keeps_the_output_open_does_not_keep_the_job() {
     let child = child(&spool, id);
     assert_eq!(spool.wait_final(id).exit_status, Some(3));
     assert!(!is_alive(child), "it is stopped");
-    spool.wait_note(id, &format!("left behind by the job and interrupted: process {child}"));
+    spool.wait_note(id, &format!("interrupted processes that the job left behind: process {child}"));
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn what_is_left_and_ignores_the_interrupt_is_killed() {
     assert_eq!(spool.wait_final(id).state, State::Succeeded);
     assert!(!is_alive(child));
     assert!(
-        spool.notes(id).iter().any(|note| note.contains("and killed, as it did not end: process")),
+        spool.notes(id).iter().any(|note| note.contains("because they did not end: process")),
         "{:?}",
         spool.notes(id)
     );
@@ -63,13 +63,17 @@ fn leftovers_are_spared_where_the_job_type_says_so() {
     assert!(is_alive(child));
     spool.wait_note(
         id,
-        &format!("spared (leftovers = \"leave\"): process {child}. It still writes into the log of the job"),
+        &format!("left processes of the job running (leftovers = \"leave\"): process {child}. They still have the output of the job"),
     );
     kill_process(child.unsigned_abs());
 
     let quiet = spool.shell_as("daemon", "echo child:$$; setsid sleep 600 >/dev/null 2>&1 & sleep 0.1; echo quiet:$!");
     spool.wait_final(quiet);
-    assert!(!spool.notes(quiet).iter().any(|note| note.contains("spared")), "{:?}", spool.notes(quiet));
+    assert!(
+        !spool.notes(quiet).iter().any(|note| note.contains("left processes of the job running")),
+        "{:?}",
+        spool.notes(quiet)
+    );
     let left = spool.lines(quiet).iter().find_map(|line| line.strip_prefix("quiet:")?.parse().ok());
     kill_process(left.unwrap());
 }

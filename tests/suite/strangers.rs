@@ -42,7 +42,7 @@ fn a_letter_that_the_runner_may_not_read_is_refused_and_makes_room() {
     let _runner = runner_of_nobody(&spool);
     let id = submit(&spool, &format!("{ASK} ask go; id -un"));
     spool.wait_prompt(id, 1);
-    let reason = "refused: the runner's account may not read it; use mode 0640 and the spool's group";
+    let reason = "refused: the runner's account cannot read it; use mode 0640 and the spool's group";
     for (name, note) in [
         ("signal.x", format!("signal of root {reason}")),
         ("response.1", format!("answer of root to prompt 1 {reason}")),

@@ -41,7 +41,7 @@ fn with_runner_and_api() -> (TestSpool, Daemon, Api) {
 fn a_runner_that_is_stopped_is_told_of_though_it_holds_its_lock() {
     let (spool, runner, api) = with_runner_and_api();
     let words = format!(
-        "The job runner is stopped: no job starts. Somebody has sent its process SIGSTOP or SIGTSTP; kill -CONT {}",
+        "The job runner is stopped: no job starts. Somebody has sent its process SIGSTOP or SIGTSTP; to continue it: kill -CONT {}",
         runner.pid()
     );
     assert!(!problems(&api).iter().any(|problem| problem.contains("is stopped")));
@@ -65,7 +65,7 @@ fn a_supervisor_that_is_stopped_is_told_of() {
     spool.wait_status(id, "it runs", |status| status.process.is_some());
     let supervisor = spool.status(id).unwrap().supervisor.unwrap().pid;
     send(supervisor.unsigned_abs(), Signal::STOP);
-    wait_problem(&api, &format!("The supervisor of job {id} is stopped: job {id} can be neither answered nor stopped"));
+    wait_problem(&api, &format!("The supervisor of job {id} is stopped: job {id} cannot be answered or stopped"));
     assert!(check(&spool).contains(&format!("The supervisor of job {id} is stopped")));
     send(supervisor.unsigned_abs(), Signal::CONT);
     wait_until("it goes on", || !problems(&api).iter().any(|problem| problem.contains("is stopped")));
@@ -79,7 +79,7 @@ fn a_lane_whose_slot_cannot_be_had_says_so_where_people_wait() {
     let reason = wait_for("the job says why it waits", || {
         let (_, job) = api.get(&format!("/api/jobs/{id}"));
         let reason = job["job"]["waiting_for"].as_str()?.to_owned();
-        reason.contains("no slot of lane default can be had").then_some(reason)
+        reason.contains("the runner cannot get a slot of lane default").then_some(reason)
     });
     assert!(reason.contains("lanes/default.1.lock"), "{reason}");
     wait_problem(&api, "lanes/default.1.lock");
@@ -157,7 +157,7 @@ fn a_filesystem_without_hard_links_either_is_refused_at_the_start() {
     let refused = spool.command("spiderpig-runner").env("SPIDERPIG_FAULT", "runner=1:nolink").output().unwrap();
     let words = String::from_utf8_lossy(&refused.stderr);
     assert!(
-        !refused.status.success() && words.contains("neither renames that replace nothing nor hard links"),
+        !refused.status.success() && words.contains("neither renames without replacement nor hard links"),
         "{words}"
     );
 }
@@ -210,7 +210,10 @@ fn a_job_whose_type_is_gone_after_a_restart_waits_and_says_so() {
     let runner = spool.runner();
     let held = |id: spiderpig::spool::JobId| runner_json(&spool)["held"][id.to_string()].as_str().map(str::to_owned);
     let why = wait_for("the runner says why it waits", || held(ids[0]));
-    assert!(why.contains("the job type `noop` is not declared") && why.contains("put the configuration back"), "{why}");
+    assert!(
+        why.contains("the job type `noop` is not declared") && why.contains("restore the old configuration"),
+        "{why}"
+    );
     assert!(runner_json(&spool)["problems"].to_string().contains("noop"));
     let new = spool.submit("noop", json!({}));
     assert!(spool.wait_rejected(&format!("{new}.reason")).contains("not declared"), "it was never accepted");

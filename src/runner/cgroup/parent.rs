@@ -1,9 +1,8 @@
-//! Where the groups of jobs can be made: a part of the tree of control groups that was delegated to the runner's
+//! Finds the place for the groups of jobs: a part of the tree of control groups that is delegated to the runner's
 //! account.
 //!
-//! Controllers are enabled only where no process lives or may be put by others: with a controller enabled below it, a
-//! group
-//! can have no processes of its own, and systemd could never start the runner again in the one that it has for its
+//! Controllers are enabled only in groups without processes, into which nobody else puts any: a group with controllers
+//! enabled below it cannot have processes of its own, and systemd could not restart the runner in the group of its
 //! unit.
 
 use std::fs;
@@ -18,17 +17,17 @@ use super::{Group, enter};
 
 /// Kind of the filesystem: statfs(2).
 const CGROUP2: u32 = 0x6367_7270;
-/// What systemd sets on the group of a unit with `Delegate=`: the first since version 251, for everybody to read.
+/// The attributes that systemd sets on the group of a unit with `Delegate=`. Everybody can read the first, which
+/// exists since version 251.
 const DELEGATED: [&str; 2] = ["user.delegate", "trusted.delegate"];
-/// By this the child of a probe says that it got where it was to go.
+/// The error by which the child of a probe reports success.
 const ARRIVED: i32 = libc::ECANCELED;
 
-/// Finds the directory in which groups of jobs are made: the configured one, else what was delegated to the unit of
-/// this
-/// process. `None` if neither is there. Makes ready what can be made ready there.
+/// Finds the directory for groups of jobs: the configured one, else the one that is delegated to the unit of this
+/// process. `None` if there is neither. Prepares the directory as far as possible.
 ///
 /// # Errors
-/// It is there and cannot be used: a text for people.
+/// It exists and cannot be used: a text for people.
 pub fn find(configured: Option<&Path>) -> Result<Option<PathBuf>, String> {
     let own = own_group();
     let own = own.as_deref();
@@ -36,9 +35,9 @@ pub fn find(configured: Option<&Path>) -> Result<Option<PathBuf>, String> {
     let wrong =
         |reason: String| format!("jobs run without a control group of their own: {}: {reason}", parent.display());
     check_directory(parent).map_err(wrong)?;
-    probe(parent).map_err(|error| wrong(format!("no process can be put into a group there: {error}; {HINT}")))?;
+    probe(parent).map_err(|error| wrong(format!("cannot put a process into a group there: {error}; {HINT}")))?;
     if own != Some(parent) && has_no_process(parent) {
-        // Without it the memory of jobs is not known, and that is all.
+        // Without the controller, only the memory of jobs is unknown.
         let _ = write(&parent.join("cgroup.subtree_control"), b"+memory");
     }
     Ok(Some(parent.to_owned()))
@@ -48,7 +47,7 @@ const HINT: &str = "the runner must be started in the same delegated part of the
                     account \
                     (Delegate=yes in its systemd unit does both)";
 
-/// Whether the directory is a control group in which others can be made.
+/// Checks that groups can be made in the directory.
 ///
 /// # Errors
 /// It is not: a text for people.
@@ -68,7 +67,7 @@ pub fn check_directory(path: &Path) -> Result<(), String> {
     }
 }
 
-/// The group in which this process is, as a directory.
+/// The directory of the group that this process is in.
 fn own_group() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
@@ -87,7 +86,7 @@ fn directory_of(mountinfo: &str, groups: &str) -> Option<PathBuf> {
     })
 }
 
-/// The group that was delegated with this one in it: itself, or the one above (`DelegateSubgroup=`).
+/// The delegated group that this one belongs to: itself, or its parent (`DelegateSubgroup=`).
 fn delegated(own: &Path) -> Option<&Path> {
     own.ancestors().take(2).find(|path| DELEGATED.iter().any(|name| attribute(path, name).as_deref() == Some(b"1")))
 }
@@ -102,7 +101,7 @@ fn has_no_process(path: &Path) -> bool {
     fs::read_to_string(path.join("cgroup.procs")).is_ok_and(|text| text.trim().is_empty())
 }
 
-/// Puts a process into a new group, as it will be done for jobs.
+/// Puts a process into a new group, as for a job.
 fn probe(parent: &Path) -> io::Result<()> {
     let group = Group::make(&parent.join(format!("probe-{}", std::process::id())))?;
     let entered = group.door().and_then(|door| {

@@ -1,4 +1,4 @@
-//! The way of a helper's question to somebody, and of the answer back.
+//! How a helper's question gets to a person, and the answer back.
 //!
 //! In a job the supervisor is asked, on a connection. Where it cannot be reached (from another network namespace, or
 //! while a supervisor of an earlier version leads the job), the protocol of all other programs is left: the question on
@@ -22,31 +22,31 @@ use crate::runner::helper_line::Reply;
 use crate::runner::process;
 use crate::runner::process::Process;
 
-/// How often a supervisor is asked that had no room for this helper.
+/// Attempts to ask a supervisor that has no room for this helper.
 const ATTEMPTS: u32 = 20;
 /// The pause before each further attempt.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What a helper knows of the job that it belongs to, from its environment. An empty text is none.
+/// The environment of a helper, which describes its job. An empty text counts as missing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Job<'a> {
     /// The job's key; outside a job there is none.
     pub key: Option<&'a str>,
-    /// Where the supervisor is asked.
+    /// The socket of the supervisor.
     pub socket: Option<&'a str>,
-    /// Which file is the job's own standard input.
+    /// The identity of the job's own standard input.
     pub input: Option<&'a str>,
 }
 
-/// Where a question goes.
+/// The way of a question.
 pub enum Way<'a> {
-    /// To the supervisor that listens there.
+    /// To the supervisor that listens at this address.
     Supervisor(SocketAddr),
-    /// Out as text, and the answer comes in as a line.
+    /// The question goes out as text, and the answer comes in as a line.
     Lines {
-        /// Where the answer comes from.
+        /// The input with the answer.
         input: Box<dyn Read + 'a>,
-        /// Where the question is shown, if not on standard error.
+        /// The output for the question, if not standard error.
         shown: Option<Box<dyn Write + 'a>>,
     },
 }
@@ -55,7 +55,7 @@ impl Job<'_> {
     /// Finds the way for a question.
     ///
     /// # Errors
-    /// There is none: [`JobScriptError::NoWay`], or standard input cannot be had.
+    /// There is no way ([`JobScriptError::NoWay`]), or standard input cannot be used.
     pub fn find_way(self) -> Result<Way<'static>, JobScriptError> {
         // The library's own handle would read ahead, and take the answer to the next helper's question.
         let input = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(JobScriptError::Read)?;
@@ -75,7 +75,7 @@ impl Job<'_> {
         Err(JobScriptError::NoWay(reason))
     }
 
-    /// Whether this is what the job's command got as its standard input.
+    /// Whether this file is the standard input of the job's command.
     fn is_own(self, input: &File) -> bool {
         let own = match self.input.filter(|identity| !identity.is_empty()) {
             Some(identity) => Some(identity.to_owned()),
@@ -114,13 +114,13 @@ fn connect(address: &SocketAddr) -> io::Result<UnixStream> {
     UnixStream::connect_addr(address)
 }
 
-/// Asks the supervisor, and waits for the answer for as long as that takes.
+/// Asks the supervisor, and waits for the answer without a limit.
 pub(super) fn ask_supervisor(at: &SocketAddr, key: &IoKey, prompt: &Prompt) -> Result<String, JobScriptError> {
     let message = format!("{}\n{}", key.as_str(), encode::interaction(key, prompt));
     for _ in 0..ATTEMPTS {
         let Ok(mut stream) = connect(at) else { return Err(JobScriptError::Gone) };
         let mut line = String::new();
-        // A supervisor to which many come at once may close a connection before it has heard anything.
+        // A supervisor with many helpers at once may close a connection before it reads from it.
         let heard = stream.write_all(message.as_bytes());
         if heard.and_then(|()| BufReader::new(&stream).read_line(&mut line)).is_ok_and(|length| length > 0) {
             return match serde_json::from_str(&line) {

@@ -1,4 +1,4 @@
-//! What has to be remembered of a job's story to tell how it ended.
+//! The parts of a job's log that tell how it ended.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::spool::log::{Cause, Exit, RecordKind};
 use crate::spool::outcome::Outcome;
 use crate::spool::plan::Plan;
 
-/// The types of the records that it looks at, for who reads them from a log.
+/// The types of the records that an account needs, for a reader of the log.
 pub const TYPES: &[&str] = &["status", "interaction", "response", "signal", "note", "exit"];
 
-/// A small account of a job's story, whose size does not depend on how long that is.
+/// A summary of a job's log. Its size does not grow with the log.
 #[derive(Debug, Default)]
 pub struct Account {
     rules: Vec<Rule>,
@@ -25,9 +25,9 @@ pub struct Account {
     /// How many answers and signals there were.
     acts: u32,
     stop: Option<Stop>,
-    /// What was so before the last stop.
+    /// The state before the last stop.
     before: Option<Stop>,
-    /// The last status text that said something.
+    /// The last status text that was not empty.
     phase: Option<String>,
     /// Why the command could not be executed.
     not_started: Option<String>,
@@ -48,7 +48,7 @@ struct Stop {
     /// How many acts there were until then.
     at: u32,
     by: By,
-    /// Some of the job could not be signalled.
+    /// The signal did not reach all processes of the job.
     partly: bool,
 }
 
@@ -69,7 +69,7 @@ impl Account {
         }
     }
 
-    /// Takes in what happened next. What is of no importance here, as most is, costs nothing.
+    /// Takes in the next record. Most records do not matter here, and cost no time.
     pub fn meet(&mut self, record: &RecordKind) {
         match record {
             RecordKind::Status { status: Some(status) } => {
@@ -84,7 +84,7 @@ impl Account {
             RecordKind::Signal { user, signal } => self.meet_signal(user, signal),
             RecordKind::Note { cause: Some(Cause::TimeLimit), .. } => self.meet_time_limit(),
             RecordKind::Note { note, cause: Some(Cause::NotStarted) } => self.not_started = Some(note.clone()),
-            // Who was not reached by a signal was not stopped by it.
+            // A signal that reaches no process stops none.
             RecordKind::Note { cause: Some(Cause::StopRefused), .. } => self.stop = self.before.take(),
             RecordKind::Note { cause: Some(Cause::StopPartlyRefused), .. } => {
                 self.stop.iter_mut().for_each(|stop| stop.partly = true);
@@ -109,7 +109,7 @@ impl Account {
     fn meet_signal(&mut self, user: &str, signal: &str) {
         self.acts += 1;
         self.before.clone_from(&self.stop);
-        // Who helps along what the time limit has begun did not begin it.
+        // A signal after the time limit does not change who stopped the job.
         if !matches!(self.stop, Some(Stop { by: By::TimeLimit, .. })) {
             let done = if signal == "kill" { "killed" } else { "interrupted" };
             self.stop = Some(Stop { at: self.acts, by: By::Person { user: user.to_owned(), done }, partly: false });
@@ -118,7 +118,7 @@ impl Account {
 
     fn meet_time_limit(&mut self) {
         self.before.clone_from(&self.stop);
-        // A job that somebody is stopping goes on being stopped by them, unless it was let go on since.
+        // The first person who stops a job stays the one who stopped it, unless an answer has continued the job since.
         if self.stop.as_ref().is_none_or(|stop| stop.at < self.acts) {
             self.acts += 1;
             self.stop = Some(Stop { at: self.acts, by: By::TimeLimit, partly: false });
@@ -131,7 +131,7 @@ impl Account {
         self.stop.is_some()
     }
 
-    /// The last status text that said something.
+    /// The last status text that was not empty.
     #[must_use]
     pub fn phase(&self) -> Option<&str> {
         self.phase.as_deref()
@@ -139,8 +139,7 @@ impl Account {
 
     /// How the job ended; `None` as long as its command has not.
     ///
-    /// A stop wins over what the command made of it, unless somebody answered a prompt after it in a way that a rule
-    /// knows: that was the later word.
+    /// A stop decides, whatever the exit status is. But a later answer that a rule knows decides over the stop.
     #[must_use]
     pub fn end(&self, id: JobId) -> Option<End> {
         let exit = self.exit?;
@@ -149,7 +148,8 @@ impl Account {
             return Some(End::not_started(id, self.not_started.as_deref().unwrap_or("could not be executed")));
         }
         let phase = self.phase.as_deref();
-        let partly = self.stop.as_ref().filter(|stop| stop.partly).map_or("", |_| ", which did not reach all of it");
+        let was_partial = self.stop.as_ref().is_some_and(|stop| stop.partly);
+        let partly = if was_partial { ", which did not reach all processes" } else { "" };
         let ruled = status.and_then(|code| self.rules.iter().find(|rule| self.counts(rule, code)));
         Some(match (ruled, &self.stop, signal) {
             (Some(rule), ..) => End::ruled(id, exit, phase, rule),
@@ -163,7 +163,7 @@ impl Account {
             (None, None, Some(signal)) => {
                 let name = words::signal(signal);
                 let within = words::within(phase);
-                let reason = format!("killed by {name}{within}, which nobody here sent");
+                let reason = format!("killed by {name}{within}; nobody sent it through SpiderPig");
                 End::bad(id, exit, phase, Outcome::Killed, reason)
             }
             (None, None, None) => End::exited(id, exit, phase),

@@ -1,4 +1,4 @@
-//! The words for an end.
+//! The texts about the end of a job.
 
 use std::path::Path;
 
@@ -17,14 +17,14 @@ pub struct End {
     outcome: Outcome,
     by: Option<String>,
     phase: Option<String>,
-    /// A sentence for people; none for a plain success.
+    /// A sentence for people; `None` for a plain success.
     reason: Option<String>,
     message: String,
     exit: Option<Exit>,
 }
 
 impl End {
-    /// The command exited, and there is no more to it.
+    /// The command exited by itself.
     pub(super) fn exited(id: JobId, exit: Exit, phase: Option<&str>) -> Self {
         match exit.status {
             Some(0) => Self::of_command(id, exit, Outcome::Succeeded, None),
@@ -58,13 +58,13 @@ impl End {
         Self { by: answered.map(|answered| answered.user.clone()), ..end }
     }
 
-    /// The command was told to stop. If it says that it succeeded, people hear of that: it may have gone on to its end.
+    /// The command was stopped. The text has an exit status of 0 too, because the command may have run to its end.
     pub(super) fn stopped(id: JobId, exit: Exit, phase: Option<&str>, outcome: Outcome, why: &str) -> Self {
         let succeeded = if exit.status == Some(0) { format!(", and {}", how(exit)) } else { String::new() };
         Self::bad(id, exit, phase, outcome, format!("{why}{succeeded}"))
     }
 
-    /// The command ended badly.
+    /// The command failed.
     pub(super) fn bad(id: JobId, exit: Exit, phase: Option<&str>, outcome: Outcome, reason: String) -> Self {
         Self { phase: phase.map(str::to_owned), ..Self::of_command(id, exit, outcome, Some(reason)) }
     }
@@ -79,7 +79,7 @@ impl End {
         Self { state, outcome, by: None, phase: None, reason, message, exit: Some(exit) }
     }
 
-    /// This person did it.
+    /// Names the person who decided the end.
     pub(super) fn by(self, user: &str) -> Self {
         Self { by: Some(user.to_owned()), ..self }
     }
@@ -102,17 +102,17 @@ impl End {
         Self { state, outcome, by: None, phase: None, reason: Some(reason), message, exit: None }
     }
 
-    /// Nobody knows how the command ended; `rest` says what was found of it.
+    /// The result of the command is unknown; `rest` says which processes were left.
     #[must_use]
     pub fn lost(id: JobId, phase: Option<&str>, rest: &str) -> Self {
-        Self::unknown(id, phase, format!("its supervisor died, so whether the command succeeded is unknown; {rest}"))
+        Self::unknown(id, phase, format!("its supervisor died, so the result of the command is unknown; {rest}"))
     }
 
     /// The job was started in another directory, of which this one is a copy.
     #[must_use]
     pub fn copied(id: JobId, phase: Option<&str>) -> Self {
-        let reason = "this directory is a copy of the one in which the job was started, and how it ended there is not \
-                      known here; nothing of it was touched";
+        let reason = "this directory is a copy of the one in which the job was started, and its end there is not \
+                      known here; the runner left its processes alone";
         Self::unknown(id, phase, reason.to_owned())
     }
 
@@ -128,13 +128,13 @@ impl End {
         }
     }
 
-    /// Puts it into the status of the job, whose log has been written to its end.
+    /// Puts the end into the status of the job, after the log was completed.
     pub fn put_into(self, status: &mut Status, job: &Path) {
         if let Some(exit) = self.exit {
             (status.exit_status, status.signal) = (exit.status, exit.signal);
         }
         if self.is_worth_an_error() {
-            // Without it people look into the log.
+            // Without this line people look into the log.
             status.last_error = last_error::find(job).ok().flatten();
         }
         if self.outcome == Outcome::Cancelled {

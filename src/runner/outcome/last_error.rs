@@ -8,9 +8,9 @@ use crate::spool::Result;
 use crate::spool::log::{LogReader, Record, RecordKind};
 use crate::spool::outcome::LastError;
 
-/// How far back it is looked for, in bytes.
+/// How much of the end of the log is searched, in bytes.
 const REACH: u64 = 1 << 20;
-/// How much of the line is told, in bytes.
+/// How much of the line is kept, in bytes.
 const LIMIT: usize = 500;
 
 /// Finds the last line near the end of a job's log that looks like an error and is not sensitive.

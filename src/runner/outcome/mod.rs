@@ -1,4 +1,4 @@
-//! How a job ended: derived from its story, once, at its end.
+//! How a job ended: derived once from its log, at its end.
 //!
 //! The journal of a supervisor feeds an [`Account`] with each record that it writes; for a job whose supervisor died,
 //! recovery feeds one from the log. Both ask it for the same [`End`].

@@ -1,4 +1,4 @@
-//! The rules of a job type at work: which of them the story has met so far.
+//! The rules of a job type: which of them the log has met so far.
 
 use std::cell::OnceCell;
 
@@ -12,9 +12,9 @@ use crate::spool::outcome::{Outcome, OutcomeRule};
 pub struct Answer<'a> {
     /// The question.
     pub prompt: &'a str,
-    /// What the job read, or the default if that was nothing.
+    /// The text that the job read, or the default if that was empty.
     pub code: &'a str,
-    /// What the person read; none for an input line.
+    /// The label that the person chose; `None` for a line of text.
     pub label: Option<&'a str>,
     /// Who answered.
     pub user: &'a str,
@@ -22,20 +22,20 @@ pub struct Answer<'a> {
     pub at: u32,
 }
 
-/// The last answer that a rule was about, as people are told of it.
+/// The last answer that a rule was about, for a text.
 #[derive(Debug)]
 pub struct Answered {
     /// Who answered.
     pub user: String,
     /// The question, in one line.
     pub question: String,
-    /// The label of the answer. What somebody typed is not told: it may be a secret.
+    /// The label of the answer. Typed text is left out, because it may be secret.
     pub label: Option<String>,
     /// Its place among answers and signals.
     pub at: u32,
 }
 
-/// A rule, and what of it has come true.
+/// A rule, and which of its conditions were met.
 #[derive(Debug)]
 pub struct Rule {
     outcome: Outcome,
@@ -52,13 +52,13 @@ pub struct Rule {
 #[derive(Debug)]
 struct Pattern {
     source: String,
-    /// None if it is no regular expression. The configuration was checked; an expression of a plan is as good as one
-    /// that never matches.
+    /// `None` if the text is not a regular expression. The configuration was checked; a wrong expression in a plan
+    /// never matches.
     compiled: OnceCell<Option<Regex>>,
 }
 
 impl Rule {
-    /// A rule of which nothing has come true yet.
+    /// A rule of which no condition was met yet.
     pub fn new(rule: &OutcomeRule) -> Self {
         let anywhere = |source: &String| Pattern { source: source.clone(), compiled: OnceCell::new() };
         let whole = |source: &String| anywhere(&format!(r"\A(?:{source})\z"));
@@ -73,7 +73,7 @@ impl Rule {
         }
     }
 
-    /// What it is a sign of.
+    /// The outcome that it stands for.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
@@ -108,7 +108,7 @@ impl Rule {
         }
     }
 
-    /// Whether all of it has come true, for a command that exited with this status.
+    /// Whether all its conditions are met, for a command that exited with this status.
     pub fn holds(&self, code: i32) -> bool {
         (self.answered.is_some() || !self.is_about_answers())
             && (self.was_said || self.status.is_none())

@@ -1,4 +1,4 @@
-//! Texts of a job in a sentence for people: one line, and not too long.
+//! Texts of a job for use in a sentence: one line, and not too long.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use crate::output::colours::Colours;
 
-/// How much of a text stands in a sentence, in bytes.
+/// The longest text in a sentence, in bytes.
 const LIMIT: usize = 160;
 const ELLIPSIS: char = '…';
 
@@ -62,12 +62,12 @@ fn with_ellipsis(text: &str) -> String {
     text
 }
 
-/// In which phase something happened, to be put behind what that was.
+/// The phase of an event, as the end of a sentence.
 pub fn within(phase: Option<&str>) -> Cow<'static, str> {
     phase.map_or(Cow::Borrowed(""), |phase| format!(" in the phase “{}”", line(phase)).into())
 }
 
-/// A duration as the configuration has it: `1h 30m`.
+/// A duration in the form of the configuration: `1h 30m`.
 pub fn duration(duration: Duration) -> String {
     SignedDuration::try_from(duration).map_or_else(|_| format!("{duration:?}"), |duration| format!("{duration:#}"))
 }

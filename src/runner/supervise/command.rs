@@ -71,12 +71,12 @@ impl From<String> for Refusal {
 pub fn execute(plan: &Plan, key: &IoKey, socket: Option<&str>, cgroup: Option<&Group>) -> Result<Running, Refusal> {
     let directory = &plan.working_directory;
     if !directory.is_dir() {
-        let reason = format!("the working directory {} does not exist or is no directory", directory.display());
+        let reason = format!("the working directory {} does not exist or is not a directory", directory.display());
         return Err(reason.into());
     }
     let name = plan.arguments.first().ok_or_else(|| "the command is empty".to_owned())?;
     let program = resolve(name, plan)?;
-    let pipes = |error: std::io::Error| Refusal::of("no pipes for the command", &error);
+    let pipes = |error: std::io::Error| Refusal::of("cannot make pipes for the command", &error);
     let (stdin_read, stdin_write) = pipe().map_err(pipes)?;
     let (output_read, output_write) = pipe().map_err(pipes)?;
     let output_again = output_write.try_clone().map_err(pipes)?;
@@ -145,7 +145,7 @@ fn check_program(path: &Path) -> Result<(), String> {
 
 fn explain(error: &std::io::Error) -> String {
     match error.raw_os_error() {
-        Some(libc::ENOEXEC) => "it is no program, and no script that begins with #! and its interpreter".into(),
+        Some(libc::ENOEXEC) => "it is neither a program nor a script that begins with #! and its interpreter".into(),
         Some(libc::ENOENT) => "it, or the interpreter that its first line names, does not exist".into(),
         Some(libc::E2BIG) => "its arguments and environment are too large for the system".into(),
         _ => error.to_string(),

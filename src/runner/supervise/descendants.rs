@@ -80,7 +80,7 @@ pub fn stop_leftovers(journal: &mut Journal, cgroup: Option<&Group>) {
         return;
     }
     let left = reach::left(cgroup);
-    journal.note(format!("left behind by the job and interrupted: {}", list(&left)));
+    journal.note(format!("interrupted processes that the job left behind: {}", list(&left)));
     journal.flush();
     for process in left.iter().filter_map(|pid| process::identity(*pid)) {
         // One that may not be signalled is told of when it should have been killed.
@@ -96,7 +96,7 @@ pub fn stop_leftovers(journal: &mut Journal, cgroup: Option<&Group>) {
         return;
     }
     let left = reach::left(cgroup);
-    journal.note(format!("left behind by the job and killed, as it did not end: {}", list(&left)));
+    journal.note(format!("killed processes that the job left behind, because they did not end: {}", list(&left)));
     journal.flush();
     let mut told = BTreeSet::new();
     let mut tell_at = Some(Instant::now() + STUBBORN);
@@ -115,7 +115,9 @@ pub fn stop_leftovers(journal: &mut Journal, cgroup: Option<&Group>) {
         wait_for_an_end(Instant::now() + KILL_AGAIN, cgroup, &mut unseen);
         if tell_at.take_if(|at| *at <= Instant::now()).is_some() && told.is_empty() {
             let left = list(&reach::left(cgroup));
-            journal.explain(format!("Cannot stop what the job left behind ({left}): it does not die; stop it by hand"));
+            journal.explain(format!(
+                "Cannot stop processes that the job left behind ({left}): they do not die; stop them by hand"
+            ));
         }
         journal.refuse_letters();
         journal.flush();
@@ -126,8 +128,8 @@ fn explain_refused(journal: &mut Journal, refused: &BTreeSet<i32>) {
     let whom = process::list(refused.iter().copied());
     let numbers = reach::numbers(refused.iter().copied());
     journal.explain(format!(
-        "Cannot stop what the job left behind ({whom}): the runner's account may not signal it; as root: kill -KILL \
-         {numbers}. The job ends, and its lane is free, when that has"
+        "Cannot stop processes that the job left behind ({whom}): the runner's account may not signal them; as root: \
+         kill -KILL {numbers}. The job ends and frees its lane after they have ended"
     ));
 }
 
@@ -136,8 +138,9 @@ pub fn note_spared(journal: &mut Journal, cgroup: Option<&Group>) {
     if is_any_left(cgroup) {
         let left = list(&reach::left(cgroup));
         journal.note(format!(
-            "left behind by the job and spared (leftovers = \"leave\"): {left}. It still writes into the log of the job, \
-             which has ended, and dies by SIGPIPE when it prints something; start it with its output redirected: >FILE 2>&1"
+            "left processes of the job running (leftovers = \"leave\"): {left}. They still have the output of the \
+             job, which nobody reads now: a process that prints dies by SIGPIPE. Start such processes with their \
+             output redirected: >FILE 2>&1"
         ));
     }
 }
@@ -151,7 +154,7 @@ fn is_any_left(cgroup: Option<&Group>) -> bool {
 fn list(left: &BTreeSet<i32>) -> String {
     let numbers: Vec<String> = left.iter().map(i32::to_string).collect();
     match numbers.as_slice() {
-        [] => "processes that come and go, or cannot be seen".to_owned(),
+        [] => "short-lived or invisible processes".to_owned(),
         [one] => format!("process {one}"),
         _ => format!("processes {}", numbers.join(", ")),
     }

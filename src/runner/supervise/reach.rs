@@ -29,14 +29,14 @@ impl Delivery {
         if self.refused.is_empty() {
             return None;
         }
-        let goes_on = if self.reached { "that part of the job goes on" } else { "the job goes on" };
+        let goes_on = if self.reached { "that part of the job continues" } else { "the job continues" };
         let way_out = match signal {
             JobSignal::Interrupt if has_cgroup => "a kill reaches it".to_owned(),
             JobSignal::Interrupt => format!("as root: kill -INT {}", numbers(refused.clone())),
             JobSignal::Kill => format!("as root: kill -KILL {}", numbers(refused.clone())),
         };
         let whom = process::list(refused);
-        Some(format!("{what} was refused for {whom}, which the runner's account may not signal: {goes_on}; {way_out}"))
+        Some(format!("{what} did not reach {whom}, which the runner's account may not signal: {goes_on}; {way_out}"))
     }
 }
 

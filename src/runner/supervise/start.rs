@@ -65,7 +65,7 @@ fn take_descriptor(number: RawFd) -> Result<OwnedFd> {
     let path = Path::new("the inherited lock");
     let standard_streams = 0..=2;
     if number < 0 || standard_streams.contains(&number) {
-        return Err(Error::invalid(path, "`supervise` is started by the runner, not by hand"));
+        return Err(Error::invalid(path, "only the runner can start `supervise`"));
     }
     #[expect(unsafe_code, reason = "the number of an inherited descriptor has to become an owner once")]
     // SAFETY: called once per number, first thing in the process, before anything else could own it; a number that is
@@ -143,7 +143,7 @@ fn cancel(journal: &mut Journal, letter: Letter, request: &SignalRequest) -> Res
 
 fn start(mut journal: Journal, hints: Hints) -> Result<()> {
     if let Some(trouble) = hints.trouble() {
-        journal.note(format!("answers and signals may take a second: {trouble}"));
+        journal.note(format!("answers and signals may take 1 s: {trouble}"));
     }
     let status = journal.status_mut();
     status.state = State::Running;
@@ -156,7 +156,7 @@ fn start(mut journal: Journal, hints: Hints) -> Result<()> {
     }
     let key = match IoKey::generate() {
         Ok(key) => key,
-        Err(error) => return give_up(&mut journal, &format!("no random key: {error}")),
+        Err(error) => return give_up(&mut journal, &format!("cannot make a random key: {error}")),
     };
     let (helpers, socket) = hear_helpers(&key, &mut journal);
     match execute(&key, socket.as_deref(), cgroup, &mut journal, &hints) {
@@ -176,7 +176,9 @@ fn hear_helpers(key: &IoKey, journal: &mut Journal) -> (Helpers, Option<String>)
     match Helpers::listen(key) {
         Ok((helpers, socket)) => (helpers, Some(socket)),
         Err(error) => {
-            journal.note(format!("helpers can ask by the job's own standard input only: no socket for them: {error}"));
+            journal.note(format!(
+                "helpers can ask only through the job's standard input, because their socket cannot be made: {error}"
+            ));
             (Helpers::none(), None)
         }
     }
@@ -197,7 +199,7 @@ fn make_group(journal: &mut Journal) -> Option<Group> {
             Some(group)
         }
         Err(error) => {
-            journal.note(format!("without a control group of its own: {}: {error}", path.display()));
+            journal.note(format!("the job has no control group of its own: {}: {error}", path.display()));
             None
         }
     }
@@ -224,7 +226,7 @@ fn execute(
         match command::execute(journal.plan(), key, socket, cgroup.as_ref()) {
             Ok(running) => {
                 if shortage.is_some() {
-                    journal.note("the command could be executed at last");
+                    journal.note("the command was executed after all");
                     journal.tell(None);
                 }
                 return Ok(Executed::Running(running));
@@ -234,7 +236,7 @@ fn execute(
                 return Err(reason);
             }
             Err(Refusal::NoEntry) => {
-                journal.note("without a control group of its own: the command cannot enter it");
+                journal.note("the job has no control group of its own: the command cannot enter it");
                 journal.status_mut().cgroup = None;
                 remove(cgroup.take().as_ref());
             }

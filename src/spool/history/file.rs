@@ -30,7 +30,7 @@ impl HistoryFile {
     pub fn open(spool: &Spool) -> Result<Option<Self>> {
         let path = spool.history();
         let Some(file) = open::read_only(&path).missing_is_none()? else { return Ok(None) };
-        let metadata = file.metadata().map_err(|error| Error::io("look at", &path, error))?;
+        let metadata = file.metadata().map_err(|error| Error::io("examine", &path, error))?;
         Ok(Some(Self { file, path, identity: (metadata.dev(), metadata.ino()) }))
     }
 

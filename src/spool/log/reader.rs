@@ -149,7 +149,7 @@ impl LogReader {
     }
 
     fn metadata(&self) -> Result<Metadata> {
-        self.file.metadata().map_err(|error| Error::io("look at", &self.path, error))
+        self.file.metadata().map_err(|error| Error::io("examine", &self.path, error))
     }
 
     /// The next finished lines, at least one, newlines included, and goes behind them. `None` at the end of what is

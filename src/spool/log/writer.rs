@@ -318,7 +318,7 @@ struct Appender {
 impl Appender {
     fn open(path: &Path) -> Result<Self> {
         let file = atomic::open_append(path, FILE)?;
-        let length = file.metadata().map_err(|error| Error::io("look at", path, error))?.len();
+        let length = file.metadata().map_err(|error| Error::io("examine", path, error))?.len();
         Ok(Self { path: path.to_owned(), file, length, batch: Vec::new() })
     }
 

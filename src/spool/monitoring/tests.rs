@@ -60,7 +60,7 @@ fn each_defect_of_a_train_is_named_with_its_path() {
         ("/version", json!("1.46"), "`version`: \"1.46\" is not a version such as"),
         ("/oldVersion", json!("php-1.46.0-wmf.2"), "`oldVersion`: \"php-1.46.0-wmf.2\" is not a version"),
         ("/groups", Value::Null, "missing field `groups`"),
-        ("/groups/group7", json!([]), "`groups`: \"group7\" is none of testwikis, group0, group1, group2"),
+        ("/groups/group7", json!([]), "`groups`: \"group7\" is not one of testwikis, group0, group1, group2"),
         ("/groups/group0", json!(["a", 7]), "`groups.group0[1]`: invalid type: integer `7`, expected a string"),
         ("/groups/group0", json!(["a b"]), "`groups.group0`: \"a b\" is not a wiki"),
         ("/wikiVersions/testwiki", json!([]), "`wikiVersions.testwiki`: invalid type"),

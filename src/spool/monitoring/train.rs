@@ -56,7 +56,7 @@ impl Document for Train {
         }
         for (group, wikis) in &self.groups {
             if !GROUPS.contains(&group.as_str()) {
-                return Err(format!("`groups`: {group:?} is none of {}", GROUPS.join(", ")));
+                return Err(format!("`groups`: {group:?} is not one of {}", GROUPS.join(", ")));
             }
             check_wikis(&format!("groups.{group}"), wikis)?;
         }

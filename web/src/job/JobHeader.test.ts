@@ -79,10 +79,10 @@ test('a stop that did not reach all of a job is told, with what to do', async ()
   await open({
     id: 7,
     state: 'stopping',
-    stop_refused: 'the interrupt of bob was refused for process 9 (root); as root: …',
+    stop_refused: 'the interrupt of bob did not reach process 9 (root); as root: …',
   })
   expect(page.get('.cdx-message').text()).toContain(
-    'The stop did not reach all processes of this job. The interrupt of bob was refused for process 9 (root); as root: …',
+    'The stop did not reach all processes of this job. The interrupt of bob did not reach process 9 (root); as root: …',
   )
   await becomes({ id: 7, state: 'stopping' })
   expect(page.find('.cdx-message').exists()).toBe(false)

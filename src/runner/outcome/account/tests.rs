@@ -128,10 +128,10 @@ fn ends_without_rules() {
             &[Signal("bob", "interrupt"), Asks("Sure?", YES_NO, "eve", "y"), Exits(0)],
             "stopped | bob | - | interrupted by bob, and exited with status 0",
         ),
-        (&[Dies(9)], "killed | - | - | killed by signal 9 (SIGKILL), which nobody here sent"),
+        (&[Dies(9)], "killed | - | - | killed by signal 9 (SIGKILL); nobody sent it through SpiderPig"),
         (
             &[Says("One"), Dies(11)],
-            "killed | - | One | killed by signal 11 (SIGSEGV) in the phase “One”, which nobody here sent",
+            "killed | - | One | killed by signal 11 (SIGSEGV) in the phase “One”; nobody sent it through SpiderPig",
         ),
         (&[Says("One"), Late, Dies(2)], "timed_out | - | One | stopped at the time limit of 2h"),
         (&[Late, Signal("bob", "kill"), Dies(9)], "timed_out | - | - | stopped at the time limit of 2h"),
@@ -143,7 +143,7 @@ fn ends_without_rules() {
         (&[Signal("bob", "interrupt"), Refused(Cause::StopRefused), Exits(0)], "succeeded | - | - | -"),
         (
             &[Signal("bob", "kill"), Refused(Cause::StopPartlyRefused), Exits(0)],
-            "stopped | bob | - | killed by bob, which did not reach all of it, and exited with status 0",
+            "stopped | bob | - | killed by bob, which did not reach all processes, and exited with status 0",
         ),
         (
             &[Signal("bob", "interrupt"), Signal("eve", "kill"), Refused(Cause::StopRefused), Exits(1)],
@@ -154,7 +154,8 @@ fn ends_without_rules() {
         (&[Late, Late, Refused(Cause::StopRefused), Dies(2)], "timed_out | - | - | stopped at the time limit of 2h"),
         (
             &[Late, Refused(Cause::StopPartlyRefused), Exits(0)],
-            "timed_out | - | - | stopped at the time limit of 2h, which did not reach all of it, and exited with status 0",
+            "timed_out | - | - | stopped at the time limit of 2h, which did not reach all processes, and exited with \
+             status 0",
         ),
         (&[NotStarted("could not be executed: no")], "not_started | - | - | could not be executed: no"),
         (&[Asks("Sure?", YES_NO, "bob", "n"), Exits(0)], "succeeded | - | - | -"),
@@ -236,7 +237,7 @@ fn what_scap_asks_tells_how_it_ended() {
         ),
         (
             &[Asks(K8S, K8S_CHOICES, "bob", "b"), Dies(9)],
-            "killed | - | - | killed by signal 9 (SIGKILL), which nobody here sent".to_owned(),
+            "killed | - | - | killed by signal 9 (SIGKILL); nobody sent it through SpiderPig".to_owned(),
         ),
     ] {
         assert_eq!(end(&rules, acts), expected);

@@ -21,7 +21,7 @@ impl Journal {
             }
             Some(Replaced::Unseen(prompt)) => {
                 let question = prompt.render().join("\n");
-                self.note(format!("a question was not shown, as the job has asked something else since: {question}"));
+                self.note(format!("a question was not shown, because the job has asked another one: {question}"));
             }
             None => {}
         }
