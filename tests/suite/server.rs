@@ -41,6 +41,8 @@ pub fn read_to_close(stream: &mut impl Read) -> String {
             Ok(0) => break,
             Ok(length) => all.extend_from_slice(&piece[..length]),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
+            // A read with a deadline is not begun again by itself after a signal, such as that of a child that ends.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&all)),
         }
     }
