@@ -6,6 +6,7 @@
 //! | question | file |
 //! |---|---|
 //! | Who does a request come from? | `identify` |
+//! | When is the use of a session noted? | [`session_use`] |
 //! | Is a stream's client still let in? | [`session_watch`] |
 //! | How often may somebody try to sign in? | `attempt` |
 //! | How does somebody sign in with a password? | [`password_sign_in`] |
@@ -24,6 +25,7 @@ pub mod password_sign_in;
 pub mod people;
 mod script_tokens;
 pub mod second_step;
+pub mod session_use;
 pub mod session_watch;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -2,34 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::{Guard, Source};
 use crate::accounts::identity::{Caller, Identity, PendingSecondFactor, Proof, Unknown};
 use crate::accounts::presented::Presented;
 use crate::accounts::role::Role;
 use crate::accounts::second_factor::state::SecondFactorState;
-use crate::accounts::sessions::{Session, Sessions};
+use crate::accounts::sessions::Session;
 use crate::accounts::tokens::Token;
 use crate::spool::Time;
-
-/// The use of a session that has to be noted in its file.
-#[derive(Debug)]
-pub struct SessionUse {
-    guard: Arc<Guard>,
-    key: Arc<str>,
-    now: Time,
-    _turn: OwnedSemaphorePermit,
-}
-
-impl SessionUse {
-    /// Notes it. The session ends earlier if that cannot be written. This may wait for the disk.
-    pub fn note(self) {
-        if let Err(error) = self.guard.sessions.note_use(&self.key, self.now) {
-            tracing::warn!(%error, "cannot note that a session is used");
-        }
-    }
-}
 
 impl Guard {
     /// Who a request comes from. A token counts more than a cookie: a script sends it on purpose.
@@ -135,18 +115,5 @@ impl Guard {
     pub fn has_shown_second_factor(&self, identity: &Identity, now: Time) -> bool {
         let session = identity.session().and_then(|key| self.sessions.get(key, now));
         session.is_some_and(|session| session.second_factor && self.second_factors.is_enrolled(&session.user))
-    }
-
-    /// The use of somebody's session, if it has to be noted. There is none if one was noted lately, or another one is just
-    /// being noted: if the file is slow, a later request will do.
-    #[must_use]
-    pub fn session_use(self: &Arc<Self>, identity: &Identity, now: Time) -> Option<SessionUse> {
-        let key = Arc::clone(identity.session()?);
-        let session = self.sessions.get(&key, now)?;
-        if !Sessions::is_to_be_noted(&session, now) {
-            return None;
-        }
-        let turn = Arc::clone(&self.noting).try_acquire_owned().ok()?;
-        Some(SessionUse { guard: Arc::clone(self), key, now, _turn: turn })
     }
 }
