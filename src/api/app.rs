@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::spool::Spool;
 
-use super::handlers::page::Page;
 use crate::accounts::Auth;
 use crate::accounts::identity::Identity;
 use crate::audit::Audit;
@@ -22,6 +21,7 @@ use crate::health::disk::Disks;
 use crate::health::metrics::Metrics;
 use crate::http::body::{End, Heartbeat, Manner, Revoked};
 use crate::http::error::ApiError;
+use crate::http::files::EmbeddedFiles;
 use crate::http::host::PublicUrl;
 use crate::http::streams::Streams;
 use crate::logs::Logs;
@@ -44,8 +44,8 @@ pub struct App {
     pub public_url: PublicUrl,
     /// Who asks, and what they may do.
     pub auth: Auth,
-    /// What browsers get.
-    pub page: Page,
+    /// The files of the web page.
+    pub page: EmbeddedFiles,
     /// What is counted.
     pub metrics: Metrics,
     /// The disks of the spool and of the state directory.
@@ -60,7 +60,7 @@ pub struct App {
     pub audit: Arc<Audit>,
     /// Which refusals get a line in the audit trail.
     pub refusals: RefusalLimiter,
-    /// How long the server waits for a client.
+    /// How long it waits for what.
     pub limits: Limits,
     /// Cancelled when the service stops. Every stream ends with it.
     pub shutdown: CancellationToken,
@@ -105,17 +105,10 @@ fn too_many_streams(most: usize) -> ApiError {
     ApiError::refused(StatusCode::TOO_MANY_REQUESTS, message).with("code", "too_many_streams").retry_after(5)
 }
 
-/// How long the server waits for a client, for the disk or for another service, before it goes on without it, and how
-/// many clients it has.
+/// How long the service waits for the disk, for another service, or to say something, and how many streams a user has.
+/// How long the server waits for its clients stands in [`server::Limits`](crate::http::server::Limits).
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// For the next request on a connection. Longer than the minute for which common proxies keep a connection, so that
-    /// none sends a request on one that is just being closed.
-    pub idle: Duration,
-    /// For a complete request head, once it has begun.
-    pub head_read: Duration,
-    /// For a complete request body.
-    pub body_read: Duration,
     /// Between two signs of life in a stream where nothing happens.
     pub heartbeat: Duration,
     /// For a search in a log, or for its marks: what was found until then is told.
@@ -124,68 +117,24 @@ pub struct Limits {
     pub disk: Duration,
     /// For another service to answer one question.
     pub outbound: Duration,
-    /// For a client to take a response whose length is known.
-    pub response: Duration,
     /// For somebody who could not sign in to be told so: it takes as long whatever was wrong.
     pub failed_sign_in: Duration,
-    /// For open requests and connections after a shutdown began.
-    pub drain: Duration,
     /// For a stream, however much is still to come: its client comes back, and is let in again or not.
     pub stream: Duration,
-    /// How many connections are served at once.
-    pub connections: usize,
     /// How many streams one user has at once.
     pub streams_of_a_user: usize,
-}
-
-/// No more connections are served, however many the system would allow.
-const MAX_CONNECTIONS: usize = 20_000;
-
-/// File descriptors that are never given to connections.
-const OWN_FILES: u64 = 64;
-
-impl Limits {
-    /// For a process that may have so many open files. A quarter of them is left for what connections need beside
-    /// their sockets, such as logs.
-    #[must_use]
-    pub fn for_open_files(files: u64) -> Self {
-        let connections = (files - files / 4).saturating_sub(OWN_FILES).max(1);
-        let connections = usize::try_from(connections).unwrap_or(MAX_CONNECTIONS).min(MAX_CONNECTIONS);
-        Self { connections, ..Self::default() }
-    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            idle: Duration::from_secs(75),
-            head_read: Duration::from_secs(30),
-            body_read: Duration::from_secs(30),
-            response: Duration::from_mins(1),
             heartbeat: Duration::from_secs(15),
             stream: Duration::from_hours(1),
             search: Duration::from_secs(10),
             disk: Duration::from_secs(1),
             outbound: Duration::from_secs(5),
             failed_sign_in: Duration::from_secs(1),
-            drain: Duration::from_millis(750),
-            connections: MAX_CONNECTIONS,
             streams_of_a_user: 100,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_leave_room_for_files() {
-        let connections = |files| Limits::for_open_files(files).connections;
-        assert_eq!(connections(1024), 704);
-        assert_eq!(connections(20_000), 14_936);
-        assert_eq!(connections(524_288), MAX_CONNECTIONS);
-        assert_eq!(connections(u64::MAX), MAX_CONNECTIONS);
-        assert_eq!(connections(0), 1);
     }
 }

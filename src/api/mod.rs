@@ -8,6 +8,7 @@
 pub mod app;
 pub mod document;
 pub mod failure;
+pub mod front;
 pub mod handlers;
 pub mod job;
 pub mod record;

@@ -1,9 +1,8 @@
 //! A request, as a handler sees it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, USER_AGENT};
 use hyper::{HeaderMap, StatusCode, Uri};
 use serde::de::DeserializeOwned;
@@ -14,6 +13,7 @@ use crate::accounts::identity::{Caller, Identity};
 use crate::accounts::presented::{Browser, Presented};
 use crate::config::JobType;
 use crate::http::body;
+use crate::http::body::RequestBody;
 use crate::http::client::Client;
 use crate::http::error::{ApiError, Invalid};
 use crate::http::path::PathParams;
@@ -36,8 +36,7 @@ pub struct Request {
     /// The header fields.
     pub headers: HeaderMap,
     pub(crate) uri: Uri,
-    pub(crate) body: Incoming,
-    pub(crate) body_limit: Duration,
+    pub(crate) body: RequestBody,
 }
 
 impl Request {
@@ -119,13 +118,13 @@ impl Request {
     /// Reads the body, which is empty after it was read once.
     ///
     /// # Errors
-    /// 413, 408 or 400, see [`body::read`].
+    /// 413, 408 or 400, see [`RequestBody::read`].
     pub async fn bytes(&mut self) -> Result<Bytes, ApiError> {
         let most = match self.identity {
             Identity::Authenticated(_) => body::MAX_REQUEST_BODY,
             Identity::PendingSecondFactor(_) | Identity::Nobody(_) => body::MAX_STRANGERS_BODY,
         };
-        body::read(&mut self.body, most, self.body_limit).await
+        self.body.read(most).await
     }
 
     /// Reads the body as a JSON object, whatever its content type.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rust_embed::RustEmbed;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, LARGE_AT_ONCE, Limits};
-use super::handlers::page::Page;
+use super::front;
 use super::job;
 use crate::accounts::guard::Guard;
 use crate::accounts::{Auth, follow};
@@ -19,6 +20,7 @@ use crate::changes::gerrit::Gerrit;
 use crate::config::{AuthMode, Config, Listen, OpenToAll};
 use crate::health::disk::Disks;
 use crate::health::metrics::Metrics;
+use crate::http::files::EmbeddedFiles;
 use crate::http::host::InvalidPublicUrl;
 use crate::http::listener::{ListenFailure, Listener, PassedSocket};
 use crate::http::server;
@@ -31,6 +33,12 @@ use crate::submit::Submissions;
 
 /// How often one looks whether there is room for answers and signals on a full disk.
 const SET_ASIDE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// The page, as `make web` builds it from `web/`. A debug build does without it if it is not there.
+#[derive(RustEmbed)]
+#[folder = "web/dist"]
+#[allow_missing = true]
+struct Page;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +79,7 @@ impl StartError {
 pub struct Service {
     app: Arc<App>,
     listeners: Vec<Listener>,
+    limits: server::Limits,
 }
 
 impl Service {
@@ -95,7 +104,7 @@ impl Service {
         };
         let (spool, mirror, submissions) = open(&config).await?;
         tokio::spawn(set_room_aside(spool.clone(), shutdown.clone()));
-        let limits = limits();
+        let limits = Limits::default();
         let auth = open_auth(&config, limits, &shutdown).await?;
         let audit = Audit::new(StateDirectory::new(&config.api.state_directory));
         let logs = Logs::new(spool.clone(), Arc::clone(&mirror));
@@ -107,7 +116,7 @@ impl Service {
             mirror,
             public_url,
             auth,
-            page: Page::built(),
+            page: EmbeddedFiles::of::<Page>(),
             metrics: Metrics::default(),
             disks: Arc::new(disks),
             submissions: Arc::new(submissions),
@@ -120,7 +129,7 @@ impl Service {
             streams: crate::http::streams::Streams::default(),
             large: Arc::new(tokio::sync::Semaphore::new(LARGE_AT_ONCE)),
         };
-        Ok(Self { app: Arc::new(app), listeners })
+        Ok(Self { app: Arc::new(app), listeners, limits: server_limits() })
     }
 
     /// Serves until `shutdown` is cancelled.
@@ -134,7 +143,7 @@ impl Service {
         let (disks, patience) = (Arc::clone(&self.app.disks), self.app.limits.disk);
         let shutdown = self.app.shutdown.clone();
         tokio::spawn(async move { disks.watch(patience, shutdown).await });
-        server::serve(self.listeners, self.app).await;
+        front::serve(self.listeners, self.app, self.limits).await;
     }
 }
 
@@ -159,9 +168,9 @@ async fn set_room_aside(spool: Spool, shutdown: CancellationToken) {
     }
 }
 
-fn limits() -> Limits {
+fn server_limits() -> server::Limits {
     let open_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    open_files.map_or_else(Limits::default, Limits::for_open_files)
+    open_files.map_or_else(server::Limits::default, server::Limits::for_open_files)
 }
 
 async fn open_auth(config: &Config, limits: Limits, shutdown: &CancellationToken) -> Result<Auth, StartError> {

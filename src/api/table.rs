@@ -1,5 +1,7 @@
 //! The route table, and how a request finds its line in it.
 
+use std::future::ready;
+
 use hyper::{Method, StatusCode};
 
 use super::document;
@@ -10,6 +12,7 @@ use super::handlers::{
     whoami,
 };
 use super::route::Route;
+use crate::accounts::access::Access;
 use crate::http::describe::Content;
 use crate::http::error::ApiError;
 use crate::http::path;
@@ -139,6 +142,15 @@ pub static ROUTES: &[Route] = routes! {
     GET "/mediawiki/{page:text}", Open => page::document, "Deploy MediaWiki", gives(&[(200, Page)]);
     GET "/assets/{name:text}", Open => page::asset, "A file that the page loads", gives(&[(200, Page)]), refuses(&[404]);
 };
+
+/// For people who follow a link that leads to no page. It is not among the routes, as it has no path.
+pub static NOWHERE: Route = Route::new(
+    Method::GET,
+    "*",
+    Access::Open,
+    |app, request| Box::pin(ready(page::nowhere(&app, &request))),
+    "No such page",
+);
 
 /// Finds the route for a request.
 ///

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, LARGE_AT_ONCE, Limits};
-use super::handlers::page::Page;
+use super::front;
 use crate::accounts::Auth;
 use crate::audit::Audit;
 use crate::audit::refusals::RefusalLimiter;
@@ -23,7 +23,9 @@ use crate::changes::gerrit::{Change, Status as ChangeStatus};
 use crate::config::{Config, GerritUrl, Listen};
 use crate::health::disk::Disks;
 use crate::health::metrics::Metrics;
+use crate::http::files::EmbeddedFiles;
 use crate::http::listener::Listener;
+use crate::http::server;
 use crate::logs::Logs;
 use crate::mirror::Mirror;
 use crate::spool::atomic;
@@ -186,7 +188,7 @@ impl Bench {
         Mirror::start(self.spool.clone(), watch, super::job::rendered).unwrap()
     }
 
-    /// An app for a loopback listener, whose limits are beyond every test. Its mirror is told of changes.
+    /// An app for a loopback listener. Its mirror is told of changes.
     pub fn app(&self) -> App {
         let mirror = Arc::new(self.mirror(true));
         let submissions = Submissions::new(self.spool.clone(), Arc::clone(&mirror), self.state_directory());
@@ -199,14 +201,14 @@ impl Bench {
             mirror,
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             auth: Auth::open("tester"),
-            page: Page::of::<TestPage>(),
+            page: EmbeddedFiles::of::<TestPage>(),
             metrics: Metrics::default(),
             disks: Arc::new(disks),
             submissions: Arc::new(submissions),
             inbox_writes: WriteLimiter::default(),
             audit: Arc::new(self.audit()),
             refusals: RefusalLimiter::default(),
-            limits: Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..Limits::default() },
+            limits: Limits::default(),
             shutdown: CancellationToken::new(),
             logs: Arc::new(logs),
             streams: crate::http::streams::Streams::default(),
@@ -217,9 +219,14 @@ impl Bench {
     /// Serves an app until its shutdown or the end of the test.
     pub async fn serve(app: App) -> SocketAddr {
         let (listener, address) = listener().await;
-        tokio::spawn(crate::http::server::serve(vec![listener], Arc::new(app)));
+        tokio::spawn(front::serve(vec![listener], Arc::new(app), server_limits()));
         address
     }
+}
+
+/// The limits of a server, those for slow clients beyond every test.
+pub fn server_limits() -> server::Limits {
+    server::Limits { head_read: 2 * DEADLINE, body_read: 2 * DEADLINE, ..server::Limits::default() }
 }
 
 /// A listener on a free loopback port, and its address.

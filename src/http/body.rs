@@ -9,7 +9,7 @@ use std::time::Duration;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::StatusCode;
-use hyper::body::{Body as HttpBody, Bytes, Frame};
+use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming};
 use thiserror::Error;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
@@ -198,11 +198,30 @@ fn lock(next: &Mutex<Option<Bytes>>) -> MutexGuard<'_, Option<Bytes>> {
     next.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads a request body to its end.
-///
-/// # Errors
-/// 413 for more than `most` bytes, 408 if it takes longer than `limit`, 400 if it breaks off.
-pub async fn read<B>(body: B, most: usize, limit: Duration) -> Result<Bytes, ApiError>
+/// The body of a request, and how long its client may take to send it.
+#[derive(Debug)]
+pub struct RequestBody {
+    incoming: Incoming,
+    limit: Duration,
+}
+
+impl RequestBody {
+    /// The body that is still to come on a connection.
+    #[must_use]
+    pub fn new(incoming: Incoming, limit: Duration) -> Self {
+        Self { incoming, limit }
+    }
+
+    /// Reads it to its end. It is empty after it was read once.
+    ///
+    /// # Errors
+    /// 413 for more than `most` bytes, 408 if it takes too long, 400 if it breaks off.
+    pub async fn read(&mut self, most: usize) -> Result<Bytes, ApiError> {
+        read(&mut self.incoming, most, self.limit).await
+    }
+}
+
+async fn read<B>(body: B, most: usize, limit: Duration) -> Result<Bytes, ApiError>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {

@@ -10,6 +10,7 @@ pub mod client;
 pub mod defences;
 pub mod describe;
 pub mod error;
+pub mod files;
 pub mod host;
 pub mod listener;
 pub mod negotiation;

@@ -1,11 +1,18 @@
-//! Accepts connections, answers requests, and stops in time.
+//! Accepts connections, hands their requests to a [`Service`], and stops in time.
 //!
-//! Every request is answered in a task of its own, apart from its connection: a client that goes away does not undo a
-//! mutation half done, and a handler that panics takes nobody else's answer with it. What hyper itself refuses (a head
-//! that is malformed or too large) never becomes a request, and so has no request id; the log tells of it nonetheless.
+//! | question | file |
+//! |---|---|
+//! | How is one connection served? | [`connection`] |
+//! | Until when does a client have to do its part? | [`progress`], told by [`observed`]; [`limits`] has the times |
+//! | What is logged of a request? | [`access_log`] |
+//! | What happens if there are too many connections? | [`overflow`] |
+//!
+//! A request that hyper itself refuses (its head is malformed or too large) never reaches the service, and has no request
+//! id. The log tells of it nonetheless.
 
 mod access_log;
 mod connection;
+mod limits;
 mod observed;
 mod overflow;
 mod progress;
@@ -15,51 +22,77 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
-use self::access_log::{AccessLine, LoggedBody};
+use self::access_log::LoggedBody;
 use self::connection::Origin;
 use self::overflow::{Overflow, Throttle};
 use self::progress::Progress;
+use super::body::RequestBody;
 use super::client::Client;
-use super::defences;
-use super::error::ApiError;
-use super::host;
-use super::host::Names;
 use super::listener::{Listener, Stream};
 use super::request_id::X_REQUEST_ID;
-use super::response;
 use super::response::Response;
-use crate::accounts::Auth;
-use crate::accounts::identity::Identity;
-use crate::api::app::App;
-use crate::api::handlers::page;
-use crate::api::refusals;
-use crate::api::request::Request;
-use crate::api::route::Route;
-use crate::api::table;
-use crate::api::table::ROUTES;
-use crate::spool::Time;
+use crate::config::ClientAddress;
+
+pub use self::access_log::AccessLine;
+pub use self::connection::MAX_HEAD;
+pub use self::limits::Limits;
 
 /// The pause after a failure to accept that only time can cure, such as no free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `app.shutdown` is cancelled; then ends the streams, lets open requests finish, and returns.
-///
-/// Returns at the latest [`drain`](crate::api::app::Limits::drain) after the cancellation. Connections and handlers that are
-/// not done by then end with the runtime.
-pub async fn serve(listeners: Vec<Listener>, app: Arc<App>) {
-    serve_routes(listeners, app, ROUTES).await;
+/// Answers the requests that a server receives.
+pub trait Service: Send + Sync + 'static {
+    /// Answers a request, and notes in its line of the access log who asks and by which route.
+    ///
+    /// The future is dropped when the client goes away. Work that must go on then is a task of `tasks`: the server waits
+    /// for these too before it stops.
+    fn answer(&self, call: Call, line: &mut AccessLine, tasks: &TaskTracker) -> impl Future<Output = Response> + Send;
+
+    /// Counts an answer that is about to be sent. `route` is what [`AccessLine::routed`] was told, and `took` the time
+    /// since the request's head was read.
+    fn answered(&self, method: &Method, route: Option<&'static str>, status: StatusCode, took: Duration);
 }
 
-async fn serve_routes(listeners: Vec<Listener>, app: Arc<App>, routes: &'static [Route]) {
+/// A request, as a service gets it.
+#[derive(Debug)]
+pub struct Call {
+    /// Where it comes from, and its id.
+    pub client: Client,
+    /// Whether only this machine can reach the listener on which it came.
+    pub is_local: bool,
+    /// Method, address and header fields.
+    pub head: Parts,
+    /// Its body, of which nothing is read yet.
+    pub body: RequestBody,
+}
+
+/// What a server needs beside its service.
+#[derive(Debug)]
+pub struct Settings {
+    /// How long it waits for clients, and how many it has.
+    pub limits: Limits,
+    /// The proxies that are believed when they say where a request comes from.
+    pub trusted_proxies: Vec<ClientAddress>,
+    /// Its cancellation ends the server.
+    pub shutdown: CancellationToken,
+}
+
+/// Serves until the shutdown is cancelled; then lets open requests finish, and returns.
+///
+/// Returns at the latest [`drain`](Limits::drain) after the cancellation. Connections and tasks that are not done by then
+/// end with the runtime.
+pub async fn serve<S: Service>(listeners: Vec<Listener>, service: S, settings: Settings) {
     let server = Arc::new(Server {
-        places: Arc::new(Semaphore::new(app.limits.connections)),
-        app,
-        routes,
-        handlers: TaskTracker::new(),
+        places: Arc::new(Semaphore::new(settings.limits.connections)),
+        service,
+        settings,
+        tasks: TaskTracker::new(),
         connections: TaskTracker::new(),
         overflow: Overflow::new(),
         accept_failures: Throttle::default(),
@@ -74,22 +107,22 @@ async fn serve_routes(listeners: Vec<Listener>, app: Arc<App>, routes: &'static 
 }
 
 /// What all connections share.
-struct Server {
-    app: Arc<App>,
-    routes: &'static [Route],
+struct Server<S> {
+    service: S,
+    settings: Settings,
     /// One for each connection that may still be accepted.
     places: Arc<Semaphore>,
     connections: TaskTracker,
-    handlers: TaskTracker,
+    tasks: TaskTracker,
     overflow: Overflow,
     accept_failures: Throttle,
 }
 
-impl Server {
+impl<S: Service> Server<S> {
     /// Accepts until the shutdown. The listener is closed then, and what waits in its queue is for whoever is next.
     async fn accept_from(self: Arc<Self>, listener: Listener) {
         let is_local = listener.listen().is_local();
-        while let Some(accepted) = self.app.shutdown.run_until_cancelled(listener.accept()).await {
+        while let Some(accepted) = self.settings.shutdown.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, peer)) => self.welcome(stream, Origin { peer, is_local }),
                 Err(error) => self.survive(&error).await,
@@ -105,7 +138,7 @@ impl Server {
                 drop(place);
             });
         } else {
-            tokio::spawn(async move { server.overflow.refuse(stream, server.app.limits.connections).await });
+            tokio::spawn(async move { server.overflow.refuse(stream, server.settings.limits.connections).await });
         }
     }
 
@@ -117,18 +150,18 @@ impl Server {
             tracing::error!(%error, times, "cannot accept a connection");
         }
         let pause = tokio::time::sleep(ACCEPT_PAUSE);
-        self.app.shutdown.run_until_cancelled(pause).await;
+        self.settings.shutdown.run_until_cancelled(pause).await;
     }
 
     async fn drain(&self) {
-        self.handlers.close();
+        self.tasks.close();
         self.connections.close();
         let drained = async {
             self.connections.wait().await;
-            self.handlers.wait().await;
+            self.tasks.wait().await;
         };
-        if tokio::time::timeout(self.app.limits.drain, drained).await.is_err() {
-            let (connections, handlers) = (self.connections.len(), self.handlers.len());
+        if tokio::time::timeout(self.settings.limits.drain, drained).await.is_err() {
+            let (connections, handlers) = (self.connections.len(), self.tasks.len());
             tracing::warn!(connections, handlers, "stopped before every client was served");
         }
     }
@@ -140,82 +173,15 @@ impl Server {
         progress: &Arc<Progress>,
     ) -> hyper::Response<LoggedBody> {
         progress.begin_request();
-        let client = Client::of(origin.peer, request.headers(), &self.app.config.api.trusted_proxies);
-        let (id, asking) = (client.request_id.clone(), client.clone());
-        let mut who = None;
-        let mut line = AccessLine::begin(&self.app, &client, request.method(), request.uri());
-        let answer = match self.admit(origin, client, request, &mut line, &mut who) {
-            Ok((route, request)) => self.handle(route, request, &line).await,
-            Err(refused) => Err(refused),
-        };
-        if let Err(error) = &answer
-            && refusals::is_refusal(error, who.as_ref())
-        {
-            let reason = error.message().unwrap_or_default().to_owned();
-            // Apart from the connection, so that who goes away at once is recorded as well.
-            let note = refusals::note(Arc::clone(&self.app), who, asking, line.asked(), reason);
-            let _ = self.handlers.spawn(note).await;
-        }
-        let mut response = answer.unwrap_or_else(|error| line.span.in_scope(|| error.into_response(&id)));
-        defences::add(response.headers_mut(), &self.app.public_url);
+        let (head, body) = request.into_parts();
+        let client = Client::of(origin.peer, &head.headers, &self.settings.trusted_proxies);
+        let id = client.request_id.clone();
+        let mut line = AccessLine::begin(&client, &head.method, &head.uri, self.settings.shutdown.clone());
+        let body = RequestBody::new(body, self.settings.limits.body_read);
+        let call = Call { client, is_local: origin.is_local, head, body };
+        let mut response = self.service.answer(call, &mut line, &self.tasks).await;
         response.headers_mut().insert(X_REQUEST_ID, id.to_header());
-        line.answered(response.status());
+        line.answered(response.status(), &self.service);
         response.map(|body| LoggedBody::new(body, line, progress))
     }
-
-    /// Checks that a request is meant for us, finds its route, and whether whoever asks may use it. `who` gets them as soon
-    /// as they are known.
-    fn admit(
-        &self,
-        origin: Origin,
-        client: Client,
-        request: hyper::Request<Incoming>,
-        line: &mut AccessLine,
-        who: &mut Option<Identity>,
-    ) -> Result<(&'static Route, Request), ApiError> {
-        let (head, body) = request.into_parts();
-        let names = Names { public_url: &self.app.public_url, is_local: origin.is_local };
-        host::check(names, &head.method, &head.uri, &head.headers)?;
-        let identity = self.app.auth.identify(&Request::presented_by(&head.headers), Time::now());
-        line.identified(identity.user().map_or("", |user| user));
-        *who = Some(identity.clone());
-        let found = table::find(self.routes, &head.method, head.uri.path());
-        let (route, path) = found.or_else(|error| page::instead_of(error, &head))?;
-        line.routed(route.path);
-        if !route.is_unattended {
-            self.note_use(&identity);
-        }
-        route.check(&identity)?;
-        let request = Request {
-            client,
-            user: identity.user().map_or_else(Arc::default, Arc::clone),
-            identity,
-            denial: route.denial,
-            path,
-            headers: head.headers,
-            uri: head.uri,
-            body,
-            body_limit: self.app.limits.body_read,
-        };
-        Ok((route, request))
-    }
-
-    /// Notes meanwhile that a session is used, if it is one and was not noted for a while.
-    fn note_use(&self, identity: &Identity) {
-        if let Auth::Guarded(guard) = &self.app.auth
-            && let Some(session_use) = guard.session_use(identity, Time::now())
-        {
-            self.handlers.spawn_blocking(move || session_use.note());
-        }
-    }
-
-    async fn handle(&self, route: &Route, request: Request, line: &AccessLine) -> Result<Response, ApiError> {
-        let handler = (route.handler)(Arc::clone(&self.app), request);
-        let task = self.handlers.spawn(handler.instrument(line.span.clone()));
-        let answer = task.await.unwrap_or_else(|panic| Err(ApiError::internal(panic)));
-        if route.is_secret { answer.map(response::unstored) } else { answer }
-    }
 }
-
-#[cfg(test)]
-mod tests;

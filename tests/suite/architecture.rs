@@ -26,20 +26,7 @@ const ROOMS_OF_HTTP: &[&str] = &["http", "outbound", "api"];
 
 /// What breaks the rules today.
 const KNOWN: &[&str] = &[
-    "api::app names api::handlers::page::Page, which is a part of api that stands higher",
-    "api::start names api::handlers::page::Page, which is a handler, which only the table names",
     "api::table names api::document, which is a part of api that stands higher",
-    "http::server names accounts::Auth, which stands on the same floor, or higher",
-    "http::server names accounts::identity::Identity, which stands on the same floor, or higher",
-    "http::server names api::app::App, which stands on the same floor, or higher",
-    "http::server names api::handlers::page, which stands on the same floor, or higher",
-    "http::server names api::refusals, which stands on the same floor, or higher",
-    "http::server names api::request::Request, which stands on the same floor, or higher",
-    "http::server names api::table, which stands on the same floor, or higher",
-    "http::server names api::table::ROUTES, which stands on the same floor, or higher",
-    "http::server names api::route::Route, which stands on the same floor, or higher",
-    "http::server::access_log names api::app::App, which stands on the same floor, or higher",
-    "http::server::progress names api::app::Limits, which stands on the same floor, or higher",
 ];
 
 /// A file of the library, without its tests.

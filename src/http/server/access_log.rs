@@ -8,11 +8,12 @@ use std::time::Instant;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use hyper::{Method, StatusCode, Uri};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
+use tokio_util::sync::CancellationToken;
 use tracing::Span;
 use tracing::field::Empty;
 
+use super::Service;
 use super::progress::Progress;
-use crate::api::app::App;
 use crate::config::ClientAddress;
 use crate::http::body::{Body, CutOff};
 use crate::http::client::Client;
@@ -48,7 +49,7 @@ impl Ending {
 pub struct AccessLine {
     /// Carries the request id and the user, also to what handlers log.
     pub span: Span,
-    app: Arc<App>,
+    shutdown: CancellationToken,
     address: ClientAddress,
     method: Method,
     path: String,
@@ -61,11 +62,11 @@ pub struct AccessLine {
 
 impl AccessLine {
     /// For a request whose head has just been read.
-    pub fn begin(app: &Arc<App>, client: &Client, method: &Method, uri: &Uri) -> Self {
+    pub(super) fn begin(client: &Client, method: &Method, uri: &Uri, shutdown: CancellationToken) -> Self {
         Self {
             // Of the highest level, because errors need the id however little is logged.
             span: tracing::error_span!("request", request_id = client.request_id.as_str(), user = Empty),
-            app: Arc::clone(app),
+            shutdown,
             address: client.address,
             method: method.clone(),
             // The query is left out: it may hold a ticket.
@@ -78,29 +79,30 @@ impl AccessLine {
         }
     }
 
-    /// Who asks.
+    /// Notes who asks: a user's name, or nothing if that is not known.
     pub fn identified(&self, user: &str) {
         self.span.record("user", user);
     }
 
-    /// What was asked for: the method and the path.
+    /// What is asked for: the method and the path, `POST /api/jobs` say.
+    #[must_use]
     pub fn asked(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
-    /// The line of the route table that answers.
+    /// Notes which route answers. Clients cannot choose its name, so that figures may be counted by it.
     pub fn routed(&mut self, route: &'static str) {
         self.route = Some(route);
     }
 
     /// The answer is known, and about to be sent.
-    pub fn answered(&mut self, status: StatusCode) {
+    pub(super) fn answered(&mut self, status: StatusCode, service: &impl Service) {
         self.status = Some(status);
-        self.app.metrics.answered(self.method.as_str(), self.route, status.as_u16(), self.begin.elapsed());
+        service.answered(&self.method, self.route, status, self.begin.elapsed());
     }
 
     /// Writes the line.
-    pub fn end(mut self, ending: Ending) {
+    pub(super) fn end(mut self, ending: Ending) {
         self.ending = Some(ending);
     }
 
@@ -110,7 +112,7 @@ impl AccessLine {
     }
 
     fn is_shutting_down(&self) -> bool {
-        self.app.shutdown.is_cancelled()
+        self.shutdown.is_cancelled()
     }
 }
 

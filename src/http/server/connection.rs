@@ -11,9 +11,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, sleep_until};
 
-use super::Server;
 use super::observed::Observed;
 use super::progress::{Phase, Progress};
+use super::{Server, Service};
 use crate::config::ClientAddress;
 use crate::http::listener::Stream;
 
@@ -38,8 +38,8 @@ enum End {
 }
 
 /// Serves a connection to its end.
-pub async fn serve(server: Arc<Server>, stream: Stream, origin: Origin) {
-    let progress = Arc::new(Progress::new(server.app.limits));
+pub async fn serve<S: Service>(server: Arc<Server<S>>, stream: Stream, origin: Origin) {
+    let progress = Arc::new(Progress::new(server.settings.limits));
     match run(&server, stream, origin, &progress).await {
         // It never became a request, so this is all that the log has of it.
         End::Closed(Err(error)) if error.is_parse() => {
@@ -54,8 +54,8 @@ pub async fn serve(server: Arc<Server>, stream: Stream, origin: Origin) {
     }
 }
 
-async fn run(server: &Arc<Server>, stream: Stream, origin: Origin, progress: &Arc<Progress>) -> End {
-    let shutdown = &server.app.shutdown;
+async fn run<S: Service>(server: &Arc<Server<S>>, stream: Stream, origin: Origin, progress: &Arc<Progress>) -> End {
+    let shutdown = &server.settings.shutdown;
     let io = Observed::new(stream, Arc::clone(progress), shutdown.clone());
     let service = service_fn(|request| {
         let (server, progress) = (Arc::clone(server), Arc::clone(progress));
@@ -69,7 +69,7 @@ async fn run(server: &Arc<Server>, stream: Stream, origin: Origin, progress: &Ar
     );
     let mut stop = pin!(shutdown.cancelled());
     let mut is_stopping = false;
-    let mut timer = pin!(sleep_until(Instant::now() + server.app.limits.idle));
+    let mut timer = pin!(sleep_until(Instant::now() + server.settings.limits.idle));
     poll_fn(|context| {
         if !is_stopping && stop.as_mut().poll(context).is_ready() {
             is_stopping = true;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::access_log::{AccessLine, Ending};
-use crate::api::app::Limits;
+use super::limits::Limits;
 
 /// How long a connection that is closed waits for its client to stop writing. Closed at once, it would be reset, and
 /// the client could lose the answer.

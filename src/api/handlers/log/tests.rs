@@ -439,7 +439,8 @@ async fn a_viewer_who_does_not_read_keeps_nobody_waiting_and_goes_without_a_trac
     let app = Arc::new(known(bench.app()).await);
     let alone = Arc::strong_count(&app.logs);
     let (listener, address) = crate::api::testing::listener().await;
-    let server = tokio::spawn(crate::http::server::serve(vec![listener], Arc::clone(&app)));
+    let server =
+        tokio::spawn(crate::api::front::serve(vec![listener], Arc::clone(&app), crate::api::testing::server_limits()));
     let ask = "GET /api/jobs/1/log HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut stuck = Vec::new();
     for _ in 0..2 * crate::logs::TURNS {

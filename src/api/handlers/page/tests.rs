@@ -15,7 +15,7 @@ async fn ask_of(app: App, request_line: &str, headers: &str) -> Reply {
 
 /// A service whose page was never built.
 fn app_without_page() -> App {
-    App { page: Page { read: |_| None }, ..app() }
+    App { page: EmbeddedFiles::none(), ..app() }
 }
 
 /// The fields of a response, in the order of `names`.
@@ -123,7 +123,7 @@ async fn an_asset_that_is_not_there_is_404_whoever_asks() {
     }
     // What was asked for above is there, but for the first.
     for path in ["index.html", "assets/index-Ab_1-x.js", "assets/index-Ab_1-x.js.br", "assets/.hidden"] {
-        assert!((app().page.read)(path).is_some(), "{path}");
+        assert!(app().page.get(path, &HeaderMap::new()).is_some(), "{path}");
     }
 }
 
@@ -170,12 +170,4 @@ async fn a_page_that_is_not_built_says_what_to_run() {
     assert_eq!(ask_of(app_without_page(), &format!("GET {SCRIPT}"), "").await.status, 404);
     assert_eq!(ask_of(app_without_page(), "GET /nothing", "Accept: text/html\r\n").await.status, 404);
     assert_eq!(ask_of(app_without_page(), "GET /healthz", "").await.status, 200);
-}
-
-#[tokio::test]
-async fn a_file_of_a_release_is_not_copied() {
-    static CONTENT: &[u8] = b"content";
-    let mut file = (app().page.read)("index.html").unwrap();
-    file.data = Cow::Borrowed(CONTENT);
-    assert_eq!(bytes(file).as_ptr(), CONTENT.as_ptr());
 }

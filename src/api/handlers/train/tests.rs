@@ -98,6 +98,6 @@ async fn without_the_file_there_is_no_status_and_with_a_damaged_one_the_last() {
 
 async fn serve(app: &Arc<App>) -> std::net::SocketAddr {
     let (listener, address) = crate::api::testing::listener().await;
-    tokio::spawn(crate::http::server::serve(vec![listener], Arc::clone(app)));
+    tokio::spawn(crate::api::front::serve(vec![listener], Arc::clone(app), crate::api::testing::server_limits()));
     address
 }
