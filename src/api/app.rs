@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,9 @@ use crate::submit::Submissions;
 /// So many large responses are on their way at once: whoever does not read keeps one in memory.
 pub const LARGE_AT_ONCE: usize = 8;
 
+/// Gives the description of the API for programs, by whether people sign in.
+pub type OpenApi = fn(is_guarded: bool) -> Result<&'static Value, &'static serde_json::Error>;
+
 /// The state that all requests share.
 #[derive(Debug)]
 pub struct App {
@@ -46,6 +50,8 @@ pub struct App {
     pub auth: Auth,
     /// The files of the web page.
     pub page: EmbeddedFiles,
+    /// Makes the description of the API, which tells of handlers that stand above this.
+    pub openapi: OpenApi,
     /// What is counted.
     pub metrics: Metrics,
     /// The disks of the spool and of the state directory.

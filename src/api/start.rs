@@ -8,6 +8,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, LARGE_AT_ONCE, Limits};
+use super::document;
 use super::front;
 use super::job;
 use crate::accounts::guard::Guard;
@@ -117,6 +118,7 @@ impl Service {
             public_url,
             auth,
             page: EmbeddedFiles::of::<Page>(),
+            openapi: document::openapi,
             metrics: Metrics::default(),
             disks: Arc::new(disks),
             submissions: Arc::new(submissions),

@@ -4,12 +4,11 @@ use std::future::ready;
 
 use hyper::{Method, StatusCode};
 
-use super::document;
 use super::handlers::accounts::{enrolment, own, people, second_step, sign_in, sign_out};
 use super::handlers::audit;
 use super::handlers::{
-    changes, events, favicon, health, job_types, jobs, log, metrics, monitoring, page, pause, preflight, runner, train,
-    whoami,
+    changes, events, favicon, health, job_types, jobs, log, metrics, monitoring, openapi, page, pause, preflight,
+    runner, train, whoami,
 };
 use super::route::Route;
 use crate::accounts::access::Access;
@@ -40,7 +39,7 @@ pub static ROUTES: &[Route] = routes! {
     GET "/healthz", Open => health::healthz, "Is the service alive?", gives(&[(200, Json("Health"))]);
     GET "/favicon.ico", Open => favicon::favicon, "The picture beside the title", gives(&[(200, Content::Image)]);
     GET "/metrics", AdminLook => metrics::metrics, "Figures for Prometheus", gives(&[(200, Content::Metrics)]);
-    GET "/api/openapi.json", Viewer => document::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
+    GET "/api/openapi.json", Viewer => openapi::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
     GET "/api/whoami", Open => whoami::whoami, "Who is signed in, and what may they do?", gives(&[(200, Json("WhoAmI"))]);
     GET "/api/login", Open => sign_in::with_ticket, "Sign in at the single sign-on, or be sent to where people sign in",
         takes(sign_in::ARGUMENTS), gives(&[(303, Content::Empty)]), refuses(&[503]), secret(true);

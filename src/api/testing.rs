@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{App, LARGE_AT_ONCE, Limits};
+use super::document;
 use super::front;
 use crate::accounts::Auth;
 use crate::audit::Audit;
@@ -202,6 +203,7 @@ impl Bench {
             public_url: "http://spiderpig.test:8000".parse().unwrap(),
             auth: Auth::open("tester"),
             page: EmbeddedFiles::of::<TestPage>(),
+            openapi: document::openapi,
             metrics: Metrics::default(),
             disks: Arc::new(disks),
             submissions: Arc::new(submissions),

@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod log;
 pub mod metrics;
 pub mod monitoring;
+pub mod openapi;
 pub mod page;
 pub mod pause;
 pub mod preflight;
