@@ -100,7 +100,7 @@ fn path(route: &Route) -> String {
 
 fn operation(route: &Route) -> Value {
     let in_path = route.pattern().segments().filter_map(path_parameter);
-    let in_query = route.arguments.iter().map(query_parameter);
+    let in_query = route.query.iter().map(query_parameter);
     let parameters: Vec<Value> = in_path.chain(in_query).chain(route.headers.iter().map(header_parameter)).collect();
     let mut operation = json!({
         "operationId": operation_id(route),
@@ -156,13 +156,13 @@ fn argument_schema(kind: &ArgumentKind) -> Value {
 }
 
 fn responses(route: &Route) -> Value {
-    let answers = route.answers.iter().map(|(status, given)| {
+    let successes = route.responses.iter().map(|(status, given)| {
         let described = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
         (*status, json!({ "description": described.unwrap_or_default(), "content": content(*given) }))
     });
-    let refusals = refusals(route).into_iter().map(|status| (status, refusal(route, status)));
+    let errors = errors(route).into_iter().map(|status| (status, error(route, status)));
     let mut responses = Map::new();
-    for (status, mut response) in answers.chain(refusals) {
+    for (status, mut response) in successes.chain(errors) {
         response["headers"] = headers(status);
         // A status with several contents is one response. Programs are made for the first of them.
         let earlier = responses.get_mut(&status.to_string()).map(|earlier| earlier["content"].take());
@@ -188,29 +188,29 @@ fn headers(status: u16) -> Value {
     headers
 }
 
-/// The refusals that a client of a route has to expect.
-fn refusals(route: &Route) -> BTreeSet<u16> {
+/// The statuses of errors that a client of a route has to expect.
+fn errors(route: &Route) -> BTreeSet<u16> {
     // A request without a host or with a broken line; one for another host; a bug; a service that is full or stops.
-    let mut refusals: BTreeSet<u16> = [400, 421, 500, 503].into();
+    let mut errors: BTreeSet<u16> = [400, 421, 500, 503].into();
     if route.access != Access::Open {
-        refusals.insert(401);
+        errors.insert(401);
     }
     // A page of another site; or who is in no group, or in none that suffices.
     if route.method == Method::POST || !matches!(route.access, Access::Open | Access::Session) {
-        refusals.insert(403);
+        errors.insert(403);
     }
     if route.body.is_some() {
-        refusals.extend([408, 413]);
+        errors.extend([408, 413]);
     }
     let is_checked = |segment| !matches!(segment, Segment::Literal(_));
-    if route.body.is_some() || !route.arguments.is_empty() || route.pattern().segments().any(is_checked) {
-        refusals.insert(422);
+    if route.body.is_some() || !route.query.is_empty() || route.pattern().segments().any(is_checked) {
+        errors.insert(422);
     }
-    refusals.extend(route.refusals);
-    refusals
+    errors.extend(route.errors);
+    errors
 }
 
-fn refusal(route: &Route, status: u16) -> Value {
+fn error(route: &Route, status: u16) -> Value {
     let (description, schema) = match status {
         400 => ("The request cannot be understood, or does not fit the state of what it names", "Refusal"),
         401 => ("Who asks has not shown who they are; `code` says what is missing or wrong", "Refusal"),

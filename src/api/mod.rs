@@ -1,7 +1,7 @@
 //! The HTTP interface of SpiderPig: one [`table`] of routes, and [`handlers`] that ask the services of [`app`].
 //!
 //! To add a route, write `async fn(Arc<App>, Request) -> Result<Response, ApiError>` among the handlers, give it a line in
-//! [`table::ROUTES`], and say there what it takes and gives: [`document`] makes `openapi.json` of that.
+//! [`table::ROUTES`], and say there what it reads and answers: [`document`] makes `openapi.json` of that.
 //!
 //! Handlers know the spool through the mirror, and change it by dropping files into it.
 

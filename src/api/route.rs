@@ -1,4 +1,4 @@
-//! One thing that clients can ask for, and what its documentation says of it.
+//! One line of the route table: a method, a path, who may use them, and the description for programs.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,36 +18,36 @@ use crate::http::response::Response;
 /// An `async fn(Arc<App>, Request) -> Result<Response, ApiError>`, in a form that fits in a table.
 pub type Handler = fn(Arc<App>, Request) -> Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
 
-/// One thing that clients can ask for.
+/// A method of a path, and its handler.
 #[derive(Debug)]
 pub struct Route {
     /// `GET` also answers `HEAD`.
     pub method: Method,
-    /// Segments are literal, `{name:number}` (a positive whole number), or `{name:text}` (anything but nothing).
+    /// Its path, see [`Pattern`].
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
     /// The status for who may use SpiderPig, but not this. Programs that know the first SpiderPig take each 403 for "may
     /// not use SpiderPig".
     pub denial: StatusCode,
-    /// Pages ask for it also if nobody sits in front of them, so it does not keep a session alive.
+    /// Whether pages ask for it also if nobody sits in front of them. Then it does not keep a session alive.
     pub is_unattended: bool,
-    /// What it answers must not be found in a browser by whoever sits there next.
+    /// Whether its response must not be found in a browser by whoever sits there next.
     pub is_secret: bool,
     /// What it does, in one line.
     pub summary: &'static str,
-    /// What does it.
+    /// Makes its responses.
     pub handler: Handler,
-    /// What may stand after the question mark.
-    pub arguments: &'static [Argument],
-    /// Which header fields it heeds, beside those that every route does.
+    /// The arguments after the question mark.
+    pub query: &'static [Argument],
+    /// The header fields that it reads, beside those that every route does.
     pub headers: &'static [Header],
-    /// What it expects as the request's body.
+    /// The body of a request, if it reads one.
     pub body: Option<Content>,
-    /// What a success looks like: status and content.
-    pub answers: &'static [(u16, Content)],
-    /// Statuses of its own refusals, beside those that any request can meet.
-    pub refusals: &'static [u16],
+    /// The successful responses: status and content.
+    pub responses: &'static [(u16, Content)],
+    /// The statuses of its own errors, beside those that any request can meet.
+    pub errors: &'static [u16],
 }
 
 impl Route {
@@ -60,7 +60,7 @@ impl Route {
         self.access.check(identity).map_err(|error| failure::accounts::denied(error, self.denial))
     }
 
-    /// A route of which nothing more is said yet.
+    /// A route without arguments, header fields, body, responses and errors.
     #[must_use]
     pub const fn new(
         method: Method,
@@ -78,11 +78,11 @@ impl Route {
             is_secret: false,
             summary,
             handler,
-            arguments: &[],
+            query: &[],
             headers: &[],
             body: None,
-            answers: &[],
-            refusals: &[],
+            responses: &[],
+            errors: &[],
         }
     }
 
@@ -92,65 +92,65 @@ impl Route {
         Pattern(self.path)
     }
 
-    /// Who may use SpiderPig, but not this, gets another status than 403.
+    /// Whether it is for browsers, and not a part of the API.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        self.responses.iter().any(|(_, content)| *content == Content::Page)
+    }
+
+    /// Sets [`denial`](Self::denial).
     #[must_use]
     pub const fn denies_with(mut self, denial: StatusCode) -> Self {
         self.denial = denial;
         self
     }
 
-    /// It does not keep a session alive.
+    /// Sets [`is_unattended`](Self::is_unattended).
     #[must_use]
     pub const fn unattended(mut self, is_unattended: bool) -> Self {
         self.is_unattended = is_unattended;
         self
     }
 
-    /// Nothing keeps what it answers.
+    /// Sets [`is_secret`](Self::is_secret).
     #[must_use]
     pub const fn secret(mut self, is_secret: bool) -> Self {
         self.is_secret = is_secret;
         self
     }
 
-    /// It understands these arguments.
+    /// Sets [`query`](Self::query).
     #[must_use]
-    pub const fn takes(mut self, arguments: &'static [Argument]) -> Self {
-        self.arguments = arguments;
+    pub const fn query(mut self, query: &'static [Argument]) -> Self {
+        self.query = query;
         self
     }
 
-    /// It heeds these header fields.
+    /// Sets [`headers`](Self::headers).
     #[must_use]
-    pub const fn heeds(mut self, headers: &'static [Header]) -> Self {
+    pub const fn headers(mut self, headers: &'static [Header]) -> Self {
         self.headers = headers;
         self
     }
 
-    /// It expects this as the body.
+    /// Sets [`body`](Self::body).
     #[must_use]
-    pub const fn reads(mut self, body: Content) -> Self {
+    pub const fn body(mut self, body: Content) -> Self {
         self.body = Some(body);
         self
     }
 
-    /// A success looks like one of these.
+    /// Sets [`responses`](Self::responses).
     #[must_use]
-    pub const fn gives(mut self, answers: &'static [(u16, Content)]) -> Self {
-        self.answers = answers;
+    pub const fn responses(mut self, responses: &'static [(u16, Content)]) -> Self {
+        self.responses = responses;
         self
     }
 
-    /// Whether it is for browsers, and not a part of the API.
+    /// Sets [`errors`](Self::errors).
     #[must_use]
-    pub fn is_page(&self) -> bool {
-        self.answers.iter().any(|(_, content)| *content == Content::Page)
-    }
-
-    /// It has these refusals of its own.
-    #[must_use]
-    pub const fn refuses(mut self, refusals: &'static [u16]) -> Self {
-        self.refusals = refusals;
+    pub const fn errors(mut self, errors: &'static [u16]) -> Self {
+        self.errors = errors;
         self
     }
 }

@@ -240,7 +240,7 @@ fn check_stream(route: &Route, status: u16, answer: &str) {
     let asks = head.contains("x-accel-buffering: no") && head.contains("no-transform");
     assert_eq!(is_stream, asks, "{} {}: {head}", route.method, route.path);
     let streams = |(_, content): &(u16, Content)| matches!(content, Content::JsonLines(_) | Content::Events);
-    assert!(is_stream || status >= 300 || !route.answers.iter().any(streams), "{} is no stream", route.path);
+    assert!(is_stream || status >= 300 || !route.responses.iter().any(streams), "{} is no stream", route.path);
 }
 
 /// The answer as it comes over the wire, or what of it comes if it does not end.

@@ -36,110 +36,110 @@ pub(crate) use routes;
 
 /// Everything that clients can ask for. Of two lines that fit a request the upper one answers: literal paths come first.
 pub static ROUTES: &[Route] = routes! {
-    GET "/healthz", Open => health::healthz, "Is the service alive?", gives(&[(200, Json("Health"))]);
-    GET "/favicon.ico", Open => favicon::favicon, "The picture beside the title", gives(&[(200, Content::Image)]);
-    GET "/metrics", AdminLook => metrics::metrics, "Figures for Prometheus", gives(&[(200, Content::Metrics)]);
-    GET "/api/openapi.json", Viewer => openapi::openapi, "This description", gives(&[(200, Json("OpenApi"))]);
-    GET "/api/whoami", Open => whoami::whoami, "Who is signed in, and what may they do?", gives(&[(200, Json("WhoAmI"))]);
+    GET "/healthz", Open => health::healthz, "Is the service alive?", responses(&[(200, Json("Health"))]);
+    GET "/favicon.ico", Open => favicon::favicon, "The picture beside the title", responses(&[(200, Content::Image)]);
+    GET "/metrics", AdminLook => metrics::metrics, "Figures for Prometheus", responses(&[(200, Content::Metrics)]);
+    GET "/api/openapi.json", Viewer => openapi::openapi, "This description", responses(&[(200, Json("OpenApi"))]);
+    GET "/api/whoami", Open => whoami::whoami, "Who is signed in, and what may they do?", responses(&[(200, Json("WhoAmI"))]);
     GET "/api/login", Open => sign_in::with_ticket, "Sign in at the single sign-on, or be sent to where people sign in",
-        takes(sign_in::ARGUMENTS), gives(&[(303, Content::Empty)]), refuses(&[503]), secret(true);
+        query(sign_in::ARGUMENTS), responses(&[(303, Content::Empty)]), errors(&[503]), secret(true);
     POST "/api/login", Open => sign_in::with_password, "Sign in with a password",
-        reads(Json("Credentials")), gives(&[(200, Json("SignedIn")), (200, Text)]), refuses(&[401, 404, 429, 503]), secret(true);
+        body(Json("Credentials")), responses(&[(200, Json("SignedIn")), (200, Text)]), errors(&[401, 404, 429, 503]), secret(true);
     POST "/api/2fa", Session => second_step::second_step, "Show the second factor",
-        reads(TextOrJsonString), gives(&[(200, Json("SecondStep"))]), refuses(&[404, 429, 503]), secret(true);
+        body(TextOrJsonString), responses(&[(200, Json("SecondStep"))]), errors(&[404, 429, 503]), secret(true);
     GET "/api/2fa", Session => enrolment::state, "How do I stand with the second factor?",
-        gives(&[(200, Json("SecondFactor"))]), refuses(&[404]), secret(true);
+        responses(&[(200, Json("SecondFactor"))]), errors(&[404]), secret(true);
     POST "/api/2fa/enrol", Session => enrolment::enrol, "Begin to set up a second factor",
-        reads(Json("Enrol")), gives(&[(200, Json("Enrolment"))]), refuses(&[404, 429, 503]), secret(true);
+        body(Json("Enrol")), responses(&[(200, Json("Enrolment"))]), errors(&[404, 429, 503]), secret(true);
     POST "/api/2fa/confirm", Session => enrolment::confirm, "Set up the second factor that was begun",
-        reads(TextOrJsonString), gives(&[(200, Json("RecoveryCodes"))]), refuses(&[404, 429, 503]), secret(true);
+        body(TextOrJsonString), responses(&[(200, Json("RecoveryCodes"))]), errors(&[404, 429, 503]), secret(true);
     POST "/api/2fa/recovery-codes", Own => enrolment::renew_recovery_codes, "Get new recovery codes",
-        reads(TextOrJsonString), gives(&[(200, Json("RecoveryCodes"))]), refuses(&[404, 429, 503]), secret(true);
+        body(TextOrJsonString), responses(&[(200, Json("RecoveryCodes"))]), errors(&[404, 429, 503]), secret(true);
     POST "/api/2fa/remove", Own => enrolment::remove, "Go on without a second factor",
-        reads(TextOrJsonString), gives(&[(200, Json("Done"))]), refuses(&[404, 429, 503]), secret(true);
+        body(TextOrJsonString), responses(&[(200, Json("Done"))]), errors(&[404, 429, 503]), secret(true);
     GET "/api/sessions", Own => own::sessions, "Where am I signed in?",
-        gives(&[(200, Json("Sessions"))]), refuses(&[404]), secret(true);
+        responses(&[(200, Json("Sessions"))]), errors(&[404]), secret(true);
     POST "/api/sessions/end-others", Own => own::end_others, "Sign out everywhere else",
-        gives(&[(200, Json("Ended"))]), refuses(&[404, 503]);
+        responses(&[(200, Json("Ended"))]), errors(&[404, 503]);
     POST "/api/sessions/{id:text}/end", Own => own::end_session, "Sign out somewhere",
-        gives(&[(200, Json("Ended"))]), refuses(&[404, 503]);
+        responses(&[(200, Json("Ended"))]), errors(&[404, 503]);
     GET "/api/tokens", Own => own::tokens, "Which scripts may sign in as me?",
-        gives(&[(200, Json("Tokens"))]), refuses(&[404]);
+        responses(&[(200, Json("Tokens"))]), errors(&[404]);
     POST "/api/tokens/{id:text}/revoke", Own => own::revoke_token, "Let a script no longer sign in as me",
-        gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
+        responses(&[(200, Json("Done"))]), errors(&[404, 503]);
     GET "/api/users", Admin => people::users, "Who signs in, and how?",
-        gives(&[(200, Json("Users"))]), refuses(&[404]);
+        responses(&[(200, Json("Users"))]), errors(&[404]);
     GET "/api/users/tokens", Admin => people::tokens, "Which scripts may sign in, and as whom?",
-        gives(&[(200, Json("Tokens"))]), refuses(&[404]);
+        responses(&[(200, Json("Tokens"))]), errors(&[404]);
     POST "/api/users/{user:text}/tokens/{id:text}/revoke", Admin => people::revoke_token,
-        "Let a script no longer sign in as somebody", gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
+        "Let a script no longer sign in as somebody", responses(&[(200, Json("Done"))]), errors(&[404, 503]);
     POST "/api/users/{user:text}/reset-second-factor", Admin => people::reset_second_factor,
-        "Take somebody's second factor away", gives(&[(200, Json("Done"))]), refuses(&[404, 503]);
+        "Take somebody's second factor away", responses(&[(200, Json("Done"))]), errors(&[404, 503]);
     POST "/api/users/{user:text}/end-sessions", Admin => people::end_sessions, "Sign somebody out everywhere",
-        gives(&[(200, Json("Ended"))]), refuses(&[404, 503]);
-    POST "/api/logout", Open => sign_out::sign_out, "Sign out", gives(&[(200, Json("LoggedOut"))]);
-    POST "/api/logoutAll", Admin => sign_out::sign_everybody_out, "Sign everybody out", gives(&[(200, Json("LoggedOut"))]), denies_with(StatusCode::BAD_REQUEST);
-    GET "/api/job-types", Viewer => job_types::job_types, "What may be started?", gives(&[(200, Json("JobTypes"))]);
+        responses(&[(200, Json("Ended"))]), errors(&[404, 503]);
+    POST "/api/logout", Open => sign_out::sign_out, "Sign out", responses(&[(200, Json("LoggedOut"))]);
+    POST "/api/logoutAll", Admin => sign_out::sign_everybody_out, "Sign everybody out", responses(&[(200, Json("LoggedOut"))]), denies_with(StatusCode::BAD_REQUEST);
+    GET "/api/job-types", Viewer => job_types::job_types, "What may be started?", responses(&[(200, Json("JobTypes"))]);
     GET "/api/searchPatch", Viewer => changes::search_patch, "Look up a change, as Gerrit tells of it",
-        takes(changes::SEARCH_ARGUMENTS), gives(&[(200, Json("FoundPatches"))]);
+        query(changes::SEARCH_ARGUMENTS), responses(&[(200, Json("FoundPatches"))]);
     GET "/api/changes", Viewer => changes::changes, "Look up changes",
-        takes(changes::ARGUMENTS), gives(&[(200, Json("FoundChanges"))]);
+        query(changes::ARGUMENTS), responses(&[(200, Json("FoundChanges"))]);
     GET "/api/preflight", Viewer => preflight::preflight, "Does anything speak against deploying these changes?",
-        takes(changes::ARGUMENTS), gives(&[(200, Json("Preflight"))]);
+        query(changes::ARGUMENTS), responses(&[(200, Json("Preflight"))]);
     POST "/api/runner/pause", Admin => pause::pause, "Let no new job start",
-        reads(Json("Pause")), gives(&[(200, Json("Done"))]);
-    POST "/api/runner/resume", Admin => pause::resume, "Let jobs start again", gives(&[(200, Json("Done"))]);
-    GET "/api/jobrunner/status", Viewer => jobs::status::status, "What does the runner do?", gives(&[(200, Json("Banner"))]);
-    GET "/api/runner", Viewer => runner::runner, "What does the runner do, lane by lane?", gives(&[(200, Json("Runner"))]);
+        body(Json("Pause")), responses(&[(200, Json("Done"))]);
+    POST "/api/runner/resume", Admin => pause::resume, "Let jobs start again", responses(&[(200, Json("Done"))]);
+    GET "/api/jobrunner/status", Viewer => jobs::status::status, "What does the runner do?", responses(&[(200, Json("Banner"))]);
+    GET "/api/runner", Viewer => runner::runner, "What does the runner do, lane by lane?", responses(&[(200, Json("Runner"))]);
     GET "/api/events", Viewer => events::events, "Follow everything that changes",
-        takes(events::ARGUMENTS), heeds(events::HEADERS), gives(&[(200, Content::Events)]), refuses(&[404, 429]), unattended(true);
+        query(events::ARGUMENTS), headers(events::HEADERS), responses(&[(200, Content::Events)]), errors(&[404, 429]), unattended(true);
     GET "/api/jobs", Viewer => jobs::list::list, "List jobs, the newest first",
-        takes(jobs::list::ARGUMENTS), gives(&[(200, Json("Jobs"))]);
+        query(jobs::list::ARGUMENTS), responses(&[(200, Json("Jobs"))]);
     POST "/api/jobs", Start => jobs::create::create, "Start a job",
-        takes(jobs::create::ARGUMENTS), heeds(jobs::submission::HEADERS), reads(Json("NewJob")),
-        gives(&[(200, Json("DryRun")), (201, Json("Created"))]), refuses(&[409, 502]);
+        query(jobs::create::ARGUMENTS), headers(jobs::submission::HEADERS), body(Json("NewJob")),
+        responses(&[(200, Json("DryRun")), (201, Json("Created"))]), errors(&[409, 502]);
     POST "/api/jobs/backport", Start => jobs::backport::backport, "Start a backport",
-        takes(jobs::backport::ARGUMENTS), heeds(jobs::submission::HEADERS), gives(&[(200, Json("Created"))]),
-        refuses(&[409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
+        query(jobs::backport::ARGUMENTS), headers(jobs::submission::HEADERS), responses(&[(200, Json("Created"))]),
+        errors(&[409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
     POST "/api/jobs/train", Start => jobs::train::start, "Promote the train, or roll it back",
-        heeds(jobs::submission::HEADERS), reads(Json("Promotion")), gives(&[(200, Json("Created"))]), refuses(&[409]), denies_with(StatusCode::BAD_REQUEST);
-    GET "/api/jobs/{id:number}", Viewer => jobs::list::one, "One job", gives(&[(200, Json("OneJob"))]), refuses(&[404]);
+        headers(jobs::submission::HEADERS), body(Json("Promotion")), responses(&[(200, Json("Created"))]), errors(&[409]), denies_with(StatusCode::BAD_REQUEST);
+    GET "/api/jobs/{id:number}", Viewer => jobs::list::one, "One job", responses(&[(200, Json("OneJob"))]), errors(&[404]);
     GET "/api/jobs/{id:number}/log", Viewer => log::log, "Follow the log of a job",
-        takes(log::ARGUMENTS), gives(&[(200, JsonLines("LogLine")), (200, Text)]), refuses(&[404, 429]),
+        query(log::ARGUMENTS), responses(&[(200, JsonLines("LogLine")), (200, Text)]), errors(&[404, 429]),
         denies_with(StatusCode::BAD_REQUEST);
     GET "/api/jobs/{id:number}/log/records", Viewer => log::window::records, "A window of the log of a job",
-        takes(log::window::ARGUMENTS), gives(&[(200, Json("LogWindow"))]), refuses(&[404]);
+        query(log::window::ARGUMENTS), responses(&[(200, Json("LogWindow"))]), errors(&[404]);
     GET "/api/jobs/{id:number}/log/search", Viewer => log::search::search, "Search the log of a job",
-        takes(log::search::ARGUMENTS), gives(&[(200, JsonLines("LogMatch"))]), refuses(&[404, 429]);
+        query(log::search::ARGUMENTS), responses(&[(200, JsonLines("LogMatch"))]), errors(&[404, 429]);
     GET "/api/jobs/{id:number}/log/marks", Viewer => log::marks::marks, "What the log of a job says of how it went",
-        takes(log::marks::ARGUMENTS), gives(&[(200, JsonLines("LogMark"))]), refuses(&[404, 429]);
+        query(log::marks::ARGUMENTS), responses(&[(200, JsonLines("LogMark"))]), errors(&[404, 429]);
     POST "/api/jobs/{id:number}/retry", Start => jobs::retry::retry, "Start a finished job again",
-        takes(jobs::retry::ARGUMENTS), heeds(jobs::submission::HEADERS), gives(&[(200, Json("Created"))]),
-        refuses(&[404, 409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
+        query(jobs::retry::ARGUMENTS), headers(jobs::submission::HEADERS), responses(&[(200, Json("Created"))]),
+        errors(&[404, 409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
     POST "/api/jobs/{id:number}/interact/{iid:number}", Answer => jobs::interact::interact, "Answer a prompt of a job",
-        reads(TextOrJsonString), gives(&[(200, Json("Stored"))]), refuses(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
+        body(TextOrJsonString), responses(&[(200, Json("Stored"))]), errors(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
     POST "/api/jobs/{id:number}/signal/{signal:text}", Answer => jobs::signal::signal, "Stop a job",
-        gives(&[(200, Json("Signalled"))]), refuses(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
+        responses(&[(200, Json("Signalled"))]), errors(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
     GET "/api/audit", Admin => audit::audit, "Who did what?",
-        takes(audit::ARGUMENTS), gives(&[(200, Json("AuditPage"))]), secret(true);
-    GET "/api/train/status", Viewer => train::status, "Where is the train?", gives(&[(200, Json("Train"))]);
+        query(audit::ARGUMENTS), responses(&[(200, Json("AuditPage"))]), secret(true);
+    GET "/api/train/status", Viewer => train::status, "Where is the train?", responses(&[(200, Json("Train"))]);
     GET "/api/monitoring/logs/mediawiki", Viewer => monitoring::mediawiki, "Which errors does MediaWiki log?",
-        gives(&[(200, Json("MediaWikiErrors"))]);
+        responses(&[(200, Json("MediaWikiErrors"))]);
     GET "/api/monitoring/logs/mediawiki/total", Viewer => monitoring::total, "How many errors does MediaWiki log?",
-        gives(&[(200, Json("MediaWikiTotal"))]);
-    GET "/", Open => page::document, "What is going on", gives(&[(200, Page)]);
-    GET "/jobs/{id:text}", Open => page::document, "One job", gives(&[(200, Page)]);
-    GET "/start/{type:text}", Open => page::document, "Start a job", gives(&[(200, Page)]);
-    GET "/runner", Open => page::document, "What the runner does, and its pause", gives(&[(200, Page)]);
-    GET "/admin", Open => page::document, "What only administrators may do", gives(&[(200, Page)]);
-    GET "/login", Open => page::document, "Sign in", gives(&[(200, Page)]);
-    GET "/second-factor", Open => page::document, "Show the second factor", gives(&[(200, Page)]);
-    GET "/enrol", Open => page::document, "Set up a second factor", gives(&[(200, Page)]);
-    GET "/account", Open => page::document, "Sessions, second factor and tokens", gives(&[(200, Page)]);
-    GET "/logout", Open => page::document, "Sign out", gives(&[(200, Page)]);
-    GET "/notauthorized", Open => page::document, "Who may use SpiderPig", gives(&[(200, Page)]);
-    GET "/mediawiki/{page:text}", Open => page::document, "Deploy MediaWiki", gives(&[(200, Page)]);
-    GET "/assets/{name:text}", Open => page::asset, "A file that the page loads", gives(&[(200, Page)]), refuses(&[404]);
+        responses(&[(200, Json("MediaWikiTotal"))]);
+    GET "/", Open => page::document, "What is going on", responses(&[(200, Page)]);
+    GET "/jobs/{id:text}", Open => page::document, "One job", responses(&[(200, Page)]);
+    GET "/start/{type:text}", Open => page::document, "Start a job", responses(&[(200, Page)]);
+    GET "/runner", Open => page::document, "What the runner does, and its pause", responses(&[(200, Page)]);
+    GET "/admin", Open => page::document, "What only administrators may do", responses(&[(200, Page)]);
+    GET "/login", Open => page::document, "Sign in", responses(&[(200, Page)]);
+    GET "/second-factor", Open => page::document, "Show the second factor", responses(&[(200, Page)]);
+    GET "/enrol", Open => page::document, "Set up a second factor", responses(&[(200, Page)]);
+    GET "/account", Open => page::document, "Sessions, second factor and tokens", responses(&[(200, Page)]);
+    GET "/logout", Open => page::document, "Sign out", responses(&[(200, Page)]);
+    GET "/notauthorized", Open => page::document, "Who may use SpiderPig", responses(&[(200, Page)]);
+    GET "/mediawiki/{page:text}", Open => page::document, "Deploy MediaWiki", responses(&[(200, Page)]);
+    GET "/assets/{name:text}", Open => page::asset, "A file that the page loads", responses(&[(200, Page)]), errors(&[404]);
 };
 
 /// For people who follow a link that leads to no page. It is not among the routes, as it has no path.

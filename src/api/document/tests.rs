@@ -21,7 +21,7 @@ fn every_schema_is_there_and_used() {
     let mut used = HashSet::new();
     references(&document, &mut used);
     // Lines of a stream are named in words, because a schema of a body is one of the whole body.
-    let lines = ROUTES.iter().flat_map(|route| route.answers).filter_map(|(_, content)| match content {
+    let lines = ROUTES.iter().flat_map(|route| route.responses).filter_map(|(_, content)| match content {
         Content::JsonLines(name) => Some(format!("#/components/schemas/{name}")),
         _ => None,
     });
@@ -39,11 +39,11 @@ fn every_route_but_those_of_the_page_is_described_once() {
     for route in &routes {
         let operation = &document["paths"][path(route)][route.method.as_str().to_ascii_lowercase()];
         assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{}", route.path);
-        assert!(!route.answers.is_empty(), "{} says nothing of its success", route.path);
-        for (status, _) in route.answers {
+        assert!(!route.responses.is_empty(), "{} says nothing of its success", route.path);
+        for (status, _) in route.responses {
             assert!((200..400).contains(status), "{} {status}", route.path);
         }
-        for status in refusals(route) {
+        for status in errors(route) {
             assert!((400..600).contains(&status), "{} {status}", route.path);
         }
     }

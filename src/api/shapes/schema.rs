@@ -21,7 +21,7 @@ pub(crate) fn check(route: &Route, status: u16, answer: &str) {
         Content::Json(name) if *expected == status => Some(*name),
         _ => None,
     };
-    let own = route.answers.iter().find_map(answered);
+    let own = route.responses.iter().find_map(answered);
     let name = match (own, body["detail"].is_array()) {
         (Some(name), _) => name,
         (None, true) => "Invalid",

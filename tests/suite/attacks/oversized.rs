@@ -107,7 +107,7 @@ fn every_argument_takes_too_much_for_what_it_is() {
     let mut asked = 0;
     for route in ROUTES.iter().filter(|route| route.method == "GET") {
         let path = route.path.replace("{id:number}", "1").replace("{name:text}", "x");
-        for argument in route.arguments {
+        for argument in route.query {
             for value in values {
                 let reply = get(&stage.api, &format!("{path}?{}={value}", argument.name), "");
                 // Without a job there is nothing to be seen, and without a Gerrit nobody to be asked.
