@@ -290,7 +290,7 @@ async fn wait_for_end(id: JobId, mut child: Child, end: Option<OwnedFd>) -> Even
     };
     let ended = match status.and_then(|status| status.code()) {
         Some(0) => Ended::Successfully,
-        Some(code) if code == i32::from(supervise::WANT) => Ended::ForShortage,
+        Some(code) if code == i32::from(supervise::SHORTAGE_STATUS) => Ended::ForShortage,
         _ => Ended::Unknown,
     };
     Event::LeaderEnded(id, ended)

@@ -10,11 +10,11 @@ use super::{hidepid, process, readable};
 use crate::spool::status::ProcessIdentity;
 
 /// The longest pause between two passes, while no process ends.
-const PASS: Duration = Duration::from_secs(1);
+const LONGEST_PASS: Duration = Duration::from_secs(1);
 /// The pause between the two passes that must find no process: time for a fork to become visible.
-const BREATH: Duration = Duration::from_millis(5);
+const CONFIRMATION_PAUSE: Duration = Duration::from_millis(5);
 /// The pause between two passes while the group has invisible processes.
-const UNSEEN: Duration = Duration::from_millis(50);
+const UNSEEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// The result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +58,11 @@ pub async fn stop_everything(
         if found.is_empty() {
             if cgroup.is_some_and(|group| group.is_populated().unwrap_or(true)) {
                 kill_whole(cgroup.filter(|_| kill));
-                tokio::time::sleep(UNSEEN).await;
+                tokio::time::sleep(UNSEEN_PAUSE).await;
                 continue;
             }
             quiet_passes += 1;
-            tokio::time::sleep(BREATH).await;
+            tokio::time::sleep(CONFIRMATION_PAUSE).await;
             continue;
         }
         quiet_passes = 0;
@@ -76,7 +76,7 @@ pub async fn stop_everything(
                     refused.push(process.pid);
                 }
             } else if fresh {
-                // One that may not be signalled is told of when it should have been killed.
+                // A process that cannot be signalled is reported when it should be killed.
                 let _ = process::signal(*process, Signal::INT);
                 let _ = process::signal(*process, Signal::CONT);
             }
@@ -84,7 +84,8 @@ pub async fn stop_everything(
         if !refused.is_empty() {
             return Err(refusal(&refused));
         }
-        let patience = if kill { PASS } else { PASS.min(kill_at.saturating_duration_since(Instant::now())) };
+        let patience =
+            if kill { LONGEST_PASS } else { LONGEST_PASS.min(kill_at.saturating_duration_since(Instant::now())) };
         if let Some(first) = found.first().and_then(|process| process::open(*process)) {
             let _ = tokio::time::timeout(patience, readable::wait(first)).await;
         }

@@ -1,7 +1,7 @@
-//! What shows that the runner or a supervisor lives and does nothing: it holds its lock, and yet work lies there undone, or
-//! the kernel says that somebody has stopped it.
+//! Finds a runner or supervisor that lives and does nothing: it holds its lock, but its work is not done, or the
+//! kernel says that it is stopped.
 //!
-//! There is no heartbeat: a sign of life that is missing proves nothing. A file that nobody has looked at does.
+//! There is no heartbeat, because a missing sign of life proves nothing. An unread file does.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -27,18 +27,18 @@ const PATIENCE_UNSEEN: i64 = 60;
 /// A runner with many waiting jobs tells of them less often: a second more for so many.
 const WAITING_PER_SECOND: usize = 5000;
 
-/// One thing that ought to be done and is not.
+/// A process that does not do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// Who ought to do it.
+    /// The process.
     pub who: Who,
-    /// What shows that it does not.
+    /// The evidence.
     pub evidence: Evidence,
-    /// How the kernel says that its process stands.
+    /// The state of the process in the kernel.
     pub process: Option<Standing>,
 }
 
-/// Who does nothing.
+/// The process that does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     /// The daemon.
@@ -52,7 +52,7 @@ pub enum Who {
 pub enum Evidence {
     /// Its process is stopped, by a signal or a debugger.
     Stopped,
-    /// A file lies there for so many seconds, and nobody has dealt with it.
+    /// A file that was not read for so many seconds.
     Undone {
         /// The file, as seen from the spool.
         file: String,

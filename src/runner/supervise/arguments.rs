@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::spool::JobId;
 
-/// What a supervisor is told.
+/// The arguments of a supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments {
     /// The job to lead.

@@ -26,21 +26,21 @@ use crate::spool::plan::Plan;
 pub struct Running {
     /// Its process number, and the number of its session and process group.
     pub pid: i32,
-    /// Where it reads answers from, not blocking.
+    /// Its standard input, for answers, not blocking.
     pub stdin: OwnedFd,
-    /// What it prints, stdout and stderr merged, not blocking.
+    /// Its output, stdout and stderr merged, not blocking.
     pub output: File,
     /// The control group that it is in.
     pub cgroup: Option<Group>,
 }
 
-/// By this the child says that it could not enter its group. No other call that it makes can fail so.
+/// The error by which the child reports that it could not enter its group. No other call of the child can fail with it.
 const NOT_ENTERED: i32 = libc::EOWNERDEAD;
 
 /// Why a command was not executed, in words for people.
 #[derive(Debug)]
 pub enum Refusal {
-    /// The system lacks something that it may have again later.
+    /// The system is short of something that it may have again later.
     ForNow(String),
     /// The command cannot enter its control group.
     NoEntry,
@@ -67,7 +67,7 @@ impl From<String> for Refusal {
 /// Executes the command, in a control group if one is given. `socket` is where its helpers are heard.
 ///
 /// # Errors
-/// What could not be executed, and why. Nothing was.
+/// The command was not executed; the text says why.
 pub fn execute(plan: &Plan, key: &IoKey, socket: Option<&str>, cgroup: Option<&Group>) -> Result<Running, Refusal> {
     let directory = &plan.working_directory;
     if !directory.is_dir() {
@@ -112,7 +112,7 @@ fn pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?)
 }
 
-/// Finds the program as execvp would, with the job's own PATH, and says what is wrong where there is none.
+/// Finds the program as execvp would, with the job's own PATH. Otherwise says why there is none.
 fn resolve(name: &str, plan: &Plan) -> Result<PathBuf, String> {
     if name.contains('/') {
         let path = plan.working_directory.join(name);
@@ -152,7 +152,7 @@ fn explain(error: &std::io::Error) -> String {
     }
 }
 
-/// What execve gets, built before the fork.
+/// The arguments of execve, built before the fork.
 struct Image {
     program: CString,
     _strings: Vec<CString>,
@@ -168,7 +168,7 @@ unsafe impl Send for Image {}
 unsafe impl Sync for Image {}
 
 impl Image {
-    /// `own`: what stands in the environment besides that of the plan.
+    /// `own` has variables besides those of the plan.
     fn new<'a>(
         program: &Path,
         plan: &'a Plan,

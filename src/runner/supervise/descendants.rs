@@ -1,4 +1,5 @@
-//! What descends from the supervisor: the command, its children, and what they left behind. As a child subreaper
+//! The descendants of the supervisor: the command, its children, and processes that they left behind. As a child
+//! subreaper
 //! (prctl(2)) the supervisor becomes the parent of every orphan among them, so none can leave the tree.
 
 use std::collections::BTreeSet;
@@ -15,17 +16,17 @@ use crate::runner::process;
 use crate::spool::log::Exit;
 use crate::spool::status::ProcessIdentity;
 
-/// Between the interrupt and the kill of what is left.
+/// The pause between the interrupt and the kill of processes that are left.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(2);
-/// Between two kills of what does not die: a process in an uninterruptible wait.
+/// The pause between two kills of a process that does not die, because it is in an uninterruptible wait.
 const KILL_AGAIN: Duration = Duration::from_secs(1);
 
 /// Between the first two looks for something that is there and was not seen.
-const UNSEEN: Duration = Duration::from_millis(1);
-/// After so long people are told that something does not die: it hangs in the kernel.
-const STUBBORN: Duration = Duration::from_secs(3);
+const UNSEEN_PAUSE: Duration = Duration::from_millis(1);
+/// The time after which people are told that a process does not die: it hangs in the kernel.
+const EXPLAIN_AFTER: Duration = Duration::from_secs(3);
 
-/// Everything that descends from this process and has not ended.
+/// All descendants of this process that have not ended.
 #[must_use]
 pub fn all() -> Vec<ProcessIdentity> {
     let own = BTreeSet::from([process::own_identity().pid]);
@@ -50,8 +51,8 @@ fn exit(status: WaitStatus) -> Exit {
     Exit { status: status.exit_status(), signal: status.terminating_signal() }
 }
 
-/// Kills everything that descends from this process, until a look finds nobody who was not killed before: a process may
-/// fork while it is being looked for. Returns who may not be signalled.
+/// Kills all descendants of this process, until a look finds no new ones: a process may fork meanwhile. Returns those
+/// that cannot be signalled.
 pub fn kill_all() -> BTreeSet<i32> {
     let mut met = BTreeSet::new();
     let mut refused = BTreeSet::new();
@@ -69,8 +70,8 @@ pub fn kill_all() -> BTreeSet<i32> {
     }
 }
 
-/// Stops what the command left behind: interrupted, two seconds later killed, until none is left. Returns when nothing
-/// is.
+/// Stops processes that the command left behind: interrupts them, and kills them two seconds later. Returns when none
+/// is left.
 ///
 /// Whether something is, the kernel says for certain: every orphan of the tree becomes a child of this process, and a
 /// control group is populated or not. The process table only says what there is to signal; who forks and ends while it is
@@ -83,12 +84,12 @@ pub fn stop_leftovers(journal: &mut Journal, cgroup: Option<&Group>) {
     journal.note(format!("interrupted processes that the job left behind: {}", list(&left)));
     journal.flush();
     for process in left.iter().filter_map(|pid| process::identity(*pid)) {
-        // One that may not be signalled is told of when it should have been killed.
+        // A process that cannot be signalled is reported when it should be killed.
         let _ = process::signal(process, Signal::INT);
         let _ = process::signal(process, Signal::CONT);
     }
     let kill_at = Instant::now() + LEFTOVER_GRACE;
-    let mut unseen = UNSEEN;
+    let mut unseen = UNSEEN_PAUSE;
     while is_any_left(cgroup) && Instant::now() < kill_at {
         wait_for_an_end(kill_at, cgroup, &mut unseen);
     }
@@ -99,7 +100,7 @@ pub fn stop_leftovers(journal: &mut Journal, cgroup: Option<&Group>) {
     journal.note(format!("killed processes that the job left behind, because they did not end: {}", list(&left)));
     journal.flush();
     let mut told = BTreeSet::new();
-    let mut tell_at = Some(Instant::now() + STUBBORN);
+    let mut tell_at = Some(Instant::now() + EXPLAIN_AFTER);
     while is_any_left(cgroup) {
         let killed_whole = cgroup.is_some_and(|group| group.kill().is_ok());
         kill_all();
@@ -133,8 +134,8 @@ fn explain_refused(journal: &mut Journal, refused: &BTreeSet<i32>) {
     ));
 }
 
-/// Notes what the command left behind, which is spared and still has the pipe that nobody reads any more.
-pub fn note_spared(journal: &mut Journal, cgroup: Option<&Group>) {
+/// Notes processes that the command left behind and that continue. They still have the pipe, which is read no longer.
+pub fn note_left_running(journal: &mut Journal, cgroup: Option<&Group>) {
     if is_any_left(cgroup) {
         let left = list(&reach::left(cgroup));
         journal.note(format!(
@@ -146,7 +147,7 @@ pub fn note_spared(journal: &mut Journal, cgroup: Option<&Group>) {
 }
 
 fn is_any_left(cgroup: Option<&Group>) -> bool {
-    // Both are asked, as the first collects whoever has ended.
+    // Both are called, because the first one collects ended children.
     let is_child_left = reap(0).1;
     is_child_left || cgroup.is_some_and(|group| group.is_populated().unwrap_or(true))
 }
@@ -160,7 +161,7 @@ fn list(left: &BTreeSet<i32>) -> String {
     }
 }
 
-/// Waits until something that is left has ended, or until the deadline. If nothing can be seen, it waits for a moment only,
+/// Waits until a process that is left has ended, or until the deadline. If it sees none, it waits only for a moment,
 /// and longer each time.
 fn wait_for_an_end(deadline: Instant, cgroup: Option<&Group>, unseen: &mut Duration) {
     let children = process::hidden_children([process::own_identity().pid]);
@@ -178,6 +179,6 @@ fn wait_for_an_end(deadline: Instant, cgroup: Option<&Group>, unseen: &mut Durat
         left
     };
     let timeout = rustix::event::Timespec::try_from(patience).ok();
-    // An interrupted wait only means another look.
+    // An interrupted wait only causes another look.
     let _ = rustix::event::poll(&mut polled, timeout.as_ref());
 }

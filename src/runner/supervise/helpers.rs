@@ -30,12 +30,12 @@ const LONGEST_KEY: usize = 128;
 /// The longest question, in bytes: twice what the texts of one may have, written as JSON.
 const LONGEST_QUESTION: usize = 256 << 10;
 
-/// What a helper did.
+/// An event of a helper.
 #[derive(Debug)]
 pub enum Heard {
     /// It asks, and waits for the answer.
     Question(HelperId, Prompt),
-    /// Something about its question that belongs into the log.
+    /// A remark about its question, for the log.
     Note(String),
     /// It has gone.
     Gone(HelperId),
@@ -45,9 +45,9 @@ pub enum Heard {
 #[derive(Debug)]
 pub struct Helpers {
     key: IoKey,
-    /// None if no helper can be heard.
+    /// `None` if no helper can connect.
     listener: Option<UnixListener>,
-    /// None can be accepted until then: the system has no room for them.
+    /// No connection is accepted until then, because the system has no room for one.
     deaf_until: Option<Instant>,
     /// In the order in which they came.
     connections: Vec<Connection>,
@@ -59,22 +59,22 @@ struct Connection {
     id: HelperId,
     stream: UnixStream,
     stage: Stage,
-    /// What it has sent and was not looked at.
+    /// The bytes that it has sent and that were not read yet.
     received: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stage {
-    /// It is to show the key.
+    /// It must show the key.
     Stranger { until: Instant },
-    /// It has, and is to ask.
+    /// It has shown the key, and must ask.
     Known { until: Instant },
     /// It has asked.
     Asking,
 }
 
 impl Helpers {
-    /// Listens for helpers of the job that has this key, under a name that nobody could know before.
+    /// Listens for helpers of the job with this key, under an unpredictable name.
     ///
     /// # Errors
     /// The system gives no socket.
@@ -85,13 +85,13 @@ impl Helpers {
         Ok((Self { key: key.clone(), listener: Some(listener), ..Self::none() }, name))
     }
 
-    /// Nobody asks, and nobody will.
+    /// No helpers, now and later.
     #[must_use]
     pub fn none() -> Self {
         Self { key: IoKey::from_text(""), listener: None, deaf_until: None, connections: Vec::new(), last: 0 }
     }
 
-    /// What is to be waited for.
+    /// The descriptors to wait for.
     pub fn polled(&self) -> impl Iterator<Item = PollFd<'_>> {
         let listener = self.listener.as_ref().filter(|_| self.has_room() && self.deaf_until.is_none());
         let listener = listener.map(|listener| listener.as_fd());
@@ -110,7 +110,7 @@ impl Helpers {
         self.connections.iter().filter(|connection| !connection.is_stranger()).count() < HELPERS
     }
 
-    /// Takes in what has come, without waiting.
+    /// Reads from the connections, without waiting.
     pub fn hear(&mut self, now: Instant) -> Vec<Heard> {
         let mut heard = Vec::new();
         self.connections.retain_mut(|connection| connection.hear(&self.key, now, &mut heard));
@@ -152,7 +152,7 @@ impl Helpers {
         }
     }
 
-    /// Gives a helper its answer. It has all that it came for.
+    /// Gives a helper its answer, and ends the connection.
     ///
     /// # Errors
     /// It cannot be reached any more: a text for people. That it has gone is heard next.
@@ -164,7 +164,7 @@ impl Helpers {
         Ok(())
     }
 
-    /// The command has ended: there is nothing to ask any more, and nobody to wait for.
+    /// The command has ended: closes all connections.
     pub fn close(&mut self) {
         self.listener = None;
         self.connections.clear();
@@ -201,7 +201,7 @@ impl Connection {
                 Stage::Known { .. } | Stage::Asking => buffer.len(),
             };
             match self.stream.read(&mut buffer[..most]) {
-                // It has asked and waits: what it says now is its end, or nothing that a helper says.
+                // It has asked and waits: it can only close the connection. Anything else does not come from a helper.
                 Ok(length) if length == 0 || self.stage == Stage::Asking => return false,
                 Ok(length) => self.received.extend_from_slice(&buffer[..length]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -213,7 +213,7 @@ impl Connection {
         }
     }
 
-    /// Goes on with what is complete.
+    /// Handles complete lines.
     fn take_lines(&mut self, key: &IoKey, heard: &mut Vec<Heard>) -> bool {
         if let Stage::Stranger { until } = self.stage {
             let Some(line) = self.take_line() else { return self.received.len() < LONGEST_KEY };
@@ -253,7 +253,7 @@ impl Connection {
 
     /// Says why it is not asked, which ends the connection.
     fn refuse(&mut self, reason: &str) -> bool {
-        // Who cannot be told has gone.
+        // On an error the helper has gone.
         let _ = self.reply(&Reply::Refused(reason.to_owned()));
         false
     }

@@ -1,10 +1,10 @@
-//! What is known of a running job, and its way into the job's files.
+//! The state of a running job, and how it gets into the job's files.
 //!
 //! The journal is the only writer of `log.jsonl`, `output.log` and `status.json` while the job runs. It takes what the
 //! decoder finds in the output, keeps the status in memory, and publishes it: at once when the state, the message or
 //! the prompt changed, at most twenty times a second when only the progress did.
 //!
-//! What the job asks is in [`questions`]; what others put into the inbox for it is read in [`letters`].
+//! [`questions`] handles the questions of the job, and [`letters`] the answers and signals in the inbox.
 
 mod letters;
 mod questions;
@@ -27,14 +27,14 @@ use crate::spool::plan::Plan;
 use crate::spool::status::{ProcessIdentity, State, Status};
 use crate::spool::{Spool, queue};
 
-/// Between two publications of nothing but progress.
+/// The pause between two publications of progress alone.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 /// After this a publication that failed is tried again, and one that used the room for a full disk is followed by another.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// Between two attempts to write the last status where the disk takes nothing, at most.
+/// The longest pause between two attempts to write the final status on a full disk.
 const LAST_RETRY_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What people must be told, and when.
+/// How soon people must know of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Urgency {
     Nothing,
@@ -57,10 +57,10 @@ pub struct Journal {
     /// The disk took the last status only in the room that was set aside, or not at all: nothing is so urgent that it
     /// need not wait.
     crowded: bool,
-    /// What has to be remembered to tell how the job ended.
+    /// The account that tells how the job ended.
     account: Account,
     quiet: Quiet,
-    /// Letters that could not be read and were complained of.
+    /// Letters that could not be read and were reported.
     unreadable: BTreeSet<OsString>,
     /// The command has ended.
     ended: bool,
@@ -108,7 +108,7 @@ impl Journal {
         &mut self.status
     }
 
-    /// The command runs as this process. That is told a moment later, as most short jobs have ended by then.
+    /// The command runs as this process. The status says so a moment later, because most short jobs have ended by then.
     pub fn set_process(&mut self, process: ProcessIdentity, now: Instant) {
         self.status.process = Some(process);
         self.quiet.hear(now);
@@ -131,13 +131,13 @@ impl Journal {
         self.log.note(note);
     }
 
-    /// Adds what happened to the log and to the account.
+    /// Adds a record to the log and to the account.
     fn record(&mut self, record: &RecordKind) {
         self.account.meet(record);
         self.log.record(record);
     }
 
-    /// Writes what has gathered. A log that cannot be written is tried again at the next turn: the job goes on.
+    /// Writes the collected records. After an error the next turn tries again, and the job continues.
     pub fn flush(&mut self) {
         let _ = self.log.flush();
     }
@@ -170,7 +170,7 @@ impl Journal {
         self.not_before = now + if self.crowded { RETRY_INTERVAL } else { PROGRESS_INTERVAL };
     }
 
-    /// When something is to be done without anything happening.
+    /// The next deadline.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let status = match self.urgency {
@@ -220,7 +220,7 @@ impl Journal {
         self.stop(now);
     }
 
-    /// Records whom the signal did not reach that was recorded last. What reached nobody has stopped nothing.
+    /// Records which processes the last signal did not reach. A signal that reached none stopped none.
     pub fn record_delivery(&mut self, what: &str, signal: JobSignal, delivery: &Delivery, has_cgroup: bool) {
         let complaint = delivery.complaint(what, signal, has_cgroup);
         if let Some(note) = complaint.clone() {
@@ -234,7 +234,7 @@ impl Journal {
         }
     }
 
-    /// Records what the job has used.
+    /// Records the resources that the job has used.
     pub fn record_usage(&mut self, usage: Usage) {
         (self.status.memory_peak, self.status.cpu_seconds) = (usage.memory_peak, usage.cpu_seconds);
     }
@@ -299,13 +299,13 @@ impl Journal {
         }
     }
 
-    /// Ends the job like this. Nobody else knows it as well, so where the disk takes nothing it waits until it does.
+    /// Ends the job with this end. Only this process knows it, so on a full disk it waits until there is space.
     ///
     /// # Errors
     /// The final status cannot be written for any other reason.
     pub fn finish_with(&mut self, end: End) -> Result<()> {
         if self.log.sync().is_err() {
-            // Who answered and stopped it, and how it ended, has a place in the room that is not needed any more.
+            // The reserved space is needed no longer, so the last records of the log get it.
             self.job.give_up_spare();
             self.log.drop_output_lines();
         }

@@ -31,12 +31,12 @@ const READ_AT_ONCE: usize = 256 * 1024;
 /// How long the rest of the output is waited for after the command has ended.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// A running command and what it takes to lead it.
+/// A running command with all that leads it.
 pub struct Leader {
     journal: Journal,
     hints: Hints,
     decoder: Decoder,
-    /// None once every writer has closed it.
+    /// `None` after all writers have closed it.
     output: Option<File>,
     input: JobInput,
     helpers: Helpers,
@@ -62,7 +62,7 @@ impl Leader {
     #[must_use]
     pub fn new(journal: Journal, hints: Hints, decoder: Decoder, helpers: Helpers, running: Running) -> Self {
         let command = process::identity(running.pid).unwrap_or(ProcessIdentity { pid: running.pid, start_time: 0 });
-        // What came since the inbox was looked into before the start has left a hint.
+        // Letters that came after the look before the start have left a hint.
         let rescan = hints.rescan(Duration::from_millis(journal.plan().rescan_ms));
         let limit = journal.plan().time_limit_ms.map(|limit| Instant::now() + Duration::from_millis(limit));
         Self {
@@ -104,11 +104,11 @@ impl Leader {
         if self.journal.plan().stop_leftovers || self.killed {
             descendants::stop_leftovers(&mut self.journal, self.cgroup.as_ref());
         } else if holds_output {
-            descendants::note_spared(&mut self.journal, self.cgroup.as_ref());
+            descendants::note_left_running(&mut self.journal, self.cgroup.as_ref());
         }
         if let Some(cgroup) = self.cgroup {
             self.journal.record_usage(cgroup.usage());
-            // What was spared is in it; the runner removes it when that has ended.
+            // Processes that continue are in it; the runner removes it after they have ended.
             let _ = cgroup.remove();
         }
         self.journal
@@ -123,7 +123,7 @@ impl Leader {
         polled.extend(self.helpers.polled());
         let left = self.next_deadline().saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).ok();
-        // An interrupted wait only means a turn in which there is nothing to do.
+        // An interrupted wait only causes a turn without work.
         let _ = rustix::event::poll(&mut polled, timeout.as_ref());
     }
 
@@ -153,7 +153,7 @@ impl Leader {
         }
     }
 
-    /// Takes what the job has printed, a portion of it. Returns how many bytes that were.
+    /// Reads a portion of the job's output. Returns its size in bytes.
     fn read_output(&mut self) -> usize {
         let Some(output) = &mut self.output else { return 0 };
         match output.read(&mut self.buffer) {

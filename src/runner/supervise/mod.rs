@@ -24,4 +24,4 @@ mod start;
 mod stdin;
 
 pub use arguments::Arguments;
-pub use start::{Inherited, WANT, exit_status, run};
+pub use start::{Inherited, SHORTAGE_STATUS, exit_status, run};

@@ -21,7 +21,7 @@ const REMEMBERED: usize = 1000;
 /// Names one connection of a helper for the whole life of the job.
 pub type HelperId = u64;
 
-/// Who asks, and so where the answer goes.
+/// The source of a question, which gets the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
     /// The job, on its output: the answer goes to its standard input.
@@ -30,12 +30,12 @@ pub enum Asker {
     Helper(HelperId),
 }
 
-/// Something that is asked or waits to be.
+/// A question that is open or waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Who asks it.
     pub asker: Asker,
-    /// What is asked.
+    /// The prompt.
     pub prompt: Prompt,
 }
 
@@ -48,11 +48,11 @@ pub enum Replaced {
     Unseen(Prompt),
 }
 
-/// After a signal nothing of before is asked for a while, as who asked it may be about to end.
+/// After a signal, earlier questions wait for a while, because whoever asked them may be about to end.
 #[derive(Debug)]
 struct Held {
     until: Instant,
-    /// What was open.
+    /// The question that was open.
     closed: Option<Question>,
 }
 
@@ -63,13 +63,13 @@ enum Closing {
     Withdrawn,
 }
 
-/// What has been asked.
+/// The prompts so far.
 #[derive(Debug, Default)]
 pub struct Prompts {
     /// The number of the last prompt that was opened.
     last: u32,
     open: Option<Question>,
-    /// What is to be asked when nothing else is, the first in front.
+    /// The questions that wait, the first in front.
     waiting: VecDeque<Question>,
     held: Option<Held>,
     /// Those whose answer was given to the job. Their files stay in the inbox until the end, so that nobody can answer
@@ -206,7 +206,7 @@ impl Prompts {
         true
     }
 
-    /// When what a signal closed is to be asked again.
+    /// When a question that a signal closed is asked again.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.held.as_ref().map(|held| held.until)

@@ -1,4 +1,4 @@
-//! Noticing that a job has printed nothing for long.
+//! Notices that a job has printed nothing for a long time.
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,11 @@ use crate::spool::time::Time;
 /// is read anyway.
 #[derive(Debug)]
 pub struct Quiet {
-    /// After so long people are told; none if they are not.
+    /// The silence after which people are told; `None` for never.
     after: Option<Duration>,
     /// The last output, or when the job began to owe some.
     since: Instant,
-    /// A job that waits for an answer owes nothing.
+    /// Whether the job waits for an answer, and so owes no output.
     is_paused: bool,
     was_noticed: bool,
 }

@@ -1,5 +1,5 @@
-//! Getting a signal to all of a job, and knowing whom it did not reach: a job may have processes of another account
-//! (`sudo`), which the supervisor's account may not signal.
+//! Sends a signal to all processes of a job, and finds out which ones it did not reach: a job may have processes of
+//! another account (`sudo`), which the supervisor's account may not signal.
 
 use std::collections::BTreeSet;
 
@@ -12,17 +12,17 @@ use crate::runner::process;
 use crate::runner::process::Process;
 use crate::spool::inbox::JobSignal;
 
-/// What became of a signal.
+/// The result of a signal.
 #[derive(Debug, Default)]
 pub struct Delivery {
     /// Some process got it.
     pub reached: bool,
-    /// Who may not be signalled.
+    /// The processes that cannot be signalled.
     pub refused: BTreeSet<i32>,
 }
 
 impl Delivery {
-    /// Whom the signal did not reach, and what to do: a sentence for people. `None` if it reached all.
+    /// Which processes the signal did not reach, and what to do: a sentence for people. `None` if it reached all.
     #[must_use]
     pub fn complaint(&self, what: &str, signal: JobSignal, has_cgroup: bool) -> Option<String> {
         let refused = self.refused.iter().copied();
@@ -56,7 +56,7 @@ pub fn interrupt(command: i32, cgroup: Option<&Group>) -> Delivery {
     if let Some(own) = group_of(process::own_identity().pid) {
         groups.remove(&own);
     }
-    // Whoever gets it may be gone a moment later.
+    // The receiver may end a moment later.
     let mut delivery = ask(&members);
     let mut sent = false;
     for group in groups {
@@ -74,7 +74,7 @@ pub fn kill(command: i32, cgroup: Option<&Group>) -> Delivery {
     let mut delivery = ask(&members(command, cgroup));
     let _ = send(command, Signal::KILL);
     delivery.refused.extend(descendants::kill_all());
-    // What is in the group is dying, whoever may signal it.
+    // The kernel kills all processes in the group, of any account.
     delivery.refused.retain(|pid| refuses(*pid) && killed_whole.is_none_or(|group| !group.holds(*pid)));
     delivery.reached |= killed_whole.is_some();
     delivery
@@ -87,7 +87,7 @@ fn members(command: i32, cgroup: Option<&Group>) -> BTreeSet<i32> {
     members
 }
 
-/// What there is of a job: what descends from this process, and what is in its group.
+/// All processes of a job: the descendants of this process, and those in its group.
 pub fn left(cgroup: Option<&Group>) -> BTreeSet<i32> {
     let mut left: BTreeSet<i32> = descendants::all().into_iter().map(|process| process.pid).collect();
     left.extend(process::hidden_children(left.iter().copied().chain([process::own_identity().pid])));
@@ -95,7 +95,7 @@ pub fn left(cgroup: Option<&Group>) -> BTreeSet<i32> {
     left
 }
 
-/// Who could be signalled now, and who not.
+/// Which processes can be signalled now, and which cannot.
 fn ask(members: &BTreeSet<i32>) -> Delivery {
     let mut delivery = Delivery::default();
     for pid in members {

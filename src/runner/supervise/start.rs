@@ -30,15 +30,15 @@ use super::journal::Journal;
 use super::leader::Leader;
 use super::stdin::JobInput;
 
-/// The exit status of a supervisor that could not begin for want of what the system may have again later (sysexits.h:
-/// `EX_TEMPFAIL`). Another attempt is made, and this one not counted.
-pub const WANT: u8 = 75;
+/// The exit status of a supervisor that could not begin because of a shortage (sysexits.h: `EX_TEMPFAIL`). The runner
+/// tries again, and does not count this attempt.
+pub const SHORTAGE_STATUS: u8 = 75;
 
 /// The exit status that tells the runner of an error.
 #[must_use]
 pub fn exit_status(error: &Error) -> u8 {
     match error {
-        Error::Io { source, .. } if shortage::words(source).is_some() => WANT,
+        Error::Io { source, .. } if shortage::words(source).is_some() => SHORTAGE_STATUS,
         _ => 1,
     }
 }
@@ -112,10 +112,10 @@ pub fn run(spool: &Spool, id: JobId, inherited: Inherited) -> Result<()> {
 fn leave_the_runner(id: JobId) -> Result<()> {
     let this = Path::new("this process");
     if let Ok(name) = CString::new(format!("supervise-{id}")) {
-        // What `top` and the kernel's messages call it; it was started as /proc/self/exe.
+        // The name in `top` and in the kernel's messages; the program was started as /proc/self/exe.
         let _ = rustix::thread::set_name(&name);
     }
-    // A process that leads a group cannot begin a session; it is then nobody's child in a terminal either.
+    // A process that leads a group cannot begin a session. Then it is not in a shell's job either.
     let _ = rustix::process::setsid();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| Error::io("become the subreaper of", this, error))
@@ -124,7 +124,7 @@ fn leave_the_runner(id: JobId) -> Result<()> {
 fn first_signal(spool: &Spool, id: JobId, plan: &Plan) -> Result<Option<(Letter, SignalRequest)>> {
     for letter in inbox::for_job(spool, id)? {
         if matches!(letter.recipient, Recipient::Job(_, Purpose::Signal))
-            // One that cannot be read is complained of in the log, once there is one.
+            // The log reports an unreadable one, as soon as there is a log.
             && let Ok(Reading::Valid(request)) = inbox::read::<SignalRequest>(spool, &letter, &plan.trusted_submitters)
         {
             return Ok(Some((letter, request)));
@@ -158,7 +158,7 @@ fn start(mut journal: Journal, hints: Hints) -> Result<()> {
         Ok(key) => key,
         Err(error) => return give_up(&mut journal, &format!("cannot make a random key: {error}")),
     };
-    let (helpers, socket) = hear_helpers(&key, &mut journal);
+    let (helpers, socket) = listen_for_helpers(&key, &mut journal);
     match execute(&key, socket.as_deref(), cgroup, &mut journal, &hints) {
         Ok(Executed::Running(running)) => {
             Leader::new(journal, hints, Decoder::new(key), helpers, running).lead().finish()
@@ -171,8 +171,8 @@ fn start(mut journal: Journal, hints: Hints) -> Result<()> {
     }
 }
 
-/// Opens the ears for helpers, and tells under which name.
-fn hear_helpers(key: &IoKey, journal: &mut Journal) -> (Helpers, Option<String>) {
+/// Opens the socket for helpers. Returns it with its name.
+fn listen_for_helpers(key: &IoKey, journal: &mut Journal) -> (Helpers, Option<String>) {
     match Helpers::listen(key) {
         Ok((helpers, socket)) => (helpers, Some(socket)),
         Err(error) => {
@@ -205,7 +205,7 @@ fn make_group(journal: &mut Journal) -> Option<Group> {
     }
 }
 
-/// What came of executing the command.
+/// The result of executing the command.
 enum Executed {
     Running(Running),
     /// There was no process for it until somebody did not want it any more.
@@ -272,7 +272,7 @@ fn stop_before(deadline: Instant, journal: &mut Journal, hints: &Hints) -> Optio
         }
         let left = deadline.checked_duration_since(Instant::now())?;
         let timeout = Timespec::try_from(hints.rescan(left)).ok();
-        // An interrupted wait only means another look.
+        // An interrupted wait only causes another look.
         let _ = rustix::event::poll(&mut [PollFd::new(hints, PollFlags::IN)], timeout.as_ref());
     }
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// The writing end of the job's standard input.
 #[derive(Debug)]
 pub struct JobInput {
-    /// None once the job has closed its end, or has ended.
+    /// `None` after the job has closed its end, or has ended.
     pipe: Option<OwnedFd>,
     pending: Vec<u8>,
 }
@@ -23,7 +23,7 @@ impl JobInput {
         Self { pipe: None, pending: Vec::new() }
     }
 
-    /// Sends a line. What does not fit into the pipe goes out as the job reads.
+    /// Sends a line. The rest of a line that does not fit into the pipe goes out as the job reads.
     ///
     /// # Errors
     /// The job has closed its standard input: a text for people. Nothing was sent.
@@ -39,7 +39,7 @@ impl JobInput {
         Err("the job has closed its standard input".into())
     }
 
-    /// Writes what the pipe takes.
+    /// Writes as much as the pipe takes.
     pub fn push(&mut self) {
         while let Some(pipe) = &self.pipe
             && !self.pending.is_empty()

@@ -1,6 +1,6 @@
 //! The letters of a job that runs: answers and signals that others put into the inbox.
 //!
-//! Each has an effect once, or none and a note that says why; its file goes when the log has that for good.
+//! Each has an effect once, or a note says why it has none. Its file is removed when the log has that durably.
 
 use std::ffi::OsString;
 
@@ -63,7 +63,7 @@ impl Journal {
         let answer = match inbox::read::<Answer>(&self.spool, letter, &self.plan.trusted_submitters) {
             Ok(Reading::Valid(answer)) => answer,
             Ok(Reading::Refused { user, reason }) => {
-                // What is wrong with it may tell what is in it.
+                // The error could reveal the content.
                 let is_secret = self.prompts.expect(number).is_ok_and(|question| question.prompt.sensitive);
                 let reason = if is_secret { "it is not valid" } else { &reason };
                 return self.refuse(letter, &what(&user), reason);

@@ -1,4 +1,4 @@
-//! What the job asks: how a question comes up, and how it goes away without an answer.
+//! The questions of a job: how one is shown, and how it closes without an answer.
 
 use std::time::Instant;
 
@@ -8,10 +8,10 @@ use crate::runner::supervise::prompts::{Asker, HelperId, Question, Replaced};
 use crate::spool::log::RecordKind;
 
 impl Journal {
-    /// Somebody asks something. It is shown when nothing else is asked.
+    /// Takes a question of the job or a helper. It is shown when no other prompt is open.
     pub fn ask(&mut self, asker: Asker, prompt: Prompt) {
         if asker == Asker::Job {
-            // It has not waited for the answer to what it could not ask.
+            // The job did not wait for the answer to a question that could not be shown.
             self.status.warning = None;
         }
         match self.prompts.ask(Question { asker, prompt }) {
@@ -35,7 +35,7 @@ impl Journal {
         self.changed(Urgency::Now);
     }
 
-    /// A helper has ended: nobody waits for the answer to its question.
+    /// A helper has ended: its question is withdrawn.
     pub fn withdraw(&mut self, helper: HelperId) {
         if let Some(number) = self.prompts.withdraw(helper) {
             self.note(format!("prompt {number} was withdrawn: the helper that asked has ended"));
@@ -83,7 +83,7 @@ impl Journal {
                 sensitive: interaction.sensitive,
             });
             if self.ended {
-                // Asked with its last breath: it is on record, and nobody is made to answer.
+                // The job asked just before its end: the log has the question, and it is not shown.
                 self.prompts.close();
                 return;
             }
