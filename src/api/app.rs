@@ -1,4 +1,4 @@
-//! What every handler may use.
+//! The services that handlers use. [`App`] owns them; it knows no handler.
 
 use std::sync::Arc;
 use std::time::Duration;

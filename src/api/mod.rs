@@ -4,6 +4,9 @@
 //! [`table::ROUTES`], and say there what it reads and answers: [`document`] makes `openapi.json` of that.
 //!
 //! Handlers know the spool through the mirror, and change it by dropping files into it.
+//!
+//! [`front`] admits requests and runs their handlers, [`failure`] tells the failures of services in HTTP, and [`start`]
+//! makes a running service of a configuration.
 
 pub mod app;
 pub mod document;

@@ -1,9 +1,15 @@
-//! Hyper, and nothing of SpiderPig: what any HTTP service needs.
+//! HTTP by hyper: what any service needs, and none of the words of this one.
 //!
-//! [`server`] accepts connections and answers requests, each in a task of its own; [`listener`] is where they come in.
-//! [`client`] tells where a request comes from, [`host`] whether it is meant for this service; [`path`], [`query`] and
-//! [`percent`] read what it says. [`describe`] has the words in which a route says what it takes and answers. [`response`] and [`body`] make answers, whole or piece by piece; [`error`] is the answer to a request
-//! that fails.
+//! | question | file |
+//! |---|---|
+//! | Where do connections come in, and how are they served and ended? | [`listener`], [`server`] |
+//! | Where does a request come from, and what is its id? | [`client`], [`request_id`] |
+//! | Is it meant for this service? | [`host`] |
+//! | What does it ask for? | [`path`], [`query`], [`percent`], [`negotiation`] |
+//! | In which words does a route say what it reads and answers? | [`describe`] |
+//! | What does a handler answer? | [`response`], [`body`] (also piece by piece), [`files`]; [`error`] if it fails |
+//! | How many streams does somebody have? | [`streams`] |
+//! | Which header fields does every response have? | [`defences`] |
 
 pub mod body;
 pub mod client;
