@@ -17,7 +17,7 @@ pub(super) const KEYS: &[&str] =
 pub struct AuthConfig {
     /// How people prove who they are.
     pub mode: AuthMode,
-    /// Who everyone is in [`AuthMode::None`]; `None` stands for the account that runs the API.
+    /// The user name of everyone in [`AuthMode::None`]; `None` stands for the account that runs the API.
     pub dev_user: Option<String>,
     /// The accounts of [`AuthMode::Local`]; absolute.
     pub users_file: PathBuf,
@@ -47,7 +47,7 @@ pub enum AuthMode {
     None,
 }
 
-/// A listener that strangers can reach while nobody has to sign in.
+/// A listener that other machines can reach without signing in.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "authentication mode `none` signs in everyone who connects, and {0} is open to other machines; \

@@ -14,7 +14,7 @@ use super::names;
 /// The largest file that is read, in bytes.
 const MAX_SIZE: u64 = 1024 * 1024;
 
-/// An environment file that is not used. No message has a word of its content.
+/// An environment file that cannot be used. Messages have no part of its content.
 #[derive(Debug, Error)]
 pub enum EnvFileError {
     /// It could not be read.
@@ -31,7 +31,7 @@ pub enum EnvFileError {
         /// The file.
         path: PathBuf,
     },
-    /// Other accounts could know, or choose, what is in it.
+    /// Other accounts could read or change it.
     #[error(
         "the environment file {path} is open to group or others (mode {mode:03o}); run: chmod 600 {path}",
         path = path.display()

@@ -25,7 +25,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong, with which key, and what would be right.
+        /// The mistake, the key, and the correct form.
         message: String,
     },
 }

@@ -64,7 +64,7 @@ pub struct JobType {
     pub time_limit: Option<Duration>,
     /// After so long without output people are warned.
     pub quiet_after: Option<Duration>,
-    /// What tells how a job ended, the first that holds.
+    /// The rules that tell how a job ended. The first that fits decides.
     pub outcomes: Vec<OutcomeRule>,
     /// Whether a finished job may be started again from its page.
     pub retry: bool,
@@ -257,7 +257,7 @@ impl JobType {
     }
 }
 
-/// What the kernel needs for these arguments, in bytes.
+/// The memory that the kernel needs for these arguments, in bytes.
 fn cost(arguments: &[String]) -> usize {
     arguments.iter().map(|argument| argument.len() + 1 + size_of::<usize>()).sum()
 }

@@ -54,7 +54,7 @@ enum Piece {
 #[derive(Debug, Clone)]
 struct Placeholder {
     param: String,
-    /// What joins many values into one text.
+    /// The separator that joins many values into one text.
     separator: Option<String>,
 }
 

@@ -61,7 +61,7 @@ pub(super) fn duration(node: &Node) -> Result<Duration, Fault> {
     }
 }
 
-/// A duration that is not nothing.
+/// A duration of more than 0.
 pub(super) fn time_limit(node: &Node) -> Result<Duration, Fault> {
     let limit = duration(node)?;
     if limit.is_zero() { Err(node.fault("must be more than 0; leave it out for no limit")) } else { Ok(limit) }

@@ -8,7 +8,7 @@ use super::gerrit::GerritUrl;
 use super::param::{Param, ParamKind};
 use super::{names, units};
 
-/// What people see in the place of a sensitive value.
+/// The text that people see instead of a sensitive value.
 pub const MASK: &str = "•••";
 
 /// The longest single value, in bytes. Linux refuses an argument of 128 KiB, and a value may be a part of one.
@@ -107,7 +107,7 @@ impl Param {
         }
     }
 
-    /// What people may see of a value.
+    /// The part of a value that people may see.
     pub(super) fn shown(&self, value: &Value) -> Value {
         if self.sensitive && !value.is_null() { Value::from(MASK) } else { value.clone() }
     }

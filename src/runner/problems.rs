@@ -70,7 +70,7 @@ impl Subject {
     }
 }
 
-/// What a person should look at.
+/// The problems that a person should look at.
 #[derive(Debug, Default)]
 pub(super) struct Problems(BTreeMap<Subject, String>);
 

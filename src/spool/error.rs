@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// A result whose error carries the path.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong with a path of the spool.
+/// An error with a path of the spool.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
@@ -15,7 +15,7 @@ pub enum Error {
     Io {
         /// What was tried.
         action: Action,
-        /// What it was tried on.
+        /// The path of the action.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
@@ -25,15 +25,15 @@ pub enum Error {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what to do.
+        /// The fault, and what to do.
         reason: String,
     },
-    /// Somebody else holds a lock that is needed.
+    /// Another process holds a lock that is needed.
     #[error("{} is locked: {holder}", path.display())]
     Locked {
         /// The lock file.
         path: PathBuf,
-        /// Who holds it, as far as is known.
+        /// The holder of the lock, as far as it is known.
         holder: String,
     },
 }
@@ -107,7 +107,7 @@ impl Error {
         matches!(self.kind(), Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
     }
 
-    /// Whether it is the disk that takes nothing, for now: it is full, or was made read-only.
+    /// Whether the disk accepts no writes for now: it is full, or was made read-only.
     #[must_use]
     pub fn is_for_want_of_disk(&self) -> bool {
         self.is_disk_full() || self.kind() == Some(io::ErrorKind::ReadOnlyFilesystem)

@@ -16,7 +16,7 @@ static PASSED: AtomicU64 = AtomicU64::new(0);
 pub struct Plan {
     /// The write that is hit, counted from 1 in this process.
     pub at: u64,
-    /// What happens to it.
+    /// The fault.
     pub effect: Effect,
 }
 

@@ -88,7 +88,7 @@ pub struct RunnerRequest {
     pub reason: String,
 }
 
-/// What a name in the inbox asks for.
+/// The purpose of a name in the inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
     /// Stop the job.
@@ -109,7 +109,7 @@ pub enum Recipient {
 }
 
 impl Recipient {
-    /// What a name means; `None` for a name that the layout does not know.
+    /// The meaning of a name; `None` for a name that the layout does not know.
     #[must_use]
     pub fn of(name: &OsStr) -> Option<Self> {
         let mut parts = name.to_str()?.strip_suffix(".json")?.split('.');
@@ -230,7 +230,7 @@ macro_rules! signed {
 }
 signed!(Answer, SignalRequest, RunnerRequest);
 
-/// What opening a letter comes to.
+/// The result of opening a letter.
 #[derive(Debug)]
 pub enum Reading<T> {
     /// The request, by the user behind it.
@@ -241,7 +241,7 @@ pub enum Reading<T> {
     Later,
     /// It is not acceptable.
     Refused {
-        /// Who put it there: the owner's login name, or what the file says where its owner is trusted.
+        /// The sender: the owner's login name, or the name in the file if its owner is trusted.
         user: String,
         /// Why.
         reason: String,
@@ -285,7 +285,7 @@ where
     }
 }
 
-/// Who put a letter there that cannot be opened.
+/// The sender of a letter that cannot be opened.
 fn owner(path: &Path) -> String {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::symlink_metadata(path).map_or_else(|_| "unknown".to_owned(), |metadata| name_of(metadata.uid()))
@@ -295,7 +295,7 @@ fn name_of(uid: u32) -> String {
     super::submitter::login_name(uid).unwrap_or_else(|| format!("uid {uid}"))
 }
 
-/// What became of an answer that was put into the inbox.
+/// The result of an answer in the inbox.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answered {
     /// It is the first, and it survives a power cut.

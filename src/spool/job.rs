@@ -152,7 +152,7 @@ impl LockedJob {
         Ok(lock)
     }
 
-    /// Takes the lead of a job that nobody leads. `None` if somebody does.
+    /// Takes the lead of a job without a leader. `None` if it has one.
     ///
     /// # Errors
     /// The lock cannot be opened.

@@ -41,7 +41,7 @@ pub const DIRECTORIES: [(&str, u32); 8] = [
     ("lanes", PRIVATE_DIRECTORY),
 ];
 
-/// What is wrong with a spool that is given by a symbolic link.
+/// The fault of a spool that is given by a symbolic link.
 pub const LINK: &str = "is a symbolic link, but must be a directory";
 
 /// The directory that a symbolic link leads to, in words.

@@ -160,7 +160,7 @@ impl JobLock {
         Ok(Self { id, file })
     }
 
-    /// Takes the lock of a job directory if nobody has it. A lock file that is missing is made anew: only a job whose
+    /// Takes the lock of a job directory if it is free. A lock file that is missing is made anew: only a job whose
     /// claim was torn by a power cut lacks it.
     ///
     /// # Errors
@@ -206,7 +206,7 @@ pub struct SlotLock {
 }
 
 impl SlotLock {
-    /// Takes a slot of a lane if nobody has it.
+    /// Takes a slot of a lane if it is free.
     ///
     /// # Errors
     /// Any failure to open or to lock it.

@@ -34,7 +34,7 @@ pub struct Opened {
     pub changed: i64,
 }
 
-/// What opening a file that somebody else put there can come to.
+/// The result of opening a file that another account put there.
 #[derive(Debug)]
 pub enum Look {
     /// A proper file.

@@ -24,7 +24,7 @@ pub(super) const SEVERAL_NAMES_PATIENCE: i64 = 60;
 /// How many numbers a submitter tries. More than one is needed only after `sequence` lost its last numbers.
 const ATTEMPTS: usize = 100;
 
-/// What a submitter says of a new job.
+/// The properties of a new job, from its submitter.
 #[derive(Clone, Debug, Default)]
 pub struct NewJob {
     /// The name of a declared job type.
@@ -33,7 +33,7 @@ pub struct NewJob {
     pub params: Map<String, Value>,
     /// Who asks for it.
     pub user: String,
-    /// What is shown to people beside the parameters.
+    /// Data that people see beside the parameters.
     pub data: Option<Map<String, Value>>,
     /// The job that this one tries again.
     pub retry_of: Option<JobId>,
@@ -178,11 +178,11 @@ pub struct Submission {
     pub request: JobRequest,
     /// The request byte for byte.
     pub bytes: Vec<u8>,
-    /// Who is behind it.
+    /// The submitter.
     pub user: String,
 }
 
-/// What looking at a queued file comes to.
+/// The result of examining a queued file.
 #[derive(Debug)]
 pub enum Verdict {
     /// A job.

@@ -20,7 +20,7 @@ use super::time::Time;
 /// The version of `runner.json` that this program writes.
 pub const VERSION: u32 = 1;
 
-/// What the daemon is doing, replaced as a whole when it changes.
+/// The state of the daemon, replaced as a whole when it changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunnerState {
     /// Always [`VERSION`].
@@ -39,7 +39,7 @@ pub struct RunnerState {
     /// SHA-256 of what of it the API must have read as well. An earlier version did not tell it.
     #[serde(default)]
     pub shared_configuration: String,
-    /// Whether it is told of new files, or looks every second.
+    /// Whether it watches for new files, or looks every second.
     pub watching: bool,
     /// The job types that it knows.
     pub job_types: Vec<String>,
@@ -48,14 +48,14 @@ pub struct RunnerState {
     /// Where the control groups of jobs are made, if they get any.
     #[serde(default)]
     pub cgroup: Option<PathBuf>,
-    /// What runs and what waits, per lane.
+    /// The running and waiting jobs of each lane.
     pub lanes: BTreeMap<String, LaneState>,
     /// Jobs in the queue that wait for a person and not for a lane → why, in words.
     #[serde(default)]
     pub held: BTreeMap<JobId, String>,
     /// Jobs that could not be started, and how often; kept over restarts.
     pub failed_starts: BTreeMap<u32, u32>,
-    /// What a person should look at.
+    /// The problems that a person should look at.
     pub problems: Vec<String>,
 }
 

@@ -18,7 +18,7 @@ pub struct Space {
     pub free_inodes: u64,
     /// 0 where inodes are made as needed.
     pub inodes: u64,
-    /// Nobody can write.
+    /// The filesystem accepts no writes.
     pub read_only: bool,
 }
 
