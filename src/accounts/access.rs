@@ -15,13 +15,13 @@ pub enum AccessError {
     #[error("{}", .0.message())]
     Unknown(Unknown),
     /// They must show their second factor first.
-    #[error("Show your second factor first")]
+    #[error("Enter a code from your authenticator app first")]
     PendingSecondFactor {
         /// Who has shown a password or a ticket.
         user: Arc<str>,
     },
     /// They are in none of the groups that may use the service.
-    #[error("You may not use SpiderPig: you are in none of the groups that may. Ask an administrator")]
+    #[error("You may not use SpiderPig: you are in none of its groups. Ask an administrator to add you")]
     Stranger,
     /// Their role or token does not suffice.
     #[error(transparent)]
@@ -32,22 +32,25 @@ pub enum AccessError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     /// Only administrators may do it.
-    #[error("This is for administrators")]
+    #[error("Only administrators may do this")]
     Administration,
     /// They may only look, not start, answer or stop jobs.
-    #[error("You may look, but neither start, answer nor stop jobs. An administrator can add you to a group that may")]
+    #[error(
+        "You have read access only: you cannot start, answer or stop jobs. An administrator can add you to a group \
+         that can"
+    )]
     Acting,
     /// They may only look, and not at sensitive lines.
-    #[error("You may look, but not at the sensitive lines of a log. An administrator can add you to a group that may")]
+    #[error("You cannot see the sensitive lines of a log. An administrator can add you to a group that can")]
     SensitiveLines,
     /// The token lacks the scope, or no token may do it.
-    #[error("This token may not do that: it lacks the scope, or a person has to do it")]
+    #[error("This token may not do this: it lacks the scope, or only a person may do it")]
     Token,
     /// No token may see sensitive lines.
-    #[error("No token shows the sensitive lines of a log: a person has to look at them")]
+    #[error("Tokens cannot read the sensitive lines of a log: only a person can")]
     TokenForSensitiveLines,
     /// The token lacks this scope.
-    #[error("This token has no scope {0}")]
+    #[error("This token lacks the scope {0}")]
     Scope(Scope),
     /// The job type is for groups that they are not in.
     #[error("You may not {action} jobs of the type {job_type}: it is for {}", .groups.join(", "))]
@@ -371,12 +374,12 @@ mod tests {
         let of_group = message(person(&["deployers"]).may_answer(by(for_some)).unwrap_err());
         assert!(of_group.contains("may not answer or stop jobs of the type greet: it is for train, ops"), "{of_group}");
         let of_scope = message(script(&["deployers"], &["read"]).may_start(by(for_all)).unwrap_err());
-        assert!(of_scope.contains("no scope start:greet"), "{of_scope}");
+        assert!(of_scope.contains("lacks the scope start:greet"), "{of_scope}");
         let of_scope = message(script(&["deployers"], &["read"]).may_answer(by(for_all)).unwrap_err());
-        assert!(of_scope.contains("no scope answer:greet"), "{of_scope}");
+        assert!(of_scope.contains("lacks the scope answer:greet"), "{of_scope}");
         let gone = message(person(&["deployers"]).may_reveal(by(None)).unwrap_err());
         assert!(gone.contains("not in the configuration any more"), "{gone}");
         let of_role = message(person(&["readers"]).may_start(by(for_all)).unwrap_err());
-        assert!(of_role.contains("You may look"), "{of_role}");
+        assert!(of_role.contains("You have read access"), "{of_role}");
     }
 }

@@ -34,10 +34,10 @@ const MOST: usize = 10_000;
 const ACCOUNT: &str = "account:";
 
 /// When the attempts were made that have not been forgiven, by the key of whom or where they count for.
-type Content = BTreeMap<String, Tries>;
+type Content = BTreeMap<String, Failures>;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Tries {
+struct Failures {
     at: Vec<Time>,
 }
 
@@ -153,7 +153,7 @@ fn limits(subject: AttemptSubject, address: ClientAddress) -> Vec<(String, usize
 }
 
 fn locked(content: &Content, limits: &[(String, usize)], now: Time) -> Option<u32> {
-    let counting = |tries: &Tries| tries.at.iter().filter(|at| after(now.min(**at), WINDOW) > now).count();
+    let counting = |failures: &Failures| failures.at.iter().filter(|at| after(now.min(**at), WINDOW) > now).count();
     let full = limits.iter().filter_map(|(name, limit)| {
         let tries = content.get(name).filter(|tries| counting(tries) >= *limit)?;
         // It is free again once fewer attempts count than the limit: then the oldest of the last so many is too old.
@@ -335,8 +335,8 @@ mod tests {
         let written = std::fs::read_to_string(directory.path().join("attempts.json")).unwrap();
         assert!(!written.contains("hunter2"), "{written}");
         let mut content: Content =
-            (0..MOST).map(|n| (format!("name:{n}"), Tries { at: vec![at(0); 1 + n % 2] })).collect();
-        content.insert(format!("{ACCOUNT}alice"), Tries { at: vec![at(0)] });
+            (0..MOST).map(|n| (format!("name:{n}"), Failures { at: vec![at(0); 1 + n % 2] })).collect();
+        content.insert(format!("{ACCOUNT}alice"), Failures { at: vec![at(0)] });
         forget(&mut content, at(1));
         assert!(
             content.len() == MOST - 1

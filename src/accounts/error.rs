@@ -12,28 +12,28 @@ pub type Result<T, E = AccountsError> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum AccountsError {
     /// Authentication is switched off, so nothing is known of anybody.
-    #[error("Nobody signs in here: the authentication mode is \"none\", and everybody is the same user")]
+    #[error("Sign-in is off: the authentication mode is \"none\", and everybody is the same user")]
     NobodySignsIn,
     /// There is no such user, or it is not their password, or they are disabled.
-    #[error("User and password do not belong together")]
+    #[error("Wrong user name or password")]
     WrongPassword,
     /// Too many attempts have failed.
-    #[error("Tried too often. Try again in {}", minutes(*.seconds))]
+    #[error("Too many attempts. Try again in {}", minutes(*.seconds))]
     TooManyAttempts {
         /// In so many seconds another attempt is allowed.
         seconds: u32,
     },
     /// The passwords of others are being looked at, and it takes too long.
-    #[error("Too many people sign in at this moment. Try again in a few seconds")]
+    #[error("Too many people are signing in. Try again in a few seconds")]
     TooManySignIns,
     /// What came as the news of the single sign-on that somebody has signed out there is something else.
-    #[error("This is no logout of the single sign-on")]
+    #[error("This is not a logout request of the single sign-on")]
     NoLogout,
     /// The session has ended meanwhile.
     #[error("Your session has ended. Sign in again")]
     SessionEnded,
     /// The configuration requires a second factor of everybody, so nobody can remove theirs.
-    #[error("Everybody needs a second factor here. You can set up another one instead")]
+    #[error("A second factor is required here. You can set up another one instead")]
     SecondFactorRequired,
     /// A code of a second factor was not accepted.
     #[error(transparent)]

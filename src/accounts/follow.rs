@@ -30,7 +30,7 @@ pub async fn follow(guard: Arc<Guard>, config: Config, shutdown: CancellationTok
     while is_open {
         let guard = Arc::clone(&guard);
         if blocking::run(move || guard.refresh()).await.is_err() {
-            tracing::error!("what is known of those who sign in could not be read again");
+            tracing::error!("the files of the accounts could not be read again");
         }
         is_open = shutdown.run_until_cancelled(tokio::time::timeout(pause, told.notified())).await.is_some();
     }

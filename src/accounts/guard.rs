@@ -153,7 +153,7 @@ impl Guard {
         let problems: Vec<String> = news.filter_map(|news| Some(news.err()?.to_string())).collect();
         let before = std::mem::replace(&mut *self.lock_problems(), problems.clone());
         for problem in problems.iter().filter(|problem| !before.contains(problem)) {
-            tracing::error!(problem, "what is known of those who sign in is not up to date");
+            tracing::error!(problem, "the accounts in memory are not up to date");
         }
         if is_news {
             self.tell();

@@ -76,8 +76,8 @@ impl Unknown {
         match self {
             Self::NotSignedIn => "Sign in first",
             Self::Ended => "Your session has ended. Sign in again",
-            Self::Stale => "The single sign-on has to be asked again which groups you are in. Sign in again",
-            Self::Token => "This token is not known, or has expired, or its user may no longer sign in",
+            Self::Stale => "Your groups must be read again from the single sign-on. Sign in again",
+            Self::Token => "This token is unknown or has expired, or its user may no longer sign in",
         }
     }
 }

@@ -60,10 +60,10 @@ pub enum Passed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It is wrong, too old, or was used before.
-    #[error("This code is not right, or was used before. Wait for the next one")]
+    #[error("Wrong code, or a code that was used before. Wait for the next one")]
     Invalid,
     /// There were too many failures; nothing is accepted, not even the right code.
-    #[error("Tried too often. Try again in {}", minutes(*.seconds))]
+    #[error("Too many attempts. Try again in {}", minutes(*.seconds))]
     Locked {
         /// How many seconds that lasts.
         seconds: u32,
@@ -74,7 +74,7 @@ pub enum Refusal {
     #[error("You have no second factor yet. Set one up first")]
     NotEnrolled,
     /// There is no enrolment to confirm, or it is too old.
-    #[error("There is nothing to confirm any more. Begin again")]
+    #[error("The set-up has expired. Begin again")]
     NothingPending,
 }
 

@@ -1,7 +1,7 @@
 //! Who is signed in where: `sessions.json`.
 //!
 //! The key of a session is the digest of a secret that only its browser has. Whenever a session may do more it gets another
-//! secret, so that a cookie that somebody planted is worth nothing afterwards. An operator signs people out by removing
+//! secret, so that a cookie that somebody planted is not valid afterwards. An operator signs people out by removing
 //! their entries, or the file.
 
 use std::collections::BTreeMap;

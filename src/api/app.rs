@@ -106,8 +106,7 @@ impl App {
 }
 
 fn too_many_streams(most: usize) -> ApiError {
-    let message =
-        format!("You have {most} streams open already, in all your tabs and scripts together: close some of them");
+    let message = format!("You already have {most} streams open in your tabs and scripts: close some of them");
     ApiError::refused(StatusCode::TOO_MANY_REQUESTS, message).with("code", "too_many_streams").retry_after(5)
 }
 

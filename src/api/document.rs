@@ -222,7 +222,7 @@ fn error(route: &Route, status: u16) -> Value {
         421 => ("The request is for another host", "Refusal"),
         422 => ("An argument breaks its rule", "Invalid"),
         429 if route.method == "GET" => ("There are too many streams of this user", "Refusal"),
-        429 => ("Tried too often, and even what is right is refused for a while", "Refusal"),
+        429 => ("Too many attempts, and even what is right is refused for a while", "Refusal"),
         502 => (
             "Gerrit cannot be asked; the message says why, and `anyway` is true if the job can be started all the same",
             "Refusal",

@@ -71,11 +71,11 @@ impl From<spool::Error> for ApiError {
                 return Self::failed(StatusCode::SERVICE_UNAVAILABLE, message, error).retry_after(1);
             }
             spool::Error::Invalid { .. } => {
-                "Nothing was accepted: a file of the spool is damaged. A restart of spiderpig-runner mends it"
+                "Nothing was accepted: a file of the spool is damaged. Restart spiderpig-runner to repair it"
             }
             // What could not be synced may be there all the same.
             spool::Error::Io { action: Action::Sync, .. } => {
-                let message = "Nobody knows whether this was accepted: the disk failed when it was made durable. Look \
+                let message = "It is unknown whether this was accepted: the disk failed while storing it. Check \
                                whether it is there before you try again";
                 return Self::failed(StatusCode::INTERNAL_SERVER_ERROR, message, error);
             }
@@ -83,7 +83,7 @@ impl From<spool::Error> for ApiError {
                 "Nothing was accepted: the spool's disk is full. Make room on it, and try again"
             }
             _ if error.is_not_found() => {
-                "Nothing was accepted: the spool is not complete. Start spiderpig-runner, which lays it out"
+                "Nothing was accepted: the spool is not complete. Start spiderpig-runner, which creates it"
             }
             spool::Error::Io { .. } => {
                 return Self::failed(
@@ -101,14 +101,14 @@ impl From<spool::Error> for ApiError {
 /// For a file of accounts. Its name is for the log only: the client may be a stranger.
 fn of_sign_ins(error: spool::Error) -> ApiError {
     let message = match &error {
-        spool::Error::Locked { .. } => "Nothing was done: others sign in just now. Try again in a moment",
+        spool::Error::Locked { .. } => "Nothing was done: other people are signing in. Try again in a moment",
         spool::Error::Io { action: Action::Sync, .. } => {
-            "Nobody knows whether this was done: the disk failed when it was made durable. Try again"
+            "It is unknown whether this was done: the disk failed while storing it. Try again"
         }
         _ if error.is_disk_full() => "Nothing was done: the disk of the API's state directory is full. Make room on it",
         _ => {
-            "Nothing was done: what is known of those who sign in cannot be read or changed. The API's log says under \
-             this request id which file it is, and what to do"
+            "Nothing was done: a file of the accounts cannot be read or changed. The API's log names the file and the \
+             fix under this request id"
         }
     };
     let is_busy = matches!(error, spool::Error::Locked { .. });
@@ -134,7 +134,7 @@ mod tests {
             ApiError::from(error).message().unwrap().to_owned()
         };
         assert!(message(Action::Other("write")).starts_with("Nothing was accepted"));
-        assert!(message(Action::Sync).starts_with("Nobody knows"));
+        assert!(message(Action::Sync).starts_with("It is unknown"));
     }
 
     #[test]
@@ -144,11 +144,11 @@ mod tests {
             assert_eq!(error.status(), 503);
             error.message().unwrap().to_owned()
         };
-        assert!(message("/spool/jobs/1/job.json").contains("restart of spiderpig-runner"));
+        assert!(message("/spool/jobs/1/job.json").contains("Restart spiderpig-runner"));
         for name in crate::accounts::FILES {
             let message = message(&format!("/state/{name}"));
             assert!(
-                message.contains("who sign in") && !message.contains("spool") && !message.contains(name),
+                message.contains("of the accounts") && !message.contains("spool") && !message.contains(name),
                 "{message}"
             );
         }

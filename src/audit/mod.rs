@@ -6,9 +6,9 @@
 //! | question | file |
 //! |---|---|
 //! | Which events are there? | [`event`] |
-//! | How does a line look? | [`line`] |
+//! | How does a line look? | [`mod@line`] |
 //! | How is a page of entries found? | [`page`], [`reader`] |
-//! | Is the trail what it was? | [`verify`] |
+//! | Is the trail what it was? | [`mod@verify`] |
 //! | Which refusals get a line? | [`refusals`] |
 
 mod event;

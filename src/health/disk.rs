@@ -69,7 +69,7 @@ impl Disks {
         self.of_spool.look(patience, move || Disk::look(&spool, &runner)).await
     }
 
-    /// Tries to write to the state directory, which the API processes of a spool share. `None` if its disk does not answer
+    /// Attempts to write to the state directory, which the API processes of a spool share. `None` if its disk does not answer
     /// within `patience`. A missing directory is no problem: it is created when it is needed.
     pub async fn state(&self, patience: Duration) -> Option<Result<(), Refusal>> {
         let directory = self.state_directory.clone();

@@ -45,7 +45,7 @@ pub fn of_spool(disk: Option<&Disk>) -> Vec<String> {
     }
     if let Some(problem) = &disk.no_number {
         problems.push(format!(
-            "No job can be started, as none gets a number: {problem}. The job runner mends it within half a minute"
+            "No job can be started, as no number can be assigned: {problem}. The job runner repairs this within half a minute"
         ));
     }
     problems.extend(disk.stalls.iter().map(ToString::to_string));
@@ -85,7 +85,7 @@ fn full(space: Option<&Space>) -> String {
 fn unwritable(name: &str, refusal: Errno) -> String {
     if refusal == Errno::NOENT {
         return format!(
-            "There is no {name} in the spool: not everything is accepted. Start spiderpig-runner, which lays it out"
+            "There is no {name} in the spool: not everything is accepted. Start spiderpig-runner, which creates it"
         );
     }
     format!(

@@ -47,7 +47,7 @@ fn begin(indexes: &Indexes, job: &Path, id: JobId, mut marks: Marks) -> Result<(
 /// The marks that are being looked for.
 pub struct Marks {
     traces: Traces,
-    /// The first record whose mark is wanted.
+    /// The first record to look for marks in.
     from: u64,
     /// The most marks.
     most: usize,

@@ -37,7 +37,7 @@ pub struct Feed {
     watch: Option<Watch>,
     /// The jobs whose directories are watched.
     watched: HashSet<JobId>,
-    /// When to ask for a watch, if there is none and one is wanted.
+    /// When to ask for a watch, if there is none and the configuration asks for one.
     watch_at: Option<Instant>,
     history: HistoryReader,
     monitoring: MonitoringReader,
@@ -109,7 +109,7 @@ impl Feed {
         if self.watch.is_some() { FULL_LOOK } else { FULL_LOOK_UNTOLD }
     }
 
-    /// Asks the kernel to tell of changes, if that is wanted, not so, and time.
+    /// Asks the kernel to tell of changes, if the configuration asks for it, it is not so yet, and it is time.
     fn start_watch(&mut self) {
         if self.watch.is_some() || self.watch_at.is_none_or(|at| Instant::now() < at) {
             return;

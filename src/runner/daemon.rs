@@ -216,7 +216,7 @@ impl Daemon {
         }
     }
 
-    /// Looks. Tries again to start jobs after a shortage of processes, if it is time.
+    /// Looks at the spool. Attempts again to start jobs after a shortage of processes, if it is time.
     fn look_with_processes(&mut self, everything: bool) {
         let due = self.starts.next_attempt().filter(|_| !self.starts.must_wait());
         if due.is_some() {

@@ -175,7 +175,7 @@ pub fn overwrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all_at(&padded, 0).and_then(|()| file.sync_all()).map_err(wrap)
 }
 
-/// Tries whether a file can be made in a directory and written to, which neither the modes nor the flags of a filesystem
+/// Tests whether a file can be made in a directory and written to, which neither the modes nor the flags of a filesystem
 /// tell: a quota or an error of the disk refuses everything, a full disk takes nothing more. Nothing is left of it, and
 /// where the kernel makes files without a name, nobody sees it.
 ///
@@ -385,7 +385,7 @@ fn try_rename_new(from: &Path, to: &Path) -> Result<Option<Published>> {
     }
 }
 
-/// Tries whether a file in a directory can be given a new name without replacing anything: without that no job can be
+/// Tests whether a file in a directory can be given a new name without replacing anything: without that no job can be
 /// taken safely. Nothing is left of it.
 ///
 /// # Errors

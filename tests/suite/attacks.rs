@@ -200,7 +200,7 @@ fn post(api: &Api, path: &str, fields: &str, body: impl AsRef<[u8]>) -> Reply {
     ask(api, &format!("POST {path}"), fields, body)
 }
 
-/// Tries a password until it is looked at. A machine that has other work to do, too, may not get to it in time, which is
+/// Attempts a password until it is looked at. A machine that has other work to do, too, may not get to it in time, which is
 /// answered with 503 and does not count.
 fn try_password(api: &Api, user: &str, password: &str, fields: &str) -> Reply {
     let body = json!({ "user": user, "password": password }).to_string();

@@ -81,8 +81,11 @@ fn the_first_documents_are_short() {
 
 #[test]
 fn no_document_has_a_phrase_that_we_do_not_write() {
-    for document in documents().iter().filter(|document| *document != Path::new(EXAMPLES_OF_REFUSED)) {
-        let words: Vec<String> = text(document).split_whitespace().map(str::to_owned).collect();
+    let sources = [("src", "rs"), ("web/src", "ts"), ("web/src", "vue"), ("tests/browser/specs", "ts")];
+    let sources = sources.iter().flat_map(|(directory, ending)| files(&repository().join(directory), ending));
+    let texts = documents().into_iter().chain(sources);
+    for document in texts.filter(|document| document != Path::new(EXAMPLES_OF_REFUSED)) {
+        let words: Vec<String> = text(&document).split_whitespace().map(str::to_owned).collect();
         let words = words.join(" ");
         for phrase in REFUSED {
             assert!(!words.contains(phrase), "{}: “{phrase}”: see {EXAMPLES_OF_REFUSED}", document.display());

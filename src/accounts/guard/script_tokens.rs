@@ -13,7 +13,7 @@ impl Guard {
         user.map_or_else(|| self.tokens.all(), |user| self.tokens.of_user(user))
     }
 
-    /// Makes a token of a user worth nothing. Returns whether they have one of this id.
+    /// Revokes a token of a user. Returns whether they have one of this id.
     ///
     /// # Errors
     /// The file cannot be changed.

@@ -50,7 +50,7 @@ impl Record {
         self.pending.clone().filter(|pending| age(pending.begun) < PENDING)
     }
 
-    /// Tries something, and counts a failure. A success makes all failures forgotten.
+    /// Attempts something, and counts a failure. A success makes all failures forgotten.
     pub fn attempt<T>(
         &mut self,
         now: Time,

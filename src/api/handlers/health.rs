@@ -25,7 +25,7 @@ use crate::spool::runner_state::RunnerState;
 const STALE: Duration = Duration::from_secs(90);
 
 /// What strangers are told instead of what is wrong.
-const WHO_IS_TOLD: &str = "Something is wrong. Those who are signed in, and scripts with a token, are told what. On the \
+const WHO_IS_TOLD: &str = "Something is wrong. Sign in, or use a token, to see what it is. On the \
                            host, `spiderpig-api check` and `spiderpig-runner check` say it";
 
 /// What strangers are told instead of the reason of a pause.
@@ -79,14 +79,14 @@ fn look_at_view(view: &View, problems: &mut Vec<String>) {
     let age = view.last_full_look.elapsed();
     if age > STALE {
         problems.push(format!(
-            "All of the spool was last looked at {} seconds ago: what is shown may be old. See whether its disk hangs \
+            "The spool was last read {} seconds ago: the page may be out of date. See whether its disk hangs \
              (dmesg); if it does not, restart spiderpig-api",
             age.as_secs()
         ));
     }
     if let Some(reason) = &view.watch_lost {
         problems.push(format!(
-            "The kernel does not tell of changes in the spool, so they are seen up to a second late: {reason}. Raise \
+            "The kernel reports no changes of files in the spool, so they are seen up to a second late: {reason}. Raise \
              fs.inotify.max_user_instances or fs.inotify.max_user_watches; it is asked again twice a minute"
         ));
     }
@@ -148,9 +148,12 @@ fn look_at_state(app: &App, problems: &mut Vec<String>) {
         ));
     }
     let Auth::Guarded(guard) = &app.auth else { return };
-    problems.extend(guard.problems().into_iter().map(|problem| {
-        format!("What changes of those who sign in is not seen, and what was known before holds: {problem}")
-    }));
+    problems.extend(
+        guard
+            .problems()
+            .into_iter()
+            .map(|problem| format!("Changes of accounts are not seen, and the last known state applies: {problem}")),
+    );
 }
 
 #[cfg(test)]

@@ -52,8 +52,8 @@ fn message(known: &Monitored<MediaWikiErrors>) -> String {
     match (&known.content, &known.problem) {
         (Some(_), None) => "The errors that MediaWiki logs at present".to_owned(),
         (Some(_), Some(problem)) => format!("This may be old: {problem}"),
-        (None, Some(problem)) => format!("Nobody can tell the errors: {problem}"),
-        (None, None) => "Nobody has told any errors: there is no monitoring/mediawiki.json in the spool. \
+        (None, Some(problem)) => format!("The errors are unknown: {problem}"),
+        (None, None) => "The errors are unknown: there is no monitoring/mediawiki.json in the spool. \
                          spool-layout.md says what is to be in it, and examples/monitoring/ how a timer writes it"
             .to_owned(),
     }

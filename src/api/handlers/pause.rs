@@ -28,7 +28,7 @@ struct Wanted {
     reason: String,
 }
 
-/// `POST /api/runner/pause`: asks the runner, durably, to start no new job. Jobs that run go on.
+/// `POST /api/runner/pause`: asks the runner, durably, to start no new job. Running jobs continue.
 ///
 /// # Errors
 /// 422 without a reason, 503 or 500 if the spool does not take it.

@@ -32,8 +32,8 @@ pub async fn status(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
 
 fn unknown(train: &Monitored<Train>) -> String {
     match &train.problem {
-        Some(problem) => format!("Nobody can tell where the train is: {problem}"),
-        None => "Nobody has told where the train is: there is no monitoring/train.json in the spool. \
+        Some(problem) => format!("The position of the train is unknown: {problem}"),
+        None => "The position of the train is unknown: there is no monitoring/train.json in the spool. \
                  spool-layout.md says what is to be in it, and examples/monitoring/ how a timer writes it"
             .to_owned(),
     }
@@ -142,9 +142,9 @@ fn without_version(train: &Train, group: &str, wikis: &[String]) -> Option<Strin
     let named = missing.get(..MOST_NAMED).unwrap_or(&missing).join(", ");
     match missing.len() {
         0 => None,
-        1 => Some(format!("Nobody has told the version of {named} of {group}")),
-        count @ ..=MOST_NAMED => Some(format!("Nobody has told the version of {count} wikis of {group}: {named}")),
-        count => Some(format!("Nobody has told the version of {count} wikis of {group}: {named}, …")),
+        1 => Some(format!("The version of {named} of {group} is unknown")),
+        count @ ..=MOST_NAMED => Some(format!("The version of {count} wikis of {group} is unknown: {named}")),
+        count => Some(format!("The version of {count} wikis of {group} is unknown: {named}, …")),
     }
 }
 

@@ -32,7 +32,7 @@ use self::answer::{Mergeable, Related};
 use crate::config::{GerritConfig, GerritUrl};
 use crate::outbound::{Outbound, OutboundError};
 
-/// What is wanted to be known of a change.
+/// The parts of a change that Gerrit is asked for.
 const OPTIONS: &str = "o=CURRENT_REVISION&o=CURRENT_COMMIT&o=DETAILED_LABELS&o=DETAILED_ACCOUNTS";
 
 /// How many changes may have the same Change-Id: a change has one for each branch that it was picked to.

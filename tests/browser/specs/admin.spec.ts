@@ -50,7 +50,7 @@ test('an admin resets a second factor, and ends sessions', async ({
     await expect(alices.getByRole('alert')).toContainText('You are signed out')
   })
 
-  await test.step('their recovery codes are worth nothing, and the password is enough', async () => {
+  await test.step('their recovery codes are not valid, and the password is enough', async () => {
     await alices.getByRole('link', { name: 'Sign in again' }).click()
     await typePassword(alices, 'alice')
     await expect(alices).toHaveURL('/runner')

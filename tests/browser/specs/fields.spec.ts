@@ -55,7 +55,7 @@ test('a refusal of the server is shown above the form, which can be sent again',
   writeFileSync(spiderpig.path('sequence'), 'damaged\n')
   await field(page, 'Name').fill('alice')
   await page.getByRole('button', { name: 'Start All kinds of parameters' }).click()
-  await expect(startPanel(page).getByRole('alert')).toContainText('A restart of spiderpig-runner mends it')
+  await expect(startPanel(page).getByRole('alert')).toContainText('Restart spiderpig-runner to repair it')
   await expect(field(page, 'Name')).toHaveValue('alice')
 
   await spiderpig.killRunner()

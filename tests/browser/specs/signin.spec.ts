@@ -38,7 +38,7 @@ test('somebody signs in for the first time, and sets up a second factor, without
     await expect(password).toBeFocused()
     await page.keyboard.type('not the password')
     await page.keyboard.press('Enter')
-    await expect(form.getByRole('alert')).toHaveText('User and password do not belong together.')
+    await expect(form.getByRole('alert')).toHaveText('Wrong user name or password.')
     await expect(user).toHaveValue('carol')
     await expect(password).toHaveValue('not the password')
     await expect(password).toBeFocused()
@@ -144,7 +144,7 @@ test('a code lets in once, as does a recovery code, and after five wrong ones no
     await expect(field).toBeFocused()
     await expect(field).toHaveAttribute('autocomplete', 'one-time-code')
     await expect(field).toHaveAttribute('inputmode', 'numeric')
-    await expectGoodLooks(page, 'a code that is wanted')
+    await expectGoodLooks(page, 'a code that is asked for')
     // As apps show it. It is sent as soon as it is there.
     await field.pressSequentially(`${code.slice(0, 3)} ${code.slice(3)}`)
     await expect(overview).toBeVisible()
@@ -190,13 +190,13 @@ test('a code lets in once, as does a recovery code, and after five wrong ones no
       await recovery.press('Enter')
       await expect(recovery).toHaveValue('')
     }
-    await expect(form.getByRole('alert')).toContainText('Tried too often. Try again in 15 minutes')
+    await expect(form.getByRole('alert')).toContainText('Too many attempts. Try again in 15 minutes')
   })
 
   await test.step('and then a right one', async () => {
     await form.getByRole('link', { name: 'Use a code from your app' }).click()
     await field.pressSequentially(await app.code())
-    await expect(form.getByRole('alert')).toContainText('Tried too often.')
+    await expect(form.getByRole('alert')).toContainText('Too many attempts.')
     await expect(form).toContainText(/You can try again at \d\d:\d\d:\d\d UTC, in 1[45] min/)
     await page.goto('/')
     await expect(page).toHaveURL('/second-factor')

@@ -126,7 +126,7 @@ fn a_ticket_is_good_once_for_one_page_and_for_who_is_not_somebody_else() {
     // A link with somebody else's ticket makes nobody work under another name.
     assert_refused(&sso.come_back(&sso.way_back("ada", "/"), &alice), "other_user");
     assert_eq!(who(&sso.stage.api, &alice), "alice");
-    // What was there before is worth nothing after.
+    // What was there before is not valid after.
     for planted in ["Cookie: session=planted\r\n".to_owned(), alice] {
         let session = sso.come_back(&sso.way_back("alice", "/"), &planted).cookie();
         assert!(

@@ -68,7 +68,7 @@ describe('a row of the log', () => {
     ])
   })
 
-  test('shows a part of a very long line, until all of it is wanted', async () => {
+  test('shows a part of a very long line, until somebody asks for all of it', async () => {
     const shown = row({ text: 'x'.repeat(20_000) })
     const button = shown.get('button')
     expect(button.text()).toBe('… show 12,000 more characters')
@@ -95,7 +95,7 @@ describe('a row of the log', () => {
     expect(row({ isSensitive: true }).get('.log-row__text').text()).toBe('sensitive: a line')
   })
 
-  test('has a time if that is wanted', () => {
+  test('has a time if the option is on', () => {
     expect(row({}).find('time').exists()).toBe(false)
     const time = row({}, { timestamps: 'utc' }).get('time')
     expect(time.text()).toBe('15:38:46.123')

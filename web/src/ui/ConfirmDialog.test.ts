@@ -78,7 +78,7 @@ test('nothing is done by who cancels', async () => {
   expect([perform.mock.calls, done.mock.calls]).toEqual([[], []])
 })
 
-test('a code is wanted, taken as people type it, and gone when it was refused', async () => {
+test('a code is asked for, taken as people type it, and gone when it was refused', async () => {
   perform.mockRejectedValueOnce(new ApiError('That code is not right', 400))
   open(true)
   await flushPromises()

@@ -83,7 +83,7 @@ pub async fn renew_recovery_codes(app: Arc<App>, mut request: Request) -> Result
     show_again(&app, &mut request).await?;
     changed(&request, "recovery_codes").record(&app).await?;
     let codes = app.auth.guard()?.renew_recovery_codes(&request.user).await?;
-    let answer = json!({ "message": "The old recovery codes are worth nothing now", "recovery_codes": codes });
+    let answer = json!({ "message": "The old recovery codes are no longer valid", "recovery_codes": codes });
     response::json(StatusCode::OK, &answer)
 }
 

@@ -97,7 +97,7 @@ fn show_token(token: &Token) -> Value {
     })
 }
 
-/// `POST /api/tokens/{id}/revoke`: makes one of this user's tokens worth nothing.
+/// `POST /api/tokens/{id}/revoke`: revokes one of this user's tokens.
 ///
 /// # Errors
 /// 404 if they have none of this id, 503 if the files cannot be written.
@@ -105,7 +105,7 @@ pub async fn revoke_token(app: Arc<App>, request: Request) -> Result<Response, A
     revoke(&app, &request, &request.user, "You have no such token. It may have been revoked").await
 }
 
-/// Makes the token that the path names worth nothing, if it is this user's.
+/// Revokes the token that the path names, if it is this user's.
 ///
 /// # Errors
 /// 404 in these words if they have none of this id, 503 if the files cannot be written.
@@ -116,5 +116,5 @@ pub(super) async fn revoke(app: &App, request: &Request, of: &str, missing: &str
     }
     let details = json!({ "what": "revoked", "token": id, "of": of });
     AuditRecord::of(request, Event::TokenChanged, details).note(app).await;
-    response::json(StatusCode::OK, &json!({ "message": "The token is worth nothing now" }))
+    response::json(StatusCode::OK, &json!({ "message": "Token revoked" }))
 }

@@ -64,7 +64,7 @@ pub async fn tokens(app: Arc<App>, _: Request) -> Result<Response, ApiError> {
     own::show_tokens(&app.auth.guard()?.tokens_of(None))
 }
 
-/// `POST /api/users/{user}/tokens/{id}/revoke`: makes a token of somebody worth nothing.
+/// `POST /api/users/{user}/tokens/{id}/revoke`: revokes a token of another user.
 ///
 /// # Errors
 /// 404 if they have none of this id, 503 if the files cannot be written.

@@ -56,7 +56,7 @@ struct Credentials {
 /// `POST /api/login`: with user and password; or what the single sign-on tells of somebody who has signed out there.
 ///
 /// # Errors
-/// 401 if the two do not belong together, which takes the same time whatever is wrong; 429 after too many of those; 400
+/// 401 for a wrong user name or password, which takes the same time whatever is wrong; 429 after too many of those; 400
 /// where people sign in otherwise; 503 if the files cannot be written, or too many others sign in.
 pub async fn with_password(app: Arc<App>, mut request: Request) -> Result<Response, ApiError> {
     let began = Instant::now();

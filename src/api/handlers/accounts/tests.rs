@@ -244,7 +244,7 @@ async fn who_is_refused_leaves_a_line_but_not_for_each_try() {
         lines.iter().filter(|(user, _)| user.as_deref() == Some("viewer")).map(|(_, details)| details).collect();
     assert_eq!(of_viewer.len(), 5);
     assert!(of_viewer.iter().any(|details| details["what"] == "POST /api/jobs"));
-    assert!(of_viewer.iter().all(|details| details["reason"].as_str().unwrap().starts_with("You may look")));
+    assert!(of_viewer.iter().all(|details| details["reason"].as_str().unwrap().starts_with("You have read access")));
     let whats: Vec<_> =
         lines.iter().map(|(user, details)| (user.as_deref(), details["what"].as_str().unwrap())).collect();
     for expected in [(None, "GET /api/jobs"), (None, "POST /api/jobs"), (Some("user"), "POST /api/jobs")] {

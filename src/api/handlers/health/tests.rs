@@ -178,8 +178,7 @@ async fn strangers_are_told_nothing_of_people_and_paths() {
     assert!(health_as(&mut client, &script).await.contains("sessions.json"), "a monitoring system has a token");
     for fields in [&*who[1], &who[2], "", "Authorization: Bearer sp_0_0\r\n"] {
         let health: Value = serde_json::from_str(&health_as(&mut client, fields).await).unwrap();
-        let words =
-            ["Something is wrong. Those who are signed in, and scripts with a token, are told what. On the host, \
+        let words = ["Something is wrong. Sign in, or use a token, to see what it is. On the host, \
                       `spiderpig-api check` and `spiderpig-runner check` say it"];
         assert_eq!(
             health,

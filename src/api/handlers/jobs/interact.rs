@@ -68,7 +68,7 @@ pub async fn interact(app: Arc<App>, mut request: Request) -> Result<Response, A
 }
 
 fn not_pending(id: JobId, interaction: u64) -> ApiError {
-    ApiError::refused(StatusCode::NOT_FOUND, "The job does not wait at this prompt")
+    ApiError::refused(StatusCode::NOT_FOUND, "The job is not waiting at this prompt")
         .with("job_id", u64::from(id))
         .with("interaction_id", interaction)
 }

@@ -125,7 +125,7 @@ pub async fn one(app: Arc<App>, request: Request) -> Result<Response, ApiError> 
 
 async fn large_turn(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
     let Ok(turn) = tokio::time::timeout(LARGE_PATIENCE, Arc::clone(&app.large).acquire_owned()).await else {
-        let message = "Too many large jobs are being sent to people who take their time. Try again in a moment";
+        let message = "Too many large answers are being sent to slow clients. Try again in a moment";
         return Err(ApiError::refused(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(5));
     };
     turn.map_err(ApiError::internal)

@@ -79,10 +79,10 @@ fn check<'a>(app: &'a App, id: JobId, original: &Original, request: &Request) ->
     };
     request.may_start(job_type)?;
     if !job_type.retry {
-        return Err(refused(id, "Jobs of this type are not tried again. Start a new one"));
+        return Err(refused(id, "Jobs of this type cannot be retried. Start a new one"));
     }
     if let Some(problem) = job_type.problems(&original.params).into_iter().next() {
-        let message = format!("Its parameters break the rules of today: {problem}. Start a new job");
+        let message = format!("Its parameters break the current rules: {problem}. Start a new job");
         return Err(refused(id, message).with("param", problem.param));
     }
     submission::refuse_what_the_runner_lacks(app, &job_type.name)?;

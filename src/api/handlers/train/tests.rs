@@ -60,9 +60,9 @@ fn versions_are_ordered_by_their_numbers() {
 #[test]
 fn wikis_of_unknown_version_are_told() {
     let warning = |wikis: &[&str]| shown(|file| file["groups"]["group1"] = json!(wikis))["warnings"][1].clone();
-    assert_eq!(warning(&["a", "dewiktionary", "b"]), "Nobody has told the version of 2 wikis of group1: a, b");
+    assert_eq!(warning(&["a", "dewiktionary", "b"]), "The version of 2 wikis of group1 is unknown: a, b");
     let seven = ["a", "b", "c", "d", "e", "f", "g"];
-    assert_eq!(warning(&seven), "Nobody has told the version of 7 wikis of group1: a, b, c, d, e, …");
+    assert_eq!(warning(&seven), "The version of 7 wikis of group1 is unknown: a, b, c, d, e, …");
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn without_the_file_there_is_no_status_and_with_a_damaged_one_the_last() {
     let reply = client.ask("GET /api/train/status").await;
     assert_eq!(reply.status, 503);
     assert!(
-        reply.body.contains("Nobody can tell where the train is: ") && reply.body.contains("train.json: it is not")
+        reply.body.contains("The position of the train is unknown: ") && reply.body.contains("train.json: it is not")
     );
 
     bench.monitor("train.json", TRAIN);

@@ -83,8 +83,8 @@ test('keeps in the address what is filtered', async () => {
 })
 
 test('has the words of the server when nothing is known, and says so when there are none', async () => {
-  const asked = await open({ ...errors({}, null), message: 'Nobody has told any errors' })
-  expect(words()).toContain('Nobody has told any errors.')
+  const asked = await open({ ...errors({}, null), message: 'The errors are unknown' })
+  expect(words()).toContain('The errors are unknown.')
   asked.mockResolvedValue(errors({}))
   monitoring.value = { train: null, mediawiki: { time: 1000, total: 0 } }
   await flushPromises()

@@ -80,9 +80,9 @@ describe('a code', () => {
 
   test('says that it is locked, and until when', async () => {
     await show()
-    vi.mocked(api.giveCode).mockRejectedValue(new ApiError('Tried too often', 429, { code: 'rate_limited' }, [], 900))
+    vi.mocked(api.giveCode).mockRejectedValue(new ApiError('Too many attempts', 429, { code: 'rate_limited' }, [], 900))
     await type('111111')
-    expect(page.get('[role=alert]').text()).toBe('Tried too often.')
+    expect(page.get('[role=alert]').text()).toBe('Too many attempts.')
     expect(page.text()).toMatch(/You can try again at (\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC, in 15 min/u)
   })
 

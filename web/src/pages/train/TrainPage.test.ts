@@ -88,8 +88,8 @@ test('asks again when something new is reported, and not otherwise', async () =>
 })
 
 test('has the words of the server when there is no status', async () => {
-  await open({ status: new ApiError('Nobody has told where the train is', 503) })
-  expect(words()).toContain('Nobody has told where the train is.')
+  await open({ status: new ApiError('The position of the train is unknown', 503) })
+  expect(words()).toContain('The position of the train is unknown.')
   expect(page.find('.train-steps').exists()).toBe(false)
 })
 

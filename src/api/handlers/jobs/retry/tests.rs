@@ -83,9 +83,9 @@ async fn what_cannot_be_started_again_is_400_with_the_reason() {
     let param = "[[job_types.greet.params]]\nname = 'name'\nkind = 'string'\n";
     for (config, expected) in [
         ("[job_types.other]\ncommand = ['true']".to_owned(), "not in the configuration any more"),
-        (format!("{greet}retry = false\n{param}"), "not tried again"),
+        (format!("{greet}retry = false\n{param}"), "cannot be retried"),
         (format!("{greet}{param}"), "has no parameter `key`"),
-        (format!("{greet}{param}pattern = '[a-z]+'\n"), "Its parameters break the rules of today"),
+        (format!("{greet}{param}pattern = '[a-z]+'\n"), "Its parameters break the current rules"),
     ] {
         let reply = retry(with(&config), "", "").await;
         let message = reply.json()["detail"]["message"].as_str().unwrap().to_owned();
