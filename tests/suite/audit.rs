@@ -171,6 +171,7 @@ fn the_api_shows_what_was_written_by_others() {
     append(&trail(&spool), Event::Pause, "bob", json!({ "reason": "lunch" }));
     let (code, page) = api.get("/api/audit?q=LUNCH");
     assert_eq!((code, &page["entries"][0]["user"], &page["entries"][0]["n"]), (200, &json!("bob"), &json!(4)));
+    assert_eq!(api.get("/api/audit?event=").0, 422, "no event has an empty name");
     let (_, page) = api.get("/api/audit?event=answer&limit=2");
     assert_eq!(
         (&page["entries"][1]["details"]["job"], &page["more"], &page["next"]),

@@ -49,10 +49,9 @@ pub async fn audit(app: Arc<App>, request: Request) -> Result<Response, ApiError
 }
 
 fn filter(query: &Query) -> Result<Filter, ApiError> {
-    let all = |name| query.all(name).filter(|value| !value.is_empty());
     Ok(Filter {
-        events: all("event").map(event).collect::<Result<_, _>>()?,
-        users: all("user").map(str::to_owned).collect(),
+        events: query.all("event").map(event).collect::<Result<_, _>>()?,
+        users: query.all("user").filter(|user| !user.is_empty()).map(str::to_owned).collect(),
         text: query.get("q").and_then(Text::new),
     })
 }
