@@ -92,7 +92,7 @@ fn a_lane_whose_slot_cannot_be_had_says_so_where_people_wait() {
 fn a_damaged_sequence_is_told_of() {
     let (spool, _runner, api) = with_runner_and_api();
     fs::write(spool.root().join("sequence"), "7\n").unwrap();
-    wait_problem(&api, "No job can be started, as none gets a number");
+    wait_problem(&api, "No job can be started, as no number can be assigned");
 }
 
 #[test]

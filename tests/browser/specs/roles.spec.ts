@@ -85,7 +85,7 @@ test('what only some may start is offered to them', async ({ page, context, spid
   await expect(page.getByRole('option', { name: 'Nothing', exact: true })).toBeVisible()
   await expect(page.getByRole('option', { name: 'Switch the database' })).toHaveCount(0)
   await page.goto('/start/guarded')
-  await expect(startPanel(page)).toContainText('There is no job type guarded')
+  await expect(startPanel(page)).toContainText('The job type guarded does not exist')
   await page.goto('/jobs/1')
   await expect(page.getByRole('button', { name: 'Retry job 1' })).toBeDisabled()
 })
