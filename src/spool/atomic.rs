@@ -1,7 +1,8 @@
-//! The one module that writes, renames and removes below the spool. clippy forbids it everywhere else.
+//! Writes, renames and removes files of the spool. No other module does: clippy forbids it.
 //!
-//! A new name appears whole or not at all: content goes to a temporary file on the same filesystem, then a rename
-//! publishes it. A rename alone is atomic but not durable; [`Durability::Synced`] adds the two syncs that make it so.
+//! A new file appears complete or not at all: the content goes to a temporary file on the same filesystem, then a
+//! rename publishes it. A rename alone is atomic but not durable. [`Durability::Synced`] adds the two syncs that make
+//! it durable.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata, Permissions};
@@ -16,7 +17,7 @@ use super::error::{Action, Error, Missing as _, Result};
 use super::fault;
 use super::lock::RunnerLock;
 
-/// Whether a write is waited for until it would survive a power cut.
+/// Whether a function waits until its write would survive a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// Readers see the old content or the new; after a power cut either may be there.
@@ -25,20 +26,20 @@ pub enum Durability {
     Synced,
 }
 
-/// Whether a name that had to be new was.
+/// Whether a name was new, as it had to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
-    /// The name is there now, and it was not before.
+    /// The name was new. It exists now.
     New,
-    /// Somebody else has the name; nothing was changed.
+    /// The name exists already. The file behind it is unchanged.
     Exists,
 }
 
-/// Creates a directory with exactly this mode, whatever the umask. The set-group-id bit may come from the directory that
-/// it is in: some accounts and services may not set it (systemd's `RestrictSUIDSGID`), and need not where it is there.
+/// Creates a directory with exactly this mode, whatever the umask. Some accounts and services may not set the
+/// set-group-id bit (systemd's `RestrictSUIDSGID`). Then the directory must inherit it from its parent.
 ///
 /// # Errors
-/// Any failure to create it or to give it its mode, "already exists" included.
+/// The directory cannot be created or given its mode, or it exists already.
 pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
     let wrap = |error| Error::io("create directory", path, error);
     fault::point().map_err(wrap)?;
@@ -53,7 +54,7 @@ pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
     if mode & SET_GROUP_ID == 0 {
         return set;
     }
-    // To set the other bits takes the inherited one away, so it is made with all of them.
+    // Setting the other bits later removes the inherited one. So the directory is made again, with all bits at once.
     rustix::fs::rmdir(path).map_err(|error| wrap(error.into()))?;
     let umask = rustix::process::umask(Mode::empty());
     let again = make_directory(path, mode);
@@ -89,7 +90,7 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     rustix::fs::chmod(path, Mode::from_raw_mode(mode)).map_err(|error| Error::io("set the mode of", path, error))
 }
 
-/// Gives a file or directory to another group. Needs to be root, or its owner and in that group.
+/// Gives a file or directory to another group. Only root may, or the owner if it is in that group.
 ///
 /// # Errors
 /// Any failure to set it.
@@ -98,7 +99,7 @@ pub fn set_group(path: &Path, group: u32) -> Result<()> {
         .map_err(|error| Error::io("set the group of", path, error))
 }
 
-/// Gives a file or directory to another account and group. Needs to be root.
+/// Gives a file or directory to another account and group. Only root may.
 ///
 /// # Errors
 /// Any failure to set them.
@@ -107,10 +108,10 @@ pub fn set_owner(path: &Path, owner: u32, group: u32) -> Result<()> {
         .map_err(|error| Error::io("change the owner of", path, error))
 }
 
-/// Gives a file to the owner of its directory: a file that root makes is for the account that uses it.
+/// Gives a file to the owner of its directory, so that the account of a service can use a file that root made.
 ///
 /// # Errors
-/// Any failure to look at the two, or to give it away, which only root may.
+/// The file or its directory cannot be examined, or the owner cannot be changed, which only root may.
 pub fn give_to_owner_of_directory(file: &File, path: &Path) -> Result<()> {
     let directory = parent(path).metadata().map_err(|error| Error::io("examine", parent(path), error))?;
     let own = file.metadata().map_err(|error| Error::io("examine", path, error))?;
@@ -121,8 +122,8 @@ pub fn give_to_owner_of_directory(file: &File, path: &Path) -> Result<()> {
     rustix::fs::fchown(file, Some(owner), Some(group)).map_err(|error| Error::io("change the owner of", path, error))
 }
 
-/// Creates a file that must not exist yet, for directories that no reader looks at before they are complete.
-/// It is neither synced nor published.
+/// Creates a file, which must not exist yet, without syncing or publishing it. Use it only in directories that are
+/// still hidden from readers.
 ///
 /// # Errors
 /// Any failure to create or to write it.
@@ -141,15 +142,15 @@ fn create_empty(path: &Path, mode: u32) -> Result<File> {
     Ok(file)
 }
 
-/// Creates a file, which must not exist yet, of spaces: room that [`overwrite`] finds also when the disk is full. It is
-/// not synced. What could not be written whole is removed.
+/// Creates a file, which must not exist yet, and fills it with spaces. [`overwrite`] can use its room later, also when
+/// the disk is full. The file is not synced. If it cannot be written completely, it is removed.
 ///
 /// # Errors
 /// Any failure to create or to write it.
 pub fn set_aside(path: &Path, size: usize, mode: u32) -> Result<File> {
     let mut file = create_empty(path, mode)?;
-    // Where each write goes to new blocks (btrfs) this one file is to keep its own, which can be said only while it is
-    // empty. Other filesystems do not know the flag, and need none.
+    // btrfs puts each write into new blocks. This flag makes the file keep its blocks; it can be set only on an empty
+    // file. Other filesystems do not know the flag, and do not need it.
     let _ = rustix::fs::ioctl_setflags(&file, IFlags::NOCOW);
     file.write_all(&vec![b' '; size]).map_err(|error| {
         let _ = remove(path);
@@ -158,11 +159,11 @@ pub fn set_aside(path: &Path, size: usize, mode: u32) -> Result<File> {
     Ok(file)
 }
 
-/// Writes over a file that was [set aside](set_aside), durably and within its own blocks. Its length stays, filled with
-/// spaces, which mean nothing behind a JSON document.
+/// Writes over a file that was [set aside](set_aside), durably and within its own blocks. The file keeps its length:
+/// the rest is filled with spaces, which JSON ignores.
 ///
 /// # Errors
-/// Any failure to write or to sync it; [`Error::is_disk_full`] also if it is too short.
+/// The file cannot be written or synced. [`Error::is_disk_full`] is true also if the file is too short.
 pub fn overwrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     let wrap = |error| Error::io("write", path, error);
     fault::point().map_err(wrap)?;
@@ -175,21 +176,21 @@ pub fn overwrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all_at(&padded, 0).and_then(|()| file.sync_all()).map_err(wrap)
 }
 
-/// Tests whether a file can be made in a directory and written to, which neither the modes nor the flags of a filesystem
-/// tell: a quota or an error of the disk refuses everything, a full disk takes nothing more. Nothing is left of it, and
-/// where the kernel makes files without a name, nobody sees it.
+/// Tests whether files can be written in a directory, by writing one. Modes and mount flags do not tell: the disk may
+/// be full, a quota used up, or the disk may fail. The file is removed again. Where the kernel supports files without a
+/// name, it has none.
 ///
 /// # Errors
-/// Why nothing can be written there.
+/// The reason why files cannot be written there.
 pub fn try_writing(directory: &Path) -> Result<()> {
-    // Its own text would name the temporary file.
+    // Only the kind: the crate's message would name the temporary file.
     let wrap = |error: std::io::Error| Error::io("write to", directory, error.kind());
     fault::point().map_err(wrap)?;
     let mut file = tempfile::tempfile_in(directory).map_err(wrap)?;
     file.write_all(&[b' '; 4096]).map_err(wrap)
 }
 
-/// Opens a file for appending, creating it with this mode if it is not there. Refuses symbolic links.
+/// Opens a file for appending, and creates it with this mode if it is missing. Refuses symbolic links.
 ///
 /// # Errors
 /// Any failure to open or to create it.
@@ -205,7 +206,7 @@ pub fn open_update(path: &Path) -> Result<File> {
     open_writable(path, OFlags::RDWR, None)
 }
 
-/// Opens a lock file, creating it empty with this mode if it is not there. Refuses symbolic links.
+/// Opens a lock file, and creates it empty with this mode if it is missing. Refuses symbolic links.
 ///
 /// # Errors
 /// Any failure to open or to create it.
@@ -229,8 +230,8 @@ fn open_writable(path: &Path, flags: OFlags, create: Option<u32>) -> Result<File
     Ok(file)
 }
 
-/// Replaces the content of an open file in place, durably. For files that are locked: a rename would take the file away
-/// from those who wait for its lock. After a crash it may be empty or damaged.
+/// Replaces the content of an open file in place, durably. It is for locked files: after a rename, processes that wait
+/// for the lock would wait for the old file. After a crash the file may be empty or damaged.
 ///
 /// # Errors
 /// Any failure to write or to sync it.
@@ -241,7 +242,7 @@ pub fn rewrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     fault::point().and_then(|()| file.sync_all()).map_err(|error| Error::io(Action::Sync, path, error))
 }
 
-/// Adds to the end of an open file that nobody else writes to. It is not waited for.
+/// Adds to the end of an open file, without a sync. The caller must be its only writer.
 ///
 /// # Errors
 /// Any failure to write.
@@ -252,19 +253,19 @@ pub fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all_at(bytes, end).map_err(wrap)
 }
 
-/// Replaces a file, or creates it, so that a reader sees the old content or the new, never a mixture.
+/// Replaces or creates a file. A reader sees the old content or the new, never a mixture.
 ///
 /// # Errors
-/// Any failure to write, sync or rename; the old content is then untouched.
+/// Any failure to write, sync or rename. The file then keeps its old content.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> Result<()> {
     let staged = stage(parent(path), path, bytes, mode, durability)?;
     put(staged, path, durability)
 }
 
-/// Replaces a file as [`replace`] does, durably, by one with the owner, group and mode that it had.
+/// Replaces a file durably, as [`replace`] does. The new file has the owner, group and mode of the old one.
 ///
 /// # Errors
-/// Any failure to write, sync or rename, or to give the new file to the owner of the old; the old one is then untouched.
+/// Any failure to write, sync, rename or change the owner. The file then keeps its old content.
 pub fn replace_in_kind(path: &Path, bytes: &[u8], old: &Metadata) -> Result<()> {
     let wrap = |error: rustix::io::Errno| Error::io("keep the owner of", path, error);
     let staged = stage(parent(path), path, bytes, old.mode() & 0o7777, Durability::Synced)?;
@@ -282,8 +283,8 @@ fn put(staged: tempfile::NamedTempFile, path: &Path, durability: Durability) -> 
     if durability == Durability::Synced { sync_directory(parent(path)) } else { Ok(()) }
 }
 
-/// Publishes a new file durably: written and synced in `staging`, renamed to `path` without replacing anything,
-/// and the directory synced. After `New` it survives a power cut.
+/// Publishes a new file durably: writes and syncs it in `staging`, renames it to `path` without replacing a file, and
+/// syncs the directory. After `New` the file survives a power cut.
 ///
 /// # Errors
 /// Any failure to write, sync or rename.
@@ -291,7 +292,7 @@ pub fn publish(staging: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<P
     let staged = stage(staging, path, bytes, mode, Durability::Synced)?;
     let published = rename_new(staged.path(), path)?;
     if published == Published::New {
-        // The temporary name is gone; dropping its guard would only fail to remove it.
+        // The temporary name no longer exists, so its guard must not try to remove it.
         let _ = staged.into_temp_path().keep();
         sync_directory(parent(path))?;
     }
@@ -315,7 +316,7 @@ fn stage(
         .prefix(&prefix_hidden)
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(directory)
-        // Its own text would name the temporary file, and so be another text each time.
+        // Only the kind: the crate's message would name the temporary file, and so differ each time.
         .map_err(|error| wrap(error.kind().into()))?;
     rustix::fs::fchmod(staged.as_file(), Mode::from_raw_mode(mode)).map_err(|error| wrap(error.into()))?;
     staged.as_file_mut().write_all(bytes).map_err(wrap)?;
@@ -325,7 +326,7 @@ fn stage(
     Ok(staged)
 }
 
-/// Renames, replacing what is there.
+/// Renames a file, and replaces the file at the target.
 ///
 /// # Errors
 /// Any failure to rename.
@@ -335,28 +336,30 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     rustix::fs::rename(from, to).map_err(|error| wrap(error.into()))
 }
 
-/// Gives a file a name that must be new, in place of the one it has: by `renameat2` with `RENAME_NOREPLACE`, or, where the
-/// filesystem does not know that, by a link and a removal. After a crash between these two it has both names.
+/// Renames a file to a name that must be new, by `renameat2` with `RENAME_NOREPLACE`. If the filesystem does not
+/// support that, it makes a link and removes the old name. After a crash between these two steps the file has both
+/// names.
 ///
 /// # Errors
-/// Any failure to rename but "already exists".
+/// Any failure to rename except "already exists".
 pub fn rename_new(from: &Path, to: &Path) -> Result<Published> {
     if let Some(published) = try_rename_new(from, to)? {
         return Ok(published);
     }
     let published = link_new(from, to)?;
     if published == Published::New {
-        // It has its name, so this has succeeded. A first name that stays is found, and removed, by the runner.
+        // The file has its new name, so the call has succeeded. If the old name stays, the runner finds and removes it.
         let _ = remove(from);
     }
     Ok(published)
 }
 
-/// The same for directories too, in directories where only the runner gives names: where the filesystem knows no
-/// `RENAME_NOREPLACE` the lock is what keeps others from taking the name between the look and the rename.
+/// Does the same, also for directories, where only the runner creates names. If the filesystem does not support
+/// `RENAME_NOREPLACE`, it checks the name first. The runner's lock prevents that another process takes the name in
+/// between.
 ///
 /// # Errors
-/// Any failure to rename but "already exists".
+/// Any failure to rename except "already exists".
 pub fn rename_new_as_runner(_runner: &RunnerLock, from: &Path, to: &Path) -> Result<Published> {
     if let Some(published) = try_rename_new(from, to)? {
         return Ok(published);
@@ -368,7 +371,8 @@ pub fn rename_new_as_runner(_runner: &RunnerLock, from: &Path, to: &Path) -> Res
     }
 }
 
-/// `None` if the filesystem does not know such renames. It says so only of names that are free.
+/// Renames without replacing. Returns `None` if the filesystem does not support it, which it reports only for free
+/// names.
 fn try_rename_new(from: &Path, to: &Path) -> Result<Option<Published>> {
     let wrap = |error| Error::io("rename into place", to, error);
     fault::point().map_err(wrap)?;
@@ -385,11 +389,11 @@ fn try_rename_new(from: &Path, to: &Path) -> Result<Option<Published>> {
     }
 }
 
-/// Tests whether a file in a directory can be given a new name without replacing anything: without that no job can be
-/// taken safely. Nothing is left of it.
+/// Tests whether files in a directory can be renamed without replacing others. Otherwise no job can be taken safely.
+/// The test file is removed again.
 ///
 /// # Errors
-/// The filesystem can do it in no way that is known here. Another failure, as of a full disk, is none.
+/// The filesystem supports none of the ways that [`rename_new`] uses. Other failures, such as a full disk, are ignored.
 pub fn try_new_names(directory: &Path) -> Result<()> {
     let Ok(file) = tempfile::Builder::new().prefix(".name.").tempfile_in(directory) else { return Ok(()) };
     let mut name = file.path().as_os_str().to_owned();
@@ -410,10 +414,10 @@ fn cannot(kind: std::io::ErrorKind) -> bool {
     matches!(kind, InvalidInput | PermissionDenied | Unsupported)
 }
 
-/// Exchanges what two names stand for: nobody sees one of them missing.
+/// Exchanges two files atomically: both names exist at every moment.
 ///
 /// # Errors
-/// One of them is missing, or the filesystem cannot do it.
+/// One of them is missing, or the filesystem does not support exchanges.
 pub fn exchange(one: &Path, other: &Path) -> Result<()> {
     let wrap = |error| Error::io("rename into place", other, error);
     fault::point().map_err(wrap)?;
@@ -423,7 +427,7 @@ pub fn exchange(one: &Path, other: &Path) -> Result<()> {
 /// Gives a file, or a symbolic link itself, a second name, which must be new.
 ///
 /// # Errors
-/// Any failure to link but "already exists".
+/// Any failure to link except "already exists".
 pub fn link_new(from: &Path, to: &Path) -> Result<Published> {
     let wrap = |error| Error::io("link", to, error);
     fault::point().map_err(wrap)?;
@@ -437,7 +441,7 @@ pub fn link_new(from: &Path, to: &Path) -> Result<Published> {
     }
 }
 
-/// Makes a symbolic link, replacing one that is there.
+/// Makes a symbolic link, and replaces an existing one.
 ///
 /// # Errors
 /// Any failure to make it.
@@ -453,7 +457,7 @@ pub fn symlink(target: &Path, link: &Path) -> Result<()> {
     }
 }
 
-/// Removes a file or symbolic link. One that is not there is no error.
+/// Removes a file or symbolic link. A missing one is not an error.
 ///
 /// # Errors
 /// Any other failure to remove it.
@@ -463,14 +467,14 @@ pub fn remove(path: &Path) -> Result<()> {
     rustix::fs::unlink(path).map_err(|error| wrap(error.into())).missing_is_none().map(|_| ())
 }
 
-/// Removes a directory with all that is in it. One that is not there is no error. Follows no symbolic link.
+/// Removes a directory with its content. A missing one is not an error. Symbolic links in it are not followed.
 ///
 /// # Errors
 /// Any other failure to remove it.
 pub fn remove_tree(path: &Path) -> Result<()> {
     let wrap = |error| Error::io("remove", path, error);
     fault::point().map_err(wrap)?;
-    #[expect(clippy::disallowed_methods, reason = "this is the module that removes")]
+    #[expect(clippy::disallowed_methods, reason = "only this module removes files")]
     std::fs::remove_dir_all(path).map_err(wrap).missing_is_none().map(|_| ())
 }
 

@@ -1,34 +1,34 @@
-//! The error of everything that touches the spool: it names the path, what was tried, and the cause.
+//! The error of all functions of the spool. It names the path, the action and the cause.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A result whose error carries the path.
+/// A result with an error that names the path.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error with a path of the spool.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The action that failed.
         action: Action,
         /// The path of the action.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
-    /// The file is there, and its content is not what the layout says.
+    /// The file exists, but its content does not follow the layout.
     #[error("{}: {reason}", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// The fault, and what to do.
+        /// The problem, and what to do.
         reason: String,
     },
-    /// Another process holds a lock that is needed.
+    /// Another process holds the lock.
     #[error("{} is locked: {holder}", path.display())]
     Locked {
         /// The lock file.
@@ -38,12 +38,12 @@ pub enum Error {
     },
 }
 
-/// What was tried on a path.
+/// An action on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// To make it durable. If that fails, what was written may be there all the same.
+    /// A sync. If it fails, the data may be on the disk all the same.
     Sync,
-    /// Anything else, as a verb: "open", "rename into place".
+    /// Another action, as a verb: "open", "rename into place".
     Other(&'static str),
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Action {
 }
 
 impl Error {
-    /// Wraps an I/O error with what was tried and where.
+    /// Adds the action and the path to an I/O error.
     pub fn io(action: impl Into<Action>, path: &Path, source: impl Into<io::Error>) -> Self {
         let mut source = source.into();
         if source.kind() == io::ErrorKind::FileTooLarge {
@@ -73,12 +73,12 @@ impl Error {
         Self::Io { action: action.into(), path: path.to_owned(), source }
     }
 
-    /// A file whose content is wrong.
+    /// Makes the error for a file with wrong content.
     pub fn invalid(path: &Path, reason: impl Into<String>) -> Self {
         Self::Invalid { path: path.to_owned(), reason: reason.into() }
     }
 
-    /// What it is about.
+    /// The path.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -86,7 +86,7 @@ impl Error {
         }
     }
 
-    /// The kind of the underlying I/O error, if there is one.
+    /// The kind of the I/O error behind it, if there is one.
     #[must_use]
     pub fn kind(&self) -> Option<io::ErrorKind> {
         match self {
@@ -95,31 +95,31 @@ impl Error {
         }
     }
 
-    /// Whether the file or directory simply is not there.
+    /// Whether the file or directory does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.kind() == Some(io::ErrorKind::NotFound)
     }
 
-    /// Whether the disk, or the account's share of it, is full.
+    /// Whether the disk is full, or the account's quota is used up.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
         matches!(self.kind(), Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
     }
 
-    /// Whether the disk accepts no writes for now: it is full, or was made read-only.
+    /// Whether the disk is full or read-only.
     #[must_use]
     pub fn is_for_want_of_disk(&self) -> bool {
         self.is_disk_full() || self.kind() == Some(io::ErrorKind::ReadOnlyFilesystem)
     }
 }
 
-/// Turns "it is not there" into `None`, and leaves every other error an error.
+/// Turns the error "not found" into `None`.
 pub trait Missing<T> {
-    /// `Ok(None)` where the error was "not found".
+    /// Returns `Ok(None)` if the error is "not found".
     ///
     /// # Errors
-    /// Every other error, unchanged.
+    /// All other errors, unchanged.
     fn missing_is_none(self) -> Result<Option<T>>;
 }
 

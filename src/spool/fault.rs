@@ -1,7 +1,7 @@
-//! Faults on demand, so that tests can break the spool's writes at every single step.
+//! Injects faults, so that tests can break the spool's writes at every step.
 //!
-//! Each write of [`super::atomic`] passes one [`point`]. A plan that was installed makes the process die there, or
-//! makes the write fail. Only debug builds of the binaries ever install a plan.
+//! Each write of [`super::atomic`] calls [`point`]. An installed plan makes the process die there, or makes the write
+//! fail. Only debug builds of the binaries install a plan.
 
 use std::io;
 use std::str::FromStr;
@@ -11,31 +11,31 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static PLAN: OnceLock<Plan> = OnceLock::new();
 static PASSED: AtomicU64 = AtomicU64::new(0);
 
-/// What is to go wrong, and when. Written as `7:die`, `7:fail`, `7:full`, `1:norename` or `1:nolink`.
+/// The fault, and the write that it hits. Written as `7:die`, `7:fail`, `7:full`, `1:norename` or `1:nolink`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The write that is hit, counted from 1 in this process.
+    /// The number of the write, counted from 1 in this process.
     pub at: u64,
     /// The fault.
     pub effect: Effect,
 }
 
-/// What happens at the chosen write.
+/// The kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The process ends at once, as by SIGKILL.
     Die,
-    /// This one write fails with an input/output error.
+    /// This write fails with an input/output error.
     Fail,
-    /// This write and all after it fail because the disk is full.
+    /// This write and all later ones fail, because the disk is full.
     Full,
-    /// From this write on nothing is renamed without replacing: some filesystems cannot.
+    /// From this write on, renames without replacement fail, as on some filesystems.
     NoRename,
-    /// The same, and there are no hard links either.
+    /// The same, and hard links fail too.
     NoLink,
 }
 
-/// A text that is no fault plan.
+/// The error for a text that is not a fault plan.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a fault plan looks like 7:die, 7:fail, 7:full, 1:norename or 1:nolink")]
 pub struct NotAPlan;
@@ -59,14 +59,14 @@ impl FromStr for Plan {
 
 /// Installs the plan for the rest of this process. Only the first call counts.
 pub fn install(plan: Plan) {
-    // A second plan in one process would make its counting meaningless; the first stays.
+    // A second plan would make the count of writes wrong, so the first one stays.
     let _ = PLAN.set(plan);
 }
 
-/// Passes one write.
+/// Counts one write, and injects the fault if its turn has come.
 ///
 /// # Errors
-/// The failure that the installed plan asks for.
+/// The failure of the installed plan.
 pub fn point() -> io::Result<()> {
     let Some(plan) = PLAN.get() else { return Ok(()) };
     let number = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
@@ -81,13 +81,13 @@ pub fn point() -> io::Result<()> {
     }
 }
 
-/// Whether the filesystem is to be one that does not rename without replacing.
+/// Whether renames without replacement must fail.
 #[must_use]
 pub fn refuses_renames() -> bool {
     PLAN.get().is_some_and(|plan| matches!(plan.effect, Effect::NoRename | Effect::NoLink))
 }
 
-/// Whether the filesystem is to be one without hard links.
+/// Whether hard links must fail.
 #[must_use]
 pub fn refuses_links() -> bool {
     PLAN.get().is_some_and(|plan| plan.effect == Effect::NoLink)

@@ -1,4 +1,5 @@
-//! `history.jsonl`: one line per finished job, for lists and searches. The last line of a number counts.
+//! `history.jsonl`: one line for each finished job, for lists and searches. If a job has several lines, the last one
+//! counts.
 
 mod file;
 
@@ -21,67 +22,67 @@ use super::request::{JobRequest, json_line};
 use super::status::{State, Status};
 use super::time::Time;
 
-/// A finished job in one line.
+/// The line of a finished job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HistoryLine {
-    /// The job. It stands first, so that `grep '^{"id":42,'` finds it.
+    /// The job. It comes first, so that `grep '^{"id":42,'` finds the line.
     pub id: JobId,
     /// Its type.
     #[serde(rename = "type")]
     pub job_type: String,
-    /// Who asked for it.
+    /// The user who asked for it.
     pub user: String,
     /// Its lane.
     pub lane: String,
     /// Its final state.
     pub state: State,
-    /// How it ended, in one word.
+    /// The outcome.
     #[serde(default, deserialize_with = "outcome::if_known")]
     pub outcome: Option<Outcome>,
-    /// Who answered the prompt that decided it, stopped it or cancelled it.
+    /// The user who answered the prompt that decided the outcome, or who stopped or cancelled the job.
     #[serde(default)]
     pub outcome_by: Option<String>,
-    /// The status text that was in force when it ended badly.
+    /// The last status text of a job that ended badly.
     #[serde(default)]
     pub phase: Option<String>,
-    /// The last line of its output that looks like an error, if it ended badly. Never a sensitive one.
+    /// The last line of output that looks like an error, of a job that ended badly. It is never a sensitive line.
     #[serde(default)]
     pub last_error: Option<LastError>,
-    /// When it was submitted.
+    /// The time when it was submitted.
     pub queued_at: Time,
-    /// When its command was executed.
+    /// The time when its command was executed.
     pub started_at: Option<Time>,
-    /// When it ended.
+    /// The time when it ended.
     pub finished_at: Option<Time>,
     /// The exit status of the command.
     pub exit_status: Option<i32>,
-    /// The signal that killed it.
+    /// The signal that killed the command.
     pub signal: Option<i32>,
-    /// Why it failed, was cancelled or lost.
+    /// The reason why it failed, was cancelled or lost.
     pub reason: Option<String>,
-    /// Who stopped it before its command started.
+    /// The user who stopped it before its command started.
     #[serde(default)]
     pub cancelled_by: Option<String>,
-    /// The most memory that it had at a time, in bytes.
+    /// The most memory that it used at a time, in bytes.
     #[serde(default)]
     pub memory_peak: Option<u64>,
-    /// How much time of processors it had in all, in seconds.
+    /// The processor time that it used in all, in seconds.
     #[serde(default)]
     pub cpu_seconds: Option<f64>,
     /// The argument vector as people may see it.
     pub command: Vec<String>,
     /// The parameters as people may see them.
     pub params: Map<String, Value>,
-    /// What was shown to people beside the parameters.
+    /// Data that people saw beside the parameters.
     pub data: Option<Map<String, Value>>,
-    /// The job that it tried again.
+    /// The job of which it was a retry.
     pub retry_of: Option<JobId>,
-    /// How many records its log has.
+    /// The number of records in its log.
     pub log_records: u64,
 }
 
 impl HistoryLine {
-    /// The line of a job from its documents.
+    /// Makes the line of a job from its documents.
     #[must_use]
     pub fn new(status: &Status, request: Option<&JobRequest>, params: Map<String, Value>) -> Self {
         Self {
@@ -112,7 +113,7 @@ impl HistoryLine {
     }
 }
 
-/// Appends a line, first ending one that a crash left unfinished. Not synced: it can be made again.
+/// Appends a line, after ending one that a crash left unfinished. It does not sync, because the line can be made again.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -123,10 +124,10 @@ pub fn append(spool: &Spool, _runner: &RunnerLock, line: &HistoryLine) -> Result
     fault::point().and_then(|()| file.write_all(&json_line(line))).map_err(|error| Error::io("write", &path, error))
 }
 
-/// Reads the history from its start, leaving out lines that are unfinished or damaged.
+/// Reads the history from its start. Leaves out unfinished and damaged lines.
 ///
 /// # Errors
-/// The file cannot be read. One that is not there is an empty history.
+/// The file cannot be read. A missing file is an empty history.
 pub fn for_each<T: for<'de> Deserialize<'de>>(spool: &Spool, mut visit: impl FnMut(T)) -> Result<()> {
     let Some(file) = HistoryFile::open(spool)? else { return Ok(()) };
     let visit = |_, line: &[u8]| {
@@ -137,7 +138,7 @@ pub fn for_each<T: for<'de> Deserialize<'de>>(spool: &Spool, mut visit: impl FnM
     file.for_each_line(0..u64::MAX, visit).map(drop)
 }
 
-/// The numbers of all jobs in the history.
+/// Reads the numbers of all jobs in the history.
 ///
 /// # Errors
 /// The file cannot be read.

@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "u64", into = "u64")]
 pub struct JobId(u32);
 
-/// A text or number that is no job number.
+/// The error for a text or number that is not a job number.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a job number (1 to 999999999 without leading zeros)")]
 pub struct NotAJobId;
 
 impl JobId {
-    /// The largest number the layout has room for.
+    /// The largest number that the layout allows.
     pub const MAX: u32 = 999_999_999;
 
     /// The job with the highest number.
     pub const LAST: Self = Self(Self::MAX);
 
-    /// The number itself.
+    /// The number.
     #[must_use]
     pub fn get(self) -> u32 {
         self.0
@@ -65,10 +65,10 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A set of job numbers, kept as ranges: a million finished jobs without a gap take one entry.
+/// A set of job numbers. It stores ranges, so a million finished jobs without a gap take one entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobIdSet {
-    /// First number of a range → its last number. Ranges neither touch nor overlap.
+    /// First number of a range → its last number. There is a gap between any two ranges.
     ranges: BTreeMap<u32, u32>,
 }
 
@@ -79,7 +79,7 @@ impl JobIdSet {
         self.ranges.range(..=id.0).next_back().is_some_and(|(_, last)| *last >= id.0)
     }
 
-    /// Puts a number into the set. Returns whether it was new.
+    /// Adds a number. Returns whether it was new.
     pub fn insert(&mut self, id: JobId) -> bool {
         if self.contains(id) {
             return false;

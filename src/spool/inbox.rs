@@ -1,7 +1,7 @@
 //! `inbox/`: answers and signals for running jobs, pauses and resumes for the runner.
 //!
-//! A file is a request by the person behind it. Its name says whom it is for; names are published without replacing,
-//! so of two answers to one prompt the first wins in the kernel.
+//! A file is the request of a user. Its name says for whom it is. Files are published without replacing others, so of
+//! two answers to one prompt the kernel accepts only the first.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -21,23 +21,23 @@ use super::room;
 use super::strict;
 use super::submitter::TrustedSubmitters;
 
-/// The most that an answer may have, in bytes.
+/// The longest answer, in bytes.
 pub const ANSWER_LIMIT: usize = 4000;
 
-/// What stands for the answer to a sensitive prompt, wherever people read who answered.
+/// Stands in place of the answer to a sensitive prompt, wherever people see that somebody answered.
 pub const HIDDEN: &str = "•••";
 
 /// `N.response.I.json`: an answer to prompt I of job N.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// Who answers.
+    /// The user who answers.
     pub user: String,
     /// The answer, without a newline.
     pub response: String,
 }
 
-/// How a job is stopped.
+/// A way to stop a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobSignal {
@@ -48,7 +48,7 @@ pub enum JobSignal {
 }
 
 impl JobSignal {
-    /// The word that stands in files and paths.
+    /// Its word in files and paths.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl JobSignal {
         }
     }
 
-    /// What has been done to a job, as a verb.
+    /// The past participle for messages: the job was "interrupted" or "killed".
     #[must_use]
     pub fn done(self) -> &'static str {
         match self {
@@ -71,9 +71,9 @@ impl JobSignal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignalRequest {
-    /// Who asks.
+    /// The user who asks.
     pub user: String,
-    /// How.
+    /// The way to stop it.
     pub signal: JobSignal,
 }
 
@@ -81,9 +81,9 @@ pub struct SignalRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunnerRequest {
-    /// Who asks.
+    /// The user who asks.
     pub user: String,
-    /// Why; shown on every page while the runner is paused.
+    /// The reason. It is shown on every page while the runner is paused.
     #[serde(default)]
     pub reason: String,
 }
@@ -97,7 +97,7 @@ pub enum Purpose {
     Response(u32),
 }
 
-/// Whom a name in the inbox is for.
+/// The recipient of a letter, as its name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Recipient {
     /// A job.
@@ -109,7 +109,7 @@ pub enum Recipient {
 }
 
 impl Recipient {
-    /// The meaning of a name; `None` for a name that the layout does not know.
+    /// The recipient of a name. `None` for a name that the layout does not know.
     #[must_use]
     pub fn of(name: &OsStr) -> Option<Self> {
         let mut parts = name.to_str()?.strip_suffix(".json")?.split('.');
@@ -124,7 +124,7 @@ impl Recipient {
             ("runner", "pause") => Some(Self::Pause),
             ("runner", "resume") => Some(Self::Resume),
             (job, "signal") => Some(Self::Job(job.parse().ok()?, Purpose::Signal)),
-            // A prompt's number has the form of a job's: no leading zeros, so that one prompt has one name.
+            // A prompt's number has no leading zeros, like a job's, so that an answer to one prompt has one name only.
             (job, "response") => {
                 let prompt: JobId = which.parse().ok()?;
                 Some(Self::Job(job.parse().ok()?, Purpose::Response(prompt.get())))
@@ -133,7 +133,7 @@ impl Recipient {
         }
     }
 
-    /// The job, if it is for one.
+    /// The job, if the letter is for one.
     #[must_use]
     pub fn job(self) -> Option<JobId> {
         match self {
@@ -143,23 +143,24 @@ impl Recipient {
     }
 }
 
-/// A file in the inbox, not yet opened.
+/// A file in the inbox that was not opened yet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Letter {
-    /// Whom it is for.
+    /// The recipient.
     pub recipient: Recipient,
-    /// Its name.
+    /// The file's name.
     pub name: OsString,
 }
 
 impl Letter {
-    /// Where it is.
+    /// The file's path.
     #[must_use]
     pub fn path(&self, spool: &Spool) -> PathBuf {
         spool.inbox().join(&self.name)
     }
 
-    /// When it was put there or changed, in seconds since the epoch and nanoseconds; `None` if it is gone.
+    /// The time when the file was put there or changed, in seconds since the epoch and nanoseconds. `None` if it is
+    /// gone.
     #[must_use]
     pub fn changed(&self, spool: &Spool) -> Option<(i64, i64)> {
         use std::os::unix::fs::MetadataExt as _;
@@ -167,13 +168,13 @@ impl Letter {
         Some((metadata.ctime(), metadata.ctime_nsec()))
     }
 
-    /// How long ago it was put there or changed, in seconds; `None` if it is gone.
+    /// The time since the file was put there or changed, in seconds. `None` if it is gone.
     #[must_use]
     pub fn age(&self, spool: &Spool) -> Option<i64> {
         self.changed(spool).map(|(seconds, _)| super::queue::age_in_seconds(seconds))
     }
 
-    /// Removes it, because it was dealt with.
+    /// Removes the file after it was processed.
     ///
     /// # Errors
     /// The file cannot be removed.
@@ -182,8 +183,8 @@ impl Letter {
     }
 }
 
-/// What is in the inbox: what can be delivered, signals before answers, and names that mean nothing.
-/// Names that begin with a dot are ignored.
+/// Lists the inbox: the letters, for each job the signals before the answers, and the names that the layout does not
+/// know. Ignores names that begin with a dot.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -195,7 +196,7 @@ pub fn list(spool: &Spool) -> Result<(Vec<Letter>, Vec<OsString>)> {
     for entry in std::fs::read_dir(&inbox).map_err(wrap)? {
         let entry = entry.map_err(wrap)?;
         let name = entry.file_name();
-        // A directory is no letter, and could not be removed like one.
+        // A directory cannot be read and removed as a letter.
         let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
         match Recipient::of(&name).filter(|_| !is_directory) {
             Some(recipient) => letters.push(Letter { recipient, name }),
@@ -217,9 +218,9 @@ pub fn for_job(spool: &Spool, id: JobId) -> Result<Vec<Letter>> {
     Ok(letters)
 }
 
-/// A request that names the user behind it.
+/// A request that names its user.
 pub trait Signed {
-    /// The user that it names.
+    /// The user.
     fn user(&self) -> &str;
 }
 
@@ -233,25 +234,25 @@ signed!(Answer, SignalRequest, RunnerRequest);
 /// The result of opening a letter.
 #[derive(Debug)]
 pub enum Reading<T> {
-    /// The request, by the user behind it.
+    /// The request. Its user has been checked.
     Valid(T),
-    /// It is gone.
+    /// The file is gone.
     Gone,
-    /// Its writer is not done with it; look again later.
+    /// The writer has not finished the file yet. Read it again later.
     Later,
-    /// It is not acceptable.
+    /// The file is not acceptable.
     Refused {
-        /// The sender: the owner's login name, or the name in the file if its owner is trusted.
+        /// The login name of the file's owner.
         user: String,
-        /// Why.
+        /// The reason, for the sender.
         reason: String,
     },
 }
 
-/// Opens a letter and checks who is behind it.
+/// Reads a letter and checks whether its owner may act for its user.
 ///
 /// # Errors
-/// What the system refused for a reason that lies with the machine and not with the file.
+/// The system cannot open or read the file, for a reason that is not the sender's fault.
 pub fn read<T>(spool: &Spool, letter: &Letter, trusted: &TrustedSubmitters) -> Result<Reading<T>>
 where
     T: DeserializeOwned + Signed,
@@ -262,7 +263,8 @@ where
         Ok(Look::File(opened)) => opened,
         Ok(Look::Gone) => return Ok(Reading::Gone),
         Ok(Look::Refused(reason)) => return refused(reason),
-        // The directory is the runner's own, so this lies with the file. If it stayed, nobody could answer its prompt.
+        // The runner may read its own directory, so the file has the wrong mode. If it stayed, nobody could answer its
+        // prompt.
         Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => {
             return refused("the runner's account cannot read it; use mode 0640 and the spool's group".into());
         }
@@ -285,7 +287,7 @@ where
     }
 }
 
-/// The sender of a letter that cannot be opened.
+/// The owner of a letter that cannot be opened.
 fn owner(path: &Path) -> String {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::symlink_metadata(path).map_or_else(|_| "unknown".to_owned(), |metadata| name_of(metadata.uid()))
@@ -295,16 +297,16 @@ fn name_of(uid: u32) -> String {
     super::submitter::login_name(uid).unwrap_or_else(|| format!("uid {uid}"))
 }
 
-/// The result of an answer in the inbox.
+/// The result of sending an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answered {
-    /// It is the first, and it survives a power cut.
+    /// It is the first answer, and survives a power cut.
     First,
-    /// Somebody was faster.
+    /// The prompt has an answer already.
     TooLate,
 }
 
-/// Puts an answer into the inbox, durably. Of two answers to one prompt the first wins.
+/// Puts an answer into the inbox, durably. The first answer to a prompt wins.
 ///
 /// ```
 /// use spiderpig::spool::inbox::{self, Answer, Answered};
@@ -331,8 +333,8 @@ pub fn answer(spool: &Spool, id: JobId, interaction: u32, answer: &Answer) -> Re
     })
 }
 
-/// Takes the answer out of a letter that was delivered, and leaves who answered. The name stays taken without a gap, so
-/// that the first answer stays the only one.
+/// Replaces the answer in a delivered letter by [`HIDDEN`], and keeps its user. The file exists at every moment, so a
+/// second answer to the prompt is refused.
 ///
 /// # Errors
 /// The file cannot be replaced.
@@ -341,7 +343,7 @@ pub fn hide_answer(spool: &Spool, letter: &Letter, user: &str) -> Result<()> {
     atomic::replace(&letter.path(spool), &json_line(&answer), FILE, Durability::Synced)
 }
 
-/// The answer that is in the inbox for a prompt, if there is one and it can be read.
+/// The answer to a prompt in the inbox. `None` if there is none or it cannot be read.
 #[must_use]
 pub fn pending_answer(spool: &Spool, id: JobId, interaction: u32) -> Option<Answer> {
     match open::look(&response_path(spool, id, interaction), INBOX_LIMIT) {

@@ -1,4 +1,4 @@
-//! `jobs/N/`: one job's directory. Anyone with the permissions reads it; only the holder of its lock writes.
+//! `jobs/N/`: the directory of one job. Anyone with the permissions may read it. Only the holder of its lock may write.
 
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
@@ -17,20 +17,20 @@ use super::plan::Plan;
 use super::request::JobRequest;
 use super::status::Status;
 
-/// What is reserved on the disk for the final status, at least, in bytes.
+/// The least room that is reserved for the final status, in bytes.
 const RESERVE: usize = 64 << 10;
 
-/// Where a status was written.
+/// The place to which a status was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// To a new file, as always while there is room.
+    /// A new file, as always while the disk has room.
     Anew,
-    /// Over room that was set aside. Who reads the status before the last one at this very moment reads a mixture, so
-    /// the next one has to wait a little.
+    /// A file that was set aside. A slow reader may still have that file open, as an older status, and would see a
+    /// mixture of two. So the next status has to wait a little.
     InRoom,
 }
 
-/// The file in a job's directory by which an operator says that nothing of it is left.
+/// The file in a job's directory by which an operator confirms that no process of the job is left.
 pub const NOTHING_LEFT: &str = "nothing-left";
 
 /// A job's directory, for reading.
@@ -41,7 +41,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// The directory of a job, whether or not it is there.
+    /// The directory of a job, which need not exist.
     #[must_use]
     pub fn new(spool: &Spool, id: JobId) -> Self {
         Self { id, directory: spool.job(id) }
@@ -53,19 +53,19 @@ impl Job {
         self.id
     }
 
-    /// Where it is.
+    /// The path of the directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Whether the directory is there.
+    /// Whether the directory exists.
     #[must_use]
     pub fn exists(&self) -> bool {
         std::fs::symlink_metadata(&self.directory).is_ok_and(|metadata| metadata.is_dir())
     }
 
-    /// `status.json`; `None` if there is none yet.
+    /// Reads `status.json`. `None` if there is none yet.
     ///
     /// # Errors
     /// It cannot be read, or is damaged.
@@ -73,7 +73,7 @@ impl Job {
         open::read_json(&self.directory.join("status.json")).missing_is_none()
     }
 
-    /// `job.json`.
+    /// Reads `job.json`.
     ///
     /// # Errors
     /// It cannot be read, or is damaged.
@@ -81,7 +81,7 @@ impl Job {
         open::read_json(&self.directory.join("job.json"))
     }
 
-    /// `job.json`, byte for byte; `None` if there is none.
+    /// Reads `job.json` byte for byte. `None` if there is none.
     ///
     /// # Errors
     /// It cannot be read.
@@ -89,7 +89,7 @@ impl Job {
         open::read(&self.directory.join("job.json")).missing_is_none()
     }
 
-    /// `plan.json`.
+    /// Reads `plan.json`.
     ///
     /// # Errors
     /// It cannot be read, or is damaged.
@@ -98,7 +98,7 @@ impl Job {
     }
 }
 
-/// A job's directory, for its leader: the methods that write exist only while the lock is held.
+/// A job's directory, for the holder of its lock. Only this type has methods that write.
 #[derive(Debug)]
 pub struct LockedJob {
     job: Job,
@@ -114,11 +114,12 @@ impl std::ops::Deref for LockedJob {
 }
 
 impl LockedJob {
-    /// Claims a job: builds its directory out of sight and commits it by one rename. Nothing is synced here; the start
-    /// group of [`LockedJob::make_durable`] comes before anything that relies on it.
+    /// Claims a job: builds its directory under a hidden name and commits it by one rename. It does not sync. Call
+    /// [`LockedJob::make_durable`] before anything that relies on the claim.
     ///
     /// # Errors
-    /// The directory exists already ([`Error::Locked`]), or cannot be built; then nothing is left of it.
+    /// The directory exists already ([`Error::Locked`]), or cannot be built. Then the hidden directory is removed
+    /// again.
     pub fn claim(spool: &Spool, runner: &RunnerLock, request: &[u8], plan: &Plan, status: &Status) -> Result<Self> {
         let hidden = spool.uncommitted_job(plan.id);
         atomic::remove_tree(&hidden)?;
@@ -132,7 +133,7 @@ impl LockedJob {
             }
         });
         if built.is_err() {
-            // What went wrong is reported; the leftovers are found and removed again by recovery.
+            // The first error is reported. If this removal fails too, recovery removes the rest.
             let _ = atomic::remove_tree(&hidden);
         }
         built
@@ -152,7 +153,7 @@ impl LockedJob {
         Ok(lock)
     }
 
-    /// Takes the lead of a job without a leader. `None` if it has one.
+    /// Takes the lock of a job. `None` if another process holds it.
     ///
     /// # Errors
     /// The lock cannot be opened.
@@ -162,14 +163,14 @@ impl LockedJob {
         Ok(lock.map(|lock| Self { job, lock }))
     }
 
-    /// Takes the lead that was passed on to this process.
+    /// Uses the lock that the runner passed on to this process.
     #[must_use]
     pub fn inherited(spool: &Spool, lock: JobLock) -> Self {
         Self { job: Job::new(spool, lock.id()), lock }
     }
 
-    /// Whether this directory is a copy of the one in which the job was claimed, in this boot: what belongs to the job
-    /// then belongs to the job over there. In another boot there is nothing that could be mistaken for it.
+    /// Whether this directory is a copy of the one in which the job was claimed, and the claim was in this boot. Then
+    /// processes with the job's marker may belong to the original. After another boot they no longer exist.
     #[must_use]
     pub fn is_copy(&self) -> bool {
         let claimed = self.plan().ok().and_then(|plan| plan.lock);
@@ -179,18 +180,18 @@ impl LockedJob {
         }
     }
 
-    /// The lock.
+    /// The job's lock.
     #[must_use]
     pub fn lock(&self) -> &JobLock {
         &self.lock
     }
 
-    /// Replaces `status.json`. Readers see it at once; a power cut may undo it. A full disk does not keep people from
-    /// seeing what the job asks: then it is written over `spare`, and after that over `reserve`, which gets the room of
-    /// the status before in exchange.
+    /// Replaces `status.json`. Readers see the new one at once. A power cut may undo it. If the disk is full, it writes
+    /// over `spare`, and after that over `reserve`, which then exchanges its name with `status.json`. So people see a
+    /// job's prompts also on a full disk.
     ///
     /// # Errors
-    /// It cannot be written; the old one is untouched.
+    /// It cannot be written. The old status stays.
     pub fn write_status(&self, status: &Status) -> Result<Written> {
         let path = self.directory.join("status.json");
         let bytes = status.to_bytes();
@@ -202,7 +203,7 @@ impl LockedJob {
         }
     }
 
-    /// Sets the spare room aside again once it was used.
+    /// Creates `spare` again after it was used.
     fn set_aside(&self, status: usize) -> Result<()> {
         let spare = self.directory.join("spare");
         if spare.exists() { Ok(()) } else { atomic::set_aside(&spare, RESERVE + status, FILE).map(|_| ()) }
@@ -214,7 +215,8 @@ impl LockedJob {
             atomic::overwrite(&file, &spare, bytes)?;
             return atomic::rename(&spare, path).map(|()| Written::InRoom);
         }
-        // The present status has the room of the spare, or nothing would be left for the last one.
+        // Only if the present status has the room of `spare`: after the exchange it becomes the room for the last
+        // status.
         let has_room = path.symlink_metadata().is_ok_and(|metadata| metadata.len() >= RESERVE as u64);
         let reserve = self.directory.join("reserve");
         match atomic::open_update(&reserve).missing_is_none()? {
@@ -226,10 +228,10 @@ impl LockedJob {
         }
     }
 
-    /// Gives up the room for further statuses of a job that has ended, whether it is still spare or the present status
-    /// has it. The last one has room of its own.
+    /// Frees the room for further statuses, when a job has ended: removes `spare`, and cuts off the spaces behind the
+    /// present status if that was written over `spare`. The last status has room of its own.
     pub fn give_up_spare(&self) {
-        // What cannot be given up costs nothing but room.
+        // A failure costs room only.
         let _ = atomic::remove(&self.directory.join("spare"));
         let _ = self.cut_spaces_behind_status();
     }
@@ -245,7 +247,7 @@ impl LockedJob {
         file.set_len(end as u64).map_err(|error| Error::io("cut", &path, error))
     }
 
-    /// Replaces `plan.json` of a job that was not started yet: it may get another slot.
+    /// Replaces `plan.json` of a job that was not started yet, because it may get another slot.
     ///
     /// # Errors
     /// It cannot be written.
@@ -253,11 +255,12 @@ impl LockedJob {
         atomic::replace(&self.directory.join("plan.json"), &plan.to_bytes(), SECRET_FILE, Durability::Ordered)
     }
 
-    /// **The start group**: makes durable what was claimed and the names that lead to it, in five syncs. After it the
-    /// command may be executed, and `queue/N.json` may go.
+    /// Makes a claim durable, in five syncs: its three documents, its directory and `jobs/`. After that the command may
+    /// be executed and `queue/N.json` may be removed.
     ///
     /// # Errors
-    /// Something cannot be synced. A file that is missing is passed over: recovery meets such jobs.
+    /// A file or directory cannot be synced. A missing document is ignored, because recovery calls this for such jobs
+    /// too.
     pub fn make_durable(&self, spool: &Spool) -> Result<()> {
         for name in ["status.json", "job.json", "plan.json"] {
             atomic::sync_file(&self.directory.join(name)).missing_is_none()?;
@@ -266,8 +269,8 @@ impl LockedJob {
         atomic::sync_directory(&spool.jobs())
     }
 
-    /// Writes the final status into the space that was reserved for it, and makes it durable. Every job ends this way,
-    /// so that the way out of a full disk is walked every day.
+    /// Writes the final status into the room that was reserved for it, and makes it durable. Every job ends this way,
+    /// so the code for a full disk is in use every day.
     ///
     /// # Errors
     /// It cannot be written or synced.
@@ -279,14 +282,14 @@ impl LockedJob {
         let Some(file) = atomic::open_update(&reserve).missing_is_none()? else {
             return atomic::replace(&path, &bytes, FILE, Durability::Synced);
         };
-        // To become shorter takes room on some filesystems; without it spaces stay behind the document.
+        // On some filesystems even a cut needs room. If it fails, spaces stay behind the document.
         let _ = file.set_len(bytes.len() as u64);
         atomic::overwrite(&file, &reserve, &bytes)?;
         atomic::rename(&reserve, &path)?;
         atomic::sync_directory(&self.directory)
     }
 
-    /// Opens the log behind its last finished record.
+    /// Opens the log for writing, behind its last finished record.
     ///
     /// # Errors
     /// It cannot be opened.
@@ -294,7 +297,7 @@ impl LockedJob {
         LogWriter::open(&self.directory)
     }
 
-    /// Removes temporary files that a leader left when it died in the middle of a write.
+    /// Removes temporary files of a supervisor that died during a write.
     ///
     /// # Errors
     /// The directory cannot be read, or a file cannot be removed.
@@ -307,7 +310,7 @@ impl LockedJob {
         Ok(())
     }
 
-    /// Takes back a claim that was not durable: out of sight first, so that no reader sees a half-removed job.
+    /// Undoes a claim that was not durable. It hides the directory first, so that no reader sees a half-removed job.
     ///
     /// # Errors
     /// The directory cannot be renamed or removed.
@@ -319,7 +322,7 @@ impl LockedJob {
     }
 }
 
-/// Ends an append-only file whose last line is unfinished, so that the next line does not continue it.
+/// Ends an unfinished last line of a file, so that the next line does not continue it.
 pub(super) fn end_last_line(file: &mut std::fs::File, path: &Path) -> Result<()> {
     let wrap = |error| Error::io("read", path, error);
     let length = file.metadata().map_err(wrap)?.len();
@@ -333,7 +336,7 @@ pub(super) fn end_last_line(file: &mut std::fs::File, path: &Path) -> Result<()>
     Ok(())
 }
 
-/// What is in `jobs/`: the jobs, and claims that are not committed. Other names are left out.
+/// Lists `jobs/`: the jobs, and the claims that are not committed. Leaves out other names.
 ///
 /// # Errors
 /// The directory cannot be read.

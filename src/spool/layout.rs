@@ -1,4 +1,4 @@
-//! The spool directory as a whole: its version, its paths, and how it is laid out the first time.
+//! The spool directory: its version, its paths, and its creation.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,24 +9,24 @@ use super::id::JobId;
 use super::lock::RunnerLock;
 use super::open;
 
-/// Content of the file `layout`: the version that this program speaks.
+/// The content of the file `layout`: the version that this program supports.
 const VERSION: &str = "1\n";
 
-/// Mode of directories that only the runner's account changes.
+/// Mode of directories that only the runner's account may change.
 pub const PRIVATE_DIRECTORY: u32 = 0o2750;
-/// Mode of directories that members of the spool's group drop files into.
+/// Mode of directories in which members of the spool's group may create files.
 pub const DROP_DIRECTORY: u32 = 0o3770;
 /// Mode of ordinary files.
 pub const FILE: u32 = 0o640;
 /// Mode of files that only the runner's account may read.
 pub const SECRET_FILE: u32 = 0o600;
-/// Mode of `sequence`, which every submitter changes.
+/// Mode of `sequence`, which every submitter must change.
 pub const SHARED_FILE: u32 = 0o660;
 
 /// Room for the reason of a pause, in bytes.
 const ROOM_FOR_PAUSE: usize = 4 << 10;
 
-/// Name of the file that the running daemon holds.
+/// Name of the lock file of the running runner.
 pub const RUNNER_LOCK: &str = "runner.lock";
 
 /// The directories of the layout, each with its mode.
@@ -41,17 +41,17 @@ pub const DIRECTORIES: [(&str, u32); 8] = [
     ("lanes", PRIVATE_DIRECTORY),
 ];
 
-/// The fault of a spool that is given by a symbolic link.
+/// The problem of a spool whose path is a symbolic link.
 pub const LINK: &str = "is a symbolic link, but must be a directory";
 
-/// The directory that a symbolic link leads to, in words.
+/// The path that a symbolic link leads to, for messages.
 #[must_use]
 pub fn target_of(link: &Path) -> String {
     link.canonicalize().map_or_else(|_| "the target of the link".to_owned(), |path| path.display().to_string())
 }
 
-/// The link could lead elsewhere tomorrow, and nothing of the spool is opened through one. Links on the way are all
-/// right.
+/// Refuses a root that is a symbolic link: it could lead elsewhere tomorrow, and no file of the spool is opened through
+/// a link. Links further up in the path are allowed.
 fn refuse_link(root: &Path) -> Result<()> {
     if !root.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
         return Ok(());
@@ -60,17 +60,17 @@ fn refuse_link(root: &Path) -> Result<()> {
     Err(Error::invalid(root, format!("{LINK}; set `spool` in the configuration to the directory itself: {target}")))
 }
 
-/// A spool directory whose layout version is known.
+/// A spool directory with a supported layout version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spool {
     root: PathBuf,
 }
 
 impl Spool {
-    /// Opens a spool that a runner has laid out.
+    /// Opens a spool that a runner has created.
     ///
     /// # Errors
-    /// There is none, or it has a layout that this program does not know.
+    /// There is no spool, or this program does not know its layout version.
     pub fn open(root: &Path) -> Result<Self> {
         refuse_link(root)?;
         let spool = Self { root: root.to_owned() };
@@ -94,10 +94,10 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Opens a spool, laying out what is missing: what the runner does when it starts.
+    /// Opens a spool and creates its missing parts. The runner does this when it starts.
     ///
     /// # Errors
-    /// The directory holds something else, a layout that this program does not know, or it cannot be written.
+    /// The directory has other files, this program does not know its layout version, or it cannot be written.
     pub fn lay_out(root: &Path) -> Result<Self> {
         refuse_link(root)?;
         let spool = Self { root: root.to_owned() };
@@ -121,7 +121,7 @@ impl Spool {
         Self::open(root)
     }
 
-    /// A directory without `layout` may only hold what an interrupted first start left there.
+    /// Refuses a directory without `layout`, unless it is empty or has only files of an interrupted first start.
     fn refuse_strangers(&self) -> Result<()> {
         for name in names(&self.root)? {
             let known = DIRECTORIES.iter().any(|(known, _)| name == *known);
@@ -138,7 +138,7 @@ impl Spool {
         Ok(())
     }
 
-    /// The directory itself.
+    /// The path of the spool.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -150,19 +150,19 @@ impl Spool {
         self.root.join("layout")
     }
 
-    /// `sequence`: the last number handed out.
+    /// `sequence`: the last job number that was taken.
     #[must_use]
     pub fn sequence(&self) -> PathBuf {
         self.root.join("sequence")
     }
 
-    /// `incoming/`: files being written.
+    /// `incoming/`: files that are being written.
     #[must_use]
     pub fn incoming(&self) -> PathBuf {
         self.root.join("incoming")
     }
 
-    /// `queue/`: jobs that wait.
+    /// `queue/`: the jobs that wait.
     #[must_use]
     pub fn queue(&self) -> PathBuf {
         self.root.join("queue")
@@ -174,13 +174,13 @@ impl Spool {
         self.queue().join(format!("{id}.json"))
     }
 
-    /// `inbox/`: requests to running things.
+    /// `inbox/`: letters for jobs and for the runner.
     #[must_use]
     pub fn inbox(&self) -> PathBuf {
         self.root.join("inbox")
     }
 
-    /// `monitoring/`: what other programs tell of the site.
+    /// `monitoring/`: reports of other programs about the site.
     #[must_use]
     pub fn monitoring(&self) -> PathBuf {
         self.root.join("monitoring")
@@ -198,13 +198,13 @@ impl Spool {
         self.jobs().join(id.to_string())
     }
 
-    /// `jobs/.N`: a claim that is not committed, or one being taken back.
+    /// `jobs/.N`: a claim that is not committed, or one that is being undone.
     #[must_use]
     pub fn uncommitted_job(&self, id: JobId) -> PathBuf {
         self.jobs().join(format!(".{id}"))
     }
 
-    /// `running/`: the view of what is claimed and not tidied.
+    /// `running/`: links to the jobs that are claimed and not tidied yet.
     #[must_use]
     pub fn running(&self) -> PathBuf {
         self.root.join("running")
@@ -216,7 +216,7 @@ impl Spool {
         self.running().join(id.to_string())
     }
 
-    /// `rejected/`: what was not a valid job.
+    /// `rejected/`: files that were no valid jobs.
     #[must_use]
     pub fn rejected(&self) -> PathBuf {
         self.root.join("rejected")
@@ -234,25 +234,25 @@ impl Spool {
         self.root.join("history.jsonl")
     }
 
-    /// `runner.lock`: held by the running daemon.
+    /// `runner.lock`: the lock of the running runner.
     #[must_use]
     pub fn runner_lock(&self) -> PathBuf {
         self.root.join(RUNNER_LOCK)
     }
 
-    /// `runner.json`: what the daemon is doing.
+    /// `runner.json`: the state of the runner.
     #[must_use]
     pub fn runner_state(&self) -> PathBuf {
         self.root.join("runner.json")
     }
 
-    /// `paused`: if it exists, no new job starts.
+    /// `paused`: while it exists, no new job starts.
     #[must_use]
     pub fn paused(&self) -> PathBuf {
         self.root.join("paused")
     }
 
-    /// Why the spool is paused, or `None` if it is not. An unreadable file still means paused.
+    /// The reason of the pause. `None` if the runner is not paused. A file that cannot be read means paused.
     #[must_use]
     pub fn pause_reason(&self) -> Option<String> {
         match open::read(&self.paused()) {
@@ -262,7 +262,7 @@ impl Spool {
         }
     }
 
-    /// Stops the start of new jobs, with a reason for people; on a full disk in the room that was
+    /// Pauses the runner, with a reason for people. If the disk is full, it uses the room that was
     /// [set aside](Self::set_aside).
     ///
     /// # Errors
@@ -281,10 +281,10 @@ impl Spool {
         }
     }
 
-    /// Sets room aside for a pause on a full disk, if there is none.
+    /// Sets room aside for a pause on a full disk, unless that was done already.
     ///
     /// # Errors
-    /// There is no room, or the spool cannot be written.
+    /// The disk is full, or the spool cannot be written.
     pub fn set_aside(&self, _runner: &RunnerLock) -> Result<()> {
         let room = self.room_for_pause();
         if room.exists() {
@@ -297,7 +297,7 @@ impl Spool {
         self.root.join(".room.paused")
     }
 
-    /// Lets jobs start again.
+    /// Ends the pause.
     ///
     /// # Errors
     /// The file cannot be removed.
@@ -307,7 +307,7 @@ impl Spool {
     }
 }
 
-/// The names in a directory, in no order.
+/// Lists the names in a directory, in no order.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -317,7 +317,7 @@ pub fn names(directory: &Path) -> Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Visits the names in a directory, in no order: there may be too many to keep.
+/// Visits the names in a directory, in no order. Use it where there may be too many to keep in memory.
 ///
 /// # Errors
 /// The directory cannot be read.

@@ -1,8 +1,8 @@
-//! Locks: `flock` on a file that is never renamed over and never removed while in use.
+//! Locks: `flock` on files that are never replaced and never removed while they are in use.
 //!
-//! A lock is a value. What may only be done under a lock takes that value as an argument or is a method of it, so it
-//! cannot be written down without holding the lock. Nobody unlocks: dropping the value closes the descriptor, and the
-//! kernel frees the lock when the last copy of the descriptor is closed, whoever inherited it.
+//! A lock is a value. A function that needs a lock takes that value as an argument or is a method of it. So code that
+//! calls it without the lock does not compile. Dropping the value closes the descriptor. The kernel frees the lock when
+//! the last copy of the descriptor is closed, also those that other processes have inherited.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,10 +21,10 @@ use super::open;
 use super::process;
 use super::runner_state::RunnerState;
 
-/// How long the starting runner waits for `runner.lock`: a recipe that looks at it holds it for a moment.
+/// How long the starting runner waits for `runner.lock`. A recipe that tests the lock holds it for a moment.
 pub const RUNNER_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Between two looks at a lock that somebody holds for a moment only. `flock` has no form with a time limit.
+/// The time between two attempts to take a lock. `flock` has no form with a time limit.
 const RETRY: Duration = Duration::from_millis(2);
 
 fn try_exclusive(file: &File, path: &Path) -> Result<bool> {
@@ -35,10 +35,10 @@ fn try_exclusive(file: &File, path: &Path) -> Result<bool> {
     }
 }
 
-/// Takes an exclusive lock of an open file, waiting at most `patience`. Returns whether it was got.
+/// Takes an exclusive lock of an open file, and waits for it at most `patience`. Returns whether it has the lock.
 ///
 /// # Errors
-/// The file cannot be locked, for another reason than that somebody holds it.
+/// The file cannot be locked, for another reason than that somebody holds the lock.
 pub fn exclusive_within(file: &File, path: &Path, patience: Duration) -> Result<bool> {
     let deadline = Instant::now() + patience;
     while !try_exclusive(file, path)? {
@@ -50,11 +50,11 @@ pub fn exclusive_within(file: &File, path: &Path, patience: Duration) -> Result<
     Ok(true)
 }
 
-/// Whether a path still leads to an open file: whoever waited for the lock of one that is replaced has a file without a
-/// name.
+/// Whether a path still leads to an open file. Another process may have replaced the file while this one waited for its
+/// lock.
 ///
 /// # Errors
-/// One of the two cannot be looked at.
+/// The path or the file cannot be examined.
 pub fn is_at(path: &Path, file: &File) -> Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
     let wrap = |error| Error::io("examine", path, error);
@@ -63,14 +63,13 @@ pub fn is_at(path: &Path, file: &File) -> Result<bool> {
     Ok(there.is_some_and(|there| (there.dev(), there.ino()) == (open.dev(), open.ino())))
 }
 
-/// How long a change of a file that is replaced waits for those before it.
+/// How long a process that wants to replace a file waits for others that do.
 const REPLACEMENT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Opens and locks the file at a path; `open` makes it if it is not there. Whoever holds the lock may replace the file by
-/// another.
+/// Opens and locks the file at a path. `open` creates it if it is missing. The holder of the lock may replace the file.
 ///
 /// # Errors
-/// That of `open`, or somebody holds the lock for longer than a change takes.
+/// The error of `open`, or another process holds the lock for longer than 5 s.
 pub fn replaceable(path: &Path, open: impl Fn() -> Result<File>) -> Result<File> {
     loop {
         let file = open()?;
@@ -78,7 +77,7 @@ pub fn replaceable(path: &Path, open: impl Fn() -> Result<File>) -> Result<File>
             let holder = "another process changes it; `fuser` on the file names it".to_owned();
             return Err(Error::Locked { path: path.to_owned(), holder });
         }
-        // Who held the lock may have replaced the file.
+        // The holder before may have replaced the file.
         if is_at(path, &file)? {
             return Ok(file);
         }
@@ -92,10 +91,10 @@ pub struct RunnerLock {
 }
 
 impl RunnerLock {
-    /// Takes the lock, waiting [`RUNNER_PATIENCE`].
+    /// Takes the lock. Waits for it at most [`RUNNER_PATIENCE`].
     ///
     /// # Errors
-    /// Another runner has it; the error says which, as far as `runner.json` tells.
+    /// Another runner holds it. The error has its process number, if `runner.json` has it.
     pub fn take(spool: &Spool) -> Result<Self> {
         let path = spool.runner_lock();
         let file = atomic::open_lock(&path, FILE)?;
@@ -110,11 +109,11 @@ impl RunnerLock {
     }
 }
 
-/// Whether a runner works on the spool. It asks for a shared lock for a moment, which the starting runner waits out;
-/// `/proc/locks` does not show the locks of other containers.
+/// Whether a runner works on the spool. It takes a shared lock for a moment, because `/proc/locks` does not show the
+/// locks of other containers. A runner that starts at that moment waits for it.
 ///
 /// # Errors
-/// The lock file cannot be opened. One that is not there is held by nobody.
+/// The lock file cannot be opened. If it is missing, there is no runner.
 pub fn runner_is_up(spool: &Spool) -> Result<bool> {
     let path = spool.runner_lock();
     let Some(file) = open::read_only(&path).missing_is_none()? else { return Ok(false) };
@@ -125,18 +124,18 @@ pub fn runner_is_up(spool: &Spool) -> Result<bool> {
     }
 }
 
-/// Which file a lock is, as long as the machine runs.
+/// Identifies the file of a lock until the next boot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockIdentity {
-    /// The boot in which the rest means something: devices are numbered anew in each.
+    /// The boot. Devices get new numbers in each.
     pub boot_id: String,
     /// The device.
     pub device: u64,
-    /// The inode on it.
+    /// The inode on the device.
     pub inode: u64,
 }
 
-/// `jobs/N/lock`: the job is alive, and this process leads it.
+/// `jobs/N/lock`: this process leads the job.
 #[derive(Debug)]
 pub struct JobLock {
     id: JobId,
@@ -160,8 +159,8 @@ impl JobLock {
         Ok(Self { id, file })
     }
 
-    /// Takes the lock of a job directory if it is free. A lock file that is missing is made anew: only a job whose
-    /// claim was torn by a power cut lacks it.
+    /// Takes the lock of a job directory if it is free. Creates a missing lock file: only a job whose claim was
+    /// interrupted by a power cut lacks it.
     ///
     /// # Errors
     /// Any failure to open or to lock it.
@@ -177,7 +176,7 @@ impl JobLock {
         Self { id, file: File::from(descriptor) }
     }
 
-    /// Which file it is; `None` if the system does not say.
+    /// Identifies the lock file. `None` if the system does not tell.
     #[must_use]
     pub fn identity(&self) -> Option<LockIdentity> {
         use std::os::unix::fs::MetadataExt as _;
@@ -185,7 +184,7 @@ impl JobLock {
         Some(LockIdentity { boot_id: process::boot_id()?, device: metadata.dev(), inode: metadata.ino() })
     }
 
-    /// Whose lock it is.
+    /// The job's number.
     #[must_use]
     pub fn id(&self) -> JobId {
         self.id
@@ -229,11 +228,11 @@ impl AsFd for SlotLock {
     }
 }
 
-/// Whether somebody holds the `flock` of a file, looked up in `/proc/locks` by its device and inode, so that looking never
-/// gets in the way of someone who wants the lock. Where the device is not known the inode alone counts.
+/// Whether somebody holds the `flock` of a file. It searches `/proc/locks` for the file's device and inode, so it never
+/// blocks a process that wants the lock. If the device is not known, it compares the inode only.
 ///
 /// # Errors
-/// The file or `/proc/locks` cannot be read. A file that is not there is locked by nobody.
+/// The file or `/proc/locks` cannot be read. A missing file is not locked.
 pub fn is_held(path: &Path) -> Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::symlink_metadata(path).map_err(|error| Error::io("examine", path, error));

@@ -8,13 +8,13 @@
 //!
 //! - Where is a path, and which mode has it? [`layout`].
 //! - How is a file written, so that it is never seen half done, and never lost? [`atomic`]. On a full disk: [`room`].
-//! - What does a document hold? [`request`] (job.json), [`plan`], [`status`], [`history`], [`runner_state`] (runner.json),
-//!   [`inbox`], [`monitoring`], and [`log`] for the records of a log.
-//! - Who holds which lock, and what may be done under it? [`lock`], and `LockedJob` in [`job`]. The device that
-//!   `/proc/locks` means: [`mount`].
-//! - How is a file from outside opened and believed? [`open`], [`strict`] (JSON), [`submitter`] (whose it is), [`queue`],
-//!   [`reject`].
-//! - How does a daemon or supervisor show that it hangs, though it holds its lock? [`stall`].
+//! - What does a document hold? [`request`] (job.json), [`plan`], [`status`], [`history`], [`runner_state`]
+//!   (runner.json), [`inbox`], [`monitoring`], and [`log`] for the records of a log.
+//! - Who holds which lock, and what may be done under it? [`lock`], and `LockedJob` in [`job`]. For the device numbers
+//!   of `/proc/locks`: [`mount`].
+//! - How is a file of another account opened and checked? [`open`], [`strict`] (JSON), [`submitter`] (whose it is),
+//!   [`queue`], [`reject`].
+//! - Does a runner or supervisor hang, although it holds its lock? [`stall`].
 //! - How much room is left? [`space`].
 //! - How do tests break each write? [`fault`].
 

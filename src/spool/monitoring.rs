@@ -1,8 +1,8 @@
-//! `monitoring/`: what other programs tell of the site that people deploy to.
+//! `monitoring/`: reports of other programs about the site that people deploy to.
 //!
-//! Any member of the spool's group writes these files, each by one rename. Nobody here writes them, and nothing that
-//! the spool promises about jobs depends on them. They are read as strictly as everything that others put there, but
-//! for members that are not known: the programs that write them may tell more than is shown.
+//! Members of the spool's group write these files, each by one rename. SpiderPig only reads them, and no job depends on
+//! them. It reads them as strictly as other files of other accounts, but ignores unknown members, because those
+//! programs may report more than SpiderPig shows.
 
 mod mediawiki;
 mod train;
@@ -23,10 +23,10 @@ use super::open::{Look, MONITORING_LIMIT};
 use super::strict;
 use super::time::Time;
 
-/// The only `format` that this program knows.
+/// The only `format` that this program supports.
 const FORMAT: u64 = 1;
 
-/// The most of a problem that is told, in characters: a value that is wrong may be long.
+/// The longest text of a problem, in characters. It is limited because a wrong value may be long.
 const LONGEST_PROBLEM: usize = 400;
 
 /// A file of `monitoring/`.
@@ -34,26 +34,26 @@ pub trait Document: DeserializeOwned {
     /// The file's name.
     const NAME: &'static str;
 
-    /// When the writer says that it was so.
+    /// The time of the report, as its writer gives it.
     fn time(&self) -> Time;
 
-    /// Checks what the types do not say.
+    /// Checks the rules that the types do not express.
     ///
     /// # Errors
-    /// The path of the member, and its rule.
+    /// The path of the wrong member, and its rule.
     fn check(&self) -> Result<(), String>;
 }
 
-/// Where a file of `monitoring/` is.
+/// The path of a file of `monitoring/`.
 #[must_use]
 pub fn path<T: Document>(spool: &Spool) -> PathBuf {
     spool.monitoring().join(T::NAME)
 }
 
-/// Reads a file of `monitoring/`; `None` if nobody has written it, or there is no such directory.
+/// Reads a file of `monitoring/`. `None` if the file or the directory does not exist.
 ///
 /// # Errors
-/// It cannot be read, or is not what the layout says.
+/// It cannot be read, or does not follow the layout.
 pub fn read<T: Document>(spool: &Spool) -> Result<Option<T>> {
     let path = path::<T>(spool);
     match open::look(&path, MONITORING_LIMIT)? {
@@ -78,7 +78,7 @@ fn parse<T: Document>(bytes: &[u8]) -> Result<T, String> {
     Ok(document)
 }
 
-/// A missing member is named by the error itself, and its path is that of the object.
+/// Puts the path before an error. If a member is missing, the error names it, and the path is that of its object.
 fn at_path(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     match error.path().to_string().as_str() {
         "." => error.inner().to_string(),
@@ -93,7 +93,7 @@ fn shortened(reason: &str) -> Cow<'_, str> {
     }
 }
 
-/// RFC 3339 with any offset: programs of others write what their libraries give them.
+/// Reads an RFC 3339 time with any offset, because other programs write the offsets of their libraries.
 fn time_with_offset<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
     let text = Cow::<str>::deserialize(deserializer)?;
     let parsed: jiff::Timestamp = text.parse().map_err(|_| {

@@ -1,5 +1,5 @@
-//! Which mount a path is on, and how it was mounted: `/proc/self/mountinfo` (proc(5)). What `stat` calls the device is
-//! another number than the kernel's own on btrfs and overlay.
+//! Finds the mount of a path and its options, in `/proc/self/mountinfo` (proc(5)). On btrfs and overlay, `stat` gives
+//! another device number than the kernel uses itself.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use rustix::fs::{AtFlags, CWD, StatxFlags};
 /// A mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// Its device, as `/proc/locks` has it: major and minor, in hexadecimal.
+    /// The device as in `/proc/locks`: major and minor number, in hexadecimal.
     pub device: String,
-    /// The kind of filesystem.
+    /// The type of the filesystem.
     pub kind: String,
-    /// Of the mount and of the filesystem.
+    /// The options of the mount and of the filesystem.
     options: Vec<String>,
 }
 
 impl Mount {
-    /// That of a path; `None` if the system does not tell.
+    /// Finds the mount of a path. `None` if the system does not tell.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let found = rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::MNT_ID).ok()?;
@@ -27,7 +27,7 @@ impl Mount {
         Self::find(&std::fs::read_to_string("/proc/self/mountinfo").ok()?, found.stx_mnt_id)
     }
 
-    /// The mount of a number in the text of the file.
+    /// Finds the mount with a number in the text of the file.
     fn find(text: &str, number: u64) -> Option<Self> {
         let number = number.to_string();
         let fields: Vec<&str> =
@@ -42,7 +42,7 @@ impl Mount {
         })
     }
 
-    /// Whether it has an option.
+    /// Whether the mount or its filesystem has an option.
     #[must_use]
     pub fn has(&self, option: &str) -> bool {
         self.options.iter().any(|own| own == option)

@@ -1,7 +1,7 @@
-//! Opening files that somebody else put there, without being tricked.
+//! Opens files that another account wrote, safely.
 //!
-//! The file is opened without following links and without blocking on a pipe, looked at through the descriptor, and
-//! read once up to a limit. From then on only the bytes that were read count.
+//! It opens the file without following links and without blocking on a pipe, examines it through the descriptor, and
+//! reads it once, up to a limit. All later checks use the bytes that were read.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -12,43 +12,43 @@ use rustix::fs::{Mode, OFlags};
 
 use super::error::{Error, Result};
 
-/// The most that a job file may have: 1 MiB.
+/// The largest job file: 1 MiB.
 pub const JOB_LIMIT: u64 = 1 << 20;
-/// The most that an inbox file may have: 64 KiB, room for an answer of 4,000 bytes however it is escaped.
+/// The largest inbox file: 64 KiB, enough for an answer of 4,000 bytes however it is escaped.
 pub const INBOX_LIMIT: u64 = 1 << 16;
-/// The most that a file of `monitoring/` may have: 4 MiB, room for tens of thousands of wikis.
+/// The largest file of `monitoring/`: 4 MiB, enough for tens of thousands of wikis.
 pub const MONITORING_LIMIT: u64 = 4 << 20;
 
-/// A file as it was when it was opened.
+/// A file of another account, as it was when it was opened.
 #[derive(Debug)]
 pub struct Opened {
-    /// Its content.
+    /// The content.
     pub bytes: Vec<u8>,
-    /// The account that owns it: who put it there.
+    /// The account that owns it, and so wrote it.
     pub owner: u32,
-    /// Device and inode: which file it is, whatever it is called.
+    /// Device and inode. They identify the file under any name.
     pub identity: (u64, u64),
-    /// How many names it has.
+    /// The number of its names (hard links).
     pub links: u64,
-    /// When its inode was last changed, in seconds since the epoch.
+    /// The time when its inode was last changed, in seconds since the epoch.
     pub changed: i64,
 }
 
-/// The result of opening a file that another account put there.
+/// The result of opening a file of another account.
 #[derive(Debug)]
 pub enum Look {
-    /// A proper file.
+    /// An acceptable file.
     File(Opened),
-    /// It is gone: taken back, or dealt with by somebody else.
+    /// The file is gone: its owner or another process has removed it.
     Gone,
-    /// Not acceptable, whatever is in it; the reason is for the person who put it there.
+    /// The file is not acceptable, whatever its content is. The reason is for its owner.
     Refused(String),
 }
 
 /// Opens and reads a file of `queue/`, `inbox/` or `monitoring/`.
 ///
 /// # Errors
-/// What the system refused for a reason that lies with the machine and not with the file.
+/// The system cannot open or read the file, for a reason that is not the owner's fault.
 pub fn look(path: &Path, limit: u64) -> Result<Look> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -84,7 +84,7 @@ pub fn look(path: &Path, limit: u64) -> Result<Look> {
     }))
 }
 
-/// Opens a file of the spool for reading, refusing symbolic links.
+/// Opens a file of the spool for reading. Refuses symbolic links.
 ///
 /// # Errors
 /// Any failure to open it.
@@ -93,7 +93,7 @@ pub fn read_only(path: &Path) -> Result<File> {
     rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(|error| Error::io("open", path, error))
 }
 
-/// Reads a whole file of the spool, refusing symbolic links.
+/// Reads a whole file of the spool. Refuses symbolic links.
 ///
 /// # Errors
 /// Any failure to open or to read it.
@@ -103,10 +103,10 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a JSON document that a program of ours wrote.
+/// Reads a JSON document that SpiderPig wrote.
 ///
 /// # Errors
-/// Any failure to read it, or content that is not the document.
+/// The file cannot be read, or its content is not the expected document.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&read(path)?)
         .map_err(|error| Error::invalid(path, format!("not the expected JSON: {error}")))

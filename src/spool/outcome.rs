@@ -1,39 +1,39 @@
-//! How a job ended, in one word for people. The [state](super::status::State) tells programs whether the command ended
-//! with status 0; the outcome tells people what that meant.
+//! The outcome of a job: one word that tells people what its end means. The [state](super::status::State) tells
+//! programs whether the command ended with status 0.
 
 use std::fmt;
 
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// How a job ended.
+/// The outcome of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It did what it was started for.
+    /// The job did its work.
     Succeeded,
-    /// Somebody answered a question in a way that ended it before it did anything.
+    /// Somebody's answer to a prompt ended the job before it changed anything.
     CancelledAtPrompt,
-    /// Somebody answered a question in a way that made it take back what it had done.
+    /// Somebody's answer to a prompt made the job undo its changes.
     RolledBack,
-    /// The command said that it failed.
+    /// The command reported a failure.
     Failed,
-    /// A person stopped it, by an interrupt or a kill.
+    /// Somebody stopped the job, by an interrupt or a kill.
     Stopped,
-    /// The command was killed by a signal that was not sent through SpiderPig.
+    /// A signal that was not sent through SpiderPig killed the command.
     Killed,
-    /// It was stopped at its time limit.
+    /// The job reached its time limit and was stopped.
     TimedOut,
     /// The command could not be executed.
     NotStarted,
-    /// Somebody stopped it before its command started.
+    /// Somebody stopped the job before its command started.
     Cancelled,
-    /// The supervisor died; how the command ended is unknown.
+    /// The supervisor died, so the end of the command is unknown.
     Lost,
 }
 
 impl Outcome {
-    /// All there are, in the order of their numbers.
+    /// All outcomes, in the order of their numbers.
     pub const ALL: [Self; 10] = [
         Self::Succeeded,
         Self::CancelledAtPrompt,
@@ -47,7 +47,7 @@ impl Outcome {
         Self::Lost,
     ];
 
-    /// The word that stands in the files.
+    /// Its word in the files.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -64,30 +64,30 @@ impl Outcome {
         }
     }
 
-    /// The outcome of this word.
+    /// The outcome with a word. `None` if the word is unknown.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.word() == word)
     }
 }
 
-/// A sign by which one can tell how a job ended: all that it names must be so.
+/// A rule that tells the outcome of a job. All conditions that it names must be true.
 ///
-/// Patterns are regular expressions. They are found anywhere in a text, but an answer must match as a whole.
+/// Patterns are regular expressions. They may match anywhere in a text, but an answer must match as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeRule {
-    /// The outcome that it stands for.
+    /// The outcome, if the conditions are true.
     pub outcome: Outcome,
-    /// A prompt that was answered.
+    /// A pattern for the text of an answered prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
-    /// The answer to it: its code, or the label of that. An empty one stands for the default.
+    /// A pattern for the answer to it: the code, or the label of the code. An empty answer stands for the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// A status text that the job has had.
+    /// A pattern for a status text that the job has had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// The exit status: one of these.
+    /// The exit statuses, of which the command's must be one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<Vec<i32>>,
 }
@@ -97,19 +97,19 @@ pub struct OutcomeRule {
 pub struct LastError {
     /// The number of its record.
     pub record: u64,
-    /// Its text, without colours.
+    /// The text of the line, without colours.
     pub line: String,
 }
 
-/// Reads an outcome; a word of a later version is as good as none.
+/// Reads an outcome. An unknown word, as of a later version, becomes `None`.
 ///
 /// # Errors
-/// It is neither a text nor null.
+/// The value is neither a text nor null.
 pub fn if_known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Outcome>, D::Error> {
     deserializer.deserialize_option(Word)
 }
 
-/// Takes a word as it lies in the text: the API reads a million of them at its start.
+/// Reads a word without copying it, because the API reads a million of them at its start.
 struct Word;
 
 impl<'de> Visitor<'de> for Word {

@@ -1,5 +1,5 @@
-//! `plan.json`: how a job is executed, frozen when it is claimed, so that a later change of the configuration does not
-//! reach a job that runs. It may hold secrets from an `env_file` and is readable by the runner's account only.
+//! `plan.json`: how a job is executed. It is written at the claim, so that later changes of the configuration do not
+//! affect the job. It may contain secrets of an `env_file`, so only the runner's account may read it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,61 +16,61 @@ use super::submitter::TrustedSubmitters;
 /// The version of `plan.json` that this program writes.
 pub const VERSION: u32 = 1;
 
-/// Everything that a supervisor must know.
+/// The content of `plan.json`: all that a supervisor must know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Always [`VERSION`].
     pub version: u32,
     /// The job.
     pub id: JobId,
-    /// Who asked for it.
+    /// The user who asked for it.
     pub user: String,
-    /// The argument vector, as execve gets it.
+    /// The argument vector for execve.
     pub arguments: Vec<String>,
-    /// The whole environment but for what is drawn or known at the start.
+    /// The environment, without the values that are chosen or known only at the start.
     pub environment: BTreeMap<String, String>,
-    /// Value of `SPIDERPIG_JOB_MARKER` in that environment: by it everything that belongs to the job is known.
+    /// The value of `SPIDERPIG_JOB_MARKER` in that environment. It identifies all processes of the job.
     pub marker: String,
-    /// Where the command starts.
+    /// The directory in which the command starts.
     pub working_directory: PathBuf,
     /// The file mode creation mask of the command.
     pub umask: u32,
     /// How long the command may run, in milliseconds.
     pub time_limit_ms: Option<u64>,
-    /// Between the interrupt and the kill when the time limit is reached, in milliseconds.
+    /// The time between the interrupt and the kill at the time limit, in milliseconds.
     pub stop_grace_ms: u64,
-    /// How many bytes of log are kept.
+    /// The largest size of the log, in bytes.
     pub max_log: u64,
-    /// Whether what remains of the descendants after the end is stopped.
+    /// Whether descendants that remain after the end of the command are stopped.
     pub stop_leftovers: bool,
-    /// The control group that its supervisor makes for it, if such groups can be made.
+    /// The control group that the supervisor makes for the job, if control groups can be made.
     #[serde(default)]
     pub cgroup: Option<PathBuf>,
-    /// What tells how it ended, the first that holds. A plan of an earlier version has none.
+    /// The rules for the outcome. The first that is true counts. Plans of earlier versions have none.
     #[serde(default)]
     pub outcomes: Vec<OutcomeRule>,
-    /// After so long without output people are warned, in milliseconds.
+    /// The time without output after which people are warned, in milliseconds.
     #[serde(default)]
     pub quiet_after_ms: Option<u64>,
     /// The lane.
     pub lane: String,
-    /// The slot of the lane, from 1. None for a job that is claimed only to be cancelled.
+    /// The slot of the lane, from 1. `None` for a job that is claimed only to be cancelled.
     pub slot: Option<u32>,
-    /// The file that is the job's lock where it was claimed. A plan of an earlier version does not tell it.
+    /// The job's lock file at the claim. Plans of earlier versions do not have it.
     #[serde(default)]
     pub lock: Option<LockIdentity>,
-    /// Whose inbox files may name another user.
+    /// The accounts whose inbox files may name another user.
     pub trusted_submitters: TrustedSubmitters,
     /// The parameters as people may see them.
     pub shown_params: Map<String, Value>,
-    /// Whether the supervisor watches the inbox, or only looks into it now and then.
+    /// Whether the supervisor watches the inbox (inotify). Otherwise it only lists the inbox from time to time.
     pub watch: bool,
-    /// How often it looks at least, in milliseconds.
+    /// The longest time until it lists the inbox again, in milliseconds.
     pub rescan_ms: u64,
 }
 
 impl Plan {
-    /// The bytes of the file.
+    /// The content of the file.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         json_line(self)

@@ -1,9 +1,9 @@
-//! Text of strangers on its way to a terminal: `grep` and `jq -r` print what is in a file as it is.
+//! Makes text of other people safe for terminals, because `grep` and `jq -r` print a file's bytes as they are.
 
 use std::fmt::Write as _;
 
-/// The text with each control character, line feeds included, as the escape by which Rust and JSON write it. So a line
-/// stays one, and nobody who looks at it has their terminal told anything.
+/// Replaces each control character, also line feeds, by its escape as in JSON. So a line stays one line, and cannot
+/// send commands to a terminal.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! What process numbers mean: those of one boot mean nothing in another.
+//! The boot to which process numbers belong. They are valid within one boot only.
 
 /// The identifier of this boot.
 #[must_use]

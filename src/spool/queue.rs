@@ -1,4 +1,4 @@
-//! `queue/`: jobs that wait. Dropping a job, and looking at what was dropped.
+//! `queue/`: the jobs that wait. Submits jobs, and examines submitted files.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -18,31 +18,32 @@ use super::sequence;
 use super::submitter::TrustedSubmitters;
 use super::time::Time;
 
-/// How long a file with several names is left alone, in seconds: its writer may be between two steps.
+/// How long the runner waits for a file with several names (hard links), in seconds. Its writer may be between two
+/// steps.
 pub(super) const SEVERAL_NAMES_PATIENCE: i64 = 60;
 
-/// How many numbers a submitter tries. More than one is needed only after `sequence` lost its last numbers.
+/// How many numbers a submitter tries. It needs more than one only if `sequence` has lost its last numbers.
 const ATTEMPTS: usize = 100;
 
-/// The properties of a new job, from its submitter.
+/// A new job without its number.
 #[derive(Clone, Debug, Default)]
 pub struct NewJob {
     /// The name of a declared job type.
     pub job_type: String,
     /// Its parameters.
     pub params: Map<String, Value>,
-    /// Who asks for it.
+    /// The user who asks for it.
     pub user: String,
     /// Data that people see beside the parameters.
     pub data: Option<Map<String, Value>>,
-    /// The job that this one tries again.
+    /// The job of which this one is a retry.
     pub retry_of: Option<JobId>,
     /// A hash of user and idempotency key.
     pub key_hash: Option<String>,
 }
 
 impl NewJob {
-    /// Whether its file would have more than a runner reads.
+    /// Whether its file would be larger than [`JOB_LIMIT`].
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.clone().numbered(JobId::LAST).to_bytes().len() as u64 > JOB_LIMIT
@@ -63,7 +64,8 @@ impl NewJob {
     }
 }
 
-/// Submits a job. When this returns, the job survives a power cut. Three syncs: the number, the file, the directory.
+/// Submits a job. When this returns, the job survives a power cut. It makes three syncs: the number, the file, the
+/// directory.
 ///
 /// ```
 /// use spiderpig::spool::Spool;
@@ -81,13 +83,13 @@ impl NewJob {
 /// ```
 ///
 /// # Errors
-/// No number could be taken, or the file could not be made durable; then the job does not exist.
+/// No number could be taken, or the file could not be made durable. Then the job does not exist.
 pub fn submit(spool: &Spool, new: NewJob) -> Result<JobRequest> {
     submit_above(spool, new, 0)
 }
 
-/// The same with a number above `floor`, the highest that a job is known to have had. No number is taken under which
-/// there is a job, a rejected file, or anything else in the queue.
+/// Submits a job with a number above `floor`, the highest known number of a job. It skips numbers that a job, a
+/// rejected file or a file in the queue has.
 ///
 /// # Errors
 /// As for [`submit`].
@@ -111,15 +113,15 @@ pub fn submit_above(spool: &Spool, new: NewJob, floor: u64) -> Result<JobRequest
     ))
 }
 
-/// The job that was submitted with this hash of a key and a number above `since`, wherever it is by now. It survives a power
-/// cut, also if its submitter died before it could make sure of that.
+/// Finds the job with this hash of user and idempotency key and a number above `since`, in the queue, in `jobs/` or in
+/// `rejected/`. The job survives a power cut then, also if its submitter died before the last sync.
 ///
 /// # Errors
 /// `sequence`, or a file that may be the job's, cannot be read.
 pub fn find(spool: &Spool, key_hash: &str, since: u64) -> Result<Option<JobId>> {
     let numbers = since.saturating_add(1)..=sequence::last(spool)?;
     for id in numbers.map_while(|number| JobId::try_from(number).ok()) {
-        // In the order of a job's life: one that moves on meanwhile is met in its next place.
+        // In the order of a job's life, so that a job that moves meanwhile is found in its next place.
         if has_key_hash(&spool.queued(id), key_hash)? {
             atomic::sync_directory(&spool.queue())?;
             return Ok(Some(id));
@@ -140,19 +142,19 @@ fn has_key_hash(path: &Path, key_hash: &str) -> Result<bool> {
             Ok(JobRequest::parse(&opened.bytes).is_ok_and(|job| job.key_hash.as_deref() == Some(key_hash)))
         }
         Ok(Look::Gone | Look::Refused(_)) => Ok(false),
-        // Some account's file that it keeps to itself. What the caller wrote it can read.
+        // Another account's private file. The caller can read its own files.
         Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// The job number that a name in `queue/` stands for, if it stands for one.
+/// The job number of a name in `queue/`. `None` if it is not the name of a job.
 #[must_use]
 pub fn number(name: &OsStr) -> Option<JobId> {
     name.to_str()?.strip_suffix(".json")?.parse().ok()
 }
 
-/// What is in `queue/`: the jobs by number, and the names that are no jobs. Names that begin with a dot are ignored.
+/// Lists `queue/`: the jobs by number, and the other names. Ignores names that begin with a dot.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -171,12 +173,12 @@ pub fn list(spool: &Spool) -> Result<(Vec<JobId>, Vec<OsString>)> {
     Ok((jobs, others))
 }
 
-/// A queued file that is a job, as far as the spool can tell.
+/// A valid job in the queue. Its job type and parameters are not checked yet.
 #[derive(Debug)]
 pub struct Submission {
     /// The request as it was parsed.
     pub request: JobRequest,
-    /// The request byte for byte.
+    /// The request, byte for byte.
     pub bytes: Vec<u8>,
     /// The submitter.
     pub user: String,
@@ -185,20 +187,20 @@ pub struct Submission {
 /// The result of examining a queued file.
 #[derive(Debug)]
 pub enum Verdict {
-    /// A job.
+    /// A valid job.
     Job(Box<Submission>),
-    /// It is not there any more.
+    /// The file is gone.
     Gone,
-    /// Its writer is not done with it; look again later.
+    /// The writer has not finished the file yet. Examine it again later.
     Later,
-    /// It is no job, for this reason.
+    /// The file is not a valid job, for this reason.
     Rejected(String),
 }
 
-/// Looks at `queue/N.json`.
+/// Reads and checks `queue/N.json`.
 ///
 /// # Errors
-/// What the system refused for a reason that lies with the machine and not with the file.
+/// The system cannot open or read the file, for a reason that is not the submitter's fault.
 pub fn examine(spool: &Spool, id: JobId, trusted: &TrustedSubmitters) -> Result<Verdict> {
     let path = spool.queued(id);
     let opened = match open::look(&path, JOB_LIMIT)? {
@@ -220,7 +222,7 @@ pub fn examine(spool: &Spool, id: JobId, trusted: &TrustedSubmitters) -> Result<
     })
 }
 
-/// How long ago a point in time was, in seconds, both counted from the epoch.
+/// The seconds since a point in time, which is in seconds since the epoch.
 pub(super) fn age_in_seconds(since: i64) -> i64 {
     Time::now().as_milliseconds() / 1000 - since
 }
@@ -234,13 +236,15 @@ fn check(id: JobId, opened: &Opened, trusted: &TrustedSubmitters) -> Result<(Job
     Ok((request, user))
 }
 
-/// A file that is also in `rejected/` was put aside by a rejection whose last step, removing this name, is missing.
+/// Whether the file is also in `rejected/`. Then a rejection was interrupted before its last step, the removal of this
+/// name.
 fn is_rejected(spool: &Spool, opened: &Opened) -> Result<bool> {
     let rejected = spool.rejected();
     Ok(layout::names(&rejected)?.into_iter().any(|name| is_same_file(&rejected.join(name), opened.identity)))
 }
 
-/// A file that is also in `incoming/` was published by a link whose second half, removing the first name, is missing.
+/// Removes the file's other name in `incoming/`, if it has one: a publication by a link was interrupted before that
+/// step. Returns whether the file has only one name now.
 pub(super) fn finish_torn_publication(spool: &Spool, opened: &Opened) -> Result<bool> {
     let incoming = spool.incoming();
     for name in layout::names(&incoming)? {
@@ -258,7 +262,7 @@ pub(super) fn is_same_file(path: &Path, identity: (u64, u64)) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == identity)
 }
 
-/// Takes a job out of the queue, because its claim is durable.
+/// Removes a job from the queue after its claim has become durable.
 ///
 /// # Errors
 /// The file cannot be removed.

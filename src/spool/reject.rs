@@ -1,4 +1,4 @@
-//! `rejected/`: what was not a valid job, each file with the reason beside it. Nothing there is ever replaced.
+//! `rejected/`: files that were no valid jobs, each with its reason beside it. Files there are never replaced.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -12,13 +12,14 @@ use super::lock::RunnerLock;
 use super::printable::printable;
 use super::queue::is_same_file;
 
-/// How much of a name is kept, in bytes. Filesystems take 255; the temporary name of the reason needs some as well.
+/// How much of a name is kept, in bytes. Filesystems allow 255, and the temporary name of the reason needs some of
+/// them.
 const LONGEST_STEM: usize = 200;
 
-/// Puts a file of `queue/` aside, with the reason, durably. Returns the name that it has in `rejected/`.
+/// Moves a file of `queue/` to `rejected/`, with the reason, durably. Returns its name there.
 ///
-/// The file gets its new name before it loses the old one; if a crash lies between, the next call finishes the same
-/// file instead of numbering it again.
+/// The file gets its new name before it loses the old one. After a crash in between, the next call finishes the same
+/// file and does not give it another number.
 ///
 /// # Errors
 /// The file cannot be linked, moved or removed.
@@ -26,8 +27,8 @@ pub fn reject(spool: &Spool, runner: &RunnerLock, name: &OsStr, reason: &str) ->
     put_aside(spool, runner, &spool.queue().join(name), reason)
 }
 
-/// Does the same with a file or directory of another place where others put things. What cannot be moved, as somebody
-/// else's directory, gets a name there that is ignored.
+/// Does the same with a file or directory of any directory into which other accounts write. The runner cannot move
+/// some, such as another account's directory. It renames those to a hidden name in their old place, which is ignored.
 ///
 /// # Errors
 /// As for [`reject`].
@@ -45,14 +46,15 @@ pub fn put_aside(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) 
         atomic::sync_file(&reason_path)?;
     }
     if linked {
-        // The name there must be durable before the one here goes, also if an earlier attempt wrote the reason.
+        // The new name must be durable before the old one is removed, also if an earlier attempt wrote the reason.
         atomic::sync_directory(&spool.rejected())?;
         atomic::remove(from)?;
     }
     Ok(kept)
 }
 
-/// To move a directory to another one takes the right to write to it; to rename it where it is does not.
+/// Renames a directory to a hidden name in its old place. Moving it to another directory would need the right to write
+/// to it, and a rename in place does not.
 fn hide(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result<OsString> {
     let name = from.file_name().unwrap_or_default();
     let mut attempt = 0;
@@ -73,8 +75,8 @@ fn hide(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result
     }
 }
 
-/// Gives the file a name in `rejected/`: by a link where the system allows one, else by moving it. Returns whether the
-/// old name is still there.
+/// Gives the file a name in `rejected/`: by a link if the system allows one, otherwise by a move. Returns the name, and
+/// whether the old name still exists.
 fn keep(spool: &Spool, runner: &RunnerLock, name: &OsStr, from: &Path) -> Result<(OsString, bool)> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::symlink_metadata(from).map_err(|error| Error::io("examine", from, error))?;
@@ -86,12 +88,13 @@ fn keep(spool: &Spool, runner: &RunnerLock, name: &OsStr, from: &Path) -> Result
         if is_same_file(&to, identity) {
             return Ok((kept, true));
         }
-        // `7` and `7.json` would have one reason.
+        // `7` and `7.json` would share one reason file.
         if spool.rejected().join(reason_name(&kept)).symlink_metadata().is_ok() {
             attempt += 1;
             continue;
         }
-        // The kernel lets nobody link a stranger's file or a directory; the owner of queue/ may still move it.
+        // The kernel refuses links to directories and to files of other accounts. The owner of queue/ may still move
+        // them.
         let (published, linked) = match atomic::link_new(from, &to) {
             Ok(published) => (published, true),
             Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => {
@@ -106,10 +109,10 @@ fn keep(spool: &Spool, runner: &RunnerLock, name: &OsStr, from: &Path) -> Result
     }
 }
 
-/// `42.json`, then `42.2.json`, `42.3.json`… The end of a very long name is cut off, so that the number and `.reason`
-/// have room; control characters in it are written as text.
+/// Makes the name for an attempt: `42.json`, then `42.2.json`, `42.3.json`… It cuts off the end of a very long name, so
+/// that the number and `.reason` have room, and writes control characters as text.
 fn numbered(name: &OsStr, attempt: u64) -> OsString {
-    // Most names are what they should be, and others need not be UTF-8.
+    // Names without control characters stay as they are, also if they are not UTF-8.
     let shown = name.to_string_lossy();
     let shown = if shown.contains(char::is_control) { OsString::from(printable(&shown)) } else { name.to_owned() };
     let name = shown.as_os_str();
@@ -121,7 +124,7 @@ fn numbered(name: &OsStr, attempt: u64) -> OsString {
     OsString::from_vec([&stem[..stem.len().min(LONGEST_STEM)], number.as_bytes(), suffix.as_bytes()].concat())
 }
 
-/// `42.json` → `42.reason`; any other name gets `.reason` behind it.
+/// The name of the reason file: `42.json` → `42.reason`. Other names get `.reason` at their end.
 #[must_use]
 pub fn reason_name(kept: &OsStr) -> OsString {
     let name = kept.as_bytes();

@@ -1,4 +1,4 @@
-//! `job.json`: what somebody asked for.
+//! `job.json`: the request for a job.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -23,26 +23,26 @@ pub struct JobRequest {
     pub job_type: String,
     /// The parameters of that type.
     pub params: Map<String, Value>,
-    /// Who asks for it.
+    /// The user who asks for it.
     pub user: String,
-    /// When it was asked for.
+    /// The time of the request.
     pub submitted_at: Time,
-    /// What is shown to people beside the parameters, for example the changes to be deployed.
+    /// Data that people see beside the parameters, for example the changes to be deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
-    /// The job that this one tries again.
+    /// The job of which this one is a retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<JobId>,
-    /// A hash of user and idempotency key, by which a repeated request is known.
+    /// A hash of user and idempotency key. It identifies a repeated request.
     #[serde(rename = "request", default, skip_serializing_if = "Option::is_none")]
     pub key_hash: Option<String>,
 }
 
 impl JobRequest {
-    /// Reads a `job.json`, without forgiveness.
+    /// Reads a `job.json` strictly.
     ///
     /// # Errors
-    /// A text for the person who wrote the file.
+    /// The reason, as a text for the person who wrote the file.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let request: Self = strict::from_slice(bytes).map_err(|error| format!("it is not a valid job: {error}"))?;
         if request.version != VERSION {
@@ -51,14 +51,15 @@ impl JobRequest {
         Ok(request)
     }
 
-    /// The bytes to publish.
+    /// The content of the file.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         json_line(self)
     }
 }
 
-/// A document as one line of JSON. Our documents have string keys and no floats from outside, so this cannot fail.
+/// Makes one line of JSON from a document. It cannot fail, because all keys of our documents are strings and they take
+/// no floats from other accounts.
 #[must_use]
 pub(super) fn json_line<T: Serialize>(document: &T) -> Vec<u8> {
     #[expect(

@@ -1,7 +1,7 @@
-//! Room that is set aside for letters: a full disk must keep nobody from answering or stopping a job.
+//! Keeps room for letters, so that people can answer and stop jobs also when the disk is full.
 //!
-//! Each account that sends letters for others keeps a few files in `inbox/` whose blocks are on the disk already. A
-//! letter that finds no room elsewhere is written over one of them, which then takes the letter's name.
+//! Each account that sends letters for others keeps a few files in `inbox/` that have their blocks on the disk already.
+//! If there is no other room, a letter is written over one of them, and the file is renamed to the letter's name.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,33 +15,33 @@ use super::error::{Missing as _, Result};
 use super::layout::{FILE, Spool};
 use super::lock;
 
-/// How many letters a full disk takes at least until some room is made.
+/// The number of letters for which room is kept.
 const FILES: u32 = 16;
 
-/// In bytes. Enough for an answer of 4,000 bytes, unless most of it has to be escaped.
+/// The room for one letter, in bytes: enough for an answer of 4,000 bytes, unless most of it must be escaped.
 const SIZE: usize = 8 << 10;
 
-/// Sets aside what is missing. It costs a look at each file when nothing is.
+/// Creates the files that are missing. If they all exist, it only examines each.
 ///
 /// # Errors
-/// There is no room to set aside, or the inbox cannot be written.
+/// The disk is full, or the inbox cannot be written.
 pub fn set_aside(spool: &Spool) -> Result<()> {
     for number in 1..=FILES {
         let path = path(spool, number);
         match size(&path) {
             None => atomic::set_aside(&path, SIZE, FILE).map(|_| ())?,
             Some(size) if size == SIZE as u64 => {}
-            // Its maker died, or met the end of the room.
+            // The process that made it died, or the disk was full. The next call makes it again.
             Some(_) => atomic::remove(&path)?,
         }
     }
     Ok(())
 }
 
-/// Publishes a letter, durably and without replacing: as any other file, or in the room that was set aside.
+/// Publishes a letter, durably and without replacing a file. If the disk is full, it uses the room that was set aside.
 ///
 /// # Errors
-/// Any failure to write, sync or rename. The disk is full only if there was no room set aside for it either.
+/// Any failure to write, sync or rename. "Disk full" means that there is no room left that was set aside.
 pub(super) fn publish(spool: &Spool, path: &Path, bytes: &[u8]) -> Result<Published> {
     match atomic::publish(&spool.incoming(), path, bytes, FILE) {
         Err(error) if error.is_disk_full() && bytes.len() <= SIZE => publish_in_room(spool, path, bytes)?.ok_or(error),
@@ -49,11 +49,12 @@ pub(super) fn publish(spool: &Spool, path: &Path, bytes: &[u8]) -> Result<Publis
     }
 }
 
-/// `None` if nothing is left of the room.
+/// Publishes a letter in the room that was set aside. `None` if that is used up.
 fn publish_in_room(spool: &Spool, path: &Path, bytes: &[u8]) -> Result<Option<Published>> {
     for number in 1..=FILES {
         let room = self::path(spool, number);
-        // Held until the letter has its name: another process of this account may want the same room.
+        // The lock is held until the letter has its name, because another process of this account may want the same
+        // file.
         let Some(file) = take(&room)? else { continue };
         atomic::overwrite(&file, &room, bytes)?;
         let published = atomic::rename_new(&room, path)?;
@@ -63,7 +64,8 @@ fn publish_in_room(spool: &Spool, path: &Path, bytes: &[u8]) -> Result<Option<Pu
     Ok(None)
 }
 
-/// `None` if it is missing, in use, or not what this account has set aside.
+/// Opens and locks a file that was set aside. `None` if it is missing, in use, or not a file of this account as it was
+/// made.
 fn take(room: &Path) -> Result<Option<File>> {
     let Some(file) = atomic::open_update(room).missing_is_none()? else { return Ok(None) };
     let locked = file.try_lock_exclusive().is_ok() && lock::is_at(room, &file)?;

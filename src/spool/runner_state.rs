@@ -1,4 +1,4 @@
-//! `runner.json`: what the daemon is doing, for people and for the API.
+//! `runner.json`: the state of the runner, for people and for the API.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,53 +20,54 @@ use super::time::Time;
 /// The version of `runner.json` that this program writes.
 pub const VERSION: u32 = 1;
 
-/// The state of the daemon, replaced as a whole when it changes.
+/// The content of `runner.json`. The file is replaced at every change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunnerState {
     /// Always [`VERSION`].
     pub version: u32,
-    /// The daemon's process.
+    /// The process number of the runner.
     pub pid: u32,
-    /// The same, so that it is not mistaken for a later one of that number. An earlier version did not tell it.
+    /// The process of the runner, identified also if a later process gets its number. Earlier versions did not write
+    /// it.
     #[serde(default)]
     pub process: Option<ProcessIdentity>,
-    /// When it started.
+    /// The time when it started.
     pub started_at: Time,
     /// The version of the program.
     pub program: String,
-    /// SHA-256 of the configuration file that it read.
+    /// SHA-256 of its configuration file, as it was read.
     pub configuration: String,
-    /// SHA-256 of what of it the API must have read as well. An earlier version did not tell it.
+    /// SHA-256 of the settings that the API must have in common with it. Earlier versions did not write it.
     #[serde(default)]
     pub shared_configuration: String,
-    /// Whether it watches for new files, or looks every second.
+    /// Whether it watches for new files (inotify). Otherwise it looks for them every second.
     pub watching: bool,
-    /// The job types that it knows.
+    /// The declared job types.
     pub job_types: Vec<String>,
-    /// Why no new job starts, if none does.
+    /// The reason why no new job starts. `None` if jobs start.
     pub paused: Option<String>,
-    /// Where the control groups of jobs are made, if they get any.
+    /// The control group in which those of the jobs are made, if jobs get one.
     #[serde(default)]
     pub cgroup: Option<PathBuf>,
     /// The running and waiting jobs of each lane.
     pub lanes: BTreeMap<String, LaneState>,
-    /// Jobs in the queue that wait for a person and not for a lane → why, in words.
+    /// Jobs in the queue that wait for a person and not for a lane → the reason, for people.
     #[serde(default)]
     pub held: BTreeMap<JobId, String>,
-    /// Jobs that could not be started, and how often; kept over restarts.
+    /// Jobs that could not be started → the number of failed starts. It is kept over restarts.
     pub failed_starts: BTreeMap<u32, u32>,
-    /// The problems that a person should look at.
+    /// Problems that a person should solve.
     pub problems: Vec<String>,
 }
 
-/// One lane.
+/// The state of a lane.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneState {
-    /// How many jobs may run in it at once.
+    /// How many jobs may run at the same time.
     pub concurrency: u32,
     /// The jobs that hold a slot.
     pub holders: Vec<Holder>,
-    /// Waiting jobs in their order → why each waits, in words.
+    /// Waiting jobs in their order → the reason why each waits, for people.
     pub waiting: IndexMap<JobId, String>,
 }
 
@@ -82,7 +83,7 @@ pub struct Holder {
 }
 
 impl RunnerState {
-    /// Reads `runner.json`; `None` if no daemon has run yet.
+    /// Reads `runner.json`. `None` if no runner has run yet.
     ///
     /// # Errors
     /// It cannot be read, or is damaged.

@@ -1,4 +1,4 @@
-//! `sequence`: the last job number handed out, as twenty digits and a newline.
+//! `sequence`: the last job number that was taken, as twenty digits and a newline.
 
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::lock;
 use super::lock::RunnerLock;
 use super::open;
 
-/// How long a submitter waits for `sequence`.
+/// How long a submitter waits for the lock of `sequence`.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 fn encode(number: u64) -> String {
@@ -30,7 +30,7 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<u64> {
     std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or_else(damaged)
 }
 
-/// Takes the next number. It is this caller's alone, also after a power cut.
+/// Takes the next number. No other caller gets it, also after a power cut.
 ///
 /// # Errors
 /// `sequence` is missing or damaged, its lock was not free within [`PATIENCE`], or the numbers are used up.
@@ -38,8 +38,8 @@ pub fn take(spool: &Spool) -> Result<JobId> {
     take_above(spool, 0, |_| false)
 }
 
-/// Takes the next number above `floor` that is not used: a file that was brought back from a backup knows less than the
-/// jobs do.
+/// Takes the next number above `floor` that is not used. The file may be behind the jobs, for example after it was
+/// restored from a backup.
 ///
 /// # Errors
 /// As for [`take`].
@@ -64,7 +64,7 @@ pub fn take_above(spool: &Spool, floor: u64, is_used: impl Fn(JobId) -> bool) ->
     Ok(id)
 }
 
-/// The last number handed out; 0 if there was none.
+/// The last number that was taken. 0 if there was none.
 ///
 /// # Errors
 /// `sequence` is missing or damaged.
@@ -73,9 +73,10 @@ pub fn last(spool: &Spool) -> Result<u64> {
     decode(&path, &open::read(&path)?)
 }
 
-/// Mends `sequence`, as the runner does at its start and at every rescan. One that can be read is raised to `used`, the highest number that a job has
-/// had; a larger one stays. One that is missing or damaged becomes the highest number known, `queued` included. Where it
-/// can be read, a higher number in the queue is somebody's invention, and must not use up all the numbers below it.
+/// Repairs `sequence`. The runner does this at its start and at every rescan. `used` is the highest number that a job
+/// has had, and `queued` the highest in the queue. A readable file is raised to `used`, and never lowered. `queued`
+/// does not count then: the submitter of that file made the number up, and must not use up all numbers below it. A
+/// missing or damaged file gets the higher one of `used` and `queued`.
 ///
 /// # Errors
 /// It cannot be read or written.
@@ -95,7 +96,8 @@ pub fn raise(spool: &Spool, _runner: &RunnerLock, used: u64, queued: u64) -> Res
         Ok(_) => encode(used),
         Err(_) => known,
     };
-    // In place, because submitters may wait for the lock of this very file; a longer damaged rest is cut off after.
+    // In place, because submitters may wait for the lock of this file. After that, the rest of a longer damaged file is
+    // cut off.
     file.write_all_at(mended.as_bytes(), 0).map_err(|error| Error::io("write", &path, error))?;
     file.set_len(mended.len() as u64).map_err(|error| Error::io("write", &path, error))?;
     file.sync_all().map_err(|error| Error::io(Action::Sync, &path, error))

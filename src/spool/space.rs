@@ -1,4 +1,4 @@
-//! The room that is left on the filesystem of the spool.
+//! The free space of a filesystem.
 
 use std::path::Path;
 
@@ -7,26 +7,26 @@ use rustix::fs::StatVfsMountFlags;
 const LEAST_BYTES: u64 = 1 << 30;
 const LEAST_INODES: u64 = 10_000;
 
-/// What the system reports about a filesystem.
+/// The space of a filesystem, as the system reports it.
 #[derive(Clone, Copy, Debug)]
 pub struct Space {
-    /// In bytes, for others than root.
+    /// The free space for accounts other than root, in bytes.
     pub available: u64,
-    /// In bytes.
+    /// The size of the filesystem, in bytes.
     pub size: u64,
-    /// How many more files it takes.
+    /// The number of files that can still be created.
     pub free_inodes: u64,
-    /// 0 where inodes are made as needed.
+    /// The number of inodes. 0 if the filesystem creates them as needed.
     pub inodes: u64,
-    /// The filesystem accepts no writes.
+    /// Whether the filesystem is read-only.
     pub read_only: bool,
 }
 
 impl Space {
-    /// Asks for the filesystem that holds a path. It waits for a disk that hangs.
+    /// Examines the filesystem of a path. It blocks while the disk hangs.
     ///
     /// # Errors
-    /// The system's reason.
+    /// The error of the system.
     pub fn of(path: &Path) -> rustix::io::Result<Self> {
         let found = rustix::fs::statvfs(path)?;
         Ok(Self {
@@ -38,27 +38,27 @@ impl Space {
         })
     }
 
-    /// Less is available than [`least`](Self::least).
+    /// Whether less space is available than [`least`](Self::least).
     #[must_use]
     pub fn is_low(&self) -> bool {
         self.available < self.least()
     }
 
-    /// What ought to be available at least, in bytes: 1 GiB, of a small disk the half, of a large one 5 %.
+    /// The least space that should be available, in bytes: 1 GiB, but half of a small disk, and 5 % of a large one.
     #[must_use]
     pub fn least(&self) -> u64 {
         LEAST_BYTES.min(self.size / 2).max(self.size / 20)
     }
 
-    /// There is room for less than 10,000 files.
+    /// Whether fewer than 10,000 files can still be created.
     #[must_use]
     pub fn is_low_on_inodes(&self) -> bool {
         self.inodes > 0 && self.free_inodes < LEAST_INODES
     }
 }
 
-/// A size for people. `bytesize` would take a logarithm for it, and with that the C library's mathematics would be loaded
-/// into every process of the program, each supervisor too.
+/// Formats a size for people. The crate `bytesize` would use a logarithm, and so load the C library's mathematics into
+/// each process, also into each supervisor.
 #[must_use]
 pub fn bytes(number: u64) -> String {
     let tenths_of_gib = number / ((1 << 30) / 10);

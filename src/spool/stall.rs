@@ -1,7 +1,7 @@
-//! Finds a runner or supervisor that lives and does nothing: it holds its lock, but its work is not done, or the
-//! kernel says that it is stopped.
+//! Finds a runner or supervisor that hangs: it holds its lock, but it does not read its files, or the kernel reports
+//! its process as stopped.
 //!
-//! There is no heartbeat, because a missing sign of life proves nothing. An unread file does.
+//! There is no heartbeat: a late heartbeat does not prove that a process hangs, but an unread file does.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -19,18 +19,18 @@ use super::queue::{SEVERAL_NAMES_PATIENCE, age_in_seconds};
 use super::runner_state::RunnerState;
 use super::status::{ProcessIdentity, Status};
 
-/// So long, in seconds, something may lie there before it counts as undone.
+/// The age from which an unread file counts as a sign of a stall, in seconds.
 const PATIENCE: i64 = 10;
-/// The same where the process that ought to deal with it cannot be seen, as from another container: it may be gone, and
-/// its job about to be recovered.
+/// The same, in seconds, if the process that should read the file cannot be seen, for example from another container.
+/// It may be dead, and the runner about to recover its job.
 const PATIENCE_UNSEEN: i64 = 60;
-/// A runner with many waiting jobs tells of them less often: a second more for so many.
+/// A runner with many waiting jobs writes `runner.json` less often. For each so many jobs it gets one more second.
 const WAITING_PER_SECOND: usize = 5000;
 
-/// A process that does not do its work.
+/// A process that hangs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// The process.
+    /// The role of the process.
     pub who: Who,
     /// The evidence.
     pub evidence: Evidence,
@@ -38,42 +38,42 @@ pub struct Stall {
     pub process: Option<Standing>,
 }
 
-/// The process that does nothing.
+/// The role of a process that hangs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// The daemon.
+    /// The runner.
     Runner,
-    /// The leader of a job.
+    /// The supervisor of a job.
     Supervisor(JobId),
 }
 
-/// What shows it.
+/// The sign of a stall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// Its process is stopped, by a signal or a debugger.
+    /// The process is stopped, by a signal or a debugger.
     Stopped,
-    /// A file that was not read for so many seconds.
+    /// The process has not read a file.
     Undone {
-        /// The file, as seen from the spool.
+        /// The file's path within the spool.
         file: String,
-        /// For how long.
+        /// The age of the file, in seconds.
         seconds: i64,
     },
 }
 
-/// How a process stands.
+/// The state of a process in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Its number.
+    /// The process number.
     pub pid: i32,
-    /// The letter of proc(5): `T` or `t` for stopped, `D` for waiting for a device.
+    /// The letter of proc(5): `T` and `t` mean stopped, `D` means waiting for a device.
     pub state: char,
 }
 
 impl Standing {
-    /// That of a process; `None` if it is gone or cannot be seen.
+    /// Reads the state of a process. `None` if it is gone or cannot be seen.
     fn of(process: ProcessIdentity) -> Option<Self> {
-        // The command name stands in parentheses and may hold anything, parentheses included.
+        // The command name is in parentheses, and may itself contain parentheses.
         let stat = std::fs::read(format!("/proc/{}/stat", process.pid)).ok()?;
         let stat = String::from_utf8_lossy(&stat);
         let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_ascii_whitespace().collect();
@@ -122,7 +122,7 @@ impl fmt::Display for Stall {
     }
 }
 
-/// Looks for what the living runner of a spool and the supervisors leave undone. `state` is what the runner says.
+/// Finds the stalls of a running runner and of the supervisors. `state` is the runner's `runner.json`.
 ///
 /// # Errors
 /// A directory of the spool cannot be read.
@@ -130,11 +130,11 @@ pub fn look(spool: &Spool, state: &RunnerState) -> Result<Vec<Stall>> {
     Scene { spool, state, later: 0 }.look()
 }
 
-/// What is looked at.
+/// The data of one search.
 struct Scene<'a> {
     spool: &'a Spool,
     state: &'a RunnerState,
-    /// How much later than now it is, in seconds: tests do not wait.
+    /// Seconds to add to the present time, so that tests need not wait.
     later: i64,
 }
 
@@ -160,7 +160,7 @@ impl Scene<'_> {
         Ok(stalls)
     }
 
-    /// A job in the queue that the runner has not told of.
+    /// A job in the queue that is not in `runner.json`.
     fn unseen_job(&self) -> Result<Option<Evidence>> {
         let Self { spool, state, .. } = *self;
         let waiting: usize = state.lanes.values().map(|lane| lane.waiting.len()).sum();
@@ -168,7 +168,7 @@ impl Scene<'_> {
         let is_known =
             |id: &JobId| state.held.contains_key(id) || state.lanes.values().any(|lane| lane.waiting.contains_key(id));
         for id in queue::list(spool)?.0.into_iter().filter(|id| !is_known(id)) {
-            // First this: what is claimed meanwhile is in both places for a while.
+            // The age first, then the job's directory: a job that is claimed meanwhile has both for a while.
             let undone = self.undone(&format!("queue/{id}.json"), patience);
             if undone.is_some() && !Job::new(spool, id).exists() {
                 return Ok(undone);
@@ -184,8 +184,8 @@ impl Scene<'_> {
         self.undone(&format!("inbox/{}", letter.name.display()), PATIENCE)
     }
 
-    /// A signal, or the answer to the open prompt, that the supervisor of a running job has not read. The answers that it
-    /// has read stay until the end.
+    /// Examines the supervisor of a running job. It should have read each signal, and the answer to the open prompt.
+    /// Older answers stay in the inbox until the job ends.
     fn supervisor(&self, id: JobId, letters: &[Letter]) -> Option<Stall> {
         let status = Job::new(self.spool, id).status().ok()??;
         if status.state.is_final() {
@@ -203,8 +203,8 @@ impl Scene<'_> {
         })
     }
 
-    /// A file that has been there for longer than somebody may take for it. What the runner reports already is left out, and
-    /// one with several names, which is left alone for a while.
+    /// Whether a file is older than `patience`. It leaves out files that the runner reports as problems already. A file
+    /// with several names gets more time, because the runner waits for its writer.
     fn undone(&self, file: &str, patience: i64) -> Option<Evidence> {
         let metadata = std::fs::symlink_metadata(self.spool.root().join(Path::new(file))).ok()?;
         let patience = if metadata.nlink() > 1 { patience.max(2 * SEVERAL_NAMES_PATIENCE) } else { patience };

@@ -1,4 +1,4 @@
-//! `status.json`: what a job is doing now.
+//! `status.json`: the state of a job.
 
 use std::path::PathBuf;
 
@@ -16,34 +16,34 @@ use super::time::Time;
 /// The version of `status.json` that this program writes.
 pub const VERSION: u32 = 1;
 
-/// Where a job is in its life.
+/// The state of a job's command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It waits in `queue/`.
+    /// The job waits in `queue/`.
     Queued,
-    /// It is claimed; its command was not executed yet.
+    /// The job is claimed. Its command was not executed yet.
     Starting,
-    /// Its command runs.
+    /// The command runs.
     Running,
-    /// A prompt is open.
+    /// The command runs, and a prompt is open.
     Waiting,
-    /// A signal was delivered; the command has not ended yet.
+    /// A signal was delivered. The command has not ended yet.
     Stopping,
     /// The command ended with status 0.
     Succeeded,
-    /// The command ended otherwise, or could not be executed.
+    /// The command ended with another status or by a signal, or could not be executed.
     Failed,
-    /// It was stopped before its command started.
+    /// Somebody stopped the job before its command started.
     Cancelled,
-    /// The supervisor died; how the command ended is unknown.
+    /// The supervisor died, so the end of the command is unknown.
     Lost,
-    /// It was not a valid job.
+    /// The file was not a valid job.
     Rejected,
 }
 
 impl State {
-    /// All there are, in the order of a life.
+    /// All states, in the order of a job's life.
     pub const ALL: [Self; 10] = [
         Self::Queued,
         Self::Starting,
@@ -57,19 +57,19 @@ impl State {
         Self::Rejected,
     ];
 
-    /// Whether nothing will change any more.
+    /// Whether the job has ended.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::Lost | Self::Rejected)
     }
 
-    /// Whether the command may have been executed and has not been seen to end.
+    /// Whether the command may have been executed, and its end was not recorded yet.
     #[must_use]
     pub fn is_started(self) -> bool {
         matches!(self, Self::Running | Self::Waiting | Self::Stopping)
     }
 
-    /// The word that stands in the files.
+    /// Its word in the files.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -87,13 +87,13 @@ impl State {
     }
 }
 
-/// How a prompt is answered.
+/// The kind of answer to a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InteractionKind {
-    /// By one of its codes.
+    /// One of the choices, by its code.
     Choices,
-    /// By any one line.
+    /// A line of text.
     InputLine,
 }
 
@@ -102,7 +102,7 @@ pub enum InteractionKind {
 pub struct Interaction {
     /// The prompt's number within the job, from 1.
     pub id: u32,
-    /// How it is answered.
+    /// The kind of answer.
     pub kind: InteractionKind,
     /// The question.
     pub prompt: String,
@@ -110,23 +110,23 @@ pub struct Interaction {
     pub choices: IndexMap<String, String>,
     /// The code that an empty answer stands for.
     pub default: Option<String>,
-    /// The answer is hidden from people, and kept nowhere.
+    /// Whether the answer is hidden from people and stored nowhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sensitive: bool,
-    /// When it was asked.
+    /// The time when it was opened.
     pub asked_at: Time,
 }
 
-/// A process that cannot be mistaken for a later one with the same number, given the boot.
+/// Identifies a process within a boot, also if a later process gets the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProcessIdentity {
-    /// Its number.
+    /// The process number.
     pub pid: i32,
-    /// When it started, in clock ticks since boot: field 22 of `/proc/PID/stat` (proc(5)).
+    /// The time when it started, in clock ticks since boot: field 22 of `/proc/PID/stat` (proc(5)).
     pub start_time: u64,
 }
 
-/// The state of a job, replaced as a whole at every change.
+/// The content of `status.json`. The file is replaced at every change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Always [`VERSION`].
@@ -136,84 +136,84 @@ pub struct Status {
     /// Its type.
     #[serde(rename = "type")]
     pub job_type: String,
-    /// Who asked for it.
+    /// The user who asked for it.
     pub user: String,
     /// The lane it runs in.
     pub lane: String,
-    /// Where it is in its life.
+    /// The state.
     pub state: State,
-    /// When it was submitted.
+    /// The time when it was submitted.
     pub queued_at: Time,
-    /// When its command was about to be executed.
+    /// The time just before its command was executed.
     pub started_at: Option<Time>,
-    /// When it ended, or was found to have ended.
+    /// The time when it ended, or when the runner found that it had ended.
     pub finished_at: Option<Time>,
-    /// The argument vector, with sensitive parameters as `•••`.
+    /// The argument vector. Sensitive parameters are shown as `•••`.
     pub command: Vec<String>,
-    /// The job's own status text.
+    /// The status text that the job has set.
     pub message: Option<String>,
-    /// The job's own progress.
+    /// The progress that the job has reported.
     pub progress: Option<Map<String, Value>>,
     /// The open prompt.
     pub interaction: Option<Interaction>,
-    /// The number of the last prompt whose answer was given to the job.
+    /// The number of the last prompt whose answer the job got.
     #[serde(default)]
     pub answered: Option<u32>,
     /// The exit status of the command.
     pub exit_status: Option<i32>,
     /// The signal that killed the command.
     pub signal: Option<i32>,
-    /// Why it failed, was cancelled or lost, and by whom.
+    /// The reason why it failed, was cancelled or lost, and who did it.
     pub reason: Option<String>,
-    /// How it ended, in one word.
+    /// The outcome.
     #[serde(default, deserialize_with = "outcome::if_known")]
     pub outcome: Option<Outcome>,
-    /// Who answered the prompt that decided it, stopped it or cancelled it.
+    /// The user who answered the prompt that decided the outcome, or who stopped or cancelled the job.
     #[serde(default)]
     pub outcome_by: Option<String>,
-    /// The status text that was in force when it ended badly.
+    /// The last status text of a job that ended badly.
     #[serde(default)]
     pub phase: Option<String>,
-    /// The last line of its output that looks like an error, if it ended badly. Never a sensitive one.
+    /// The last line of output that looks like an error, of a job that ended badly. It is never a sensitive line.
     #[serde(default)]
     pub last_error: Option<LastError>,
-    /// Who stopped it before its command started.
+    /// The user who stopped it before its command started.
     #[serde(default)]
     pub cancelled_by: Option<String>,
-    /// Since when it has printed nothing, if that is longer than its type's `quiet_after` and it waits for nobody.
+    /// The time of its last output, if that is longer ago than the `quiet_after` of its type and no prompt is open.
     #[serde(default)]
     pub quiet_since: Option<Time>,
-    /// What people must know of a job that runs, in a sentence: it has asked something that cannot be shown.
+    /// A warning about a running job, as a sentence for people: the job has asked something that cannot be shown.
     #[serde(default)]
     pub warning: Option<String>,
-    /// Why the last stop did not reach all of the job, and what to do: a sentence for people.
+    /// The reason why the last stop did not reach all processes of the job, and what to do, as a sentence for people.
     #[serde(default)]
     pub stop_refused: Option<String>,
-    /// The most memory that it had at a time, in bytes, if the kernel counted that for its control group.
+    /// The most memory that it used at a time, in bytes, if the kernel counted that for its control group.
     #[serde(default)]
     pub memory_peak: Option<u64>,
-    /// How much time of processors it had in all, in seconds, if it had a control group.
+    /// The processor time that it used in all, in seconds, if it had a control group.
     #[serde(default)]
     pub cpu_seconds: Option<f64>,
-    /// How many records the log had when this was written.
+    /// The number of records in the log when this was written.
     pub log_records: u64,
-    /// How many bytes of output could not be kept.
+    /// The number of bytes of output that were dropped.
     pub dropped_bytes: u64,
-    /// Value of `SPIDERPIG_JOB_MARKER` in the environment of everything that belongs to the job.
+    /// The value of `SPIDERPIG_JOB_MARKER` in the environment of all processes of the job.
     pub marker: Option<String>,
-    /// The boot in which the processes below live.
+    /// The boot to which the processes below belong.
     pub boot_id: Option<String>,
-    /// The control group that the command was started in.
+    /// The control group in which the command was started.
     #[serde(default)]
     pub cgroup: Option<PathBuf>,
-    /// The command, which leads its session and process group.
+    /// The process of the command. It leads its session and process group.
     pub process: Option<ProcessIdentity>,
-    /// The supervisor.
+    /// The process of the supervisor.
     pub supervisor: Option<ProcessIdentity>,
 }
 
 impl Status {
-    /// The bytes of the file.
+    /// The content of the file.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         json_line(self)
@@ -260,13 +260,13 @@ impl Status {
         }
     }
 
-    /// Whether its command was executed and has been seen to end.
+    /// Whether the command was executed and its end was recorded.
     #[must_use]
     pub fn has_run(&self) -> bool {
         self.exit_status.is_some() || self.signal.is_some()
     }
 
-    /// Ends the job in this state, now.
+    /// Ends the job now, in this state.
     pub fn finish(&mut self, state: State, outcome: Outcome, reason: Option<String>) {
         self.state = state;
         self.outcome = Some(outcome);

@@ -1,15 +1,15 @@
-//! JSON from outside, read without forgiveness: a member that comes twice, at any depth, is an error, and so is
-//! anything behind the value. Two programs that read the same file must never see two different jobs.
+//! Reads JSON of other accounts strictly: repeated members, at any depth, and bytes behind the value are errors.
+//! Otherwise two programs could read two different jobs from the same file.
 
 use std::fmt;
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads one JSON document: an object, because serde would also take a list of the members' values.
+/// Reads one JSON document. It must be an object, because serde would also accept a list of the members' values.
 ///
 /// # Errors
-/// Text that is not a JSON object, a repeated member, trailing bytes, or a shape that `T` does not take.
+/// The text is not a JSON object, has a repeated member or trailing bytes, or does not fit `T`.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = StrictValue.deserialize(&mut deserializer)?;
@@ -20,7 +20,7 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     serde_json::from_value(value)
 }
 
-/// Builds a [`Value`], refusing repeated members.
+/// Builds a [`Value`]. Refuses repeated members.
 struct StrictValue;
 
 impl<'de> DeserializeSeed<'de> for StrictValue {

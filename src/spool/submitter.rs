@@ -1,4 +1,5 @@
-//! Who put a file into `queue/` or `inbox/`: the owner of the file, unless the owner is trusted to speak for others.
+//! Finds the user of a file in `queue/` or `inbox/`: the owner of the file, unless the owner is trusted to act for
+//! others.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct TrustedSubmitters(Vec<u32>);
 
 impl TrustedSubmitters {
-    /// The accounts of these names, and the account that runs this process. Unknown names are left out: `check`
-    /// reports them.
+    /// The accounts of these names, and the account of this process. Leaves out unknown names, which `check` reports.
     #[must_use]
     pub fn from_names(names: &[String]) -> Self {
         let mut uids: Vec<u32> = names.iter().filter_map(uzers::get_user_by_name).map(|user| user.uid()).collect();
@@ -19,10 +19,10 @@ impl TrustedSubmitters {
         Self(uids)
     }
 
-    /// The user who is behind a file: the one that it names, if its owner is trusted or is that user.
+    /// Returns the user that a file names, if its owner is trusted or is that user.
     ///
     /// # Errors
-    /// The owner is somebody else, or has no login name. The text is for people.
+    /// The name is not acceptable, or the owner is another user or has no login name. The text is for people.
     pub fn resolve(&self, owner: u32, named: &str) -> Result<String, String> {
         check_name(named)?;
         if self.0.contains(&owner) {
@@ -45,10 +45,10 @@ pub fn login_name(uid: u32) -> Option<String> {
     uzers::get_user_by_uid(uid).map(|user| user.name().to_string_lossy().into_owned())
 }
 
-/// User names go into logs, file names of messages and environments: they are short and on one line.
+/// Checks that a user name is short and on one line, because it goes into logs, messages and environments.
 ///
 /// # Errors
-/// It is not. The text is for people.
+/// The name is too long, empty, or has control characters. The text is for people.
 pub fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
         return Err("`user` must be 1 to 256 bytes without control characters".into());

@@ -1,4 +1,4 @@
-//! Points in time as the spool writes them: RFC 3339, UTC, milliseconds.
+//! Points in time in the form of the spool: RFC 3339, UTC, milliseconds.
 
 use std::fmt;
 
@@ -9,14 +9,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Time(jiff::Timestamp);
 
 impl Time {
-    /// The wall clock now.
+    /// The present time of the system clock.
     #[must_use]
     pub fn now() -> Self {
         let now = jiff::Timestamp::now().as_millisecond();
         Self::from_milliseconds(now)
     }
 
-    /// From milliseconds since the Unix epoch; what lies outside the calendar is cut to its border.
+    /// Makes a time from milliseconds since the Unix epoch. A value outside the calendar becomes the latest possible
+    /// time.
     #[must_use]
     pub fn from_milliseconds(milliseconds: i64) -> Self {
         Self(jiff::Timestamp::from_millisecond(milliseconds).unwrap_or(jiff::Timestamp::MAX))

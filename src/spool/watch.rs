@@ -1,4 +1,4 @@
-//! Being told that something in the spool may have changed. A hint, never the truth: whoever is told looks for himself.
+//! Watches the spool for changes. It gives hints only: the receiver of a hint must read the files itself.
 
 use std::path::{Path, PathBuf};
 
@@ -9,27 +9,27 @@ use super::error::{Error, Result};
 use super::layout::RUNNER_LOCK;
 use crate::shortage;
 
-/// What a hint says.
+/// A hint about a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hint {
-    /// Something appeared, grew or vanished under this path.
+    /// The file or directory with this path was created, changed or removed.
     Changed(PathBuf),
-    /// Hints were lost; anything may have changed.
+    /// Hints were lost, so any file may have changed.
     LookEverywhere,
 }
 
-/// A set of watched directories and files (inotify). Nobody is told of anything that happened before [`Watch::add`],
-/// so: first watch, then look.
+/// A set of watched directories and files (inotify). It gives hints only of changes after [`Watch::add`]. So add the
+/// path first, and then read it.
 #[derive(Debug)]
 pub struct Watch {
     watcher: RecommendedWatcher,
 }
 
 impl Watch {
-    /// Starts watching nothing. `tell` is called on a thread of the watcher's own; it must not block.
+    /// Makes an empty set. `tell` is called on a thread of the watcher, and must not block.
     ///
     /// # Errors
-    /// The system gives this account no more watchers (`fs.inotify.max_user_instances`).
+    /// The account has too many watchers already (`fs.inotify.max_user_instances`).
     pub fn new(tell: impl Fn(Hint) + Send + 'static) -> Result<Self> {
         let handler = move |event: notify::Result<notify::Event>| match event {
             Ok(event) if event.need_rescan() => tell(Hint::LookEverywhere),
@@ -39,13 +39,13 @@ impl Watch {
             Ok(_) => {}
             Err(_) => tell(Hint::LookEverywhere),
         };
-        // The crate takes for granted that its thread starts, and panics later if it did not.
+        // The crate assumes that its thread starts, and panics later if it did not. So this is tested first.
         shortage::ask_for_thread().map_err(|error| Error::io("start a thread for", Path::new("inotify"), error))?;
         let watcher = notify::recommended_watcher(handler).map_err(|error| wrap(Path::new("inotify"), error))?;
         Ok(Self { watcher })
     }
 
-    /// Watches a directory, without what is below its subdirectories, or a file.
+    /// Adds a file, or a directory without the content of its subdirectories.
     ///
     /// # Errors
     /// The path cannot be watched.
@@ -53,13 +53,14 @@ impl Watch {
         self.watcher.watch(path, RecursiveMode::NonRecursive).map_err(|error| wrap(path, error))
     }
 
-    /// Stops watching a path. One that is gone, and so is not watched any more, is no error.
+    /// Removes a path from the set. A path that no longer exists, and so is not watched any more, is not an error.
     pub fn remove(&mut self, path: &Path) {
         let _ = self.watcher.unwatch(path);
     }
 }
 
-/// Reading must not count: the watcher hears of opens too, and a look would cause the next look, for ever.
+/// Whether an event is a change. Opening and reading are not: otherwise each read would cause a hint, and so the next
+/// read, for ever.
 fn is_news(kind: EventKind) -> bool {
     match kind {
         EventKind::Modify(ModifyKind::Name(mode)) => mode != RenameMode::Both,
@@ -68,8 +69,8 @@ fn is_news(kind: EventKind) -> bool {
     }
 }
 
-/// The end of the runner, however it comes, closes its lock, which is open for writing; nobody who only looks at a lock
-/// opens it so. The kernel tells a moment before the lock is free.
+/// Whether an event is the end of the runner. Any end closes the lock file, which the runner has open for writing.
+/// Other programs open it only for reading. The event comes a moment before the lock is free.
 fn is_end_of_runner(event: &notify::Event) -> bool {
     event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
         && event.paths.iter().any(|path| path.file_name().is_some_and(|name| name == RUNNER_LOCK))

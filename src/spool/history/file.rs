@@ -1,4 +1,4 @@
-//! `history.jsonl` for reading: all its lines, or one whose place is known.
+//! Reads `history.jsonl`: all lines, or one at a known place.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -10,10 +10,10 @@ use crate::spool::error::{Error, Missing as _, Result};
 use crate::spool::layout::Spool;
 use crate::spool::open;
 
-/// How much is read at once, in bytes. A longer line makes its reader's buffer grow.
+/// The size of one read, in bytes. The buffer grows if a line is longer.
 const BLOCK: usize = 1 << 18;
 
-/// The history as it was opened. Another file may have its name by now.
+/// The open history. Another file may have its name by now.
 #[derive(Debug)]
 pub struct HistoryFile {
     file: File,
@@ -23,7 +23,7 @@ pub struct HistoryFile {
 }
 
 impl HistoryFile {
-    /// Opens the history; `None` if there is none yet.
+    /// Opens the history. `None` if there is none yet.
     ///
     /// # Errors
     /// The file cannot be opened.
@@ -40,22 +40,22 @@ impl HistoryFile {
         self.identity == other.identity
     }
 
-    /// How long it is now, in bytes.
+    /// The present length of the file, in bytes.
     ///
     /// # Errors
-    /// The system does not say.
+    /// The file cannot be examined.
     pub fn length(&self) -> Result<u64> {
         self.file.metadata().map(|metadata| metadata.len()).map_err(|error| self.wrap(error))
     }
 
-    /// Visits each line of a range that begins with one, with its offset and without its newline. Returns where the
-    /// last whole line ends: one that the range or the file leaves unfinished is not visited.
+    /// Visits each line of a range, with its offset and without its newline. The range must begin at the beginning of a
+    /// line. Returns the end of the last whole line. A line that the range or the file cuts off is not visited.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn for_each_line(&self, range: Range<u64>, mut visit: impl FnMut(u64, &[u8])) -> Result<u64> {
         let mut buffer = vec![0; BLOCK];
-        // The buffer has what is at `offset` of the file: a line's beginning, `filled` bytes of it.
+        // The buffer has `filled` bytes of the file, from `offset` on, where a line begins.
         let (mut offset, mut filled) = (range.start, 0);
         loop {
             if filled == buffer.len() {
@@ -79,7 +79,7 @@ impl HistoryFile {
         }
     }
 
-    /// Where the first line begins that does so behind `offset`; the end of the file if none does.
+    /// The beginning of the first line that begins behind `offset`. The end of the file if there is none.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -95,10 +95,10 @@ impl HistoryFile {
         }
     }
 
-    /// Reads what is at a place, filling the buffer.
+    /// Fills the buffer from an offset of the file.
     ///
     /// # Errors
-    /// The file cannot be read, or ends before.
+    /// The file cannot be read, or is too short.
     pub fn read(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         self.file.read_exact_at(buffer, offset).map_err(|error| self.wrap(error))
     }

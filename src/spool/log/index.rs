@@ -1,4 +1,4 @@
-//! `log.index`, and what a reader makes of it: where every thousandth record begins.
+//! Finds records by their number, with `log.index`: the file says where every thousandth record begins.
 
 use std::os::unix::fs::FileExt as _;
 
@@ -6,13 +6,13 @@ use super::reader::LogReader;
 use crate::spool::error::Result;
 use crate::spool::open;
 
-/// One entry per this many records.
+/// The number of records for each entry.
 pub const INTERVAL: u64 = 1000;
 
-/// How much is read at a time to check an entry, in bytes.
+/// The size of one read when an entry is checked, in bytes.
 const CHECKED: usize = 64 * 1024;
 
-/// A record whose place is known.
+/// A record with a known place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The record's number.
@@ -22,10 +22,10 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The first record, which needs no index.
+    /// The first record. Its place is known without an index.
     pub const START: Self = Self { record: 1, offset: 0 };
 
-    /// The entry as it stands in the file.
+    /// The entry as a line of the file.
     #[must_use]
     pub fn to_line(self) -> String {
         format!("{} {}\n", self.record, self.offset)
@@ -39,28 +39,28 @@ impl Checkpoint {
 
 /// Where every thousandth record of a log begins, and where the log ends.
 ///
-/// It starts with what `log.index` says and grows with the log. An entry of the file is checked when it is used, and
-/// only that one: from the entry before it must be exactly [`INTERVAL`] lines. Where the file is wrong, or says nothing,
-/// the log is read; who keeps the index does that once.
+/// It starts with the entries of `log.index` and grows with the log. It checks an entry when it is used, and only that
+/// one: there must be exactly [`INTERVAL`] lines between the entry before and this one. If entries are wrong or
+/// missing, it reads the log. A caller that keeps the index pays for that only once.
 #[derive(Debug)]
 pub struct Index {
     /// Offsets of the records 1, 1001, 2001…
     offsets: Vec<u64>,
-    /// So many of them, from the second on, are from the file and not checked.
+    /// How many of them are from the file and not checked, counted from the second.
     unchecked: usize,
-    /// The end of the log when it was last looked for. None if it never was.
+    /// The end of the log as it was found last. `None` before the first search.
     end: Option<Checkpoint>,
     file: FileId,
 }
 
-/// What tells a file from another that has its name later.
+/// Device and inode. They tell whether another file has the same name now.
 type FileId = (u64, u64);
 
 impl Index {
-    /// What `log.index` says about an open log.
+    /// Reads the `log.index` of an open log.
     ///
     /// # Errors
-    /// The log cannot be looked at.
+    /// The log cannot be examined.
     pub fn load(log: &LogReader) -> Result<Self> {
         let text = open::read(&log.path().with_file_name("log.index")).unwrap_or_default();
         let mut offsets = vec![Checkpoint::START.offset];
@@ -75,10 +75,10 @@ impl Index {
         Ok(Self { offsets, unchecked, end: None, file: log.file_id()? })
     }
 
-    /// Whether this is about the open log, as far as can be seen, and not about one that was there before it.
+    /// Whether this is the index of the open log. It is not if the log is another file or has become shorter.
     ///
     /// # Errors
-    /// The log cannot be looked at.
+    /// The log cannot be examined.
     pub fn is_of(&self, log: &LogReader) -> Result<bool> {
         let known = self.end.map_or(0, |end| end.offset);
         Ok(self.file == log.file_id()? && known <= log.length()?)
@@ -92,7 +92,7 @@ impl Index {
         Ok(self.find_end(log)?.record - 1)
     }
 
-    /// The last place that is known at or before a record. Moves the reader.
+    /// The last known place at or before a record. Moves the reader.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -109,7 +109,7 @@ impl Index {
         Checkpoint { record: place as u64 * INTERVAL + 1, offset: self.offsets[place] }
     }
 
-    /// Whether an entry can be believed: counted here, or as far from the one before as it should be.
+    /// Whether an entry is right: it was counted here, or there are [`INTERVAL`] lines between the one before and it.
     fn holds(&self, log: &LogReader, place: usize) -> bool {
         if place == 0 || place > self.unchecked {
             return true;
@@ -126,15 +126,15 @@ impl Index {
         }
     }
 
-    /// Finds the end of the log as it is now. What is written meanwhile is left for the next time: a job may print faster
-    /// than a busy machine reads, and who ran after it would never come back.
+    /// Finds the end of the log as it is now. It leaves later output for the next call: a job may print faster than a
+    /// busy machine reads, so the search might never end.
     fn find_end(&mut self, log: &mut LogReader) -> Result<Checkpoint> {
         let length = log.length()?;
         self.find_end_behind(log, length)
     }
 
-    /// Reads on from the end that was found the last time, or from the last entry that holds, until `length` bytes of
-    /// the log were read.
+    /// Reads on from the end that was found last, or from the last entry that is right, until `length` bytes of the log
+    /// were read.
     fn find_end_behind(&mut self, log: &mut LogReader, length: u64) -> Result<Checkpoint> {
         let begin = if let Some(end) = self.end {
             end
@@ -169,7 +169,7 @@ fn ends_a_line(log: &LogReader, offset: u64) -> bool {
     offset > 0 && log.file().read_exact_at(&mut before, offset - 1).is_ok() && before == *b"\n"
 }
 
-/// How many lines end between two offsets. `None` if the log ends before.
+/// How many lines end between two offsets. `None` if the log is shorter.
 fn lines_between(log: &LogReader, from: u64, to: u64) -> Option<u64> {
     let mut buffer = vec![0; CHECKED];
     let mut lines = 0;

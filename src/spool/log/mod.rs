@@ -1,9 +1,9 @@
-//! `log.jsonl`, `log.index` and `output.log`: everything that happened in a job.
+//! `log.jsonl`, `log.index` and `output.log`: everything that happened to a job.
 //!
-//! The number of a line in `log.jsonl` is the number of its record, from 1. Records are only ever appended, whole
-//! lines at a time; a reader ignores an unfinished last line. `log.index` names the byte offset of every thousandth
-//! record, so that a reader can go to a record without reading the log from its start; it is a convenience that readers
-//! check and do without.
+//! The number of a line in `log.jsonl` is the number of its record, from 1. The supervisor only appends, and only whole
+//! lines. A reader ignores an unfinished last line. `log.index` has the byte offset of every thousandth record, so that
+//! a reader can go to a record without reading the log from its start. Readers check the index, and work without it if
+//! it is missing or wrong.
 
 mod index;
 mod plain;

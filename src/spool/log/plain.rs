@@ -1,10 +1,10 @@
-//! The log as plain text, as a terminal would have kept it: the rules of `output.log`.
+//! The rules of `output.log`: the log as plain text, as a terminal would show it.
 
 use super::record::RecordKind;
 use crate::protocol::Piece;
 
-/// Makes plain text from records: sensitive lines are left out, a line that rewrites itself is there in its last state,
-/// and what people did stands in brackets.
+/// Makes plain text from records. It leaves out sensitive lines. It shows a line that rewrites itself in its last
+/// state, and actions of people in brackets.
 #[derive(Debug, Default)]
 pub struct PlainText {
     /// The text ends in the middle of a line.
@@ -28,7 +28,7 @@ impl PlainText {
         }
     }
 
-    /// Adds any other record, if a person who reads the text must not miss it.
+    /// Adds a record of another type, if readers of the text need it: an answer, a signal or a note.
     pub fn record(&mut self, kind: &RecordKind, text: &mut Vec<u8>) {
         let remark = match kind {
             RecordKind::Response { user, response, .. } => format!("[{user} answered: {response}]\n"),

@@ -11,13 +11,13 @@ use super::record::{Record, RecordKind};
 use crate::spool::error::{Error, Missing as _, Result};
 use crate::spool::open;
 
-/// How much is read at a time, in bytes. Little, as a client that does not read is left with what was made of it, and
-/// there may be many; more would hardly be faster.
+/// The size of one read, in bytes. It is small, because the server keeps the data while a slow client reads it, and
+/// there may be many clients. A larger size would hardly be faster.
 const CHUNK: usize = 32 * 1024;
-/// A line longer than this is no record of ours.
+/// The longest line of a log, in bytes. A longer one is damage: no supervisor writes it.
 const LINE_LIMIT: usize = 16 << 20;
 
-/// A position in a log: everything before it was read.
+/// Reads a log. It has a position: the records before it were read or skipped.
 ///
 /// ```
 /// use spiderpig::spool::log::{LogReader, RecordKind};
@@ -59,20 +59,20 @@ impl LogReader {
         Ok(file.map(|file| Self { path, file, at: Checkpoint::START, buffer: Vec::new() }))
     }
 
-    /// How many records lie before the position.
+    /// The number of records before the position.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.at.record - 1
     }
 
-    /// Where the position is, in bytes.
+    /// The position, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.at.offset
     }
 
-    /// Goes to where `records` records lie before the position, by the index as far as it can be believed. Stops at the
-    /// end of the log if there are fewer.
+    /// Goes behind the first `records` records, with the help of the index. Stops at the end of the log if there are
+    /// fewer.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -81,7 +81,7 @@ impl LogReader {
         self.skip_by(&mut index, records)
     }
 
-    /// The same by an index that is kept.
+    /// Does the same with an index that the caller keeps.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -104,12 +104,12 @@ impl LogReader {
         self.skip_to(u64::MAX - 1)
     }
 
-    /// Goes to a record whose place is known.
+    /// Goes to a record at a known place.
     pub(super) fn go_to(&mut self, place: Checkpoint) {
         self.at = place;
     }
 
-    /// What stands before the position: whole lines, of the last `limit` bytes.
+    /// Reads the whole lines within the `limit` bytes before the position.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -124,7 +124,7 @@ impl LogReader {
         Ok(lines)
     }
 
-    /// Gives back the memory that reading took: who waits at a place may do so for hours, and is not alone.
+    /// Frees the memory of the buffer. Many readers may wait for output, each for hours.
     pub fn rest(&mut self) {
         self.buffer = Vec::new();
     }
@@ -137,12 +137,12 @@ impl LogReader {
         &self.file
     }
 
-    /// How long the log is now, in bytes, an unfinished last line included.
+    /// The present length of the log, in bytes, with an unfinished last line.
     pub(super) fn length(&self) -> Result<u64> {
         Ok(self.metadata()?.len())
     }
 
-    /// What tells this file from another that has its name later.
+    /// Device and inode. They tell whether another file has the same name now.
     pub(super) fn file_id(&self) -> Result<(u64, u64)> {
         let metadata = self.metadata()?;
         Ok((metadata.dev(), metadata.ino()))
@@ -152,8 +152,8 @@ impl LogReader {
         self.file.metadata().map_err(|error| Error::io("examine", &self.path, error))
     }
 
-    /// The next finished lines, at least one, newlines included, and goes behind them. `None` at the end of what is
-    /// finished. The number of the first is `records() + 1` as it was before the call.
+    /// Reads the next finished lines, at least one, with their newlines, and goes behind them. `None` if there are no
+    /// more finished lines. The number of the first line is `records() + 1`, as it was before the call.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -161,7 +161,7 @@ impl LogReader {
         self.read_at_most(u64::MAX)
     }
 
-    /// The same, of at most `limit` lines.
+    /// Does the same with at most `limit` lines.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -191,14 +191,14 @@ impl LogReader {
                 return Ok(None);
             }
             if wanted >= LINE_LIMIT {
-                // Damage, such as zeros after a power cut: nothing behind it can be believed.
+                // Damage, such as zeros after a power cut. The rest of the log is not to be trusted.
                 return Ok(None);
             }
             wanted = left.min(wanted * 4);
         }
     }
 
-    /// Fills the buffer from the position on. Returns how much there was.
+    /// Fills the buffer from the position on. Returns the number of bytes.
     fn fill(&mut self) -> Result<usize> {
         let mut filled = 0;
         while filled < self.buffer.len() {
@@ -213,7 +213,8 @@ impl LogReader {
         Ok(filled)
     }
 
-    /// Reads all that is left and parses only records of these types, which are rare: most lines are not looked into.
+    /// Reads to the end and parses only the records of these types. It is fast if they are rare, because it does not
+    /// parse the other lines.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -235,7 +236,7 @@ impl LogReader {
         Ok(())
     }
 
-    /// Reads all that is left and parses it, leaving out lines that are no records.
+    /// Reads to the end and parses the records. Leaves out lines that are not records.
     ///
     /// # Errors
     /// The log cannot be read.

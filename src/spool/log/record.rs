@@ -7,17 +7,17 @@ use serde_json::{Map, Value};
 use crate::spool::status::InteractionKind;
 use crate::spool::time::Time;
 
-/// A record: when, and what.
+/// A record: its time, and the event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// When the supervisor wrote it.
     pub time: Time,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub kind: RecordKind,
 }
 
-/// What a record can tell.
+/// The event that a record is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum RecordKind {
@@ -25,19 +25,19 @@ pub enum RecordKind {
     Line(Line),
     /// The job's status text changed.
     Status {
-        /// The text; none clears it.
+        /// The text. `None` clears it.
         status: Option<String>,
     },
     /// The job's progress changed.
     Progress {
-        /// As the job sent it.
+        /// The progress, as the job sent it.
         progress: Map<String, Value>,
     },
     /// A prompt was opened.
     Interaction {
         /// Its number within the job.
         id: u32,
-        /// How it is answered.
+        /// How people answer it.
         kind: InteractionKind,
         /// The question.
         prompt: String,
@@ -49,27 +49,27 @@ pub enum RecordKind {
         #[serde(default, skip_serializing_if = "is_false")]
         sensitive: bool,
     },
-    /// A prompt was answered, and the answer given to the job.
+    /// Somebody answered a prompt, and the job got the answer.
     Response {
-        /// Who answered.
+        /// The user who answered.
         user: String,
-        /// The answer; [`HIDDEN`](crate::spool::inbox::HIDDEN) if the prompt was sensitive.
+        /// The answer, or [`HIDDEN`](crate::spool::inbox::HIDDEN) if the prompt was sensitive.
         response: String,
         /// The prompt's number.
         interaction: u32,
     },
     /// Somebody stopped the job.
     Signal {
-        /// Who.
+        /// The user who stopped it.
         user: String,
         /// `interrupt` or `kill`.
         signal: String,
     },
-    /// A remark of the supervisor's or the runner's own.
+    /// A remark of the supervisor or the runner.
     Note {
         /// The remark.
         note: String,
-        /// What it tells programs, if that decides how the job ended.
+        /// The cause in a form for programs, if it decides how the job ended.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<Cause>,
     },
@@ -77,17 +77,17 @@ pub enum RecordKind {
     Exit(Exit),
 }
 
-/// What ends a job without a person and without its own doing.
+/// A cause of a job's end that is neither a person nor the job itself, or a refusal of a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// Its time limit was reached, and it is being stopped.
+    /// The job reached its time limit. The supervisor stops it.
     TimeLimit,
-    /// Its command could not be executed; the note says why.
+    /// The command could not be executed. The note says why.
     NotStarted,
-    /// The signal, or the stop at the time limit, that was recorded last reached nobody.
+    /// The last recorded signal, or the stop at the time limit, reached no process of the job.
     StopRefused,
-    /// It did not reach all of the job.
+    /// The last recorded signal, or the stop at the time limit, did not reach all processes of the job.
     StopPartlyRefused,
 }
 
@@ -95,34 +95,34 @@ pub enum Cause {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "these are the members that the record has, each with its own meaning"
+    reason = "the record has these members, each with its own meaning"
 )]
 pub struct Line {
     /// The text, without the newline at its end.
     pub line: String,
-    /// Hidden unless asked for.
+    /// The text is hidden unless a user asks for it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub sensitive: bool,
-    /// The line goes on in a later record, because it is too long for one.
+    /// The line continues in a later record, because it is too long for one.
     #[serde(default, skip_serializing_if = "is_false")]
     pub continued: bool,
     /// The line is not finished yet.
     #[serde(default, skip_serializing_if = "is_false")]
     pub partial: bool,
-    /// This goes on from the piece before.
+    /// This piece continues the piece before.
     #[serde(default, skip_serializing_if = "is_false")]
     pub continues: bool,
-    /// This replaces what the line showed before (carriage return).
+    /// This piece replaces the text that the line had before (carriage return).
     #[serde(default, skip_serializing_if = "is_false")]
     pub rewrites: bool,
 }
 
-/// How a command ended: exactly one of the two is set.
+/// How a command ended. Exactly one of the two members is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
-    /// Its exit status.
+    /// The exit status of the command.
     pub status: Option<i32>,
-    /// The signal that killed it.
+    /// The signal that killed the command.
     pub signal: Option<i32>,
 }
 

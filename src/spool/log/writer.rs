@@ -1,7 +1,7 @@
-//! Appending to a job's log, in batches.
+//! Appends to a job's log, in batches.
 //!
-//! Records gather in memory and reach the file in one write, always whole lines. If the disk is full, what does not
-//! fit is kept for the next try up to a limit; beyond it output is dropped, and counted.
+//! Records gather in memory and reach the file in one write, always whole lines. If the disk is full, the rest waits in
+//! memory for the next attempt. Beyond a limit, output is dropped and counted.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -18,15 +18,15 @@ use crate::spool::fault;
 use crate::spool::layout::FILE;
 use crate::spool::time::Time;
 
-/// How much may wait for a full disk, in bytes.
+/// How much may wait in memory while the disk is full, in bytes.
 const BACKLOG: usize = 1 << 20;
 
-/// How the remark begins that tells of a gap.
+/// The beginning of a note about a gap.
 const GAP: &str = "the log has a gap here";
 
-/// From so many empty lines on that come one after the other they are one record: alone each would cost sixty times its size.
+/// So many empty lines in a row, or more, become one record. A record for each would take sixty times its size.
 const RUN: usize = 16;
-/// So many empty lines are one record, at most.
+/// The most empty lines in one record.
 const LONGEST_RUN: usize = 32 << 10;
 
 impl<'a> From<&'a Line> for Piece<'a> {
@@ -42,19 +42,19 @@ impl<'a> From<&'a Line> for Piece<'a> {
     }
 }
 
-/// The writer of one job's log. There is one at a time: the holder of the job's lock has it.
+/// The writer of one job's log. Only the holder of the job's lock has one.
 #[derive(Debug)]
 pub struct LogWriter {
     log: Appender,
-    /// Of the index, which most logs never need.
+    /// The path of the index. Most logs never need one.
     index: PathBuf,
     output: Appender,
     plain: PlainText,
-    /// Empty lines that came last and are in no batch yet.
+    /// The number of empty lines at the end that are not in the batch yet.
     empty: usize,
-    /// Records in the file and in the batch.
+    /// The number of records in the file and in the batch.
     records: u64,
-    /// Index entries of the batch.
+    /// The index entries of the batch.
     checkpoints: String,
     /// `{"time":"…","type":` for the present millisecond.
     head: Vec<u8>,
@@ -63,7 +63,8 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// Opens the log of a job directory, creating its files, behind the last finished record.
+    /// Opens the log of a job directory behind its last finished record. Creates missing files, and cuts off an
+    /// unfinished record.
     ///
     /// # Errors
     /// A file cannot be opened, read or cut.
@@ -92,36 +93,36 @@ impl LogWriter {
         })
     }
 
-    /// How many records there are, those of the batch included.
+    /// The number of records, with those of the batch.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.records
     }
 
-    /// How long the log is, in bytes, the batch included.
+    /// The length of the log, in bytes, with the batch.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.log.length + self.log.batch.len() as u64
     }
 
-    /// What the log and the plain text take together, in bytes, the batches included.
+    /// The size of the log and the plain text together, in bytes, with the batches.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.length() + self.output.length + self.output.batch.len() as u64
     }
 
-    /// How many bytes of output were dropped.
+    /// The number of bytes of output that were dropped.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Counts output that is not kept, for whatever reason.
+    /// Counts bytes of output as dropped.
     pub fn drop_output(&mut self, bytes: usize) {
         self.dropped += bytes as u64;
     }
 
-    /// Adds a line, or a piece of one, to the batch; and to `output.log`, unless it is sensitive.
+    /// Adds a line, or a piece of one, to the batch, and to `output.log` unless it is sensitive.
     pub fn text(&mut self, text: Piece<'_>) {
         if text == Piece::default() {
             self.empty += 1;
@@ -135,7 +136,7 @@ impl LogWriter {
         }
     }
 
-    /// Puts the empty lines that came last into the batch.
+    /// Puts the empty lines at the end into the batch.
     fn end_run(&mut self) {
         match std::mem::take(&mut self.empty) {
             count @ ..RUN => (0..count).for_each(|_| self.put(Piece::default())),
@@ -163,7 +164,7 @@ impl LogWriter {
         self.plain.piece(text, &mut self.output.batch);
     }
 
-    /// Adds any other record to the batch.
+    /// Adds a record of any type to the batch.
     pub fn record(&mut self, kind: &RecordKind) {
         if let RecordKind::Line(line) = kind {
             self.text(line.into());
@@ -171,7 +172,7 @@ impl LogWriter {
         }
         self.end_run();
         self.begin();
-        // The head ends with `"type":`; the serialised kind begins with `{"type":`.
+        // The head ends with `"type":`, and the serialised kind begins with `{"type":`.
         let mut json = Vec::new();
         write_json(&mut json, kind);
         let batch = &mut self.log.batch;
@@ -196,16 +197,16 @@ impl LogWriter {
         self.log.batch.extend_from_slice(&self.head);
     }
 
-    /// Adds a remark to the batch.
+    /// Adds a note to the batch.
     pub fn note(&mut self, note: impl Into<String>) {
         self.record(&RecordKind::Note { note: note.into(), cause: None });
     }
 
-    /// Writes the batch. What could not be written waits for the next flush, or is dropped and counted.
+    /// Writes the batch. If that fails, the rest waits for the next flush, or is dropped and counted.
     ///
     /// # Errors
-    /// The log cannot be written; the batch is kept as far as there is room. `output.log` and the index are
-    /// conveniences: their errors are not reported, their content can be had from the log.
+    /// The log cannot be written. The batch is kept up to a limit. Errors of `output.log` and of the index are not
+    /// reported, because both can be made again from the log.
     pub fn flush(&mut self) -> Result<()> {
         self.end_run();
         let written = self.log.flush();
@@ -233,13 +234,13 @@ impl LogWriter {
         written.map_err(|error| Error::io("write", &self.index, error))
     }
 
-    /// Drops the output and the progress of the batch, counts them, and says so in their place. What was asked, answered
-    /// and noted stays.
+    /// Drops the output and the progress of the batch, counts them, and puts a note in their place. Keeps prompts,
+    /// answers, notes and all other records.
     pub fn drop_output_lines(&mut self) {
         self.end_run();
         let head = self.head.len();
         let gap = [b"\"note\",\"note\":\"", GAP.as_bytes()].concat();
-        // Of several gaps that meet one tells all.
+        // Older notes about gaps are dropped too: the new one has the total.
         let dropped: [&[u8]; 3] = [b"\"line\"", b"\"progress\"", &gap];
         let is_dropped = |record: &[u8]| {
             let kind = record.get(head..).unwrap_or_default();
@@ -276,8 +277,8 @@ impl LogWriter {
         batch
     }
 
-    /// Writes the last batch and makes the log durable. What cannot be written now never will be: it is dropped, so that
-    /// the number of records is that of the file.
+    /// Writes the last batch and makes the log durable. If that fails, it drops the batch, because nobody will try
+    /// again. Then [`records`](Self::records) counts only the records in the file.
     ///
     /// # Errors
     /// The log cannot be written or synced.
@@ -302,7 +303,7 @@ impl LogWriter {
 }
 
 fn write_json<T: serde::Serialize + ?Sized>(batch: &mut Vec<u8>, value: &T) {
-    // Writing to memory cannot fail, and records have string keys only.
+    // Writing to memory cannot fail, and all keys of records are strings.
     let _ = serde_json::to_writer(batch, value);
 }
 
@@ -322,7 +323,7 @@ impl Appender {
         Ok(Self { path: path.to_owned(), file, length, batch: Vec::new() })
     }
 
-    /// Cuts off what lies behind `length`: an unfinished last line, which nobody has read.
+    /// Cuts the file to `length`, without its unfinished last line, which no reader has used.
     fn cut(&mut self, length: u64) -> Result<()> {
         if length < self.length {
             self.file.set_len(length).map_err(|error| Error::io("cut", &self.path, error))?;
@@ -346,8 +347,8 @@ impl Appender {
                 Err(error) => break Err(Error::io("write", &self.path, error)),
             }
         };
-        // After a short write only whole lines stay in the file; the torn one is cut off and waits in the batch. What was
-        // written whole stays, also where it ends in the middle of a line, as the plain text of an unfinished one does.
+        // After a short write only whole lines stay in the file. The torn line is cut off and waits in the batch. A
+        // complete write stays, also if it ends in the middle of a line, as the plain text of an unfinished line does.
         let whole = if result.is_ok() {
             written
         } else {

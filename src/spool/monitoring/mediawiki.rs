@@ -1,4 +1,4 @@
-//! `monitoring/mediawiki.json`: the errors that MediaWiki logs at present.
+//! `monitoring/mediawiki.json`: the recent errors of MediaWiki.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -6,29 +6,29 @@ use serde::{Deserialize, Serialize};
 use super::{Document, time_with_offset};
 use crate::spool::Time;
 
-/// The errors of the last while; how long that is, is the writer's business.
+/// The recent errors. The writer of the file chooses the period.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct MediaWikiErrors {
-    /// When it was so.
+    /// The time of the report.
     #[serde(deserialize_with = "time_with_offset")]
     pub time: Time,
-    /// Each message, and how often it was logged.
+    /// Message → how often it was logged.
     pub log: IndexMap<String, Occurrences>,
-    /// How many errors there are in all, if `log` does not have every one.
+    /// The number of all errors, if `log` does not have all of them.
     pub total: Option<u64>,
 }
 
-/// How often a message was logged, and by what.
+/// How often a message was logged, and by which versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occurrences {
-    /// How often.
+    /// The number of times.
     pub count: u64,
-    /// The versions of MediaWiki that did.
+    /// The versions of MediaWiki that logged it.
     pub versions: Vec<String>,
 }
 
 impl MediaWikiErrors {
-    /// How many errors there are in all.
+    /// The number of all errors.
     #[must_use]
     pub fn total(&self) -> u64 {
         let counted = self.log.values().fold(0, |sum: u64, message| sum.saturating_add(message.count));

@@ -1,4 +1,4 @@
-//! `monitoring/train.json`: which version of MediaWiki each wiki runs, and which one is on its way to all of them.
+//! `monitoring/train.json`: the version of MediaWiki that each wiki runs, and the version that the train brings to all.
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -6,36 +6,36 @@ use serde::Deserialize;
 use super::{Document, time_with_offset};
 use crate::spool::Time;
 
-/// The groups of wikis that a train can be promoted to, one after the other.
+/// The groups of wikis, in the order in which a train is promoted to them.
 pub const GROUPS: [&str; 4] = ["testwikis", "group0", "group1", "group2"];
 
-/// The facts of this week's train. What follows from them, such as where it is, is worked out by who shows them.
+/// The facts of this week's train. The page works out the rest, such as the position of the train.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Train {
-    /// When it was so.
+    /// The time of the report.
     #[serde(deserialize_with = "time_with_offset")]
     pub time: Time,
-    /// The version that is on its way.
+    /// The version that the train brings.
     pub version: String,
-    /// The one before it, to which a train is rolled back.
+    /// The version before it, to which a train is rolled back.
     pub old_version: Option<String>,
-    /// The wikis of each group; the groups in the order in which the train reaches them. A wiki that several groups
-    /// name counts for the first.
+    /// Group → its wikis. The groups are in the order in which the train reaches them. A wiki in several groups counts
+    /// for the first.
     pub groups: IndexMap<String, Vec<String>>,
-    /// Which version each wiki runs.
+    /// Wiki → the version that it runs.
     pub wiki_versions: IndexMap<String, String>,
     /// The task that tracks the train, such as `T392180`.
     pub task: Option<String>,
-    /// Where that is.
+    /// The address of the task.
     pub task_url: Option<String>,
-    /// Its status, in a word of the task tracker.
+    /// The status of the task, in a word of the task tracker.
     pub task_status: Option<String>,
     /// The day of the train, as `2026-11-23`.
     pub task_release_date: Option<String>,
     /// The version that the task is about.
     pub task_version: Option<String>,
-    /// What people should know before they go on.
+    /// Warnings that people should read before they go on.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
@@ -75,7 +75,7 @@ fn check_wikis<'a>(path: &str, wikis: impl IntoIterator<Item = &'a String>) -> R
     }
 }
 
-/// Whether this is the version of a train, such as `1.46.0-wmf.3`.
+/// Whether a text is the version of a train, such as `1.46.0-wmf.3`.
 #[must_use]
 pub fn is_version(text: &str) -> bool {
     let is_number = |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -84,13 +84,13 @@ pub fn is_version(text: &str) -> bool {
     })
 }
 
-/// Whether this can be the name of a wiki: letters, digits, `_` and `-`.
+/// Whether a text can be the name of a wiki: letters, digits, `_` and `-`.
 #[must_use]
 pub fn is_wiki(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
-/// Whether a page may lead there.
+/// Whether a page may link to an address.
 #[must_use]
 pub fn is_link(text: &str) -> bool {
     text.starts_with("https://") || text.starts_with("http://")
