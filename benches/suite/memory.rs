@@ -64,7 +64,7 @@ fn wrong_passwords(root: &Path) -> Result<Row> {
 fn large_jobs(root: &Path) -> Result<Row> {
     let mut stage = Stage::without_runner(root)?;
     let spool = Spool::lay_out(&stage.root())?;
-    sequence::raise(&spool, &RunnerLock::take(&spool)?, 0, 0)?;
+    sequence::repair(&spool, &RunnerLock::take(&spool)?, 0, 0)?;
     let (pid, port) = stage.start_api()?;
     for _ in 0..JOBS {
         let params = json!({ "text": "x".repeat(PARAMETERS) }).as_object().cloned().unwrap_or_default();

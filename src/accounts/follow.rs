@@ -42,7 +42,7 @@ fn watch(guard: &Guard, config: &Config, told: Arc<Notify>) -> Option<Watch> {
     let places: Vec<PathBuf> = users.iter().filter_map(|path| path.parent().map(Path::to_owned)).collect();
     let tell = move |hint: Hint| {
         let is_news = match hint {
-            Hint::LookEverywhere => true,
+            Hint::Rescan => true,
             Hint::Changed(path) => path.extension() == Some(OsStr::new("json")) || users.as_ref() == Some(&path),
         };
         if is_news {

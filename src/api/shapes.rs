@@ -152,7 +152,7 @@ fn prepare(bench: &Bench) -> crate::spool::job::LockedJob {
     for number in [3, 4] {
         bench.queue(&request(number));
     }
-    sequence::raise(&bench.spool, &bench.runner, 4, 0).unwrap();
+    sequence::repair(&bench.spool, &bench.runner, 4, 0).unwrap();
     reject::reject(&bench.spool, &bench.runner, "4.json".as_ref(), "why not").unwrap();
     record(bench);
     bench.monitor("train.json", TRAIN);

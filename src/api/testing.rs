@@ -108,7 +108,7 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(&directory.path().join("spool")).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
-        sequence::raise(&spool, &runner, 0, 0).unwrap();
+        sequence::repair(&spool, &runner, 0, 0).unwrap();
         Self { spool, runner, directory }
     }
 

@@ -182,7 +182,7 @@ fn guarded_jobs(bench: &Bench, people: &mut People) -> Vec<LockedJob> {
     let ended = bench.claim(&failed);
     failed.finish(State::Failed, Outcome::Failed, None);
     bench.finish(&ended, &failed);
-    crate::spool::sequence::raise(&bench.spool, &bench.runner, 2, 0).unwrap();
+    crate::spool::sequence::repair(&bench.spool, &bench.runner, 2, 0).unwrap();
     vec![asks, ended]
 }
 

@@ -21,7 +21,7 @@ pub(super) fn check(spool: &Spool, findings: &mut Findings) {
             "solve the problem; spiderpig-runner notices within 30 s",
         ));
     }
-    for stall in stall::look(spool, &state).unwrap_or_default() {
+    for stall in stall::find(spool, &state).unwrap_or_default() {
         let problem = stall.to_string();
         let (problem, fix) = problem.split_once(". ").unwrap_or((&problem, "see what the process does"));
         findings.add(Finding::new(path.clone(), problem, fix));

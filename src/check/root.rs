@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
-use crate::spool::layout::{LINK, PRIVATE_DIRECTORY};
+use crate::spool::layout::{PRIVATE_DIRECTORY, SYMLINK_PROBLEM};
 use crate::spool::{Error, Spool};
 
 use super::account::Account;
@@ -30,7 +30,11 @@ impl Root {
             Ok(metadata) if metadata.is_dir() => return Some(Self { path, metadata }),
             Ok(metadata) if metadata.is_symlink() => {
                 let target = path.canonicalize().map_or_else(|_| "the target of the link".to_owned(), quote);
-                Finding::new(subject, LINK, format!("in {file}, set `spool` to the directory itself: {target}"))
+                Finding::new(
+                    subject,
+                    SYMLINK_PROBLEM,
+                    format!("in {file}, set `spool` to the directory itself: {target}"),
+                )
             }
             Ok(_) => Finding::new(subject, "is not a directory", format!("in {file}, set `spool` to a directory")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::new(

@@ -39,7 +39,7 @@ impl Scene {
         atomic::set_mode(state, 0o755).unwrap();
         let spool = Spool::lay_out(&directory.join("spool")).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
-        sequence::raise(&spool, &runner, 7, 0).unwrap();
+        sequence::repair(&spool, &runner, 7, 0).unwrap();
         let [state_directory, users_file] = ["api", "users.toml"].map(|name| state.join(name));
         let owner = Owner::of(&spool.root().metadata().unwrap()).to_string();
         let mut scene = Self { _directories: directories, spool, config: parse(CONFIG), owner };

@@ -93,14 +93,14 @@ impl Disk {
         let number = if has("sequence") { sequence::last(spool).missing_is_none() } else { Ok(None) };
         let living = runner.state.as_ref().filter(|_| runner.up);
         // A directory that cannot be read is told of by whoever reads it.
-        let stalls = living.and_then(|state| stall::look(spool, state).ok()).unwrap_or_default();
+        let stalls = living.and_then(|state| stall::find(spool, state).ok()).unwrap_or_default();
         let no_number = number.err().map(|error| error.to_string());
         Self { space: Space::of(spool.root()), unwritable, refused, no_number, stalls }
     }
 }
 
 fn refusal(directory: &Path) -> Option<Refusal> {
-    let error = atomic::try_writing(directory).missing_is_none().err()?;
+    let error = atomic::check_writable(directory).missing_is_none().err()?;
     Some(match error.kind()? {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Refusal::Full,
         std::io::ErrorKind::ReadOnlyFilesystem => Refusal::ReadOnly,

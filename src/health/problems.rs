@@ -101,7 +101,7 @@ fn look_at_space(space: &Space, is_full: bool, problems: &mut Vec<String>) {
              logs have holes. Make room; `du -xh --max-depth=2` in the spool shows what takes it",
             bytes(space.available),
             bytes(space.size),
-            bytes(space.least())
+            bytes(space.least_available())
         ));
     }
     if space.is_low_on_inodes() {

@@ -35,7 +35,7 @@ impl Logs {
 /// Opens a log and goes to the first record whose mark is asked for.
 fn begin(indexes: &Indexes, job: &Path, id: JobId, mut marks: Marks) -> Result<(Option<LogReader>, Marks)> {
     let Some(mut log) = LogReader::open(job)? else { return Ok((None, marks)) };
-    indexes.with(id, &mut log, |index, log| log.skip_by(index, marks.first_to_be_seen() - 1))?;
+    indexes.with(id, &mut log, |index, log| log.skip_to_with(index, marks.first_to_be_seen() - 1))?;
     while log.records() + 1 < marks.from {
         let before = log.records();
         let Some(lines) = log.read_at_most(marks.from - 1 - before)? else { break };

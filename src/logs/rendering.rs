@@ -130,7 +130,7 @@ impl Rendering {
             let Some(lines) = reader.read_at_most(if known > 0 { known } else { limit })? else { return Ok(None) };
             self.form.tell(lines);
             if known == 0 {
-                reader.rest();
+                reader.free_buffer();
                 return Ok(Some(self.form.take()));
             }
             self.form.take();
@@ -144,7 +144,7 @@ impl Rendering {
         let mut reader = LogReader::open(&self.logs.spool.job(self.id))?;
         if let Some(reader) = &mut reader {
             let place = self.resume.saturating_sub(CONTEXT);
-            self.logs.indexes.with(self.id, reader, |index, reader| reader.skip_by(index, place))?;
+            self.logs.indexes.with(self.id, reader, |index, reader| reader.skip_to_with(index, place))?;
             if let Rendered::Lines(transcript) = &mut self.form {
                 transcript.start_behind(reader.records());
             }

@@ -118,6 +118,6 @@ pub(super) fn turn(log: Option<&mut LogReader>, scan: &mut impl Scan) -> SpoolRe
         scan.portion(before, lines);
         left = left.saturating_sub(lines.len());
     }
-    log.rest();
+    log.free_buffer();
     Ok(false)
 }

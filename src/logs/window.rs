@@ -52,7 +52,7 @@ impl Wanted {
         let (first, total) = logs.indexes.with(id, &mut log, |index, log| {
             let total = index.count(log)?;
             let first = self.first(total);
-            log.skip_by(index, first - 1)?;
+            log.skip_to_with(index, first - 1)?;
             Ok((first, total))
         })?;
         let mut window = Window::new(first, self.include_sensitive);

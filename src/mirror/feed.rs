@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::spool::job::Job;
 use crate::spool::open;
-use crate::spool::open::{JOB_LIMIT, Look};
+use crate::spool::open::{Checked, JOB_LIMIT};
 use crate::spool::request::JobRequest;
 use crate::spool::runner_state::RunnerState;
 use crate::spool::watch::{Hint, Watch};
@@ -373,10 +373,10 @@ fn cut_request(mut request: Option<JobRequest>) -> (Option<JobRequest>, bool) {
 /// The request in a file that anybody may have put there, as far as it is one, and the file's owner. `None` if the file
 /// is not there or cannot be opened.
 fn request_in(path: &Path) -> Option<(Option<JobRequest>, Option<String>)> {
-    match open::look(path, JOB_LIMIT) {
-        Ok(Look::File(opened)) => Some((JobRequest::parse(&opened.bytes).ok(), submitter::login_name(opened.owner))),
-        Ok(Look::Refused(_)) => Some((None, None)),
-        Ok(Look::Gone) | Err(_) => None,
+    match open::read_checked(path, JOB_LIMIT) {
+        Ok(Checked::File(opened)) => Some((JobRequest::parse(&opened.bytes).ok(), submitter::login_name(opened.owner))),
+        Ok(Checked::Refused(_)) => Some((None, None)),
+        Ok(Checked::Gone) | Err(_) => None,
     }
 }
 

@@ -121,7 +121,7 @@ impl Shared {
     /// Takes a hint on the watcher's thread.
     fn hear(&self, spool: &Path, hint: &Hint) {
         match hint {
-            Hint::LookEverywhere => self.hints.tell_everywhere(),
+            Hint::Rescan => self.hints.tell_everywhere(),
             Hint::Changed(path) => match Place::of(spool, path) {
                 // Nothing of a log is in the view: whoever reads it is woken without a detour.
                 Some(Place::Log(id)) => self.followers.wake(id),

@@ -76,7 +76,7 @@ async fn lost_hints_are_made_up_for() {
     let mut changes = mirror.follow(job.id());
     history::append(&bench.spool, &bench.runner, &finished(3, State::Lost)).unwrap();
     drop(bench.runner);
-    mirror.shared.hear(bench.spool.root(), &Hint::LookEverywhere);
+    mirror.shared.hear(bench.spool.root(), &Hint::Rescan);
     until(|| stands(&mirror, 1) == "queued" && stands(&mirror, 2) == "running").await;
     assert_eq!((stands(&mirror, 3), mirror.view().runner.up), ("finished", false));
     soon(changes.changed()).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_directory_that_was_taken_back_is_watched_again_when_it_returns() {
     let job = bench.claim(&status(1, State::Starting));
     until(|| stands(&mirror, 1) == "starting").await;
     bench.queue(&request(1));
-    job.take_back(&bench.spool).unwrap();
+    job.undo_claim(&bench.spool).unwrap();
     until(|| stands(&mirror, 1) == "queued").await;
     let job = bench.claim(&status(1, State::Starting));
     until(|| stands(&mirror, 1) == "starting").await;

@@ -54,7 +54,7 @@ impl Daemon {
     /// Examines a file of the queue: it becomes a waiting job, or is rejected.
     fn admit(&mut self, id: JobId) -> Result<()> {
         if self.jobs.is_finished(id) {
-            return self.settle_finished(id);
+            return self.remove_or_reject_finished(id);
         }
         if Job::new(&self.spool, id).exists() {
             self.reconcile(id);
@@ -74,7 +74,7 @@ impl Daemon {
     fn examine(&mut self, id: JobId) -> Result<Option<(Submission, String)>> {
         let submission = match queue::examine(&self.spool, id, &self.settings.trusted)? {
             Verdict::Job(submission) => *submission,
-            Verdict::Gone | Verdict::Later => return Ok(None),
+            Verdict::Gone | Verdict::Unfinished => return Ok(None),
             Verdict::Rejected(reason) => return self.reject(id, &reason).map(|()| None),
         };
         match plan::render(&self.settings.config, &submission) {

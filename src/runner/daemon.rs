@@ -103,7 +103,7 @@ impl Daemon {
         refuse_root_for_others(&config.spool)?;
         let spool = Spool::lay_out(&config.spool)?;
         let lock = RunnerLock::take(&spool)?;
-        atomic::try_new_names(&spool.incoming())?;
+        atomic::check_renames(&spool.incoming())?;
         let jobs = Jobs::new(history::ids(&spool)?);
         let queue = Queue::new(queue::list(&spool)?.0);
         let before = RunnerState::read(&spool).ok().flatten();
@@ -138,7 +138,7 @@ impl Daemon {
         let (claimed, _) = job::list(&self.spool)?;
         let used = claimed.into_iter().chain(self.jobs.highest_finished()).max().map_or(0, u64::from);
         let queued = queued.into_iter().max().map_or(0, u64::from);
-        sequence::raise(&self.spool, &self.lock, used, queued)
+        sequence::repair(&self.spool, &self.lock, used, queued)
     }
 
     /// Runs until `shutdown` is cancelled. Running jobs continue under their supervisors.
@@ -243,7 +243,7 @@ impl Daemon {
             let cleaned = self.clean_incoming();
             self.problems.note(Subject::top("incoming"), cleaned);
             // Other errors report a full disk.
-            let _ = self.spool.set_aside(&self.lock);
+            let _ = self.spool.set_aside_for_pause(&self.lock);
             self.problems.forget_solved(&self.spool, |id| self.queue.is_waiting(id) || self.jobs.contains(id));
         }
         self.look_at_unknown_leaders();

@@ -55,7 +55,7 @@ impl Daemon {
         if Recipient::of(name).is_none() && !is_old {
             return Ok(());
         }
-        reject::put_aside(&self.spool, &self.lock, directory, "a directory is not a letter")?;
+        reject::move_to_rejected(&self.spool, &self.lock, directory, "a directory is not a letter")?;
         warn!(directory = %directory.display(), "a directory in inbox/ was put aside into rejected/");
         Ok(())
     }
@@ -81,7 +81,7 @@ impl Daemon {
             Reading::Refused { user, reason } => {
                 warn!(user, reason, letter = %letter.name.display(), "refused");
             }
-            Reading::Gone | Reading::Later => return Ok(()),
+            Reading::Gone | Reading::Unfinished => return Ok(()),
         }
         letter.remove(&self.spool)
     }
@@ -111,7 +111,7 @@ impl Daemon {
                 warn!(job = %id, user, reason, "signal refused");
                 letter.remove(&self.spool)
             }
-            Reading::Gone | Reading::Later => Ok(()),
+            Reading::Gone | Reading::Unfinished => Ok(()),
         }
     }
 
@@ -123,7 +123,7 @@ impl Daemon {
                 self.reject(id, &format!("cancelled by {user} before it started. It waited because {why}"))?;
             }
             Reading::Refused { user, reason } => warn!(job = %id, user, reason, "signal refused"),
-            Reading::Gone | Reading::Later => return Ok(()),
+            Reading::Gone | Reading::Unfinished => return Ok(()),
         }
         letter.remove(&self.spool)
     }

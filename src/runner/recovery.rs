@@ -19,7 +19,7 @@ use crate::spool::error::{Error, Result};
 use crate::spool::job::{Job, LockedJob, NOTHING_LEFT};
 use crate::spool::log::LogReader;
 use crate::spool::open;
-use crate::spool::open::{JOB_LIMIT, Look};
+use crate::spool::open::{Checked, JOB_LIMIT};
 use crate::spool::plan::Plan;
 use crate::spool::queue;
 use crate::spool::status::{ProcessIdentity, State, Status};
@@ -68,13 +68,13 @@ impl Daemon {
         let documents = job.request().and(job.plan());
         if self.spool.queued(id).symlink_metadata().is_ok() {
             match &documents {
-                _ if never_executed => return self.take_back(job),
-                Err(error) if is_damage(error) => return self.take_back(job),
+                _ if never_executed => return self.undo_claim(job),
+                Err(error) if is_missing_or_damaged(error) => return self.undo_claim(job),
                 // They may be valid, but cannot be read now.
                 Err(_) => return documents.map(|_| ()),
                 Ok(_) => {}
             }
-            self.settle_queue_file(&job)?;
+            self.remove_or_reject_queued(&job)?;
         }
         match status {
             Ok(Some(status)) if status.state.is_final() => {
@@ -121,10 +121,10 @@ impl Daemon {
     }
 
     /// The claim was not durable and the command was not executed: moves the job back to the queue.
-    fn take_back(&mut self, job: LockedJob) -> Result<()> {
+    fn undo_claim(&mut self, job: LockedJob) -> Result<()> {
         let id = job.id();
         info!(job = %id, "the claim was not durable; the job waits again");
-        job.take_back(&self.spool)?;
+        job.undo_claim(&self.spool)?;
         atomic::remove(&self.spool.running_link(id))?;
         self.jobs.remove(id);
         self.lanes.release(id);
@@ -133,23 +133,23 @@ impl Daemon {
     }
 
     /// Removes a file of the queue with the number of a finished job, if it is the same file; else rejects it.
-    pub(super) fn settle_finished(&mut self, id: JobId) -> Result<()> {
+    pub(super) fn remove_or_reject_finished(&mut self, id: JobId) -> Result<()> {
         if Job::new(&self.spool, id).exists() {
             // Another process may hold the lock for a moment; the next look finds the file again.
             let job = LockedJob::try_lock(&self.spool, id)?;
-            return job.map_or(Ok(()), |job| self.settle_queue_file(&job));
+            return job.map_or(Ok(()), |job| self.remove_or_reject_queued(&job));
         }
         self.reject(id, &format!("the number {id} was used before, by a job that is finished"))
     }
 
     /// Removes a file of the queue with the number of a started job, if it is the same file; else rejects it.
-    fn settle_queue_file(&mut self, job: &LockedJob) -> Result<()> {
+    fn remove_or_reject_queued(&mut self, job: &LockedJob) -> Result<()> {
         let id = job.id();
         job.make_durable(&self.spool)?;
-        let queued = match open::look(&self.spool.queued(id), JOB_LIMIT)? {
-            Look::File(opened) => Some(opened.bytes),
-            Look::Gone => return Ok(()),
-            Look::Refused(_) => None,
+        let queued = match open::read_checked(&self.spool.queued(id), JOB_LIMIT)? {
+            Checked::File(opened) => Some(opened.bytes),
+            Checked::Gone => return Ok(()),
+            Checked::Refused(_) => None,
         };
         if queued.is_some() && queued == job.request_bytes()? {
             return queue::remove(&self.spool, id);
@@ -299,7 +299,7 @@ fn hidden(job: &LockedJob) -> String {
 }
 
 /// Whether a file is missing or damaged, as after a power cut before a sync.
-fn is_damage(error: &Error) -> bool {
+fn is_missing_or_damaged(error: &Error) -> bool {
     error.is_not_found() || matches!(error, Error::Invalid { .. })
 }
 

@@ -9,7 +9,7 @@ use crate::spool::error::Result;
 use crate::spool::history;
 use crate::spool::history::HistoryLine;
 use crate::spool::inbox;
-use crate::spool::inbox::{Answer, Letter, Purpose, Reading, Recipient, SignalRequest, Signed};
+use crate::spool::inbox::{Answer, Letter, NamesUser, Purpose, Reading, Recipient, SignalRequest};
 use crate::spool::job::LockedJob;
 use crate::spool::log::{LogReader, RecordKind};
 use crate::spool::status::Status;
@@ -72,7 +72,7 @@ impl Daemon {
                     }
                     Reading::Refused { user, .. } => (user, false),
                     Reading::Gone => return Remark::Nothing,
-                    Reading::Later => return Remark::NotYet,
+                    Reading::Unfinished => return Remark::NotYet,
                 };
                 (format!("answer of {user} to prompt {prompt}"), known)
             }
@@ -83,7 +83,7 @@ impl Daemon {
                 }
                 Reading::Refused { user, .. } => (format!("signal of {user}"), false),
                 Reading::Gone => return Remark::Nothing,
-                Reading::Later => return Remark::NotYet,
+                Reading::Unfinished => return Remark::NotYet,
             },
         };
         match known {
@@ -96,7 +96,7 @@ impl Daemon {
     }
 
     /// Reads a late letter. An unreadable one is refused like any other, so that the job can end.
-    fn read_late<T: DeserializeOwned + Signed>(&self, letter: &Letter) -> Reading<T> {
+    fn read_late<T: DeserializeOwned + NamesUser>(&self, letter: &Letter) -> Reading<T> {
         inbox::read(&self.spool, letter, &self.settings.trusted)
             .unwrap_or_else(|error| Reading::Refused { user: "unknown".to_owned(), reason: error.to_string() })
     }

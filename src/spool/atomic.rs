@@ -182,7 +182,7 @@ pub fn overwrite(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// The reason why files cannot be written there.
-pub fn try_writing(directory: &Path) -> Result<()> {
+pub fn check_writable(directory: &Path) -> Result<()> {
     // Only the kind: the crate's message would name the temporary file.
     let wrap = |error: std::io::Error| Error::io("write to", directory, error.kind());
     fault::point().map_err(wrap)?;
@@ -259,14 +259,14 @@ pub fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
 /// Any failure to write, sync or rename. The file then keeps its old content.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> Result<()> {
     let staged = stage(parent(path), path, bytes, mode, durability)?;
-    put(staged, path, durability)
+    persist(staged, path, durability)
 }
 
 /// Replaces a file durably, as [`replace`] does. The new file has the owner, group and mode of the old one.
 ///
 /// # Errors
 /// Any failure to write, sync, rename or change the owner. The file then keeps its old content.
-pub fn replace_in_kind(path: &Path, bytes: &[u8], old: &Metadata) -> Result<()> {
+pub fn replace_keeping_owner(path: &Path, bytes: &[u8], old: &Metadata) -> Result<()> {
     let wrap = |error: rustix::io::Errno| Error::io("keep the owner of", path, error);
     let staged = stage(parent(path), path, bytes, old.mode() & 0o7777, Durability::Synced)?;
     let new = staged.as_file().metadata().map_err(|error| Error::io("examine", path, error))?;
@@ -274,10 +274,10 @@ pub fn replace_in_kind(path: &Path, bytes: &[u8], old: &Metadata) -> Result<()> 
         let owner = (Uid::from_raw(old.uid()), Gid::from_raw(old.gid()));
         rustix::fs::fchown(staged.as_file(), Some(owner.0), Some(owner.1)).map_err(wrap)?;
     }
-    put(staged, path, Durability::Synced)
+    persist(staged, path, Durability::Synced)
 }
 
-fn put(staged: tempfile::NamedTempFile, path: &Path, durability: Durability) -> Result<()> {
+fn persist(staged: tempfile::NamedTempFile, path: &Path, durability: Durability) -> Result<()> {
     fault::point().map_err(|error| Error::io("rename into place", path, error))?;
     staged.persist(path).map_err(|error| Error::io("rename into place", path, error.error))?;
     if durability == Durability::Synced { sync_directory(parent(path)) } else { Ok(()) }
@@ -394,13 +394,13 @@ fn try_rename_new(from: &Path, to: &Path) -> Result<Option<Published>> {
 ///
 /// # Errors
 /// The filesystem supports none of the ways that [`rename_new`] uses. Other failures, such as a full disk, are ignored.
-pub fn try_new_names(directory: &Path) -> Result<()> {
+pub fn check_renames(directory: &Path) -> Result<()> {
     let Ok(file) = tempfile::Builder::new().prefix(".name.").tempfile_in(directory) else { return Ok(()) };
     let mut name = file.path().as_os_str().to_owned();
     name.push(".new");
     match rename_new(file.path(), Path::new(&name)) {
         Ok(_) => remove(Path::new(&name)),
-        Err(error) if error.kind().is_some_and(cannot) => Err(Error::invalid(
+        Err(error) if error.kind().is_some_and(is_unsupported) => Err(Error::invalid(
             directory,
             "its filesystem supports neither renames without replacement nor hard links, so one job could replace \
              another; move the spool to another filesystem",
@@ -409,7 +409,7 @@ pub fn try_new_names(directory: &Path) -> Result<()> {
     }
 }
 
-fn cannot(kind: std::io::ErrorKind) -> bool {
+fn is_unsupported(kind: std::io::ErrorKind) -> bool {
     use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     matches!(kind, InvalidInput | PermissionDenied | Unsupported)
 }
@@ -534,7 +534,7 @@ mod tests {
     }
 
     #[test]
-    fn what_root_makes_belongs_to_the_owner_of_the_directory() {
+    fn a_file_that_root_makes_gets_the_owner_of_its_directory() {
         if !rustix::process::geteuid().is_root() {
             return;
         }

@@ -109,7 +109,7 @@ impl Error {
 
     /// Whether the disk is full or read-only.
     #[must_use]
-    pub fn is_for_want_of_disk(&self) -> bool {
+    pub fn is_disk_full_or_read_only(&self) -> bool {
         self.is_disk_full() || self.kind() == Some(io::ErrorKind::ReadOnlyFilesystem)
     }
 }

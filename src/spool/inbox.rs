@@ -15,7 +15,7 @@ use super::error::{Error, Result};
 use super::id::JobId;
 use super::layout::{FILE, Spool};
 use super::open;
-use super::open::{INBOX_LIMIT, Look};
+use super::open::{Checked, INBOX_LIMIT};
 use super::request::json_line;
 use super::room;
 use super::strict;
@@ -219,17 +219,17 @@ pub fn for_job(spool: &Spool, id: JobId) -> Result<Vec<Letter>> {
 }
 
 /// A request that names its user.
-pub trait Signed {
+pub trait NamesUser {
     /// The user.
     fn user(&self) -> &str;
 }
 
-macro_rules! signed {
-    ($($document:ty),*) => { $(impl Signed for $document {
+macro_rules! names_user {
+    ($($document:ty),*) => { $(impl NamesUser for $document {
         fn user(&self) -> &str { &self.user }
     })* };
 }
-signed!(Answer, SignalRequest, RunnerRequest);
+names_user!(Answer, SignalRequest, RunnerRequest);
 
 /// The result of opening a letter.
 #[derive(Debug)]
@@ -239,7 +239,7 @@ pub enum Reading<T> {
     /// The file is gone.
     Gone,
     /// The writer has not finished the file yet. Read it again later.
-    Later,
+    Unfinished,
     /// The file is not acceptable.
     Refused {
         /// The login name of the file's owner.
@@ -255,14 +255,14 @@ pub enum Reading<T> {
 /// The system cannot open or read the file, for a reason that is not the sender's fault.
 pub fn read<T>(spool: &Spool, letter: &Letter, trusted: &TrustedSubmitters) -> Result<Reading<T>>
 where
-    T: DeserializeOwned + Signed,
+    T: DeserializeOwned + NamesUser,
 {
     let path = letter.path(spool);
     let refused = |reason: String| Ok(Reading::Refused { user: owner(&path), reason });
-    let opened = match open::look(&path, INBOX_LIMIT) {
-        Ok(Look::File(opened)) => opened,
-        Ok(Look::Gone) => return Ok(Reading::Gone),
-        Ok(Look::Refused(reason)) => return refused(reason),
+    let opened = match open::read_checked(&path, INBOX_LIMIT) {
+        Ok(Checked::File(opened)) => opened,
+        Ok(Checked::Gone) => return Ok(Reading::Gone),
+        Ok(Checked::Refused(reason)) => return refused(reason),
         // The runner may read its own directory, so the file has the wrong mode. If it stayed, nobody could answer its
         // prompt.
         Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => {
@@ -271,8 +271,8 @@ where
         Err(error) => return Err(error),
     };
     if opened.links > 1 && !super::queue::finish_torn_publication(spool, &opened)? {
-        if super::queue::age_in_seconds(opened.changed) < super::queue::SEVERAL_NAMES_PATIENCE {
-            return Ok(Reading::Later);
+        if super::queue::age_in_seconds(opened.changed) < super::queue::HARD_LINK_PATIENCE {
+            return Ok(Reading::Unfinished);
         }
         return refused("it has several names (hard links); publish it by rename".into());
     }
@@ -346,8 +346,8 @@ pub fn hide_answer(spool: &Spool, letter: &Letter, user: &str) -> Result<()> {
 /// The answer to a prompt in the inbox. `None` if there is none or it cannot be read.
 #[must_use]
 pub fn pending_answer(spool: &Spool, id: JobId, interaction: u32) -> Option<Answer> {
-    match open::look(&response_path(spool, id, interaction), INBOX_LIMIT) {
-        Ok(Look::File(opened)) => strict::from_slice(&opened.bytes).ok(),
+    match open::read_checked(&response_path(spool, id, interaction), INBOX_LIMIT) {
+        Ok(Checked::File(opened)) => strict::from_slice(&opened.bytes).ok(),
         _ => None,
     }
 }

@@ -22,12 +22,12 @@ const RESERVE: usize = 64 << 10;
 
 /// The place to which a status was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum WrittenTo {
     /// A new file, as always while the disk has room.
-    Anew,
+    NewFile,
     /// A file that was set aside. A slow reader may still have that file open, as an older status, and would see a
     /// mixture of two. So the next status has to wait a little.
-    InRoom,
+    RoomSetAside,
 }
 
 /// The file in a job's directory by which an operator confirms that no process of the job is left.
@@ -192,28 +192,28 @@ impl LockedJob {
     ///
     /// # Errors
     /// It cannot be written. The old status stays.
-    pub fn write_status(&self, status: &Status) -> Result<Written> {
+    pub fn write_status(&self, status: &Status) -> Result<WrittenTo> {
         let path = self.directory.join("status.json");
         let bytes = status.to_bytes();
         let replaced =
-            self.set_aside(bytes.len()).and_then(|()| atomic::replace(&path, &bytes, FILE, Durability::Ordered));
+            self.set_aside_spare(bytes.len()).and_then(|()| atomic::replace(&path, &bytes, FILE, Durability::Ordered));
         match replaced {
             Err(error) if error.is_disk_full() => self.write_status_in_room(&path, &bytes, error),
-            replaced => replaced.map(|()| Written::Anew),
+            replaced => replaced.map(|()| WrittenTo::NewFile),
         }
     }
 
     /// Creates `spare` again after it was used.
-    fn set_aside(&self, status: usize) -> Result<()> {
+    fn set_aside_spare(&self, status: usize) -> Result<()> {
         let spare = self.directory.join("spare");
         if spare.exists() { Ok(()) } else { atomic::set_aside(&spare, RESERVE + status, FILE).map(|_| ()) }
     }
 
-    fn write_status_in_room(&self, path: &Path, bytes: &[u8], full: Error) -> Result<Written> {
+    fn write_status_in_room(&self, path: &Path, bytes: &[u8], full: Error) -> Result<WrittenTo> {
         let spare = self.directory.join("spare");
         if let Some(file) = atomic::open_update(&spare).missing_is_none()? {
             atomic::overwrite(&file, &spare, bytes)?;
-            return atomic::rename(&spare, path).map(|()| Written::InRoom);
+            return atomic::rename(&spare, path).map(|()| WrittenTo::RoomSetAside);
         }
         // Only if the present status has the room of `spare`: after the exchange it becomes the room for the last
         // status.
@@ -222,7 +222,7 @@ impl LockedJob {
         match atomic::open_update(&reserve).missing_is_none()? {
             Some(file) if has_room => {
                 atomic::overwrite(&file, &reserve, bytes)?;
-                atomic::exchange(&reserve, path).map(|()| Written::InRoom)
+                atomic::exchange(&reserve, path).map(|()| WrittenTo::RoomSetAside)
             }
             _ => Err(full),
         }
@@ -230,13 +230,13 @@ impl LockedJob {
 
     /// Frees the room for further statuses, when a job has ended: removes `spare`, and cuts off the spaces behind the
     /// present status if that was written over `spare`. The last status has room of its own.
-    pub fn give_up_spare(&self) {
+    pub fn release_spare(&self) {
         // A failure costs room only.
         let _ = atomic::remove(&self.directory.join("spare"));
-        let _ = self.cut_spaces_behind_status();
+        let _ = self.trim_status();
     }
 
-    fn cut_spaces_behind_status(&self) -> Result<()> {
+    fn trim_status(&self) -> Result<()> {
         let path = self.directory.join("status.json");
         let bytes = open::read(&path)?;
         let end = bytes.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
@@ -275,7 +275,7 @@ impl LockedJob {
     /// # Errors
     /// It cannot be written or synced.
     pub fn write_final_status(&self, status: &Status) -> Result<()> {
-        self.give_up_spare();
+        self.release_spare();
         let path = self.directory.join("status.json");
         let reserve = self.directory.join("reserve");
         let bytes = status.to_bytes();
@@ -314,7 +314,7 @@ impl LockedJob {
     ///
     /// # Errors
     /// The directory cannot be renamed or removed.
-    pub fn take_back(self, spool: &Spool) -> Result<()> {
+    pub fn undo_claim(self, spool: &Spool) -> Result<()> {
         let hidden = spool.uncommitted_job(self.id);
         atomic::remove_tree(&hidden)?;
         atomic::rename(&self.directory, &hidden)?;

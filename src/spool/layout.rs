@@ -42,7 +42,7 @@ pub const DIRECTORIES: [(&str, u32); 8] = [
 ];
 
 /// The problem of a spool whose path is a symbolic link.
-pub const LINK: &str = "is a symbolic link, but must be a directory";
+pub const SYMLINK_PROBLEM: &str = "is a symbolic link, but must be a directory";
 
 /// The path that a symbolic link leads to, for messages.
 #[must_use]
@@ -57,7 +57,10 @@ fn refuse_link(root: &Path) -> Result<()> {
         return Ok(());
     }
     let target = target_of(root);
-    Err(Error::invalid(root, format!("{LINK}; set `spool` in the configuration to the directory itself: {target}")))
+    Err(Error::invalid(
+        root,
+        format!("{SYMLINK_PROBLEM}; set `spool` in the configuration to the directory itself: {target}"),
+    ))
 }
 
 /// A spool directory with a supported layout version.
@@ -107,7 +110,7 @@ impl Spool {
         if spool.layout().exists() {
             Self::open(root)?;
         } else {
-            spool.refuse_strangers()?;
+            spool.refuse_foreign_files()?;
         }
         for (name, mode) in DIRECTORIES {
             let path = root.join(name);
@@ -122,7 +125,7 @@ impl Spool {
     }
 
     /// Refuses a directory without `layout`, unless it is empty or has only files of an interrupted first start.
-    fn refuse_strangers(&self) -> Result<()> {
+    fn refuse_foreign_files(&self) -> Result<()> {
         for name in names(&self.root)? {
             let known = DIRECTORIES.iter().any(|(known, _)| name == *known);
             if !known && !name.to_string_lossy().starts_with('.') {
@@ -263,7 +266,7 @@ impl Spool {
     }
 
     /// Pauses the runner, with a reason for people. If the disk is full, it uses the room that was
-    /// [set aside](Self::set_aside).
+    /// [set aside](Self::set_aside_for_pause).
     ///
     /// # Errors
     /// The file cannot be written.
@@ -285,7 +288,7 @@ impl Spool {
     ///
     /// # Errors
     /// The disk is full, or the spool cannot be written.
-    pub fn set_aside(&self, _runner: &RunnerLock) -> Result<()> {
+    pub fn set_aside_for_pause(&self, _runner: &RunnerLock) -> Result<()> {
         let room = self.room_for_pause();
         if room.exists() {
             return Ok(());
@@ -359,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_of_something_else_is_left_alone() {
+    fn a_directory_with_other_files_is_refused_and_unchanged() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("thesis.tex"), "").unwrap();
         let error = Spool::lay_out(directory.path()).unwrap_err().to_string();

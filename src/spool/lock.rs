@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_of_another_device_is_not_that_of_the_same_number_here() {
+    fn a_lock_on_another_device_with_the_same_inode_does_not_count() {
         let table = "1: FLOCK  ADVISORY  WRITE 5670 fe:00:131104 0 EOF\n2: POSIX  ADVISORY  WRITE 7 00:34:7 0 EOF\n";
         assert!(has_lock(table, Some("fe:00"), 131_104) && has_lock(table, None, 131_104));
         assert!(!has_lock(table, Some("fe:01"), 131_104) && !has_lock(table, Some("00:34"), 7));
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_runner_is_told_that_there_is_one() {
+    fn a_second_runner_gets_an_error_about_the_lock() {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
         let _first = RunnerLock::take(&spool).unwrap();

@@ -1,8 +1,8 @@
 //! The on-disk format (layout version 1): every path, every document, every lock.
 //!
 //! `spool-layout.md` is the contract for people and other programs; this module is its only implementation.
-//! It knows nothing of the runner or the API. Reading is open to anyone with the file permissions; writing goes
-//! through [`atomic`] and, where the contract says so, needs a lock of [`lock`] as a witness.
+//! It does not use the runner or the API. Any account with the file permissions may read. All writes go through
+//! [`atomic`]. If the contract demands a lock for a write, the function takes a lock of [`lock`] as an argument.
 //!
 //! Which file answers which question:
 //!

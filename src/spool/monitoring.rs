@@ -19,7 +19,7 @@ pub use self::train::{GROUPS, Train, is_link, is_version, is_wiki};
 use super::error::{Error, Result};
 use super::layout::Spool;
 use super::open;
-use super::open::{Look, MONITORING_LIMIT};
+use super::open::{Checked, MONITORING_LIMIT};
 use super::strict;
 use super::time::Time;
 
@@ -56,10 +56,10 @@ pub fn path<T: Document>(spool: &Spool) -> PathBuf {
 /// It cannot be read, or does not follow the layout.
 pub fn read<T: Document>(spool: &Spool) -> Result<Option<T>> {
     let path = path::<T>(spool);
-    match open::look(&path, MONITORING_LIMIT)? {
-        Look::Gone => Ok(None),
-        Look::Refused(reason) => Err(Error::invalid(&path, reason)),
-        Look::File(opened) => match parse(&opened.bytes) {
+    match open::read_checked(&path, MONITORING_LIMIT)? {
+        Checked::Gone => Ok(None),
+        Checked::Refused(reason) => Err(Error::invalid(&path, reason)),
+        Checked::File(opened) => match parse(&opened.bytes) {
             Ok(document) => Ok(Some(document)),
             Err(reason) => Err(Error::invalid(&path, shortened(&reason))),
         },

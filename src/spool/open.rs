@@ -34,9 +34,9 @@ pub struct Opened {
     pub changed: i64,
 }
 
-/// The result of opening a file of another account.
+/// The result of reading a file of another account.
 #[derive(Debug)]
-pub enum Look {
+pub enum Checked {
     /// An acceptable file.
     File(Opened),
     /// The file is gone: its owner or another process has removed it.
@@ -45,27 +45,27 @@ pub enum Look {
     Refused(String),
 }
 
-/// Opens and reads a file of `queue/`, `inbox/` or `monitoring/`.
+/// Opens, checks and reads a file of `queue/`, `inbox/` or `monitoring/`.
 ///
 /// # Errors
 /// The system cannot open or read the file, for a reason that is not the owner's fault.
-pub fn look(path: &Path, limit: u64) -> Result<Look> {
+pub fn read_checked(path: &Path, limit: u64) -> Result<Checked> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(descriptor) => File::from(descriptor),
-        Err(rustix::io::Errno::NOENT) => return Ok(Look::Gone),
-        Err(rustix::io::Errno::LOOP) => return Ok(Look::Refused("it is a symbolic link".into())),
+        Err(rustix::io::Errno::NOENT) => return Ok(Checked::Gone),
+        Err(rustix::io::Errno::LOOP) => return Ok(Checked::Refused("it is a symbolic link".into())),
         Err(rustix::io::Errno::NXIO | rustix::io::Errno::NODEV) => {
-            return Ok(Look::Refused("it is not a regular file".into()));
+            return Ok(Checked::Refused("it is not a regular file".into()));
         }
         Err(error) => return Err(Error::io("open", path, error)),
     };
     let metadata = file.metadata().map_err(|error| Error::io("examine", path, error))?;
     if !metadata.is_file() {
-        return Ok(Look::Refused("it is not a regular file".into()));
+        return Ok(Checked::Refused("it is not a regular file".into()));
     }
     if metadata.mode() & 0o022 != 0 {
-        return Ok(Look::Refused(format!(
+        return Ok(Checked::Refused(format!(
             "it can be written by group or others (mode {:04o}); use mode 0640",
             metadata.mode() & 0o7777
         )));
@@ -73,9 +73,9 @@ pub fn look(path: &Path, limit: u64) -> Result<Look> {
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
     if bytes.len() as u64 > limit {
-        return Ok(Look::Refused(format!("it has more than {limit} bytes")));
+        return Ok(Checked::Refused(format!("it has more than {limit} bytes")));
     }
-    Ok(Look::File(Opened {
+    Ok(Checked::File(Opened {
         bytes,
         owner: metadata.uid(),
         identity: (metadata.dev(), metadata.ino()),
@@ -120,14 +120,14 @@ mod tests {
     use super::*;
 
     fn refusal(path: &Path) -> String {
-        match look(path, 10).unwrap() {
-            Look::Refused(reason) => reason,
+        match read_checked(path, 10).unwrap() {
+            Checked::Refused(reason) => reason,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn only_small_regular_private_files_are_taken() {
+    fn only_small_regular_private_files_are_accepted() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("good"), "0123456789").unwrap();
@@ -137,8 +137,8 @@ mod tests {
         symlink("good", path("link")).unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, path("pipe"), rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
 
-        assert!(matches!(look(&path("good"), 10).unwrap(), Look::File(file) if file.bytes.len() == 10));
-        assert!(matches!(look(&path("none"), 10).unwrap(), Look::Gone));
+        assert!(matches!(read_checked(&path("good"), 10).unwrap(), Checked::File(file) if file.bytes.len() == 10));
+        assert!(matches!(read_checked(&path("none"), 10).unwrap(), Checked::Gone));
         assert_eq!(refusal(&path("long")), "it has more than 10 bytes");
         assert_eq!(refusal(&path("open")), "it can be written by group or others (mode 0660); use mode 0640");
         assert_eq!(refusal(&path("link")), "it is a symbolic link");

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_those_of_the_files_and_others_are_passed_over() {
+    fn words_match_the_files_and_unknown_ones_are_ignored() {
         for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
             assert_eq!(outcome as usize, index);
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.word());

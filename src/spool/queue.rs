@@ -12,7 +12,7 @@ use super::id::JobId;
 use super::layout;
 use super::layout::{FILE, Spool};
 use super::open;
-use super::open::{JOB_LIMIT, Look, Opened};
+use super::open::{Checked, JOB_LIMIT, Opened};
 use super::request::{JobRequest, VERSION};
 use super::sequence;
 use super::submitter::TrustedSubmitters;
@@ -20,7 +20,7 @@ use super::time::Time;
 
 /// How long the runner waits for a file with several names (hard links), in seconds. Its writer may be between two
 /// steps.
-pub(super) const SEVERAL_NAMES_PATIENCE: i64 = 60;
+pub(super) const HARD_LINK_PATIENCE: i64 = 60;
 
 /// How many numbers a submitter tries. It needs more than one only if `sequence` has lost its last numbers.
 const ATTEMPTS: usize = 100;
@@ -74,7 +74,7 @@ impl NewJob {
 /// let directory = tempfile::tempdir()?;
 /// let spool = Spool::lay_out(&directory.path().join("spool"))?;
 /// # let runner = spiderpig::spool::lock::RunnerLock::take(&spool)?;
-/// # spiderpig::spool::sequence::raise(&spool, &runner, 0, 0)?;
+/// # spiderpig::spool::sequence::repair(&spool, &runner, 0, 0)?;
 /// let job = NewJob { job_type: "hello".into(), user: "alice".into(), ..NewJob::default() };
 /// let request = queue::submit(&spool, job)?;
 /// assert_eq!(request.id.get(), 1);
@@ -137,11 +137,11 @@ pub fn find(spool: &Spool, key_hash: &str, since: u64) -> Result<Option<JobId>> 
 }
 
 fn has_key_hash(path: &Path, key_hash: &str) -> Result<bool> {
-    match open::look(path, JOB_LIMIT) {
-        Ok(Look::File(opened)) => {
+    match open::read_checked(path, JOB_LIMIT) {
+        Ok(Checked::File(opened)) => {
             Ok(JobRequest::parse(&opened.bytes).is_ok_and(|job| job.key_hash.as_deref() == Some(key_hash)))
         }
-        Ok(Look::Gone | Look::Refused(_)) => Ok(false),
+        Ok(Checked::Gone | Checked::Refused(_)) => Ok(false),
         // Another account's private file. The caller can read its own files.
         Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => Ok(false),
         Err(error) => Err(error),
@@ -192,7 +192,7 @@ pub enum Verdict {
     /// The file is gone.
     Gone,
     /// The writer has not finished the file yet. Examine it again later.
-    Later,
+    Unfinished,
     /// The file is not a valid job, for this reason.
     Rejected(String),
 }
@@ -203,15 +203,15 @@ pub enum Verdict {
 /// The system cannot open or read the file, for a reason that is not the submitter's fault.
 pub fn examine(spool: &Spool, id: JobId, trusted: &TrustedSubmitters) -> Result<Verdict> {
     let path = spool.queued(id);
-    let opened = match open::look(&path, JOB_LIMIT)? {
-        Look::File(opened) => opened,
-        Look::Gone => return Ok(Verdict::Gone),
-        Look::Refused(reason) => return Ok(Verdict::Rejected(reason)),
+    let opened = match open::read_checked(&path, JOB_LIMIT)? {
+        Checked::File(opened) => opened,
+        Checked::Gone => return Ok(Verdict::Gone),
+        Checked::Refused(reason) => return Ok(Verdict::Rejected(reason)),
     };
     let half_rejected = opened.links > 1 && is_rejected(spool, &opened)?;
     if opened.links > 1 && !half_rejected && !finish_torn_publication(spool, &opened)? {
-        if age_in_seconds(opened.changed) < SEVERAL_NAMES_PATIENCE {
-            return Ok(Verdict::Later);
+        if age_in_seconds(opened.changed) < HARD_LINK_PATIENCE {
+            return Ok(Verdict::Unfinished);
         }
         return Ok(Verdict::Rejected("it has several names (hard links); publish it by rename".into()));
     }
@@ -281,7 +281,7 @@ mod tests {
     fn spool() -> (tempfile::TempDir, Spool) {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
-        sequence::raise(&spool, &RunnerLock::take(&spool).unwrap(), 0, 0).unwrap();
+        sequence::repair(&spool, &RunnerLock::take(&spool).unwrap(), 0, 0).unwrap();
         (directory, spool)
     }
 
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_submitted_is_found_as_it_was() {
+    fn a_submitted_job_is_found_unchanged_in_the_queue() {
         let (_directory, spool) = spool();
         let request = submit(&spool, new_job()).unwrap();
         assert_eq!(list(&spool).unwrap(), (vec![request.id], vec![]));
@@ -354,12 +354,12 @@ mod tests {
     }
 
     #[test]
-    fn two_names_are_waited_for_and_a_torn_publication_is_finished() {
+    fn a_file_with_two_names_waits_and_an_interrupted_publication_is_finished() {
         let (_directory, spool) = spool();
         let request = submit(&spool, new_job()).unwrap();
         let second_name = spool.root().join("elsewhere");
         std::fs::hard_link(spool.queued(request.id), &second_name).unwrap();
-        assert!(matches!(examine(&spool, request.id, &trusted()).unwrap(), Verdict::Later));
+        assert!(matches!(examine(&spool, request.id, &trusted()).unwrap(), Verdict::Unfinished));
         std::fs::rename(&second_name, spool.incoming().join("torn")).unwrap();
         assert!(matches!(examine(&spool, request.id, &trusted()).unwrap(), Verdict::Job(_)));
         assert_eq!(layout::names(&spool.incoming()).unwrap().len(), 0);

@@ -24,7 +24,7 @@ const LONGEST_STEM: usize = 200;
 /// # Errors
 /// The file cannot be linked, moved or removed.
 pub fn reject(spool: &Spool, runner: &RunnerLock, name: &OsStr, reason: &str) -> Result<OsString> {
-    put_aside(spool, runner, &spool.queue().join(name), reason)
+    move_to_rejected(spool, runner, &spool.queue().join(name), reason)
 }
 
 /// Does the same with a file or directory of any directory into which other accounts write. The runner cannot move
@@ -32,11 +32,11 @@ pub fn reject(spool: &Spool, runner: &RunnerLock, name: &OsStr, reason: &str) ->
 ///
 /// # Errors
 /// As for [`reject`].
-pub fn put_aside(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result<OsString> {
+pub fn move_to_rejected(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result<OsString> {
     let name = from.file_name().unwrap_or_default();
-    let (kept, linked) = match keep(spool, runner, name, from) {
+    let (kept, linked) = match move_file(spool, runner, name, from) {
         Err(error) if error.kind() == Some(std::io::ErrorKind::PermissionDenied) => {
-            return hide(spool, runner, from, reason);
+            return rename_in_place(spool, runner, from, reason);
         }
         kept => kept?,
     };
@@ -55,7 +55,7 @@ pub fn put_aside(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) 
 
 /// Renames a directory to a hidden name in its old place. Moving it to another directory would need the right to write
 /// to it, and a rename in place does not.
-fn hide(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result<OsString> {
+fn rename_in_place(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result<OsString> {
     let name = from.file_name().unwrap_or_default();
     let mut attempt = 0;
     loop {
@@ -77,7 +77,7 @@ fn hide(spool: &Spool, runner: &RunnerLock, from: &Path, reason: &str) -> Result
 
 /// Gives the file a name in `rejected/`: by a link if the system allows one, otherwise by a move. Returns the name, and
 /// whether the old name still exists.
-fn keep(spool: &Spool, runner: &RunnerLock, name: &OsStr, from: &Path) -> Result<(OsString, bool)> {
+fn move_file(spool: &Spool, runner: &RunnerLock, name: &OsStr, from: &Path) -> Result<(OsString, bool)> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::symlink_metadata(from).map_err(|error| Error::io("examine", from, error))?;
     let identity = (metadata.dev(), metadata.ino());
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_names_nor_reasons_tell_a_terminal_anything() {
+    fn names_and_reasons_have_no_control_characters() {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_that_was_cut_short_is_finished_not_repeated() {
+    fn an_interrupted_rejection_is_finished_and_not_repeated() {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
         let runner = RunnerLock::take(&spool).unwrap();

@@ -91,7 +91,7 @@ mod tests {
     use crate::spool::layout;
 
     #[test]
-    fn a_letter_in_the_room_is_one_like_any_other_and_takes_it() {
+    fn a_letter_in_reserved_room_is_readable_and_uses_the_room_up() {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
         let letter = |name: &str| spool.inbox().join(name);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_with_another_name_or_in_use_is_left_alone() {
+    fn reserved_room_with_a_second_name_or_in_use_is_not_used() {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
         set_aside(&spool).unwrap();

@@ -80,7 +80,7 @@ pub fn last(spool: &Spool) -> Result<u64> {
 ///
 /// # Errors
 /// It cannot be read or written.
-pub fn raise(spool: &Spool, _runner: &RunnerLock, used: u64, queued: u64) -> Result<()> {
+pub fn repair(spool: &Spool, _runner: &RunnerLock, used: u64, queued: u64) -> Result<()> {
     let path = spool.sequence();
     let known = encode(used.max(queued));
     let Some(file) = atomic::open_update(&path).missing_is_none()? else {
@@ -91,15 +91,15 @@ pub fn raise(spool: &Spool, _runner: &RunnerLock, used: u64, queued: u64) -> Res
     }
     let mut bytes = [0; 32];
     let length = file.read_at(&mut bytes, 0).map_err(|error| Error::io("read", &path, error))?;
-    let mended = match decode(&path, &bytes[..length]) {
+    let repaired = match decode(&path, &bytes[..length]) {
         Ok(last) if last >= used => return Ok(()),
         Ok(_) => encode(used),
         Err(_) => known,
     };
     // In place, because submitters may wait for the lock of this file. After that, the rest of a longer damaged file is
     // cut off.
-    file.write_all_at(mended.as_bytes(), 0).map_err(|error| Error::io("write", &path, error))?;
-    file.set_len(mended.len() as u64).map_err(|error| Error::io("write", &path, error))?;
+    file.write_all_at(repaired.as_bytes(), 0).map_err(|error| Error::io("write", &path, error))?;
+    file.set_len(repaired.len() as u64).map_err(|error| Error::io("write", &path, error))?;
     file.sync_all().map_err(|error| Error::io(Action::Sync, &path, error))
 }
 
@@ -116,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_handed_out_once_even_to_many_at_a_time() {
+    fn each_number_is_taken_once_by_concurrent_submitters() {
         let (_directory, spool, lock) = spool();
-        raise(&spool, &lock, 0, 0).unwrap();
+        repair(&spool, &lock, 0, 0).unwrap();
         let mut numbers: Vec<u32> = std::thread::scope(|scope| {
             let takers: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| (0..25).map(|_| take(&spool).unwrap().get()).collect::<Vec<_>>()))
@@ -131,31 +131,31 @@ mod tests {
     }
 
     #[test]
-    fn the_runner_mends_what_is_missing_damaged_or_too_small_and_never_lowers() {
+    fn the_runner_repairs_a_missing_damaged_or_low_sequence_and_never_lowers_it() {
         let (_directory, spool, lock) = spool();
         assert!(take(&spool).unwrap_err().is_not_found());
         for damage in ["", "7", "garbage of a much greater length than it ought to have\n", "00000000000000000003\n"] {
             std::fs::write(spool.sequence(), damage).unwrap();
-            raise(&spool, &lock, 41, 7).unwrap();
+            repair(&spool, &lock, 41, 7).unwrap();
             assert_eq!(last(&spool).unwrap(), 41, "after {damage:?}");
         }
-        raise(&spool, &lock, 7, 0).unwrap();
+        repair(&spool, &lock, 7, 0).unwrap();
         assert_eq!(take(&spool).unwrap().get(), 42);
     }
 
     #[test]
-    fn a_number_in_the_queue_counts_only_where_nothing_else_is_known() {
+    fn a_number_in_the_queue_counts_only_if_sequence_is_missing() {
         let (_directory, spool, lock) = spool();
-        raise(&spool, &lock, 3, 5).unwrap();
+        repair(&spool, &lock, 3, 5).unwrap();
         assert_eq!(last(&spool).unwrap(), 5, "there was no sequence");
-        raise(&spool, &lock, 6, 999_999_999).unwrap();
+        repair(&spool, &lock, 6, 999_999_999).unwrap();
         assert_eq!(last(&spool).unwrap(), 6);
     }
 
     #[test]
     fn used_up_numbers_are_an_error() {
         let (_directory, spool, lock) = spool();
-        raise(&spool, &lock, u64::from(JobId::MAX), 0).unwrap();
+        repair(&spool, &lock, u64::from(JobId::MAX), 0).unwrap();
         assert!(take(&spool).unwrap_err().to_string().contains("used up"));
         assert_eq!(last(&spool).unwrap(), u64::from(JobId::MAX));
     }

@@ -38,15 +38,15 @@ impl Space {
         })
     }
 
-    /// Whether less space is available than [`least`](Self::least).
+    /// Whether less space is available than [`least_available`](Self::least_available).
     #[must_use]
     pub fn is_low(&self) -> bool {
-        self.available < self.least()
+        self.available < self.least_available()
     }
 
     /// The least space that should be available, in bytes: 1 GiB, but half of a small disk, and 5 % of a large one.
     #[must_use]
-    pub fn least(&self) -> u64 {
+    pub fn least_available(&self) -> u64 {
         LEAST_BYTES.min(self.size / 2).max(self.size / 20)
     }
 

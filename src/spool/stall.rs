@@ -15,7 +15,7 @@ use super::job::Job;
 use super::layout;
 use super::layout::Spool;
 use super::queue;
-use super::queue::{SEVERAL_NAMES_PATIENCE, age_in_seconds};
+use super::queue::{HARD_LINK_PATIENCE, age_in_seconds};
 use super::runner_state::RunnerState;
 use super::status::{ProcessIdentity, Status};
 
@@ -23,7 +23,7 @@ use super::status::{ProcessIdentity, Status};
 const PATIENCE: i64 = 10;
 /// The same, in seconds, if the process that should read the file cannot be seen, for example from another container.
 /// It may be dead, and the runner about to recover its job.
-const PATIENCE_UNSEEN: i64 = 60;
+const PATIENCE_IF_HIDDEN: i64 = 60;
 /// A runner with many waiting jobs writes `runner.json` less often. For each so many jobs it gets one more second.
 const WAITING_PER_SECOND: usize = 5000;
 
@@ -31,16 +31,16 @@ const WAITING_PER_SECOND: usize = 5000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stall {
     /// The role of the process.
-    pub who: Who,
+    pub role: Role,
     /// The evidence.
     pub evidence: Evidence,
     /// The state of the process in the kernel.
-    pub process: Option<Standing>,
+    pub process: Option<ProcessState>,
 }
 
 /// The role of a process that hangs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum Role {
     /// The runner.
     Runner,
     /// The supervisor of a job.
@@ -53,7 +53,7 @@ pub enum Evidence {
     /// The process is stopped, by a signal or a debugger.
     Stopped,
     /// The process has not read a file.
-    Undone {
+    Unread {
         /// The file's path within the spool.
         file: String,
         /// The age of the file, in seconds.
@@ -63,14 +63,14 @@ pub enum Evidence {
 
 /// The state of a process in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct ProcessState {
     /// The process number.
     pub pid: i32,
     /// The letter of proc(5): `T` and `t` mean stopped, `D` means waiting for a device.
     pub state: char,
 }
 
-impl Standing {
+impl ProcessState {
     /// Reads the state of a process. `None` if it is gone or cannot be seen.
     fn of(process: ProcessIdentity) -> Option<Self> {
         // The command name is in parentheses, and may itself contain parentheses.
@@ -89,34 +89,34 @@ impl Standing {
 
 impl fmt::Display for Stall {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (who, harm) = match self.who {
-            Who::Runner => ("The job runner".to_owned(), "no job starts".to_owned()),
-            Who::Supervisor(id) => (
+        let (who, harm) = match self.role {
+            Role::Runner => ("The job runner".to_owned(), "no job starts".to_owned()),
+            Role::Supervisor(id) => (
                 format!("The supervisor of job {id}"),
                 format!("job {id} cannot be answered or stopped, and its output is not read"),
             ),
         };
         match &self.evidence {
             Evidence::Stopped => write!(formatter, "{who} is stopped: {harm}")?,
-            Evidence::Undone { file, seconds } => {
+            Evidence::Unread { file, seconds } => {
                 write!(formatter, "{who} has not read {file}, which has been there for {seconds} seconds")?;
             }
         }
         match self.process {
-            Some(Standing { pid, state: 'T' }) => {
+            Some(ProcessState { pid, state: 'T' }) => {
                 write!(
                     formatter,
                     ". Somebody has sent its process SIGSTOP or SIGTSTP; to continue it: kill -CONT \
                                    {pid}"
                 )
             }
-            Some(Standing { pid, state: 't' }) => {
+            Some(ProcessState { pid, state: 't' }) => {
                 write!(formatter, ". A debugger holds its process {pid}; end the debugger")
             }
-            Some(Standing { pid, state: 'D' }) => {
+            Some(ProcessState { pid, state: 'D' }) => {
                 write!(formatter, ". Its process {pid} waits for a device; read the kernel's messages (dmesg)")
             }
-            Some(Standing { pid, .. }) => write!(formatter, ". Look at its process {pid} and at its log"),
+            Some(ProcessState { pid, .. }) => write!(formatter, ". Look at its process {pid} and at its log"),
             None => write!(formatter, ". Look at its process and at its log"),
         }
     }
@@ -126,31 +126,31 @@ impl fmt::Display for Stall {
 ///
 /// # Errors
 /// A directory of the spool cannot be read.
-pub fn look(spool: &Spool, state: &RunnerState) -> Result<Vec<Stall>> {
-    Scene { spool, state, later: 0 }.look()
+pub fn find(spool: &Spool, state: &RunnerState) -> Result<Vec<Stall>> {
+    Search { spool, state, later: 0 }.run()
 }
 
 /// The data of one search.
-struct Scene<'a> {
+struct Search<'a> {
     spool: &'a Spool,
     state: &'a RunnerState,
     /// Seconds to add to the present time, so that tests need not wait.
     later: i64,
 }
 
-impl Scene<'_> {
-    fn look(&self) -> Result<Vec<Stall>> {
+impl Search<'_> {
+    fn run(&self) -> Result<Vec<Stall>> {
         let Self { spool, state, .. } = *self;
         let mut stalls = Vec::new();
-        let runner = state.process.and_then(Standing::of);
-        stalls.extend(stopped(Who::Runner, runner));
+        let runner = state.process.and_then(ProcessState::of);
+        stalls.extend(stopped(Role::Runner, runner));
         let letters = inbox::list(spool)?.0;
         if stalls.is_empty() {
-            let undone = match self.unseen_job()? {
+            let unread = match self.unlisted_job()? {
                 None => letters.iter().find_map(|letter| self.unread_by_runner(letter)),
-                undone => undone,
+                unread => unread,
             };
-            stalls.extend(undone.map(|evidence| Stall { who: Who::Runner, evidence, process: runner }));
+            stalls.extend(unread.map(|evidence| Stall { role: Role::Runner, evidence, process: runner }));
         }
         for name in layout::names(&spool.running())? {
             if let Some(id) = name.to_str().and_then(|name| name.parse().ok()) {
@@ -161,7 +161,7 @@ impl Scene<'_> {
     }
 
     /// A job in the queue that is not in `runner.json`.
-    fn unseen_job(&self) -> Result<Option<Evidence>> {
+    fn unlisted_job(&self) -> Result<Option<Evidence>> {
         let Self { spool, state, .. } = *self;
         let waiting: usize = state.lanes.values().map(|lane| lane.waiting.len()).sum();
         let patience = PATIENCE + i64::try_from(waiting / WAITING_PER_SECOND).unwrap_or(i64::MAX - PATIENCE);
@@ -169,9 +169,9 @@ impl Scene<'_> {
             |id: &JobId| state.held.contains_key(id) || state.lanes.values().any(|lane| lane.waiting.contains_key(id));
         for id in queue::list(spool)?.0.into_iter().filter(|id| !is_known(id)) {
             // The age first, then the job's directory: a job that is claimed meanwhile has both for a while.
-            let undone = self.undone(&format!("queue/{id}.json"), patience);
-            if undone.is_some() && !Job::new(spool, id).exists() {
-                return Ok(undone);
+            let unread = self.unread(&format!("queue/{id}.json"), patience);
+            if unread.is_some() && !Job::new(spool, id).exists() {
+                return Ok(unread);
             }
         }
         Ok(None)
@@ -181,7 +181,7 @@ impl Scene<'_> {
         if letter.recipient.job().is_some() {
             return None;
         }
-        self.undone(&format!("inbox/{}", letter.name.display()), PATIENCE)
+        self.unread(&format!("inbox/{}", letter.name.display()), PATIENCE)
     }
 
     /// Examines the supervisor of a running job. It should have read each signal, and the answer to the open prompt.
@@ -191,34 +191,35 @@ impl Scene<'_> {
         if status.state.is_final() {
             return None;
         }
-        let who = Who::Supervisor(id);
-        let process = status.supervisor.filter(|_| status.boot_id == super::process::boot_id()).and_then(Standing::of);
-        if let Some(stall) = stopped(who, process) {
+        let role = Role::Supervisor(id);
+        let process =
+            status.supervisor.filter(|_| status.boot_id == super::process::boot_id()).and_then(ProcessState::of);
+        if let Some(stall) = stopped(role, process) {
             return Some(stall);
         }
-        let patience = if process.is_some() { PATIENCE } else { PATIENCE_UNSEEN };
+        let patience = if process.is_some() { PATIENCE } else { PATIENCE_IF_HIDDEN };
         letters.iter().filter(|letter| is_unread(letter, id, &status)).find_map(|letter| {
-            let evidence = self.undone(&format!("inbox/{}", letter.name.display()), patience)?;
-            Some(Stall { who, evidence, process })
+            let evidence = self.unread(&format!("inbox/{}", letter.name.display()), patience)?;
+            Some(Stall { role, evidence, process })
         })
     }
 
     /// Whether a file is older than `patience`. It leaves out files that the runner reports as problems already. A file
     /// with several names gets more time, because the runner waits for its writer.
-    fn undone(&self, file: &str, patience: i64) -> Option<Evidence> {
+    fn unread(&self, file: &str, patience: i64) -> Option<Evidence> {
         let metadata = std::fs::symlink_metadata(self.spool.root().join(Path::new(file))).ok()?;
-        let patience = if metadata.nlink() > 1 { patience.max(2 * SEVERAL_NAMES_PATIENCE) } else { patience };
+        let patience = if metadata.nlink() > 1 { patience.max(2 * HARD_LINK_PATIENCE) } else { patience };
         let seconds = age_in_seconds(metadata.ctime()) + self.later;
         if seconds < patience || self.state.problems.iter().any(|problem| problem.contains(file)) {
             return None;
         }
-        Some(Evidence::Undone { file: file.to_owned(), seconds })
+        Some(Evidence::Unread { file: file.to_owned(), seconds })
     }
 }
 
-fn stopped(who: Who, process: Option<Standing>) -> Option<Stall> {
+fn stopped(role: Role, process: Option<ProcessState>) -> Option<Stall> {
     process.filter(|process| process.is_stopped())?;
-    Some(Stall { who, evidence: Evidence::Stopped, process })
+    Some(Stall { role, evidence: Evidence::Stopped, process })
 }
 
 fn is_unread(letter: &Letter, id: JobId, status: &Status) -> bool {
@@ -242,7 +243,7 @@ mod tests {
     fn spool() -> (tempfile::TempDir, Spool) {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::lay_out(directory.path()).unwrap();
-        sequence::raise(&spool, &RunnerLock::take(&spool).unwrap(), 0, 0).unwrap();
+        sequence::repair(&spool, &RunnerLock::take(&spool).unwrap(), 0, 0).unwrap();
         (directory, spool)
     }
 
@@ -257,11 +258,11 @@ mod tests {
     }
 
     fn found(spool: &Spool, state: &RunnerState, later: i64) -> Vec<String> {
-        Scene { spool, state, later }.look().unwrap().iter().map(ToString::to_string).collect()
+        Search { spool, state, later }.run().unwrap().iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn a_job_that_the_runner_does_not_tell_of_is_told_of_after_a_while() {
+    fn a_job_missing_in_runner_json_is_reported_after_10_seconds() {
         let (_directory, spool) = spool();
         let id = queue::submit(&spool, NewJob { job_type: "x".into(), user: "alice".into(), ..NewJob::default() });
         let id = id.unwrap().id;
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_nobody_reads_is_told_of() {
+    fn an_unread_pause_is_reported() {
         let (_directory, spool) = spool();
         inbox::pause(&spool, "x", &RunnerRequest { user: "alice".into(), reason: String::new() }).unwrap();
         assert!(found(&spool, &state(|_| ()), 0).is_empty());
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_and_the_answer_to_the_open_prompt_are_told_of_when_they_are_not_read() {
+    fn an_unread_signal_or_answer_to_the_open_prompt_is_reported() {
         let (_directory, spool) = spool();
         let id: JobId = "7".parse().unwrap();
         let status = serde_json::json!({
@@ -310,12 +311,12 @@ mod tests {
         inbox::answer(&spool, id, 1, &answer).unwrap();
         assert!(found(&spool, &state(|_| ()), 1000).is_empty(), "an answer that was given stays until the end");
         inbox::answer(&spool, id, 2, &answer).unwrap();
-        let told = found(&spool, &state(|_| ()), PATIENCE_UNSEEN + 5);
+        let told = found(&spool, &state(|_| ()), PATIENCE_IF_HIDDEN + 5);
         assert!(told[0].starts_with("The supervisor of job 7 has not read inbox/7.response.2.json"), "{told:?}");
         let signal = SignalRequest { user: "alice".into(), signal: JobSignal::Kill };
         inbox::signal(&spool, id, "x", &signal).unwrap();
-        assert!(found(&spool, &state(|_| ()), PATIENCE_UNSEEN + 5)[0].contains("inbox/7.signal.x.json"));
-        assert!(found(&spool, &state(|_| ()), PATIENCE_UNSEEN - 5).is_empty());
+        assert!(found(&spool, &state(|_| ()), PATIENCE_IF_HIDDEN + 5)[0].contains("inbox/7.signal.x.json"));
+        assert!(found(&spool, &state(|_| ()), PATIENCE_IF_HIDDEN - 5).is_empty());
         let mut ended = status;
         ended["state"] = "failed".into();
         write(&ended);

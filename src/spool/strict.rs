@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_the_members_is_no_document() {
+    fn a_list_of_the_members_is_refused() {
         #[derive(Debug, serde::Deserialize)]
         struct Document {
             _a: u32,

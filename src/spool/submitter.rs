@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_owner_counts_unless_trusted() {
+    fn only_a_trusted_owner_may_name_another_user() {
         let nobody = uzers::get_user_by_name("nobody").unwrap().uid();
         let trusted = TrustedSubmitters::from_names(&["no-such-account".into()]);
         let own = rustix::process::getuid().as_raw();

@@ -15,7 +15,7 @@ pub enum Hint {
     /// The file or directory with this path was created, changed or removed.
     Changed(PathBuf),
     /// Hints were lost, so any file may have changed.
-    LookEverywhere,
+    Rescan,
 }
 
 /// A set of watched directories and files (inotify). It gives hints only of changes after [`Watch::add`]. So add the
@@ -32,12 +32,12 @@ impl Watch {
     /// The account has too many watchers already (`fs.inotify.max_user_instances`).
     pub fn new(tell: impl Fn(Hint) + Send + 'static) -> Result<Self> {
         let handler = move |event: notify::Result<notify::Event>| match event {
-            Ok(event) if event.need_rescan() => tell(Hint::LookEverywhere),
-            Ok(event) if is_news(event.kind) || is_end_of_runner(&event) => {
+            Ok(event) if event.need_rescan() => tell(Hint::Rescan),
+            Ok(event) if is_change(event.kind) || is_end_of_runner(&event) => {
                 event.paths.into_iter().map(Hint::Changed).for_each(&tell);
             }
             Ok(_) => {}
-            Err(_) => tell(Hint::LookEverywhere),
+            Err(_) => tell(Hint::Rescan),
         };
         // The crate assumes that its thread starts, and panics later if it did not. So this is tested first.
         shortage::ask_for_thread().map_err(|error| Error::io("start a thread for", Path::new("inotify"), error))?;
@@ -61,7 +61,7 @@ impl Watch {
 
 /// Whether an event is a change. Opening and reading are not: otherwise each read would cause a hint, and so the next
 /// read, for ever.
-fn is_news(kind: EventKind) -> bool {
+fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Modify(ModifyKind::Name(mode)) => mode != RenameMode::Both,
         EventKind::Modify(ModifyKind::Metadata(_)) | EventKind::Access(_) => false,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rename_into_place_is_told_and_reading_is_not() {
+    fn a_rename_gives_a_hint_and_reading_does_not() {
         let directory = tempfile::tempdir().unwrap();
         let (sender, hints) = mpsc::channel();
         let mut watch = Watch::new(move |hint| sender.send(hint).unwrap()).unwrap();
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_runner_is_told_and_a_look_at_its_lock_is_not() {
+    fn the_end_of_the_runner_gives_a_hint_and_reading_its_lock_does_not() {
         let directory = tempfile::tempdir().unwrap();
         let (lock, other) = (directory.path().join(RUNNER_LOCK), directory.path().join("other"));
         fs::write(&lock, "").unwrap();

@@ -47,7 +47,7 @@ pub fn change<R, E: From<Error>>(
         })?;
         record(&result)?;
         // Somebody may have changed owner or mode since the lock was taken, but not the content.
-        atomic::replace_in_kind(path, changed.as_bytes(), &lock.metadata().map_err(wrap)?)?;
+        atomic::replace_keeping_owner(path, changed.as_bytes(), &lock.metadata().map_err(wrap)?)?;
     }
     Ok(result)
 }

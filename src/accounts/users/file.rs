@@ -6,7 +6,7 @@ use toml_edit::{Document, Item, TableLike};
 
 use crate::accounts::password::PasswordHash;
 use crate::spool::open;
-use crate::spool::open::Look;
+use crate::spool::open::Checked;
 use crate::spool::{Error, Result};
 
 use super::{Account, Accounts, check_group, check_name};
@@ -24,10 +24,10 @@ pub(crate) struct UsersFile {
 /// Reads the file; `None` if it is not there. A symbolic link is refused, and so is a file that its group or others can
 /// write: whoever writes it chooses who may deploy.
 pub(crate) fn read(path: &Path) -> Result<Option<UsersFile>> {
-    let bytes = match open::look(path, LIMIT)? {
-        Look::File(file) => file.bytes,
-        Look::Gone => return Ok(None),
-        Look::Refused(reason) => return Err(Error::invalid(path, reason)),
+    let bytes = match open::read_checked(path, LIMIT)? {
+        Checked::File(file) => file.bytes,
+        Checked::Gone => return Ok(None),
+        Checked::Refused(reason) => return Err(Error::invalid(path, reason)),
     };
     let text = String::from_utf8(bytes).map_err(|error| {
         let line = line_of(error.as_bytes(), error.utf8_error().valid_up_to());

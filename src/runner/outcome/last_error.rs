@@ -20,7 +20,7 @@ const LIMIT: usize = 500;
 pub fn find(job: &Path) -> Result<Option<LastError>> {
     let Some(mut log) = LogReader::open(job)? else { return Ok(None) };
     log.skip_to_end()?;
-    let lines = log.read_back(REACH)?;
+    let lines = log.read_before(REACH)?;
     let backwards = lines.strip_suffix(b"\n").unwrap_or(&lines).rsplit(|byte| *byte == b'\n');
     let mut numbered = (1..=log.records()).rev().zip(backwards);
     Ok(numbered.find_map(|(record, line)| Some(LastError { record, line: error_in(line)? })))

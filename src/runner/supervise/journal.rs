@@ -21,7 +21,7 @@ use crate::runner::cgroup::Usage;
 use crate::runner::outcome::{Account, End, words};
 use crate::spool::error::{Error, Result};
 use crate::spool::inbox::{JobSignal, SignalRequest};
-use crate::spool::job::{LockedJob, Written};
+use crate::spool::job::{LockedJob, WrittenTo};
 use crate::spool::log::{Cause, Exit, LogWriter, RecordKind};
 use crate::spool::plan::Plan;
 use crate::spool::status::{ProcessIdentity, State, Status};
@@ -151,7 +151,7 @@ impl Journal {
         self.status.log_records = self.log.records();
         self.status.dropped_bytes = self.log.dropped();
         let written = self.job.write_status(&self.status);
-        self.crowded = !matches!(written, Ok(Written::Anew));
+        self.crowded = !matches!(written, Ok(WrittenTo::NewFile));
         written.map(|_| ())
     }
 
@@ -306,7 +306,7 @@ impl Journal {
     pub fn finish_with(&mut self, end: End) -> Result<()> {
         if self.log.sync().is_err() {
             // The reserved space is needed no longer, so the last records of the log get it.
-            self.job.give_up_spare();
+            self.job.release_spare();
             self.log.drop_output_lines();
         }
         // A log that is cut short on a full disk does not keep the result from being recorded.
@@ -317,7 +317,7 @@ impl Journal {
         let mut pause = RETRY_INTERVAL;
         loop {
             match self.job.write_final_status(&self.status) {
-                Err(error) if error.is_for_want_of_disk() => {
+                Err(error) if error.is_disk_full_or_read_only() => {
                     std::thread::sleep(pause);
                     pause = LAST_RETRY_INTERVAL.min(pause * 2);
                 }

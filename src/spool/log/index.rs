@@ -37,7 +37,7 @@ impl Checkpoint {
     }
 }
 
-/// Where every thousandth record of a log begins, and where the log ends.
+/// The places of every thousandth record of a log, and of its end.
 ///
 /// It starts with the entries of `log.index` and grows with the log. It checks an entry when it is used, and only that
 /// one: there must be exactly [`INTERVAL`] lines between the entry before and this one. If entries are wrong or
@@ -98,8 +98,8 @@ impl Index {
     /// The log cannot be read.
     pub fn find(&mut self, log: &mut LogReader, record: u64) -> Result<Checkpoint> {
         let wanted = usize::try_from(record.saturating_sub(1) / INTERVAL).unwrap_or(usize::MAX);
-        if wanted >= self.offsets.len() || !self.holds(log, wanted) {
-            self.forget_from(wanted);
+        if wanted >= self.offsets.len() || !self.is_valid(log, wanted) {
+            self.truncate_at(wanted);
             self.find_end(log)?;
         }
         Ok(self.entry(wanted.min(self.offsets.len() - 1)))
@@ -110,7 +110,7 @@ impl Index {
     }
 
     /// Whether an entry is right: it was counted here, or there are [`INTERVAL`] lines between the one before and it.
-    fn holds(&self, log: &LogReader, place: usize) -> bool {
+    fn is_valid(&self, log: &LogReader, place: usize) -> bool {
         if place == 0 || place > self.unchecked {
             return true;
         }
@@ -118,7 +118,7 @@ impl Index {
         (from == 0 || ends_a_line(log, from)) && ends_a_line(log, to) && lines_between(log, from, to) == Some(INTERVAL)
     }
 
-    fn forget_from(&mut self, place: usize) {
+    fn truncate_at(&mut self, place: usize) {
         if place < self.offsets.len() {
             self.offsets.truncate(place.max(1));
             self.unchecked = self.unchecked.min(self.offsets.len() - 1);
@@ -139,8 +139,8 @@ impl Index {
         let begin = if let Some(end) = self.end {
             end
         } else {
-            while !self.holds(log, self.offsets.len() - 1) {
-                self.forget_from(self.offsets.len() - 1);
+            while !self.is_valid(log, self.offsets.len() - 1) {
+                self.truncate_at(self.offsets.len() - 1);
             }
             self.entry(self.offsets.len() - 1)
         };
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_while_the_end_is_looked_for_is_left_for_the_next_time() {
+    fn the_search_for_the_end_leaves_later_output_for_the_next_call() {
         let directory = tempfile::tempdir().unwrap();
         let line = format!("{}\n", "x".repeat(99));
         std::fs::write(directory.path().join("log.jsonl"), line.repeat(100_000)).unwrap();

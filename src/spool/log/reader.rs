@@ -78,14 +78,14 @@ impl LogReader {
     /// The log cannot be read.
     pub fn skip_to(&mut self, records: u64) -> Result<()> {
         let mut index = Index::load(self)?;
-        self.skip_by(&mut index, records)
+        self.skip_to_with(&mut index, records)
     }
 
     /// Does the same with an index that the caller keeps.
     ///
     /// # Errors
     /// The log cannot be read.
-    pub fn skip_by(&mut self, index: &mut Index, records: u64) -> Result<()> {
+    pub fn skip_to_with(&mut self, index: &mut Index, records: u64) -> Result<()> {
         let place = index.find(self, records.saturating_add(1))?;
         self.go_to(place);
         while self.records() < records {
@@ -113,7 +113,7 @@ impl LogReader {
     ///
     /// # Errors
     /// The log cannot be read.
-    pub fn read_back(&self, limit: u64) -> Result<Vec<u8>> {
+    pub fn read_before(&self, limit: u64) -> Result<Vec<u8>> {
         let begin = self.at.offset.saturating_sub(limit);
         let mut lines = vec![0; usize::try_from(self.at.offset - begin).unwrap_or_default()];
         self.file.read_exact_at(&mut lines, begin).map_err(|error| Error::io("read", &self.path, error))?;
@@ -125,7 +125,7 @@ impl LogReader {
     }
 
     /// Frees the memory of the buffer. Many readers may wait for output, each for hours.
-    pub fn rest(&mut self) {
+    pub fn free_buffer(&mut self) {
         self.buffer = Vec::new();
     }
 
@@ -187,7 +187,7 @@ impl LogReader {
                 return Ok(Some(&self.buffer[..end]));
             }
             if wanted == left || length < wanted {
-                self.rest();
+                self.free_buffer();
                 return Ok(None);
             }
             if wanted >= LINE_LIMIT {
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_is_kept_grows_with_the_log_and_notices_another() {
+    fn a_kept_index_grows_with_the_log_and_notices_another_log() {
         let (directory, offsets) = log(2500);
         write_index(directory.path(), &[(1001, offsets[1000])]);
         let open = || LogReader::open(directory.path()).unwrap().unwrap();
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(index.count(&mut reader).unwrap(), 5000);
         assert_eq!(index.find(&mut reader, 2001).unwrap(), Checkpoint { record: 2001, offset: offsets[2000] });
         assert_eq!(index.find(&mut reader, 9999).unwrap().record, 5001);
-        reader.skip_by(&mut index, 4999).unwrap();
+        reader.skip_to_with(&mut index, 4999).unwrap();
         assert_eq!(reader.read().unwrap(), Some(&b"{}\n"[..]));
 
         std::fs::write(&path, "{}\n").unwrap();
@@ -354,12 +354,12 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_a_position_can_be_read_in_whole_lines() {
+    fn read_before_returns_whole_lines_before_the_position() {
         let (directory, offsets) = log(20);
         let mut reader = LogReader::open(directory.path()).unwrap().unwrap();
-        assert!(reader.read_back(99).unwrap().is_empty());
+        assert!(reader.read_before(99).unwrap().is_empty());
         reader.skip_to_end().unwrap();
-        let back = |limit| String::from_utf8(reader.read_back(limit).unwrap()).unwrap();
+        let back = |limit| String::from_utf8(reader.read_before(limit).unwrap()).unwrap();
         assert_eq!(back(u64::MAX).lines().count(), 20);
         assert_eq!(back(reader.offset() - offsets[18]), "{\"line\":20}\n", "the line at the limit may be a torn one");
         assert_eq!(back(reader.offset() - offsets[18] + 1), "{\"line\":19}\n{\"line\":20}\n");

@@ -93,10 +93,7 @@ pub enum Cause {
 
 /// Output: a line, or a piece of a line that is too long or not yet finished.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the record has these members, each with its own meaning"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "the record has these members, each with its own meaning")]
 pub struct Line {
     /// The text, without the newline at its end.
     pub line: String,

@@ -25,9 +25,9 @@ const BACKLOG: usize = 1 << 20;
 const GAP: &str = "the log has a gap here";
 
 /// So many empty lines in a row, or more, become one record. A record for each would take sixty times its size.
-const RUN: usize = 16;
+const EMPTY_RUN: usize = 16;
 /// The most empty lines in one record.
-const LONGEST_RUN: usize = 32 << 10;
+const LONGEST_EMPTY_RUN: usize = 32 << 10;
 
 impl<'a> From<&'a Line> for Piece<'a> {
     fn from(line: &'a Line) -> Self {
@@ -126,26 +126,26 @@ impl LogWriter {
     pub fn text(&mut self, text: Piece<'_>) {
         if text == Piece::default() {
             self.empty += 1;
-            if self.empty < LONGEST_RUN {
+            if self.empty < LONGEST_EMPTY_RUN {
                 return;
             }
         }
         self.end_run();
         if text != Piece::default() {
-            self.put(text);
+            self.put_piece(text);
         }
     }
 
     /// Puts the empty lines at the end into the batch.
     fn end_run(&mut self) {
         match std::mem::take(&mut self.empty) {
-            count @ ..RUN => (0..count).for_each(|_| self.put(Piece::default())),
-            count => self.put(Piece { text: &"\n".repeat(count - 1), ..Piece::default() }),
+            count @ ..EMPTY_RUN => (0..count).for_each(|_| self.put_piece(Piece::default())),
+            count => self.put_piece(Piece { text: &"\n".repeat(count - 1), ..Piece::default() }),
         }
     }
 
-    fn put(&mut self, text: Piece<'_>) {
-        self.begin();
+    fn put_piece(&mut self, text: Piece<'_>) {
+        self.begin_record();
         let batch = &mut self.log.batch;
         batch.extend_from_slice(b"\"line\",\"line\":");
         write_json(batch, text.text);
@@ -171,7 +171,7 @@ impl LogWriter {
             return;
         }
         self.end_run();
-        self.begin();
+        self.begin_record();
         // The head ends with `"type":`, and the serialised kind begins with `{"type":`.
         let mut json = Vec::new();
         write_json(&mut json, kind);
@@ -181,7 +181,7 @@ impl LogWriter {
         self.plain.record(kind, &mut self.output.batch);
     }
 
-    fn begin(&mut self) {
+    fn begin_record(&mut self) {
         if self.records > 0 && self.records.is_multiple_of(INTERVAL) {
             let entry = Checkpoint { record: self.records + 1, offset: self.length() };
             self.checkpoints.push_str(&entry.to_line());
@@ -452,11 +452,11 @@ mod tests {
     }
 
     #[test]
-    fn empty_lines_that_come_at_once_cost_little_and_stay_as_many() {
+    fn many_empty_lines_take_little_room_and_keep_their_number() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = LogWriter::open(directory.path()).unwrap();
         let mut lines = |count| (0..count).for_each(|_| writer.text(line("")));
-        lines(RUN - 1);
+        lines(EMPTY_RUN - 1);
         writer.text(line("few"));
         let mut lines = |count| (0..count).for_each(|_| writer.text(line("")));
         lines(100_000);
@@ -467,14 +467,14 @@ mod tests {
         assert_eq!(writer.size(), size("log.jsonl") + size("output.log"));
         assert!(size("log.jsonl") < 3 * 100_000, "{}", size("log.jsonl"));
         let output = std::fs::read_to_string(directory.path().join("output.log")).unwrap();
-        assert_eq!(output, format!("{}few\n{}[many]\n\n", "\n".repeat(RUN - 1), "\n".repeat(100_000)));
+        assert_eq!(output, format!("{}few\n{}[many]\n\n", "\n".repeat(EMPTY_RUN - 1), "\n".repeat(100_000)));
         let records = records(directory.path());
         let texts = records.iter().filter_map(|record| match &record.kind {
             RecordKind::Line(line) => Some(line.line.as_str()),
             _ => None,
         });
-        assert_eq!(texts.map(|text| text.split('\n').count()).sum::<usize>(), RUN + 100_000 + 1);
-        assert_eq!((records.len(), writer.records()), (RUN + 4 + 2, (RUN + 4 + 2) as u64));
+        assert_eq!(texts.map(|text| text.split('\n').count()).sum::<usize>(), EMPTY_RUN + 100_000 + 1);
+        assert_eq!((records.len(), writer.records()), (EMPTY_RUN + 4 + 2, (EMPTY_RUN + 4 + 2) as u64));
     }
 
     #[test]
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_did_outlasts_a_full_disk_and_output_does_not() {
+    fn actions_of_people_survive_a_full_disk_and_output_does_not() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = LogWriter::open(directory.path()).unwrap();
         let good = std::mem::replace(&mut writer.log.file, std::fs::File::open("/dev/null").unwrap());
@@ -520,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_full_disk_does_not_take_is_counted_and_told_at_its_place() {
+    fn output_that_a_full_disk_refuses_is_counted_and_noted_in_its_place() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = LogWriter::open(directory.path()).unwrap();
         writer.text(line("before"));

@@ -41,7 +41,7 @@ fn a_good_train_is_read_with_its_groups_in_order() {
 }
 
 #[test]
-fn what_a_train_may_lack_is_null() {
+fn optional_members_of_a_train_may_be_missing() {
     for name in ["oldVersion", "task", "taskUrl", "taskStatus", "taskReleaseDate", "taskVersion", "warnings"] {
         changed::<Train>(train(), &format!("/{name}"), Value::Null).unwrap();
     }
@@ -98,7 +98,7 @@ fn each_defect_of_errors_is_named_with_its_path() {
 }
 
 #[test]
-fn what_is_no_document_is_said_to_be_none() {
+fn text_that_is_not_a_document_is_refused() {
     for (text, expected) in [
         ("", "it is not valid JSON: EOF"),
         ("[1]", "it is not valid JSON: not a JSON object"),
@@ -110,7 +110,7 @@ fn what_is_no_document_is_said_to_be_none() {
 }
 
 #[test]
-fn a_problem_is_told_in_short() {
+fn a_long_problem_is_shortened() {
     let text = "é".repeat(LONGEST_PROBLEM);
     assert_eq!(shortened(&text), text);
     assert_eq!(shortened(&format!("{text}é")), format!("{text}…"));

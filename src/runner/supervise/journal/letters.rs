@@ -52,7 +52,7 @@ impl Journal {
         match inbox::read::<SignalRequest>(&self.spool, &letter, &self.plan.trusted_submitters) {
             Ok(Reading::Valid(request)) => return Some((letter, request)),
             Ok(Reading::Refused { user, reason }) => self.refuse(&letter, &format!("signal of {user}"), &reason),
-            Ok(Reading::Gone | Reading::Later) => {}
+            Ok(Reading::Gone | Reading::Unfinished) => {}
             Err(error) => self.complain(letter.name, &error.to_string()),
         }
         None
@@ -68,7 +68,7 @@ impl Journal {
                 let reason = if is_secret { "it is not valid" } else { &reason };
                 return self.refuse(letter, &what(&user), reason);
             }
-            Ok(Reading::Gone | Reading::Later) => return,
+            Ok(Reading::Gone | Reading::Unfinished) => return,
             Err(error) => return self.complain(letter.name.clone(), &error.to_string()),
         };
         let sent = self.prompts.expect(number).and_then(|question| {
@@ -131,7 +131,7 @@ impl Journal {
         let user = match inbox::read::<Answer>(&self.spool, letter, &self.plan.trusted_submitters) {
             Ok(Reading::Valid(answer)) => answer.user,
             Ok(Reading::Refused { user, .. }) => user,
-            Ok(Reading::Gone | Reading::Later) => return,
+            Ok(Reading::Gone | Reading::Unfinished) => return,
             Err(_) => "unknown".to_owned(),
         };
         self.refuse(letter, &format!("answer of {user} to prompt {number}"), reason);

@@ -17,7 +17,7 @@ fn ended(bench: &Bench, state: State) -> LockedJob {
     status.finish(state, Outcome::Failed, None);
     bench.finish(&job, &status);
     // The next number is 2.
-    crate::spool::sequence::raise(&bench.spool, &bench.runner, 1, 0).unwrap();
+    crate::spool::sequence::repair(&bench.spool, &bench.runner, 1, 0).unwrap();
     job
 }
 
@@ -69,7 +69,7 @@ async fn a_rejected_job_is_started_again_if_it_is_valid_now() {
     let bench = Bench::new();
     bench.queue(&request(1));
     reject::reject(&bench.spool, &bench.runner, "1.json".as_ref(), "it was not declared").unwrap();
-    crate::spool::sequence::raise(&bench.spool, &bench.runner, 1, 0).unwrap();
+    crate::spool::sequence::repair(&bench.spool, &bench.runner, 1, 0).unwrap();
     assert_eq!(retry(bench.app(), "", "").await.status, 200);
     assert_eq!(queued(&bench, 2).params, request(1).params);
 }
