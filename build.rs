@@ -1,10 +1,11 @@
-//! A release contains the web page, so its build ends here if the page is not built, and says what to run.
+//! Stops the build of a release if the web page is not built, because a release contains it. The error says what to
+//! run.
 
 use std::path::Path;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    // It is `release` for every profile that inherits from that. A debug build reads the page while it runs.
+    // `PROFILE` is `release` for each profile that inherits from release. A debug build reads the page at run time.
     if std::env::var_os("PROFILE").is_some_and(|profile| profile == "release") {
         println!("cargo::rerun-if-changed=web/dist");
         if !Path::new("web/dist/index.html").is_file() {

@@ -1,11 +1,11 @@
-//! The configuration: one TOML file that both binaries read, at their start only.
+//! The configuration: one TOML file. Both binaries read it, at their start only.
 //!
-//! Everything has a default but the job types. A key that is not known, a value of the wrong type and a value that
-//! cannot work are errors that name the file and the line, so a daemon with a mistyped file never starts.
+//! Every key has a default, except for the job types. Unknown keys, values of the wrong type and values that cannot
+//! work are errors. Each error names the file and the line. So a daemon with a mistyped file never starts.
 //!
-//! Each section has a file with its name. `node.rs` knows names and places while the file is read, `units.rs` how single
-//! values are written, `template.rs` how a command is put together, `value.rs` which values a parameter may have, and
-//! `gerrit.rs` which texts name a change.
+//! Each section has a file with its name. `node.rs` tracks names and places while the file is read. `units.rs` parses
+//! single values. `template.rs` builds commands. `value.rs` checks the values of parameters. `gerrit.rs` finds the
+//! change that a text names.
 //!
 //! ```
 //! use std::path::Path;
@@ -55,10 +55,10 @@ use crate::digest;
 use self::error::Fault;
 use self::node::{Node, Section};
 
-/// The file that is read when neither the command line nor the environment names one.
+/// The configuration file if neither the command line nor the environment names one.
 pub const DEFAULT_PATH: &str = "/etc/spiderpig/spiderpig.toml";
 
-/// The configuration file to read: what `--config` said, else what `SPIDERPIG_CONFIG` says, else [`DEFAULT_PATH`].
+/// The configuration file to read: the one in `--config`, else the one in `SPIDERPIG_CONFIG`, else [`DEFAULT_PATH`].
 ///
 /// An empty environment value counts as unset.
 #[must_use]
@@ -67,31 +67,31 @@ pub fn choose_path(flag: Option<PathBuf>, environment: Option<OsString>) -> Path
         .unwrap_or_else(|| PathBuf::from(DEFAULT_PATH))
 }
 
-/// A whole configuration file, checked.
+/// A whole configuration file after its check.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The file that it was read from.
     pub path: PathBuf,
     /// SHA-256 of the file's bytes in hexadecimal. Daemons with the same hash agree on every job type.
     pub hash: String,
-    /// SHA-256 of what runner and API must agree about: the spool, what the runner does, lanes, Gerrit and job types. How
-    /// the file is written, and where the API listens, is no part of it.
+    /// SHA-256 of the settings that the runner and the API must agree on: the spool, the settings of the runner, lanes,
+    /// Gerrit and job types. The layout of the file and the address of the API do not count.
     pub shared_hash: String,
     /// The spool directory, absolute.
     pub spool: PathBuf,
-    /// How the API is reached, and where it keeps its own state.
+    /// The address of the API, and the place of its own state.
     pub api: ApiConfig,
     /// Who may sign in, and how.
     pub auth: AuthConfig,
     /// How the runner behaves.
     pub runner: RunnerConfig,
-    /// The declared lanes. A lane that only a job type names is not in here: see [`Config::lane_concurrency`].
+    /// The declared lanes. A lane that only a job type names is not in this map: see [`Config::lane_concurrency`].
     pub lanes: BTreeMap<String, LaneConfig>,
-    /// The Gerrit that changes are looked up in.
+    /// The Gerrit in which changes are looked up.
     pub gerrit: GerritConfig,
-    /// The Phorge that task numbers link to.
+    /// The Phorge to which task numbers link.
     pub phorge: PhorgeConfig,
-    /// What can be started, in the order of the file.
+    /// The job types, in the order of the file.
     pub job_types: IndexMap<String, JobType>,
 }
 
@@ -102,10 +102,10 @@ pub struct LaneConfig {
     pub concurrency: u32,
 }
 
-/// The Phorge that task numbers link to.
+/// The Phorge to which task numbers link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhorgeConfig {
-    /// Its address, never with a final slash, so that `/T123` can be appended.
+    /// Its address, without a final slash, so that `/T123` can be appended.
     pub url: String,
 }
 
@@ -114,7 +114,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Read`] if the file cannot be read, [`ConfigError::Invalid`] for the first thing wrong in it.
+    /// [`ConfigError::Read`] if the file cannot be read. [`ConfigError::Invalid`] for the first mistake in it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         match str::from_utf8(&bytes) {
@@ -127,11 +127,11 @@ impl Config {
         }
     }
 
-    /// Checks the text of a file; `path` is only remembered and named in errors.
+    /// Checks the text of a file. Errors name `path`; the file itself is not read.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Invalid`] for the first thing wrong in the text.
+    /// [`ConfigError::Invalid`] for the first mistake in the text.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         Self::read(path, text).map_err(|fault| ConfigError::Invalid {
             path: path.to_owned(),
@@ -171,7 +171,7 @@ impl Config {
         Ok(config)
     }
 
-    /// The texts by which programmers see the values tell all of them apart.
+    /// Hashes the debug output of the shared settings, which differs whenever the settings differ.
     fn hash_shared(&self) -> String {
         let Self { spool, runner, lanes, job_types, gerrit, .. } = self;
         digest::sha256(format!("{:?}", (spool, runner, lanes, job_types, &gerrit.url)))
@@ -189,7 +189,7 @@ impl Config {
         self.lanes.get(lane).map_or(1, |lane| lane.concurrency)
     }
 
-    /// Every lane that is declared or used by a job type, sorted.
+    /// All lanes that the file declares or a job type names, sorted.
     #[must_use]
     pub fn lane_names(&self) -> BTreeSet<&str> {
         let declared = self.lanes.keys();

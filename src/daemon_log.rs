@@ -1,4 +1,4 @@
-//! What a daemon says of itself: lines on its standard error, which never make it wait, fail or end.
+//! A daemon's own log: lines on standard error. Logging never makes the daemon wait, fail or end.
 
 mod writer;
 
@@ -11,14 +11,15 @@ use tracing_subscriber::EnvFilter;
 use crate::config::LogFormat;
 use writer::LogWriter;
 
-/// How long the last lines may take to be read.
+/// The time for the reader to take the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// The log of this process. When it is dropped the last lines are written, if anybody takes them.
+/// The log of this process. On drop it writes the last lines, if there is a reader.
 pub struct DaemonLog(LogWriter);
 
 impl DaemonLog {
-    /// Logs to `output` from now on, panics as well. `filter` says what, as `RUST_LOG` does; in colours if `ansi`.
+    /// Logs to `output` from now on, including panics. `filter` chooses the lines, as `RUST_LOG` does. `ansi` adds
+    /// colours.
     #[must_use]
     pub fn start(output: std::io::Stderr, filter: Option<&str>, format: LogFormat, ansi: bool) -> Self {
         let writer = LogWriter::start(output);
@@ -29,7 +30,7 @@ impl DaemonLog {
             LogFormat::Text => log.with_ansi(ansi).init(),
             LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
         }
-        // The standard hook writes to standard error itself, and would wait for its reader.
+        // The standard hook would write to standard error itself, and wait for its reader.
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string);
             tracing::error!(place, message = panic.payload_as_str(), "a part of this program panicked");
@@ -37,9 +38,9 @@ impl DaemonLog {
         Self(writer)
     }
 
-    /// Adds a line as it is: the last word of a program that ends with an error.
+    /// Adds a line unchanged: the last message of a program that ends with an error.
     pub fn say(&self, line: &str) {
-        // It takes or loses everything, and never fails.
+        // The writer takes or loses the whole line, and never fails.
         let _ = (&self.0).write_all(format!("{line}\n").as_bytes());
     }
 }

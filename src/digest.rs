@@ -1,4 +1,4 @@
-//! Names for contents.
+//! Digests, and bytes in hexadecimal.
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,7 +15,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// The bytes that [`hexadecimal`] has written; nothing else is read.
+/// Decodes the output of [`hexadecimal`]. Other forms are refused.
 #[must_use]
 pub fn bytes(hexadecimal: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| match byte {

@@ -1,6 +1,6 @@
-//! Asking other services, by HTTP and TLS: with a time limit and a size limit, and never many requests at once.
+//! Requests to other services by HTTP and TLS, with limits on time, size and concurrency.
 //!
-//! Such a service may be slow, down, or not what it was. Whatever it does, only those wait who ask it, and not for long.
+//! Such a service may be slow, down or hostile. Only the callers that need its answer wait for it, and not for long.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,21 +17,21 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Semaphore;
 
-/// The largest answer that is read, in bytes.
+/// The largest answer, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
 
-/// Requests to one service at once.
+/// The maximum number of concurrent requests to one service.
 const AT_ONCE: usize = 8;
 
-/// How much of the address is told that a redirection leads to, in characters.
+/// The maximum length, in characters, of a redirection's address in a message.
 const MAX_LOCATION: usize = 200;
 
-/// How long a connection is kept for the next request.
+/// The time for which an idle connection is kept for the next request.
 const IDLE: Duration = Duration::from_secs(30);
 
 const PROGRAM: &str = concat!("spiderpig/", env!("CARGO_PKG_VERSION"));
 
-/// A service that is asked. Its connections are used again.
+/// Another service. Its connections are reused.
 #[derive(Debug)]
 pub struct Outbound {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
@@ -40,32 +40,32 @@ pub struct Outbound {
     accept: HeaderValue,
 }
 
-/// Why there is no answer; the words follow the name of the service.
+/// The reason why there is no answer. Messages put the name of the service before its text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundError {
-    /// It took too long.
+    /// The answer took too long.
     #[error("did not answer within {} s", .0.as_secs())]
     TooSlow(Duration),
-    /// There is no connection to be had, or it broke.
+    /// There was no connection, or it broke.
     #[error("cannot be asked: {0}")]
     Broken(String),
-    /// It answered with another status than 200, and perhaps an address where it is said to be better.
+    /// The service answered with a status other than 200.
     #[error("answered {}{}", status.as_u16(), pointing(location.as_deref()))]
     Status {
         /// The status.
         status: StatusCode,
-        /// Where a redirection leads, which is not followed.
+        /// The address of a redirection, which is not followed.
         location: Option<String>,
     },
-    /// It sent too much.
+    /// The answer was too large.
     #[error("sent more than {} MiB", MAX_ANSWER >> 20)]
     TooLarge,
 }
 
 impl Outbound {
-    /// Trusts the certificates that the system trusts, as they are now: this reads them from the disk. `time_limit` is for
-    /// an answer with everything: waiting for a turn, the name, the connection, and the last byte. `accept` is what kind of
-    /// answer is asked for (RFC 9110, 12.5.1).
+    /// Trusts the certificates that the system trusts now: this reads them from the disk. `time_limit` covers the whole
+    /// request: waiting for a turn, the name, the connection, and the answer to its last byte. `accept` is the wanted
+    /// type of the answer (RFC 9110, 12.5.1).
     #[must_use]
     pub fn new(time_limit: Duration, accept: &'static str) -> Self {
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls()).https_or_http().enable_http1().build();
@@ -77,10 +77,10 @@ impl Outbound {
         Self { client, turns: Semaphore::new(AT_ONCE), time_limit, accept: HeaderValue::from_static(accept) }
     }
 
-    /// The body at an address, which was answered with 200.
+    /// Returns the body of an answer with status 200.
     ///
     /// # Errors
-    /// [`OutboundError`].
+    /// [`OutboundError`] if there is no such answer.
     pub async fn get(&self, url: &str) -> Result<Bytes, OutboundError> {
         let answer = tokio::time::timeout(self.time_limit, self.ask(url)).await;
         answer.map_err(|_| OutboundError::TooSlow(self.time_limit))?
@@ -111,7 +111,7 @@ fn unexpected<T>(response: &Response<T>) -> OutboundError {
     OutboundError::Status { status, location }
 }
 
-/// The beginning of what a service says, which may be of any length, with a mark if it is not all.
+/// The first `most` characters of a text of any length, with `…` if there are more.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
@@ -134,7 +134,7 @@ async fn read(mut body: Incoming) -> Result<Bytes, OutboundError> {
     Ok(read.into())
 }
 
-/// What went wrong at the bottom: the errors above say only that something did.
+/// The message of the root cause. The errors above it only say that something failed.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
@@ -147,7 +147,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The choice of algorithms is made here, and not by whatever else is linked into the program.
+/// The program chooses the TLS algorithms here, because other linked libraries could choose differently.
 fn tls() -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

@@ -1,4 +1,4 @@
-//! What jobs print, as people see it: which lines look like errors ([`errors`]), and colours ([`colours`]).
+//! The output of jobs as people see it: lines that look like errors ([`errors`]), and colours ([`colours`]).
 
 pub mod colours;
 pub mod errors;

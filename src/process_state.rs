@@ -1,23 +1,23 @@
-//! The state from which a process goes on, whatever started it: signals, descriptors, limits.
+//! The state of a process at its start: signals, descriptors, limits.
 //!
-//! All of that is inherited, from a shell, a service manager, a container, and some of it breaks what relies on the
-//! opposite: where SIGCHLD is ignored nobody learns how a child ended, and a descriptor that is passed on holds the lock of
-//! whoever opened it. Standard input, output and error are open in any case: Rust's runtime opens `/dev/null` for those
-//! that are not.
+//! A process inherits all of that from a shell, a service manager or a container. Parts of it break programs that rely
+//! on the opposite: if SIGCHLD is ignored, a parent does not learn how a child ended. An inherited descriptor holds the
+//! lock of the process that opened it. Standard input, output and error are always open: Rust's runtime opens
+//! `/dev/null` in place of those that are not.
 
 use std::io;
 use std::os::fd::RawFd;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The highest number of a signal, on Linux wherever Rust runs but on MIPS.
+/// The highest number of a signal on Linux, for all architectures that Rust supports except MIPS.
 pub const LAST_SIGNAL: i32 = 64;
 
-/// What is never ignored: it cannot be, or the end of children would go unnoticed.
+/// These are never ignored. SIGKILL and SIGSTOP cannot be, and without SIGCHLD the end of children would go unnoticed.
 const NEVER_IGNORED: [i32; 3] = [libc::SIGKILL, libc::SIGSTOP, libc::SIGCHLD];
 
-/// What a daemon leaves as it is, too: the signals that it handles, those of faults, and those by which a shell stops it and
-/// lets it go on.
+/// A daemon does not ignore these either: the signals that it handles, those of faults, and those by which a shell stops
+/// and continues it.
 const LEFT_TO_DAEMONS: [i32; 14] = [
     libc::SIGINT,
     libc::SIGTERM,
@@ -35,23 +35,23 @@ const LEFT_TO_DAEMONS: [i32; 14] = [
     libc::SIGTTOU,
 ];
 
-/// What becomes of a signal.
+/// The action of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// The system's choice: mostly the end of the process.
+    /// The default action of the system, which usually ends the process.
     Default,
-    /// Nothing.
+    /// The signal has no effect.
     Ignore,
 }
 
-/// Brings a daemon into its state. First of all in the process, while it has one thread; `passed` are the descriptors that it
-/// was given to use. SIGHUP is ignored until it is handled.
+/// Prepares a daemon. Call it before anything else in the process, while it has one thread. `passed` are the
+/// descriptors that the daemon was given to use. SIGHUP is ignored until it is handled.
 pub fn begin_daemon(passed: &[RawFd]) {
     begin(passed, |signal| !LEFT_TO_DAEMONS.contains(&signal));
 }
 
-/// Brings a supervisor into its state: nothing but SIGKILL ends it before its job, also no signal that others use for
-/// faults. A fault of its own ends it all the same.
+/// Prepares a supervisor. Before the end of its job only SIGKILL ends it. A signal for a fault, sent by another
+/// process, does not. A fault of its own still ends it.
 pub fn begin_supervisor(passed: &[RawFd]) {
     begin(passed, |_| true);
 }
@@ -66,25 +66,25 @@ fn begin(passed: &[RawFd], ignored: impl Fn(i32) -> bool) {
     }
     unblock_all();
     close_all_but(passed);
-    // Where it may not be raised, `file_size_limit` tells what holds.
+    // If the limit may not be raised, `file_size_limit` reports it.
     let limit = getrlimit(Resource::Fsize);
     let _ = setrlimit(Resource::Fsize, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// How large a file may become that this process writes, in bytes. None if there is no limit, as there should be.
+/// The maximum size of a file that this process writes, in bytes. `None` if there is no limit, as it should be.
 #[must_use]
 pub fn file_size_limit() -> Option<u64> {
     getrlimit(Resource::Fsize).maximum
 }
 
-/// What `sigaction` takes, as the kernel has it: what is done first, then flags and a mask, which are not used.
+/// The argument of `sigaction` in the kernel's form: first the action, then flags and a mask, which are not used.
 type KernelAction = [usize; 8];
 
 /// The size of the kernel's set of signals, in bytes.
 const SET: usize = 8;
 
-/// Sets what becomes of a signal. Async-signal-safe. The system call itself is used: the C library keeps two signals for
-/// itself, which end a process like others when they are sent to it.
+/// Sets the action of a signal. Async-signal-safe. It makes the system call itself, because the C library keeps two
+/// signals for itself. They also end a process when they are sent to it.
 pub fn set(signal: i32, disposition: Disposition) {
     let mut action: KernelAction = [0; 8];
     action[0] = match disposition {
@@ -93,8 +93,8 @@ pub fn set(signal: i32, disposition: Disposition) {
     };
     let none = std::ptr::null_mut::<KernelAction>();
     #[expect(unsafe_code, reason = "signal dispositions have no safe form")]
-    // SAFETY: the action is one that the kernel knows, larger than what it reads, and no handler runs. It refuses SIGKILL
-    // and SIGSTOP, which is no harm.
+    // SAFETY: the action is one that the kernel knows, larger than the kernel reads, and no handler runs. The kernel
+    // refuses SIGKILL and SIGSTOP, which does no harm.
     unsafe {
         libc::syscall(libc::SYS_rt_sigaction, signal, &raw const action, none, SET);
     }
@@ -111,7 +111,7 @@ fn is_ignored(signal: i32) -> bool {
 
 fn unblock_all() {
     #[expect(unsafe_code, reason = "signal masks have no safe form")]
-    // SAFETY: the set is made by sigemptyset(3) before it is read.
+    // SAFETY: sigemptyset(3) makes the set before it is read.
     unsafe {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
@@ -119,12 +119,12 @@ fn unblock_all() {
     }
 }
 
-/// Closes what was open in whoever started this process. Somebody else's lock would be held by it for months.
+/// Closes inherited descriptors. Otherwise this process could hold another program's lock for months.
 fn close_all_but(passed: &[RawFd]) {
     for descriptor in open_descriptors().unwrap_or_default() {
         if descriptor > 2 && !passed.contains(&descriptor) {
             #[expect(unsafe_code, reason = "an inherited descriptor has no owner")]
-            // SAFETY: nothing has been opened in this process yet, so nobody owns the number.
+            // SAFETY: this process has opened no descriptor yet, so the number has no owner.
             unsafe {
                 libc::close(descriptor);
             }
@@ -132,7 +132,7 @@ fn close_all_but(passed: &[RawFd]) {
     }
 }
 
-/// One of them is that of the list itself, and closed when this returns.
+/// Lists the open descriptors. One of them belongs to the list itself, and is closed when this returns.
 fn open_descriptors() -> io::Result<Vec<RawFd>> {
     let entries = std::fs::read_dir("/proc/self/fd")?;
     Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())

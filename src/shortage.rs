@@ -1,16 +1,17 @@
-//! The system gives no process or thread for now. That is nobody's fault and passes: one tries again, and says so.
+//! A shortage: the system has no process or thread for now. It is nobody's fault and passes, so the caller reports it
+//! and tries again.
 
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Before the second attempt; each further pause is twice as long.
+/// The pause before the second attempt. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Between two attempts at most.
+/// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What the system lacks, in words for people, if it is a lack that may pass.
+/// Describes the missing resource to people. `None` if the error is not a shortage that may pass.
 #[must_use]
 pub fn words(error: &io::Error) -> Option<&'static str> {
     Some(match error.raw_os_error()? {
@@ -22,7 +23,7 @@ pub fn words(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// Attempts that failed, and when the next one is made.
+/// Failed attempts, and the time of the next one.
 #[derive(Debug)]
 pub struct Shortage {
     words: String,
@@ -31,14 +32,14 @@ pub struct Shortage {
 }
 
 impl Shortage {
-    /// Another attempt has failed, because of what `words` say.
+    /// Another attempt has failed, for the reason in `words`.
     #[must_use]
     pub fn after(before: Option<&Self>, words: impl Into<String>) -> Self {
         let pause = before.map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
         Self { words: words.into(), pause, until: Instant::now() + pause }
     }
 
-    /// When the next attempt is made.
+    /// The time of the next attempt.
     #[must_use]
     pub fn until(&self) -> Instant {
         self.until
@@ -58,13 +59,13 @@ impl fmt::Display for Shortage {
     }
 }
 
-/// Asks for a thread before something asks that cannot be told that there is none.
+/// Tests whether a thread can be started. Call it before code that cannot report the failure.
 ///
 /// # Errors
-/// There is none to be had.
+/// The system has no thread.
 pub fn ask_for_thread() -> io::Result<()> {
     let started = std::thread::Builder::new().spawn(|| ())?;
-    // It does nothing, so it cannot have failed.
+    // The thread does nothing, so it cannot have failed.
     let _ = started.join();
     Ok(())
 }

@@ -1,18 +1,18 @@
-//! A text that people search for, whatever its case.
+//! A text to search for, in any case.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// A text to be found in the values of parameters and data.
+/// A text to search for in the values of parameters and data.
 #[derive(Clone, Debug)]
 pub struct Text {
     /// In lower case.
     lower: String,
-    /// Its longest part that JSON writes as it is, in lower case and ASCII: a line without it needs no parsing.
+    /// Its longest part that JSON writes unchanged, in lower case and ASCII. A line without it need not be parsed.
     anchor: Vec<u8>,
 }
 
-/// The part of a history line that is searched.
+/// The searched part of a history line.
 #[derive(Deserialize)]
 struct Searched {
     params: Map<String, Value>,
@@ -20,7 +20,7 @@ struct Searched {
 }
 
 impl Text {
-    /// A text as it was typed; `None` if it is empty and so is everywhere.
+    /// The text as typed. `None` if it is empty, because an empty text is in every value.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let lower = text.to_lowercase();
@@ -31,7 +31,7 @@ impl Text {
         (!lower.is_empty()).then_some(Self { lower, anchor })
     }
 
-    /// Whether it is in one of the values, or in one within them.
+    /// Whether it is in one of the values, or in a value inside them.
     pub fn is_in_any<'a>(&self, values: impl IntoIterator<Item = &'a Value>) -> bool {
         values.into_iter().any(|value| self.is_in(value))
     }
@@ -53,7 +53,7 @@ impl Text {
         lower.contains(&self.lower)
     }
 
-    /// Whether it is in the parameters or the data of a line of the history.
+    /// Whether it is in the parameters or the data of a history line.
     #[must_use]
     pub fn is_in_line(&self, line: &[u8]) -> bool {
         // An escape can stand for any letter.
@@ -66,7 +66,7 @@ impl Text {
     }
 }
 
-/// Whether a text of ASCII in lower case is in another, whatever the case there.
+/// Whether an ASCII text in lower case is in another, in any case.
 fn contains_ignoring_case(text: &[u8], lower: &[u8]) -> bool {
     let Some((first, rest)) = lower.split_first() else { return true };
     let begins = |at: usize| text.get(at + 1..at + lower.len()).is_some_and(|found| found.eq_ignore_ascii_case(rest));
@@ -92,7 +92,7 @@ mod tests {
         for found in
             ["gerrit.EXAMPLE", "4711", "12", "GRÖSSE", "größe", "say \"hi\"", "hi\"\n", "815", "c/47", "\"", "ö"]
         {
-            // Upper case of ß is two letters, and lower case does not bring them back.
+            // The upper case of ß is two letters, and lower case does not restore them.
             let is_there = found != "GRÖSSE";
             assert_eq!(Text::new(found).unwrap().is_in_line(&line), is_there, "{found}");
         }

@@ -1,4 +1,4 @@
-//! The floors: what this machine needs for the two things that every job is made of.
+//! Measures the floors: the cost on this machine of the two steps that every job needs.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -10,11 +10,11 @@ use super::Result;
 use super::samples::Samples;
 use super::table::Row;
 
-/// Variable that names another place for the temporary spools, such as the disk of the real one.
+/// The variable that names another place for the temporary spools, such as the disk of the real spool.
 const DIRECTORY: &str = "SPIDERPIG_BENCH_DIRECTORY";
 const COUNT: usize = 200;
 
-/// Writes the floors down.
+/// Prints the floors.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
     let drop = durable_drop(root)?.to_string();
     Ok(vec![
@@ -23,26 +23,26 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
     ])
 }
 
-/// The place for everything that the suite writes, on the disk that is measured: that of `target/`, or the one that a
-/// variable names.
+/// The directory for all files of the suite, on the disk to measure: that of `target/`, or the one that the variable
+/// names.
 ///
-/// An ext4 without a journal hesitates to use the inode of a file that was removed in the last minutes, and looks at every
-/// one of these nearby before it makes a new file: after a large build that takes longer than the sync. So spools are put
-/// where there is room, as those of a service are, and are removed together when the suite ends.
+/// An ext4 without a journal avoids the inodes of files that were removed in the last minutes. It looks at all of them
+/// nearby before it makes a new file. After a large build that takes longer than the sync. So the spools are on a part
+/// of the disk with room, as those of a service are, and are removed together when the suite ends.
 pub fn root() -> Result<tempfile::TempDir> {
     let parent = std::env::var_os(DIRECTORY).unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
     let root = tempfile::tempdir_in(parent)?;
-    // The attribute T spreads the directories in it over the disk; other filesystems do not know it and do not need it.
+    // The attribute T spreads the directories in it over the disk. Other filesystems do not have it and do not need it.
     let _ = Command::new("chattr").arg("+T").arg(root.path()).stderr(Stdio::null()).status();
     Ok(root)
 }
 
-/// A fresh directory below the suite's own.
+/// Makes a new directory in the suite's own.
 pub fn directory(root: &Path) -> Result<PathBuf> {
     Ok(tempfile::Builder::new().disable_cleanup(true).tempdir_in(root)?.keep())
 }
 
-/// What a submission costs at least, with two syncs.
+/// Measures the minimum cost of a submission, with two syncs.
 pub fn durable_drop(root: &Path) -> Result<Samples> {
     let directory = directory(root)?;
     let mut number = 0;
@@ -64,7 +64,7 @@ fn drop_file(directory: &Path, number: usize) -> Result<()> {
     Ok(())
 }
 
-/// What a process costs at least.
+/// Measures the minimum cost of a process.
 pub fn spawn() -> Result<Samples> {
     Samples::collect(COUNT, || {
         let begun = Instant::now();
@@ -73,7 +73,7 @@ pub fn spawn() -> Result<Samples> {
     })
 }
 
-/// How long a command takes that prints into a plain file.
+/// Measures the time of a command that prints into a plain file.
 pub fn print_to_file(root: &Path, program: &str, arguments: &[&str]) -> Result<Duration> {
     let file = File::create(directory(root)?.join("output"))?;
     let begun = Instant::now();

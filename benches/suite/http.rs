@@ -1,4 +1,4 @@
-//! As much of an HTTP client as the measurements need: one connection, one request after the other.
+//! A minimal HTTP client for the measurements: one connection, one request after the other.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ pub struct Client {
     stream: BufReader<TcpStream>,
 }
 
-/// How the body of an answer comes.
+/// The encoding of the body of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
     Length(usize),
@@ -37,12 +37,12 @@ impl Client {
         Ok(JobId::try_from(answer["id"].as_u64().ok_or("the answer has no id")?)?)
     }
 
-    /// Asks for something. Returns when the whole answer has been received.
+    /// Sends a request. Returns when the whole answer has been received.
     pub fn get(&mut self, path: &str) -> Result<String> {
         self.ask("GET", path, "", 200)
     }
 
-    /// Asks for something that is answered with this status. Returns when the whole answer has been received.
+    /// Sends a request that expects this status. Returns when the whole answer has been received.
     pub fn post(&mut self, path: &str, body: &str, expected: u16) -> Result<String> {
         self.ask("POST", path, body, expected)
     }
@@ -97,7 +97,7 @@ impl Client {
         Ok(line.trim_end().to_owned())
     }
 
-    /// Appends the next chunk of a body; `false` after the last.
+    /// Appends the next chunk of a body. Returns `false` after the last.
     fn read_chunk(&mut self, buffer: &mut Vec<u8>) -> Result<bool> {
         let length = usize::from_str_radix(&self.read_line()?, 16)?;
         let begin = buffer.len();
@@ -116,7 +116,7 @@ pub struct LogStream {
 }
 
 impl LogStream {
-    /// Waits for what comes next: the lines of output in it, none if there was something else; nothing at its end.
+    /// Waits for the next chunk. Returns its lines of output, which may be none. Returns `None` at the stream's end.
     pub fn next_lines(&mut self) -> Result<Option<Vec<String>>> {
         if !self.client.read_chunk(&mut self.buffer)? {
             return Ok(None);
@@ -133,18 +133,19 @@ impl LogStream {
     }
 }
 
-/// A connection on which the same is asked for again and again, with as little work as can be: the client must not be
-/// what is measured.
+/// A connection that sends the same request again and again. The client does as little work as possible, so that only
+/// the server is measured.
 #[derive(Debug)]
 pub struct Repeater {
     stream: TcpStream,
     request: Vec<u8>,
-    /// The next answer, of which the first says how long all are.
+    /// The buffer for answers. All answers have the length of the first.
     answer: Vec<u8>,
 }
 
 impl Repeater {
-    /// Connects, asks once, and learns how long an answer is. `fields` are more of the head, each with its line end.
+    /// Connects, sends the request once, and stores the length of the answer. `fields` are more header fields, each
+    /// with its line end.
     pub fn connect(port: u16, path: &str, fields: &str) -> Result<Self> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
@@ -167,7 +168,7 @@ impl Repeater {
         Ok(Self { stream, request, answer })
     }
 
-    /// Asks, without waiting for the answer.
+    /// Sends the request without waiting for the answer.
     pub fn ask(&mut self) -> Result<()> {
         Ok(self.stream.write_all(&self.request)?)
     }
@@ -179,7 +180,7 @@ impl Repeater {
     }
 }
 
-/// How long an answer is with its head, once that is there.
+/// The length of an answer with its head, once the head is there.
 fn length_of(answer: &[u8]) -> Result<Option<usize>> {
     let Some(end) = memchr::memmem::find(answer, b"\r\n\r\n") else { return Ok(None) };
     let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();

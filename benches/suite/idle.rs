@@ -1,4 +1,4 @@
-//! What the programs need while nothing happens.
+//! Measures the memory and the wake-ups of the programs when they are idle.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,12 +12,12 @@ use super::stage::Stage;
 use super::table::Row;
 use super::{Result, job};
 
-/// Before the first look: threads that did something after the start leave when they had nothing to do for 10 s.
+/// The time before the first count. Threads that were busy after the start end after 10 s without work.
 const SETTLE: Duration = Duration::from_secs(12);
-/// How long wake-ups are counted. Together with [`SETTLE`] less than the slow rescan's 30 s.
+/// The time between the two counts of wake-ups. Together with [`SETTLE`] it is less than the slow rescan's 30 s.
 const WINDOW: Duration = Duration::from_secs(15);
 
-/// Resident memory, and wake-ups.
+/// Measures resident memory and wake-ups.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
     let mut stage = Stage::new(root)?;
     let (api, _) = stage.start_api()?;
@@ -60,7 +60,7 @@ fn kilobytes(pid: u32, member: &str) -> Result<u32> {
     number(&Path::new("/proc").join(pid.to_string()).join("status"), member)
 }
 
-/// How often each thread of a process has gone to sleep: as often as it was woken.
+/// Counts how often each thread of a process has gone to sleep. It was woken as often.
 fn wake_ups(pid: u32) -> Result<BTreeMap<OsString, u32>> {
     let threads = fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"))?;
     threads
@@ -71,7 +71,7 @@ fn wake_ups(pid: u32) -> Result<BTreeMap<OsString, u32>> {
         .collect()
 }
 
-/// The wake-ups between two counts. A thread that has ended was woken for it.
+/// The wake-ups between two counts. A thread that has ended was woken to do so.
 fn since(before: &BTreeMap<OsString, u32>, after: &BTreeMap<OsString, u32>) -> u32 {
     let more = after.iter().map(|(thread, count)| count - before.get(thread).unwrap_or(&0)).sum::<u32>();
     let ended = before.keys().filter(|thread| !after.contains_key(*thread)).count();

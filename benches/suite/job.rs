@@ -1,4 +1,4 @@
-//! The other end of the measurements: what the suite does as the command of a job.
+//! The part of the suite that runs as the command of a job.
 
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
@@ -10,29 +10,29 @@ use spiderpig::spool::queue::{self, NewJob};
 
 use super::Result;
 
-/// Between two lines of `ticks`.
+/// The time between two lines of `ticks`.
 const TICK: Duration = Duration::from_millis(5);
 
-/// What `flood` prints: so many lines in each pause of so long are 50,000 a second, for half a minute.
+/// The output of `flood`: this many lines in each pause are 50,000 a second, for 30 s.
 const FLOOD_LINES: usize = 500;
 const FLOOD_PAUSE: Duration = Duration::from_millis(10);
 const FLOOD_PAUSES: usize = 3000;
 
-/// How many questions are asked.
+/// The number of questions.
 const QUESTIONS: usize = 20;
 
-/// Nanoseconds of the wall clock, which all processes share.
+/// The wall clock in nanoseconds. All processes share it.
 pub fn now() -> Result<u64> {
     Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos())?)
 }
 
-/// How long ago it was so late.
+/// The time since this reading of the clock.
 pub fn since(nanoseconds: u64) -> Result<Duration> {
     Ok(Duration::from_nanos(now()?.saturating_sub(nanoseconds)))
 }
 
-/// Runs as a job: `stamp` prints the time once, `ticks N` N times, `flood` very often; `questions` asks when it is;
-/// `submit SPOOL TYPE` submits a job.
+/// Runs as a job: `stamp` prints the time once, `ticks N` prints it N times, `flood` prints many lines, `questions`
+/// asks with the time, `submit SPOOL TYPE` submits a job.
 pub fn run(arguments: &[String]) -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {

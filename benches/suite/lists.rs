@@ -1,4 +1,4 @@
-//! Lists of jobs, with a long history behind them.
+//! Measures lists of jobs, with a long history.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -25,10 +25,10 @@ const MEGABYTES: u32 = 150;
 
 const CONNECTIONS: usize = 8;
 const REQUESTS: u32 = 100_000;
-/// So many pages a second are promised.
+/// The goal: this many pages a second.
 pub const REQUESTS_PER_SECOND: u32 = 15_000;
 
-/// Start, pages, memory; and how many pages a second.
+/// Measures the start, the pages and their rate, and the memory.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
     let mut rows = with_history(root, 100_000, Duration::from_secs(1))?;
     rows.extend(with_history(root, 1_000_000, Duration::from_secs(2))?);
@@ -91,8 +91,8 @@ fn thousands(count: u32) -> String {
     }
 }
 
-/// Pages a second. All connections have a request on its way all the time; one thread keeps it so. `fields` are more of
-/// each head.
+/// Measures pages a second. One thread keeps a request on its way on all connections all the time. `fields` are more
+/// header fields.
 pub fn rate(port: u16, fields: &str) -> Result<f64> {
     let mut connections: Vec<Repeater> =
         (0..CONNECTIONS).map(|_| Repeater::connect(port, PAGE, fields)).collect::<Result<_>>()?;
@@ -109,7 +109,7 @@ pub fn rate(port: u16, fields: &str) -> Result<f64> {
     Ok(f64::from(REQUESTS) / begun.elapsed().as_secs_f64())
 }
 
-/// A history as years of deployments leave it.
+/// A history like that of years of deployments.
 fn write_history(spool: &Spool, count: u32) -> Result<()> {
     let mut file = BufWriter::new(File::create(spool.history())?);
     for number in 1..=count {

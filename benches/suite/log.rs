@@ -1,4 +1,4 @@
-//! Logs: how fast they grow, and how soon a line is seen.
+//! Measures logs: how fast they grow, and how soon a client sees a line.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::{Result, disk, job};
 const LINES: u32 = 2_000_000;
 const LINES_PER_SECOND: f64 = 700_000.0;
 const MEDIAN: Duration = Duration::from_millis(3);
-/// Lines whose way to the client is measured.
+/// The number of lines whose way to the client is measured.
 const SEEN: usize = 300;
 
-/// One job that prints as fast as it can.
+/// Measures one job that prints as fast as it can.
 pub fn measure_rate(root: &Path) -> Result<Vec<Row>> {
     let stage = Stage::new(root)?;
     job::submit(&stage.spool()?, "seq")?;
@@ -43,7 +43,7 @@ fn per_second(lines: f64) -> String {
     format!("{:.1} million lines/s", lines / 1e6)
 }
 
-/// Every line is there, and the last is the last.
+/// Checks that every line is there, and that the last is the last.
 fn check(stage: &Stage, id: JobId) -> Result<()> {
     let job = stage.job(id)?;
     let bytes = std::fs::read(job.directory().join("log.jsonl"))?;
@@ -62,7 +62,7 @@ fn check(stage: &Stage, id: JobId) -> Result<()> {
     }
 }
 
-/// A job that prints the time every few milliseconds, and a client that follows its log.
+/// Measures a job that prints the time every few milliseconds, and a client that follows its log.
 pub fn measure_latency(root: &Path) -> Result<Vec<Row>> {
     let mut stage = Stage::new(root)?;
     let (_, port) = stage.start_api()?;

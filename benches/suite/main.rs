@@ -1,8 +1,8 @@
-//! The benchmark suite: the real programs on a temporary spool, and what they are promised to reach.
+//! The benchmark suite: measures the real programs on a temporary spool, and compares the results with their goals.
 //!
-//! `cargo bench` prints one table. Each line has its goal, what was measured, and a floor: what this machine needs at
-//! least for the same, measured in the same run, so that a slow disk is not taken for slow software. A goal that is
-//! missed is no error; something that does not work is. `cargo bench -- WORD` runs only what has the word in its name.
+//! `cargo bench` prints one table. Each line has its goal, the measurement, and a floor: the minimum that this machine
+//! needs for the same, measured in the same run. So a slow disk is not taken for slow software. A missed goal is no
+//! error, but a failure of a program is. `cargo bench -- WORD` runs only the measurements with the word in their names.
 //! `SPIDERPIG_BENCH_DIRECTORY` puts the spools on another disk than that of `target/`.
 
 #![expect(clippy::disallowed_methods, reason = "floors are measured on plain files, without the spool's own writer")]
@@ -30,10 +30,10 @@ use std::process::ExitCode;
 
 use table::Row;
 
-/// What did not work, for people.
+/// The failure, for people.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// One kind of measurement, by the word that selects it.
+/// One kind of measurement, with the word that selects it.
 type Measurement = (&'static str, fn(&Path) -> Result<Vec<Row>>);
 
 const MEASUREMENTS: [Measurement; 13] = [

@@ -1,4 +1,4 @@
-//! How much memory strangers, and people who do not read what they ask for, can make the API take.
+//! Measures how much memory the API needs for strangers, and for people who do not read the answers to their requests.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -20,12 +20,12 @@ const ADDRESSES: usize = 100;
 const PASSWORDS_MEGABYTES: u32 = 80;
 
 const JOBS: usize = 100;
-/// What a job has in its parameters, in bytes: its file has at most a mebibyte.
+/// The size of a job's parameters in bytes. The file of a job has at most 1 MiB.
 const PARAMETERS: usize = 1_000_000;
 const CLIENTS: usize = 40;
 const JOBS_MEGABYTES: u32 = 150;
 
-/// After wrong passwords, and with large jobs for clients that do not read.
+/// Measures after wrong passwords, and with large jobs for clients that do not read.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
     Ok(vec![wrong_passwords(root)?, large_jobs(root)?])
 }
@@ -77,7 +77,7 @@ fn large_jobs(root: &Path) -> Result<Row> {
     let streams: Vec<TcpStream> = (0..CLIENTS)
         .map(|n| ask(port, &format!("GET {}", paths[n % paths.len()]), "", ""))
         .collect::<std::io::Result<_>>()?;
-    // Those of the large jobs come by turns, which those before them do not give up.
+    // Skips the answers with one large job: they come by turns, and earlier clients do not give their turns up.
     for (_, mut stream) in streams.iter().enumerate().filter(|(n, _)| n % paths.len() != 2) {
         stream.read_exact(&mut [0; 12])?;
     }

@@ -1,4 +1,4 @@
-//! The page in a real browser: what it weighs, and whether it stays quick with logs that are long or fast.
+//! Measures the page in a real browser: its weight, and its speed with long and fast logs.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -20,10 +20,10 @@ const LINES: u64 = 1_000_000;
 const SHOWN: Duration = Duration::from_secs(1);
 const LONGEST_TASK: Duration = Duration::from_millis(100);
 const MEGABYTES: f64 = 150.0;
-/// From the job to the eye.
+/// The time from the job to the screen.
 const PROMPT: Duration = Duration::from_millis(100);
 
-/// In milliseconds.
+/// Times in milliseconds.
 type Milliseconds = f64;
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ struct BigLog {
 #[serde(rename_all = "camelCase")]
 struct Flood {
     answers: Vec<Milliseconds>,
-    /// How old the last line is that can be seen.
+    /// The age of the last visible line.
     lag: Milliseconds,
     longest_task: Milliseconds,
     #[serde(flatten)]
@@ -57,14 +57,14 @@ struct Prompts {
     delays: Vec<Milliseconds>,
 }
 
-/// In MB.
+/// Sizes in MB.
 #[derive(Deserialize)]
 struct Memory {
     heap: f64,
     process: f64,
 }
 
-/// Weight, a long log, a fast one, and questions.
+/// Measures the weight, a long log, a fast log, and questions.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
     let mut stage = Stage::new(root)?;
     let (_, port) = stage.start_api()?;
@@ -122,7 +122,7 @@ fn questions(measured: &Prompts) -> Row {
 }
 
 fn longest_task(what: &str, task: Duration) -> Row {
-    // The browser tells of none that is shorter.
+    // The browser reports no shorter ones.
     let measured = if task.is_zero() { "none above 50 ms".to_owned() } else { milliseconds(task) };
     Row::new(what, measured).goal(milliseconds(LONGEST_TASK), task <= LONGEST_TASK)
 }
@@ -140,7 +140,7 @@ fn duration(milliseconds: Milliseconds) -> Duration {
     Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
 }
 
-/// Lets the browser measure.
+/// Runs a measurement in the browser.
 fn browser<T: DeserializeOwned>(scenario: &str, url: &str) -> Result<T> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/measure.mjs");
     let done = Command::new("node").arg(script).args([scenario, url]).stdin(Stdio::null()).output()?;

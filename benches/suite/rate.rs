@@ -1,4 +1,4 @@
-//! How many jobs a lane gets done.
+//! Measures the number of jobs per second in a lane.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use super::{Result, disk, job};
 const JOBS: usize = 600;
 const SUBMITTERS: usize = 4;
 
-/// Jobs that do nothing, through one lane and through four slots.
+/// Measures jobs that do nothing, in a lane with one slot and in a lane with four.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
-    // Start group and end are eight syncs one after the other; a drop has two.
+    // The start group and the end of a job are eight syncs one after the other. A drop has two.
     let floor = disk::durable_drop(root)?.median() * 4 + disk::spawn()?.median() * 2;
     let row = |what, job_type, goal: u32| -> Result<Row> {
         let each = run(root, job_type)?;
@@ -29,7 +29,7 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
     ])
 }
 
-/// From the first submission to the last line of the history, divided by the number of jobs.
+/// The time from the first submission to the last line of the history, divided by the number of jobs.
 fn run(root: &Path, job_type: &str) -> Result<Duration> {
     let stage = Stage::new(root)?;
     let spool = stage.spool()?;

@@ -1,14 +1,14 @@
-//! Measured durations, and what is said of them.
+//! Measured durations and their statistics.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Durations of the same thing, measured many times.
+/// The durations of one thing, measured many times.
 #[derive(Debug)]
 pub struct Samples(Vec<Duration>);
 
 impl Samples {
-    /// Measures something so many times.
+    /// Measures a closure this many times.
     pub fn collect(count: usize, mut measure: impl FnMut() -> crate::Result<Duration>) -> crate::Result<Self> {
         (0..count).map(|_| measure()).collect::<crate::Result<Vec<_>>>().map(Self::from)
     }
@@ -18,7 +18,7 @@ impl Samples {
         self.percentile(50)
     }
 
-    /// What all but one in a hundred stay below.
+    /// The 99th percentile.
     pub fn p99(&self) -> Duration {
         self.percentile(99)
     }
@@ -41,7 +41,7 @@ impl fmt::Display for Samples {
     }
 }
 
-/// A duration for people.
+/// Formats a duration for people.
 pub fn milliseconds(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
 }

@@ -1,7 +1,7 @@
-//! What signing in costs, and what its duration tells.
+//! Measures the cost of signing in, and the information in its duration.
 //!
-//! Whoever times refusals must not learn which users there are. So each takes a second; and below that, where this is
-//! measured without it, a look at the password of somebody who is not there is as much work as any other.
+//! People who time refusals must not learn which users exist. So each refusal takes 1 s. Without that second, as this
+//! suite also measures, the check of an unknown user's password takes as much work as any other.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,18 +21,19 @@ use super::samples::{Samples, milliseconds};
 use super::stage::Stage;
 use super::table::Row;
 
-/// Refusals of each kind: one less than lock a user.
+/// The number of refusals of each kind: one less than would lock a user.
 const REFUSALS: usize = 9;
 
-/// The medians of refusals differ at most by so much. What is left is the clock of the runtime, which has milliseconds.
+/// The maximum difference between the medians of refusals. The remaining difference comes from the runtime's clock,
+/// which counts milliseconds.
 const REFUSALS_DIFFER: Duration = Duration::from_millis(1);
 
-/// Looks at a password of each kind.
+/// The number of password checks of each kind.
 const LOOKS: usize = 40;
 
 const PASSWORD: &str = "correct horse battery staple";
 
-/// Refusals, looks at passwords, and pages for somebody who is signed in.
+/// Measures refusals, password checks, and pages for a user who is signed in.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
     let users = format!("[users.alice]\npassword = \"{}\"\ngroups = [\"deployers\"]\n", password::hash(PASSWORD)?);
     let mut stage = Stage::new(root)?.with_users(&users)?;
@@ -56,7 +57,7 @@ fn refusals(port: u16) -> Result<Row> {
         Ok(begun.elapsed())
     };
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    // By turns, so that whatever else this machine does meets both alike.
+    // The kinds take turns, so that other work of this machine affects both.
     for _ in 0..REFUSALS {
         known.push(refusal("alice")?);
         unknown.push(refusal("mallory")?);
@@ -64,7 +65,7 @@ fn refusals(port: u16) -> Result<Row> {
     Ok(difference("refused sign-ins, known and unknown user: medians differ by", known, unknown, REFUSALS_DIFFER))
 }
 
-/// The work below the second, in this process.
+/// The work without the second, in this process.
 fn looks(stage: &Stage) -> Result<Row> {
     let users = Users::open(stage.users_file())?;
     let account = users.get("alice").ok_or("there is no alice")?;
@@ -91,7 +92,7 @@ fn difference(what: &str, known: Vec<Duration>, unknown: Vec<Duration>, limit: D
     Row::new(what, measured).goal(milliseconds(limit), difference <= limit)
 }
 
-/// The head line of a browser in which alice is signed in.
+/// The header line of a browser in which alice is signed in.
 fn cookie(stage: &Stage) -> Result<String> {
     let directory = stage.state_directory();
     let account = Users::open(stage.users_file())?.get("alice").ok_or("there is no alice")?;

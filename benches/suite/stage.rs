@@ -15,12 +15,12 @@ use spiderpig::state::StateDirectory;
 
 use super::{Result, disk};
 
-/// How long anything may take before the suite gives up.
+/// The suite gives up on any step after this time.
 const DEADLINE: Duration = Duration::from_mins(1);
-/// Between two looks at something that somebody else brings about. No duration is measured by it.
+/// The pause between two looks at a state that another process changes. No measured duration depends on it.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// A spool. When it goes, everything that works on it is stopped; its files stay until the suite ends.
+/// A spool. On drop, its programs are stopped. Its files stay until the suite ends.
 #[derive(Debug)]
 pub struct Stage {
     directory: PathBuf,
@@ -36,7 +36,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// A spool that nobody has laid out yet.
+    /// A spool without its directories.
     pub fn without_runner(root: &Path) -> Result<Self> {
         let stage = Self { directory: disk::directory(root)?, daemons: Vec::new() };
         let own = std::env::current_exe()?;
@@ -63,7 +63,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Has people sign in with what is in this users file, and without a second factor.
+    /// Lets people sign in with this users file, without a second factor.
     pub fn with_users(self, users: &str) -> Result<Self> {
         let file = self.users_file();
         atomic::replace(&file, users.as_bytes(), 0o600, atomic::Durability::Ordered)?;
@@ -73,7 +73,7 @@ impl Stage {
         Ok(self)
     }
 
-    /// Believes whoever connects where they come from, as if they were a proxy.
+    /// Trusts the forwarded address of any client on this machine, as if the client were a proxy.
     pub fn behind_a_proxy(self) -> Result<Self> {
         let text =
             fs::read_to_string(self.configuration())?.replace("[api]\n", "[api]\ntrusted_proxies = [\"127.0.0.1\"]\n");
@@ -81,12 +81,12 @@ impl Stage {
         Ok(self)
     }
 
-    /// Who may sign in.
+    /// The file of the users who may sign in.
     pub fn users_file(&self) -> PathBuf {
         self.path("users.toml")
     }
 
-    /// What all APIs of this spool share.
+    /// The state directory of this spool.
     pub fn state_directory(&self) -> StateDirectory {
         StateDirectory::new(&self.path("state"))
     }
@@ -104,12 +104,12 @@ impl Stage {
         self.path("spiderpig.toml")
     }
 
-    /// The spool as the library sees it.
+    /// The spool through the library.
     pub fn spool(&self) -> Result<Spool> {
         Ok(Spool::open(&self.root())?)
     }
 
-    /// A command of a program on this spool; other arguments may not follow.
+    /// The command line of a program on this spool. It takes no further arguments.
     pub fn program(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.arg("--config").arg(self.configuration());
@@ -144,18 +144,18 @@ impl Stage {
         Ok((pid, log))
     }
 
-    /// The process number of the runner, which is started first.
+    /// The process number of the runner. Starts the runner first.
     pub fn runner(&self) -> Result<u32> {
         Ok(self.daemons.first().ok_or("there is no runner")?.id())
     }
 
-    /// How many jobs are in the history.
+    /// The number of jobs in the history.
     pub fn finished(&self) -> Result<usize> {
         let text = fs::read(self.spool()?.history()).unwrap_or_default();
         Ok(memchr::memchr_iter(b'\n', &text).count())
     }
 
-    /// Waits until so many jobs are in the history, and checks that all of them succeeded.
+    /// Waits until the history has this many jobs, and checks that all of them succeeded.
     pub fn wait_finished(&self, count: usize) -> Result<()> {
         wait_for(&format!("{count} jobs have finished"), || Ok((self.finished()? >= count).then_some(())))?;
         let mut failed = 0;
@@ -178,7 +178,7 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         for mut daemon in self.daemons.drain(..) {
-            // One that has ended by itself was noticed where it was needed.
+            // If it has ended by itself, the step that needed it has failed already.
             let _ = daemon.kill();
             let _ = daemon.wait();
         }
@@ -188,7 +188,7 @@ impl Drop for Stage {
     }
 }
 
-/// Kills the supervisors that are left on a spool, and what they lead.
+/// Kills the supervisors that are left on a spool, and their jobs.
 fn kill_jobs(spool: &Spool) {
     for id in job::list(spool).map(|(jobs, _)| jobs).unwrap_or_default() {
         if let Ok(Some(status)) = Job::new(spool, id).status()
@@ -201,7 +201,7 @@ fn kill_jobs(spool: &Spool) {
     }
 }
 
-/// Waits until something is there.
+/// Waits until `look` returns something.
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = Instant::now() + DEADLINE;
     loop {

@@ -1,4 +1,4 @@
-//! From the answer to a POST to the first instruction of the job's command.
+//! Measures the time from the answer to a POST to the first instruction of the job's command.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use super::table::Row;
 use super::{Result, disk, job};
 
 const JOBS: usize = 200;
-/// After a job, until the spool is idle again.
+/// The pause after a job, until the spool is idle again.
 const PAUSE: Duration = Duration::from_millis(20);
 const MEDIAN: Duration = Duration::from_millis(5);
 const P99: Duration = Duration::from_millis(20);
 
-/// One job after the other on a spool that is otherwise idle.
+/// Measures one job after the other on a spool that is otherwise idle.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
     let mut stage = Stage::new(root)?;
     let (_, port) = stage.start_api()?;
@@ -46,7 +46,7 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
     ])
 }
 
-/// What the job `stamp` has printed.
+/// The time that the job `stamp` has printed.
 fn executed_at(stage: &Stage, id: JobId) -> Result<u64> {
     let mut reader = LogReader::open(stage.job(id)?.directory())?.ok_or("the job has no log")?;
     let mut stamp = None;

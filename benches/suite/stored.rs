@@ -1,4 +1,4 @@
-//! Logs that are complete: read whole, looked into, searched and marked through HTTP.
+//! Measures complete logs over HTTP: reading them whole, windows, searches and marks.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,12 +19,12 @@ const STREAMED_PER_SECOND: f64 = 1_000_000.0;
 const SEARCHED: u64 = 1_000_000;
 const MARKED_IN: Duration = Duration::from_millis(500);
 const LARGE: u64 = 10_000_000;
-/// What stands in each line.
+/// The text in each line.
 pub const TEXT: &str = "that is long enough";
-/// How often each thing is done.
+/// The number of repetitions.
 const COUNT: usize = 20;
 
-/// Reads, looks and searches.
+/// Measures whole logs, windows and searches.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
     let mut stage = Stage::new(root)?;
     let spool = stage.spool()?;
@@ -93,7 +93,7 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
     }
     fs::remove_file(stage.job(JobId::try_from(3_u64)?)?.directory().join("log.index"))?;
     drop(client);
-    // One that does not know the log yet.
+    // This API does not know the log yet.
     let (_, port) = stage.start_api()?;
     let mut client = Client::connect(port)?;
     let begun = Instant::now();
@@ -106,7 +106,7 @@ pub fn measure(root: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The shortest time in which something is answered.
+/// The shortest time of an answer.
 fn fastest(client: &mut Client, path: &str) -> Result<Duration> {
     let mut best = Duration::MAX;
     for _ in 0..COUNT / 4 {
@@ -117,7 +117,7 @@ fn fastest(client: &mut Client, path: &str) -> Result<Duration> {
     Ok(best)
 }
 
-/// Gives a finished job another log, with a text in each line, as it is stored. Returns its length in MB.
+/// Replaces the log of a finished job with one that has a text in each line, as it is stored. Returns its length in MB.
 pub fn write_log(stage: &Stage, id: u64, lines: u64, content: &str) -> Result<u32> {
     let job = stage.job(JobId::try_from(id)?)?;
     let (mut text, mut index) = (String::new(), String::new());
@@ -130,7 +130,7 @@ pub fn write_log(stage: &Stage, id: u64, lines: u64, content: &str) -> Result<u3
             r#"{{"time":"2026-11-23T15:38:46.123Z","type":"line","line":"line {number} of a log {content}"}}"#
         )?;
     }
-    // Not into the file that is there: it may be known already.
+    // The log becomes a new file, because the API may know the old one already.
     for (name, text) in [("log.jsonl", &text), ("log.index", &index)] {
         let path = job.directory().join(name);
         fs::write(path.with_extension("new"), text)?;

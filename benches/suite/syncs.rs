@@ -1,4 +1,4 @@
-//! How often the disk is waited for, counted by strace(1).
+//! Counts how often the programs wait for the disk, with strace(1).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,10 +9,10 @@ use super::stage::{Stage, wait_for};
 use super::table::Row;
 use super::{Result, job};
 
-/// The calls that matter, each with the paths of its descriptors.
+/// The counted calls, each with the paths of its descriptors.
 const TRACE: [&str; 6] = ["-D", "-f", "-qq", "-y", "-e", "trace=execve,fsync,fdatasync,sync_file_range"];
 
-/// One submission and one job under strace; informational.
+/// Traces one submission and one job. Informational.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
     if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
         return Ok(vec![Row::new("syncs", "not counted: there is no strace")]);

@@ -9,19 +9,19 @@ const HEADINGS: [&str; 6] = ["what", "goal", "measured", "floor", "ratio", "met"
 pub struct Row([String; 6]);
 
 impl Row {
-    /// Something that was measured.
+    /// A row with a measurement.
     pub fn new(what: impl Into<String>, measured: impl Into<String>) -> Self {
         Self([what.into(), String::new(), measured.into(), String::new(), String::new(), String::new()])
     }
 
-    /// What was promised, and whether it was kept.
+    /// The goal, and whether it was reached.
     pub fn goal(mut self, goal: impl Into<String>, met: bool) -> Self {
         self.0[1] = goal.into();
         self.0[5] = if met { "yes" } else { "missed" }.into();
         self
     }
 
-    /// What the machine itself needs or does, and how much more (or less) that is than what was measured.
+    /// The floor: the value of the machine itself, and the ratio of the measurement to it.
     pub fn floor(mut self, floor: impl Into<String>, ratio: f64) -> Self {
         self.0[3] = floor.into();
         self.0[4] = format!("{ratio:.2}");

@@ -1,4 +1,4 @@
-//! Many clients that watch one log.
+//! Measures many clients that follow one log.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -16,17 +16,17 @@ use super::stage::Stage;
 use super::table::Row;
 use super::{Result, job};
 
-/// How many watch, and what the API may need for them, in MB.
+/// The number of clients, and the maximum memory of the API for them in MB.
 const CROWDS: [(usize, f64); 2] = [(500, 60.0), (1000, 100.0)];
-/// How many lines the job prints, 200 a second.
+/// The number of lines that the job prints, 200 a second.
 const LINES: usize = 1200;
 const P99: Duration = Duration::from_millis(250);
 
-/// Clients that never read, and the records of what they do not read.
+/// The number of clients that never read, and the maximum growth of the API's memory for them in MB.
 const STUCK: usize = 100;
 const STUCK_MEGABYTES: f64 = 10.0;
 
-/// A job that prints the time, and a crowd that follows its log.
+/// Measures a job that prints the time, and a crowd that follows its log.
 pub fn measure(root: &Path) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (viewers, megabytes) in CROWDS {
@@ -76,7 +76,7 @@ async fn watch(viewers: usize, id: JobId, port: u16, api: u32) -> Result<(Vec<Du
     Ok((latencies, resident))
 }
 
-/// Follows a log to its end. Returns how long each line was under way that was printed since a time.
+/// Follows a log to its end. Returns the delay of each line that was printed after a time.
 async fn follow(mut stream: tokio::net::TcpStream, mut buffer: Vec<u8>, since: u64) -> std::io::Result<Vec<Duration>> {
     let begin = memmem::Finder::new(br#""line":""#);
     let mut latencies = Vec::new();
@@ -102,7 +102,7 @@ async fn follow(mut stream: tokio::net::TcpStream, mut buffer: Vec<u8>, since: u
     if lines == LINES { Ok(latencies) } else { Err(std::io::Error::other(format!("a viewer got {lines} lines"))) }
 }
 
-/// How much memory clients need that ask for a large log and never read it.
+/// Measures the memory for clients that request a large log and never read it.
 fn stuck(root: &Path) -> Result<Row> {
     let mut stage = Stage::new(root)?;
     job::submit(&stage.spool()?, "seq")?;
@@ -116,7 +116,7 @@ fn stuck(root: &Path) -> Result<Row> {
         stream.read_exact(&mut [0; 1])?;
         clients.push(stream);
     }
-    // Somebody who does read gets his log, and by then the others have what they will ever get.
+    // A client that reads gets its log. By then the others have got all that they will ever get.
     let read = Client::connect(port)?.get("/api/jobs/1/log")?.len();
     let growth = resident_megabytes(api)? - before;
     drop(clients);

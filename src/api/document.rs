@@ -1,4 +1,4 @@
-//! The description of this API for programs: OpenAPI 3.1, made from the route table and the schemas beside this file.
+//! The description of this API for programs: OpenAPI 3.1, made from the route table and the schemas next to this file.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -13,28 +13,28 @@ use crate::accounts::cookie;
 use crate::http::describe::{Argument, ArgumentKind, Content, Header};
 use crate::http::path::Segment;
 
-/// What the names in [`Content`] stand for, and the shapes of the errors.
+/// The schemas that the names in [`Content`] refer to, and the shapes of the errors.
 const SCHEMAS: &str = include_str!("document/schemas.json");
 
-/// What a stream of events tells.
-const EVENTS: &str = "Server-sent events with JSON as data: a `snapshot` (the runner, what is monitored, jobs, and how \
-many there are as `total`), then `job` (a Job), `removed` (the `id` of a job that was taken away), `runner` (a Runner), and \
-`monitoring`: the `time` of what is told of the `train`, and the `time` and `total` of that of `mediawiki`, null if nothing \
-is told. With the argument `log` also `log`, without an id: how many `records` the log of the job `id` has, and whether it \
-is `complete`";
+/// The description of the stream of events.
+const EVENTS: &str = "Server-sent events with JSON as data. The first is a `snapshot`: the runner, the monitoring, jobs, and \
+their number as `total`. Then come `job` (a Job), `removed` (the `id` of a removed job), `runner` (a Runner) and \
+`monitoring`: the `time` of the report on the `train`, and the `time` and `total` of the report on `mediawiki`, each null if \
+there is no report. The argument `log` adds `log` events, which have no event id: the number of `records` in the log of the \
+job `id`, and whether it is `complete`";
 
 type Document = LazyLock<Result<Value, serde_json::Error>>;
 
-/// Where people sign in.
+/// The description if people sign in.
 static GUARDED: Document = LazyLock::new(|| document(true));
 
-/// Where everybody who can connect may do everything.
+/// The description if everybody who can connect may do everything.
 static OPEN: Document = LazyLock::new(|| document(false));
 
-/// The description of the API, made when it is first asked for. `is_guarded`: whether people sign in.
+/// The description of the API, made on the first request. `is_guarded`: whether people sign in.
 ///
 /// # Errors
-/// None: a test reads the schemas.
+/// The schemas are not JSON. This cannot happen, because a test reads them.
 pub fn openapi(is_guarded: bool) -> Result<&'static Value, &'static serde_json::Error> {
     let document = if is_guarded { &GUARDED } else { &OPEN };
     document.as_ref()
@@ -66,20 +66,20 @@ fn document(is_guarded: bool) -> Result<Value, serde_json::Error> {
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "Of a script; made by `spiderpig-api token`",
+                    "description": "The token of a script; `spiderpig-api token` makes it",
                 },
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
                     "name": cookie::SESSION,
-                    "description": "Of a browser; made by signing in. Over TLS its name begins with `__Host-`",
+                    "description": "The session of a browser; signing in makes it. Over TLS the name of the cookie begins with `__Host-`",
                 },
             },
         },
     }))
 }
 
-/// What may show who asks, one of these.
+/// The credentials that a client may use; one of these is enough.
 fn security(access: Access) -> Value {
     match access {
         Access::Open => json!([]),
@@ -164,7 +164,7 @@ fn responses(route: &Route) -> Value {
     let mut responses = Map::new();
     for (status, mut response) in successes.chain(errors) {
         response["headers"] = headers(status);
-        // A status with several contents is one response. Programs are made for the first of them.
+        // A status with several contents is one response. Generated clients use the first content.
         let earlier = responses.get_mut(&status.to_string()).map(|earlier| earlier["content"].take());
         if let Some(Value::Object(mut contents)) = earlier
             && let Value::Object(content) = response["content"].take()
@@ -179,23 +179,23 @@ fn responses(route: &Route) -> Value {
 
 fn headers(status: u16) -> Value {
     let header = |description: &str| json!({ "description": description, "schema": { "type": "string" } });
-    let mut headers = json!({ "X-Request-ID": header("Names this request, here and in the service's log") });
+    let mut headers = json!({ "X-Request-ID": header("Identifies this request, here and in the service's log") });
     match status {
-        303 => headers["Location"] = header("Where to go"),
-        429 => headers["Retry-After"] = header("After how many seconds to try again"),
+        303 => headers["Location"] = header("The address to open"),
+        429 => headers["Retry-After"] = header("The number of seconds to wait before the next attempt"),
         _ => {}
     }
     headers
 }
 
-/// The statuses of errors that a client of a route has to expect.
+/// The error statuses that a client of a route must expect.
 fn errors(route: &Route) -> BTreeSet<u16> {
-    // A request without a host or with a broken line; one for another host; a bug; a service that is full or stops.
+    // 400: no host, or a broken line. 421: another host. 500: a bug. 503: the service is full or stops.
     let mut errors: BTreeSet<u16> = [400, 421, 500, 503].into();
     if route.access != Access::Open {
         errors.insert(401);
     }
-    // A page of another site; or who is in no group, or in none that suffices.
+    // The request comes from a page of another site, or the user has no sufficient group.
     if route.method == Method::POST || !matches!(route.access, Access::Open | Access::Session) {
         errors.insert(403);
     }
@@ -212,27 +212,29 @@ fn errors(route: &Route) -> BTreeSet<u16> {
 
 fn error(route: &Route, status: u16) -> Value {
     let (description, schema) = match status {
-        400 => ("The request cannot be understood, or does not fit the state of what it names", "Refusal"),
-        401 => ("Who asks has not shown who they are; `code` says what is missing or wrong", "Refusal"),
-        403 => ("Whoever asks may not do this, or a page of another site made them ask", "Refusal"),
-        404 => ("There is no such thing", "Refusal"),
+        400 => ("The request is malformed, or does not fit the state of the thing that it names", "Refusal"),
+        401 => {
+            ("The client is not signed in, or needs a second factor; `code` says what is missing or wrong", "Refusal")
+        }
+        403 => ("The user may not do this, or the request comes from a page of another site", "Refusal"),
+        404 => ("Not found", "Refusal"),
         408 => ("The request's body did not arrive in time", "Refusal"),
-        409 => ("Somebody or something was first", "Refusal"),
+        409 => ("Another request or event came first", "Refusal"),
         413 => ("The request's body is too large", "Refusal"),
         421 => ("The request is for another host", "Refusal"),
         422 => ("An argument breaks its rule", "Invalid"),
-        429 if route.method == "GET" => ("There are too many streams of this user", "Refusal"),
-        429 => ("Too many attempts, and even what is right is refused for a while", "Refusal"),
+        429 if route.method == "GET" => ("This user has too many streams", "Refusal"),
+        429 => ("Too many attempts; even correct credentials are refused for a while", "Refusal"),
         502 => (
-            "Gerrit cannot be asked; the message says why, and `anyway` is true if the job can be started all the same",
+            "The check with Gerrit failed; the message says why, and `anyway` is true if the job can be started all the same",
             "Refusal",
         ),
-        500 => ("Something broke in the service; its log says more", "Refusal"),
-        _ => ("The service cannot do it now; the message says why, and what to do", "Refusal"),
+        500 => ("Internal error; the service's log says more", "Refusal"),
+        _ => ("The service cannot do this now; the message says why, and what to do", "Refusal"),
     };
     let mut content = content(Content::Json(schema));
     if status == 422 && !route.headers.is_empty() {
-        // So is another request with an idempotency key that was used, of which there is nothing to be listed.
+        // 422 also refuses a used idempotency key with another request. It has no arguments to list.
         let refusal = json!({ "$ref": "#/components/schemas/Refusal" });
         let schema = &mut content["application/json"]["schema"];
         *schema = json!({ "anyOf": [schema.take(), refusal] });
@@ -249,7 +251,7 @@ fn content(content: Content) -> Value {
                 "type": "string",
                 // Generated clients would otherwise look for one value of JSON, or refuse the type.
                 "format": "binary",
-                "description": format!("Lines of JSON, each a {name}"),
+                "description": format!("Lines of JSON; each line is a {name}"),
             },
         }}),
         Content::Events => json!({ "text/event-stream": {

@@ -1,4 +1,4 @@
-//! The route table, and how a request finds its line in it.
+//! The route table, and the search for the route of a request.
 
 use std::future::ready;
 
@@ -34,64 +34,64 @@ macro_rules! routes {
 #[cfg(test)]
 pub(crate) use routes;
 
-/// Everything that clients can ask for. Of two lines that fit a request the upper one answers: literal paths come first.
+/// All routes. If two routes fit a request, the upper one answers: literal paths come first.
 pub static ROUTES: &[Route] = routes! {
-    GET "/healthz", Open => health::healthz, "Is the service alive?", responses(&[(200, Json("Health"))]);
-    GET "/favicon.ico", Open => favicon::favicon, "The picture beside the title", responses(&[(200, Content::Image)]);
-    GET "/metrics", AdminLook => metrics::metrics, "Figures for Prometheus", responses(&[(200, Content::Metrics)]);
+    GET "/healthz", Open => health::healthz, "Check whether the service is alive", responses(&[(200, Json("Health"))]);
+    GET "/favicon.ico", Open => favicon::favicon, "The icon of the page", responses(&[(200, Content::Image)]);
+    GET "/metrics", AdminLook => metrics::metrics, "Metrics for Prometheus", responses(&[(200, Content::Metrics)]);
     GET "/api/openapi.json", Viewer => openapi::openapi, "This description", responses(&[(200, Json("OpenApi"))]);
-    GET "/api/whoami", Open => whoami::whoami, "Who is signed in, and what may they do?", responses(&[(200, Json("WhoAmI"))]);
-    GET "/api/login", Open => sign_in::with_ticket, "Sign in at the single sign-on, or be sent to where people sign in",
+    GET "/api/whoami", Open => whoami::whoami, "Get the signed-in user, and their rights", responses(&[(200, Json("WhoAmI"))]);
+    GET "/api/login", Open => sign_in::with_ticket, "Sign in at the single sign-on, or redirect to the sign-in page",
         query(sign_in::ARGUMENTS), responses(&[(303, Content::Empty)]), errors(&[503]), secret(true);
     POST "/api/login", Open => sign_in::with_password, "Sign in with a password",
         body(Json("Credentials")), responses(&[(200, Json("SignedIn")), (200, Text)]), errors(&[401, 404, 429, 503]), secret(true);
     POST "/api/2fa", Session => second_step::second_step, "Show the second factor",
         body(TextOrJsonString), responses(&[(200, Json("SecondStep"))]), errors(&[404, 429, 503]), secret(true);
-    GET "/api/2fa", Session => enrolment::state, "How do I stand with the second factor?",
+    GET "/api/2fa", Session => enrolment::state, "Get the state of your second factor",
         responses(&[(200, Json("SecondFactor"))]), errors(&[404]), secret(true);
-    POST "/api/2fa/enrol", Session => enrolment::enrol, "Begin to set up a second factor",
+    POST "/api/2fa/enrol", Session => enrolment::enrol, "Begin the setup of a second factor",
         body(Json("Enrol")), responses(&[(200, Json("Enrolment"))]), errors(&[404, 429, 503]), secret(true);
-    POST "/api/2fa/confirm", Session => enrolment::confirm, "Set up the second factor that was begun",
+    POST "/api/2fa/confirm", Session => enrolment::confirm, "Confirm the setup of the second factor",
         body(TextOrJsonString), responses(&[(200, Json("RecoveryCodes"))]), errors(&[404, 429, 503]), secret(true);
-    POST "/api/2fa/recovery-codes", Own => enrolment::renew_recovery_codes, "Get new recovery codes",
+    POST "/api/2fa/recovery-codes", Own => enrolment::renew_recovery_codes, "Make new recovery codes",
         body(TextOrJsonString), responses(&[(200, Json("RecoveryCodes"))]), errors(&[404, 429, 503]), secret(true);
-    POST "/api/2fa/remove", Own => enrolment::remove, "Go on without a second factor",
+    POST "/api/2fa/remove", Own => enrolment::remove, "Remove your second factor",
         body(TextOrJsonString), responses(&[(200, Json("Done"))]), errors(&[404, 429, 503]), secret(true);
-    GET "/api/sessions", Own => own::sessions, "Where am I signed in?",
+    GET "/api/sessions", Own => own::sessions, "List your sessions",
         responses(&[(200, Json("Sessions"))]), errors(&[404]), secret(true);
-    POST "/api/sessions/end-others", Own => own::end_others, "Sign out everywhere else",
+    POST "/api/sessions/end-others", Own => own::end_others, "End all your other sessions",
         responses(&[(200, Json("Ended"))]), errors(&[404, 503]);
-    POST "/api/sessions/{id:text}/end", Own => own::end_session, "Sign out somewhere",
+    POST "/api/sessions/{id:text}/end", Own => own::end_session, "End one of your sessions",
         responses(&[(200, Json("Ended"))]), errors(&[404, 503]);
-    GET "/api/tokens", Own => own::tokens, "Which scripts may sign in as me?",
+    GET "/api/tokens", Own => own::tokens, "List your tokens",
         responses(&[(200, Json("Tokens"))]), errors(&[404]);
-    POST "/api/tokens/{id:text}/revoke", Own => own::revoke_token, "Let a script no longer sign in as me",
+    POST "/api/tokens/{id:text}/revoke", Own => own::revoke_token, "Revoke one of your tokens",
         responses(&[(200, Json("Done"))]), errors(&[404, 503]);
-    GET "/api/users", Admin => people::users, "Who signs in, and how?",
+    GET "/api/users", Admin => people::users, "List users, with their second factors and sessions",
         responses(&[(200, Json("Users"))]), errors(&[404]);
-    GET "/api/users/tokens", Admin => people::tokens, "Which scripts may sign in, and as whom?",
+    GET "/api/users/tokens", Admin => people::tokens, "List the tokens of all users",
         responses(&[(200, Json("Tokens"))]), errors(&[404]);
     POST "/api/users/{user:text}/tokens/{id:text}/revoke", Admin => people::revoke_token,
-        "Let a script no longer sign in as somebody", responses(&[(200, Json("Done"))]), errors(&[404, 503]);
+        "Revoke a token of a user", responses(&[(200, Json("Done"))]), errors(&[404, 503]);
     POST "/api/users/{user:text}/reset-second-factor", Admin => people::reset_second_factor,
-        "Take somebody's second factor away", responses(&[(200, Json("Done"))]), errors(&[404, 503]);
-    POST "/api/users/{user:text}/end-sessions", Admin => people::end_sessions, "Sign somebody out everywhere",
+        "Reset the second factor of a user", responses(&[(200, Json("Done"))]), errors(&[404, 503]);
+    POST "/api/users/{user:text}/end-sessions", Admin => people::end_sessions, "End all sessions of a user",
         responses(&[(200, Json("Ended"))]), errors(&[404, 503]);
     POST "/api/logout", Open => sign_out::sign_out, "Sign out", responses(&[(200, Json("LoggedOut"))]);
     POST "/api/logoutAll", Admin => sign_out::sign_everybody_out, "Sign everybody out", responses(&[(200, Json("LoggedOut"))]), denies_with(StatusCode::BAD_REQUEST);
-    GET "/api/job-types", Viewer => job_types::job_types, "What may be started?", responses(&[(200, Json("JobTypes"))]);
-    GET "/api/searchPatch", Viewer => changes::search_patch, "Look up a change, as Gerrit tells of it",
+    GET "/api/job-types", Viewer => job_types::job_types, "List the job types", responses(&[(200, Json("JobTypes"))]);
+    GET "/api/searchPatch", Viewer => changes::search_patch, "Look up a change, in the form of Gerrit",
         query(changes::SEARCH_ARGUMENTS), responses(&[(200, Json("FoundPatches"))]);
     GET "/api/changes", Viewer => changes::changes, "Look up changes",
         query(changes::ARGUMENTS), responses(&[(200, Json("FoundChanges"))]);
-    GET "/api/preflight", Viewer => preflight::preflight, "Does anything speak against deploying these changes?",
+    GET "/api/preflight", Viewer => preflight::preflight, "Check whether these changes can be deployed together",
         query(changes::ARGUMENTS), responses(&[(200, Json("Preflight"))]);
-    POST "/api/runner/pause", Admin => pause::pause, "Let no new job start",
+    POST "/api/runner/pause", Admin => pause::pause, "Pause the runner, so that no job starts",
         body(Json("Pause")), responses(&[(200, Json("Done"))]);
-    POST "/api/runner/resume", Admin => pause::resume, "Let jobs start again", responses(&[(200, Json("Done"))]);
-    GET "/api/jobrunner/status", Viewer => jobs::status::status, "What does the runner do?", responses(&[(200, Json("Banner"))]);
-    GET "/api/runner", Viewer => runner::runner, "What does the runner do, lane by lane?", responses(&[(200, Json("Runner"))]);
-    GET "/api/events", Viewer => events::events, "Follow everything that changes",
+    POST "/api/runner/resume", Admin => pause::resume, "Resume the runner, so that jobs start again", responses(&[(200, Json("Done"))]);
+    GET "/api/jobrunner/status", Viewer => jobs::status::status, "Get the status of the runner in short", responses(&[(200, Json("Banner"))]);
+    GET "/api/runner", Viewer => runner::runner, "Get the status of the runner, with all lanes", responses(&[(200, Json("Runner"))]);
+    GET "/api/events", Viewer => events::events, "Follow all changes, as server-sent events",
         query(events::ARGUMENTS), headers(events::HEADERS), responses(&[(200, Content::Events)]), errors(&[404, 429]), unattended(true);
     GET "/api/jobs", Viewer => jobs::list::list, "List jobs, the newest first",
         query(jobs::list::ARGUMENTS), responses(&[(200, Json("Jobs"))]);
@@ -103,15 +103,15 @@ pub static ROUTES: &[Route] = routes! {
         errors(&[409, 413, 502]), denies_with(StatusCode::BAD_REQUEST);
     POST "/api/jobs/train", Start => jobs::train::start, "Promote the train, or roll it back",
         headers(jobs::submission::HEADERS), body(Json("Promotion")), responses(&[(200, Json("Created"))]), errors(&[409]), denies_with(StatusCode::BAD_REQUEST);
-    GET "/api/jobs/{id:number}", Viewer => jobs::list::one, "One job", responses(&[(200, Json("OneJob"))]), errors(&[404]);
+    GET "/api/jobs/{id:number}", Viewer => jobs::list::one, "Get one job", responses(&[(200, Json("OneJob"))]), errors(&[404]);
     GET "/api/jobs/{id:number}/log", Viewer => log::log, "Follow the log of a job",
         query(log::ARGUMENTS), responses(&[(200, JsonLines("LogLine")), (200, Text)]), errors(&[404, 429]),
         denies_with(StatusCode::BAD_REQUEST);
-    GET "/api/jobs/{id:number}/log/records", Viewer => log::window::records, "A window of the log of a job",
+    GET "/api/jobs/{id:number}/log/records", Viewer => log::window::records, "Get a window of the log of a job",
         query(log::window::ARGUMENTS), responses(&[(200, Json("LogWindow"))]), errors(&[404]);
     GET "/api/jobs/{id:number}/log/search", Viewer => log::search::search, "Search the log of a job",
         query(log::search::ARGUMENTS), responses(&[(200, JsonLines("LogMatch"))]), errors(&[404, 429]);
-    GET "/api/jobs/{id:number}/log/marks", Viewer => log::marks::marks, "What the log of a job says of how it went",
+    GET "/api/jobs/{id:number}/log/marks", Viewer => log::marks::marks, "List the marks in the log of a job",
         query(log::marks::ARGUMENTS), responses(&[(200, JsonLines("LogMark"))]), errors(&[404, 429]);
     POST "/api/jobs/{id:number}/retry", Start => jobs::retry::retry, "Start a finished job again",
         query(jobs::retry::ARGUMENTS), headers(jobs::submission::HEADERS), responses(&[(200, Json("Created"))]),
@@ -120,29 +120,29 @@ pub static ROUTES: &[Route] = routes! {
         body(TextOrJsonString), responses(&[(200, Json("Stored"))]), errors(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
     POST "/api/jobs/{id:number}/signal/{signal:text}", Answer => jobs::signal::signal, "Stop a job",
         responses(&[(200, Json("Signalled"))]), errors(&[404, 409]), denies_with(StatusCode::BAD_REQUEST);
-    GET "/api/audit", Admin => audit::audit, "Who did what?",
+    GET "/api/audit", Admin => audit::audit, "List the audit trail",
         query(audit::ARGUMENTS), responses(&[(200, Json("AuditPage"))]), secret(true);
-    GET "/api/train/status", Viewer => train::status, "Where is the train?", responses(&[(200, Json("Train"))]);
-    GET "/api/monitoring/logs/mediawiki", Viewer => monitoring::mediawiki, "Which errors does MediaWiki log?",
+    GET "/api/train/status", Viewer => train::status, "Get the status of the train", responses(&[(200, Json("Train"))]);
+    GET "/api/monitoring/logs/mediawiki", Viewer => monitoring::mediawiki, "List the errors that MediaWiki logs",
         responses(&[(200, Json("MediaWikiErrors"))]);
-    GET "/api/monitoring/logs/mediawiki/total", Viewer => monitoring::total, "How many errors does MediaWiki log?",
+    GET "/api/monitoring/logs/mediawiki/total", Viewer => monitoring::total, "Count the errors that MediaWiki logs",
         responses(&[(200, Json("MediaWikiTotal"))]);
-    GET "/", Open => page::document, "What is going on", responses(&[(200, Page)]);
+    GET "/", Open => page::document, "The overview of jobs", responses(&[(200, Page)]);
     GET "/jobs/{id:text}", Open => page::document, "One job", responses(&[(200, Page)]);
     GET "/start/{type:text}", Open => page::document, "Start a job", responses(&[(200, Page)]);
-    GET "/runner", Open => page::document, "What the runner does, and its pause", responses(&[(200, Page)]);
-    GET "/admin", Open => page::document, "What only administrators may do", responses(&[(200, Page)]);
+    GET "/runner", Open => page::document, "The runner and its pause", responses(&[(200, Page)]);
+    GET "/admin", Open => page::document, "Administration", responses(&[(200, Page)]);
     GET "/login", Open => page::document, "Sign in", responses(&[(200, Page)]);
     GET "/second-factor", Open => page::document, "Show the second factor", responses(&[(200, Page)]);
     GET "/enrol", Open => page::document, "Set up a second factor", responses(&[(200, Page)]);
     GET "/account", Open => page::document, "Sessions, second factor and tokens", responses(&[(200, Page)]);
     GET "/logout", Open => page::document, "Sign out", responses(&[(200, Page)]);
-    GET "/notauthorized", Open => page::document, "Who may use SpiderPig", responses(&[(200, Page)]);
+    GET "/notauthorized", Open => page::document, "The groups that may use SpiderPig", responses(&[(200, Page)]);
     GET "/mediawiki/{page:text}", Open => page::document, "Deploy MediaWiki", responses(&[(200, Page)]);
     GET "/assets/{name:text}", Open => page::asset, "A file that the page loads", responses(&[(200, Page)]), errors(&[404]);
 };
 
-/// For people who follow a link that leads to no page. It is not among the routes, as it has no path.
+/// The route for a path that leads to no page. It is not in the table, because it has no path.
 pub static NOWHERE: Route = Route::new(
     Method::GET,
     "*",
@@ -154,11 +154,12 @@ pub static NOWHERE: Route = Route::new(
 /// Finds the route for a request.
 ///
 /// # Errors
-/// 404 if no route has the path, 405 if none of those that have it has the method, 422 if a number in it is none.
+/// 404 if no route has the path. 405 if none of the routes with the path has the method. 422 if a number in the path is
+/// not a number.
 pub fn find(routes: &'static [Route], method: &Method, path: &str) -> Result<(&'static Route, PathParams), ApiError> {
     let segments = path::decode_segments(path).ok_or_else(ApiError::no_such_route)?;
     let mut fitting: Vec<&'static Route> = routes.iter().filter(|route| route.pattern().fits(&segments)).collect();
-    // `/api/jobs/backport` is no job, also for the methods that only a job has.
+    // `/api/jobs/backport` is not a job, not even for the methods that only a job has.
     if fitting.iter().any(|route| route.pattern().is_literal()) {
         fitting.retain(|route| route.pattern().is_literal());
     }

@@ -1,4 +1,4 @@
-//! `[api]`: how the API is reached, and where it keeps its own state.
+//! `[api]`: the address of the API, and the place of its own state.
 
 use std::fmt;
 use std::net::{AddrParseError, IpAddr, Ipv4Addr, SocketAddr};
@@ -13,18 +13,19 @@ use super::units;
 
 pub(super) const KEYS: &[&str] = &["listen", "public_url", "trusted_proxies", "state_directory", "log_format"];
 
-/// How the API is reached, and where it keeps its own state.
+/// The address of the API, and the place of its own state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiConfig {
-    /// Where to accept connections, unless a socket is passed by the service manager.
+    /// The address for connections, unless the service manager passes a socket.
     pub listen: Listen,
     /// The address that people type: scheme and host, without a final slash.
     pub public_url: String,
-    /// The proxies whose `X-Forwarded-For` and `X-Request-ID` are believed.
+    /// The proxies whose `X-Forwarded-For` and `X-Request-ID` the API trusts.
     pub trusted_proxies: Vec<ClientAddress>,
-    /// Sessions, second factors, tokens and audit, shared by all API processes of a spool; absolute.
+    /// The state directory: sessions, second factors, tokens and the audit trail. All API processes of a spool share
+    /// it. Absolute.
     pub state_directory: PathBuf,
-    /// How the API's own log is written.
+    /// The format of the API's own log.
     pub log_format: LogFormat,
 }
 
@@ -66,22 +67,22 @@ fn log_format(node: &Node) -> Result<LogFormat, Fault> {
     }
 }
 
-/// How a daemon's own log is written.
+/// The format of a daemon's own log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// An object in each line, for programs.
+    /// One JSON object per line, for programs.
     Json,
 }
 
-/// Who is at the other end of a connection.
+/// The peer of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClientAddress {
-    /// A host. An IPv4 address is always written as one, though it may have come through an IPv6 socket.
+    /// A host. An IPv4 address is always in IPv4 form, even if it came through an IPv6 socket.
     Ip(IpAddr),
-    /// A process of this machine, through a unix socket.
+    /// A process of this machine, through a Unix socket.
     Unix,
 }
 
@@ -108,12 +109,12 @@ impl fmt::Display for ClientAddress {
     }
 }
 
-/// Where the API accepts connections.
+/// The address at which the API accepts connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
     /// An address and a port.
     Tcp(SocketAddr),
-    /// A unix socket, absolute.
+    /// A Unix socket; an absolute path.
     Unix(PathBuf),
 }
 
@@ -128,7 +129,7 @@ impl Listen {
     }
 }
 
-/// A listen address that is neither of the two forms.
+/// A listen address in neither of the two forms.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "must be an IP address with a port, such as `127.0.0.1:8000` or `[::1]:8000`, \

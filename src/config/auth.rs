@@ -15,9 +15,9 @@ pub(super) const KEYS: &[&str] =
 /// Who may sign in, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthConfig {
-    /// How people prove who they are.
+    /// The way to sign in.
     pub mode: AuthMode,
-    /// The user name of everyone in [`AuthMode::None`]; `None` stands for the account that runs the API.
+    /// Everybody's user name in [`AuthMode::None`]. `None` stands for the account that runs the API.
     pub dev_user: Option<String>,
     /// The accounts of [`AuthMode::Local`]; absolute.
     pub users_file: PathBuf,
@@ -25,15 +25,16 @@ pub struct AuthConfig {
     pub user_groups: Vec<String>,
     /// The groups whose members may also pause the runner and sign everyone out.
     pub admin_groups: Vec<String>,
-    /// The groups whose members may look, and neither start nor answer anything.
+    /// The groups whose members may only look. They cannot start jobs or answer prompts.
     pub viewer_groups: Vec<String>,
-    /// Whether a password or ticket alone is not enough.
+    /// Whether people need a second factor, beside the password or ticket.
     pub two_factor: bool,
-    /// Whether a browser may bring a ticket of the single sign-on without having been sent there from here.
+    /// Whether the API accepts a single sign-on ticket from a browser that it did not send to the single sign-on
+    /// itself.
     pub unsolicited_tickets: bool,
 }
 
-/// How people prove who they are.
+/// The ways to sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthMode {
     /// With a password from the users file.
@@ -43,7 +44,7 @@ pub enum AuthMode {
         /// The server's address, without a final slash.
         server_url: String,
     },
-    /// Not at all: everyone who can connect is [`AuthConfig::dev_user`].
+    /// No sign-in: everybody who can connect is [`AuthConfig::dev_user`].
     None,
 }
 
@@ -79,9 +80,10 @@ impl AuthConfig {
         Ok(auth)
     }
 
-    /// Whether this listener may be used: without sign-in only this machine may connect.
+    /// Checks that this listener may be used. Without sign-in, only this machine may connect.
     ///
-    /// The file's own listener has passed this check. One from the command line or the service manager has to.
+    /// The listener in the file has passed this check. A listener from the command line or the service manager must
+    /// pass it too.
     ///
     /// # Errors
     ///

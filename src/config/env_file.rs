@@ -1,4 +1,4 @@
-//! `env_file`: secrets for the environment of a job, which neither the API nor `ps` gets to see.
+//! `env_file`: secrets for the environment of a job. Neither the API nor `ps` sees them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,24 +14,24 @@ use super::names;
 /// The largest file that is read, in bytes.
 const MAX_SIZE: u64 = 1024 * 1024;
 
-/// An environment file that cannot be used. Messages have no part of its content.
+/// An environment file that cannot be used. The messages contain no part of the file's content.
 #[derive(Debug, Error)]
 pub enum EnvFileError {
-    /// It could not be read.
+    /// The file could not be read.
     #[error("cannot read the environment file {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// It is a directory, a pipe or a device.
+    /// The file is a directory, a pipe or a device.
     #[error("the environment file {} is not a regular file", path.display())]
     NotAFile {
         /// The file.
         path: PathBuf,
     },
-    /// Other accounts could read or change it.
+    /// Other accounts can read or change the file.
     #[error(
         "the environment file {path} is open to group or others (mode {mode:03o}); run: chmod 600 {path}",
         path = path.display()
@@ -42,36 +42,36 @@ pub enum EnvFileError {
         /// Its permission bits.
         mode: u32,
     },
-    /// It is too large to hold settings.
+    /// The file is too large for settings.
     #[error("the environment file {} is larger than 1 MiB", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
-    /// A line of it is not a setting.
+    /// A line of the file is not a setting.
     #[error("{}:{line}: {problem}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The mistake in it.
         problem: String,
     },
 }
 
 /// Reads `NAME=value` lines.
 ///
-/// Everything after the first `=` is the value, spaces and quotes included: nothing is expanded. Empty lines and those
-/// that begin with `#` are skipped.
+/// The value is everything after the first `=`, with spaces and quotes. Variables are not expanded. Empty lines and
+/// lines that begin with `#` are skipped.
 ///
 /// # Errors
 ///
-/// [`EnvFileError`] if the file is not a regular one, may be read or written by group or others, is larger than 1 MiB,
-/// or has a line that is anything else.
+/// [`EnvFileError`] if the file is not a regular file, if group or others may read or write it, if it is larger than 1
+/// MiB, or if one of its lines has another form.
 pub fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>, EnvFileError> {
     let unreadable = |source| EnvFileError::Read { path: path.to_owned(), source };
-    // Without waiting, as the open of a pipe would wait for a writer.
+    // Non-blocking: to open a pipe would otherwise wait for a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| unreadable(errno.into()))?;
     let file = File::from(descriptor);
@@ -91,7 +91,7 @@ pub fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>, EnvFileErr
     parse(&bytes).map_err(|(line, problem)| EnvFileError::Line { path: path.to_owned(), line, problem })
 }
 
-/// The settings in a file, or the first line that is not one and why.
+/// The settings in a file. The error is the first line that is not a setting, and the reason.
 fn parse(bytes: &[u8]) -> Result<BTreeMap<String, String>, (usize, String)> {
     let mut variables = BTreeMap::new();
     for (index, bytes) in bytes.split(|&byte| byte == b'\n').enumerate() {

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration file, and with the parameters of a job.
+//! The errors of a configuration file, and of the parameters of a job.
 
 use std::path::PathBuf;
 
@@ -10,15 +10,15 @@ use super::names::quoted;
 /// A configuration file that cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// The file could not be read at all.
+    /// The file could not be read.
     #[error("cannot read the configuration {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Something in the file is wrong.
+    /// The file has a mistake.
     #[error("{}:{line}: {message}", path.display())]
     Invalid {
         /// The file.
@@ -30,9 +30,9 @@ pub enum ConfigError {
     },
 }
 
-/// Parameters that a job type does not take.
+/// Parameters that the job type refuses.
 ///
-/// The message never quotes the value: it is kept with the job and shown to people, and the value may be secret.
+/// The message never quotes the value. It is stored with the job and shown to people, and the value may be secret.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("{message}")]
 pub struct ParamError {
@@ -40,21 +40,21 @@ pub struct ParamError {
     pub param: String,
     /// A sentence that names the parameter, the rule and, for a mistyped name, the nearest one.
     pub message: String,
-    /// The value that was refused, `null` if there was none, and [`MASK`](super::MASK) unless the parameter is known
-    /// not to be sensitive.
+    /// The refused value, or `null` if there was none. It is [`MASK`](super::MASK) unless the parameter is known not to
+    /// be sensitive.
     pub input: Value,
 }
 
-/// Something wrong at one place of the file's text, which [`Config::parse`](super::Config::parse) turns into a line.
+/// A mistake at one place of the file's text. [`Config::parse`](super::Config::parse) turns the place into a line.
 #[derive(Debug)]
 pub(super) struct Fault {
-    /// Where, in bytes from the start of the text.
+    /// The place, in bytes from the start of the text.
     pub(super) offset: usize,
     pub(super) message: String,
 }
 
 impl Fault {
-    /// Text that is not TOML.
+    /// The mistake in a text that is not TOML.
     pub(super) fn from_toml(error: &toml::de::Error, text: &str) -> Self {
         let span = error.span().unwrap_or_default();
         let place = text.get(span.clone()).and_then(|place| place.lines().next()).filter(|place| !place.is_empty());

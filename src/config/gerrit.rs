@@ -1,4 +1,4 @@
-//! `[gerrit]`: where changes are looked up, and how people say which change they mean.
+//! `[gerrit]`: the Gerrit in which changes are looked up, and the forms in which people name a change.
 
 use std::fmt;
 
@@ -11,19 +11,19 @@ pub(super) const KEYS: &[&str] = &["url", "branches"];
 
 const DEFAULT_URL: &str = "https://gerrit.wikimedia.org/r";
 
-/// The Gerrit that changes are looked up in.
+/// The Gerrit in which changes are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GerritConfig {
-    /// Where it is; `None` if there is none, and nothing is looked up.
+    /// Its address. `None` if there is no Gerrit; then changes are not looked up.
     pub url: Option<GerritUrl>,
-    /// The branches that are deployed; empty: any.
+    /// The branches that are deployed. Empty: all branches.
     pub branches: Vec<Pattern>,
 }
 
 /// The address of a Gerrit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GerritUrl {
-    /// Always with a final slash, so that `c/123` can be appended.
+    /// With a final slash, so that `c/123` can be appended.
     text: String,
 }
 
@@ -54,11 +54,12 @@ impl GerritUrl {
         &self.text
     }
 
-    /// The number of the change that somebody means: they give it, or an address that this Gerrit has for it. Whether
-    /// there is such a change is for Gerrit to say.
+    /// The number of the change that `text` names: the number itself, or an address of this Gerrit. Only Gerrit knows
+    /// whether the change exists.
     ///
-    /// `R/N`, `R/c/N`, `R/c/PROJECT/+/N` and `R/#/c/N` are such addresses, where `R` is the address of the Gerrit, or
-    /// its host alone. Patch set, file and query may follow. Both schemes are the same, as one leads to the other.
+    /// Valid addresses are `R/N`, `R/c/N`, `R/c/PROJECT/+/N` and `R/#/c/N`, where `R` is the address of the Gerrit, or
+    /// its host alone. Patch set, file and query may follow. `http` and `https` are equal, because one redirects to the
+    /// other.
     #[must_use]
     pub fn change_number(&self, text: &str) -> Option<u32> {
         number(text).or_else(|| self.number_in_address(text))
@@ -75,7 +76,7 @@ impl GerritUrl {
         let (path, fragment) = theirs.path.split_once('#').unwrap_or((theirs.path, ""));
         let path = path.split('?').next().unwrap_or_default();
         let below = |root: &str| match path.strip_prefix(root.trim_end_matches('/'))? {
-            // The page of older versions has the rest of its address behind a `#`.
+            // The page of older Gerrit versions has the rest of its address after a `#`.
             "" | "/" => number_in_path(fragment),
             rest => number_in_path(rest),
         };
@@ -89,13 +90,13 @@ impl fmt::Display for GerritUrl {
     }
 }
 
-/// The number of a change as digits: up to nine of them, without leading zeros.
+/// Parses the number of a change: up to nine digits, without leading zeros.
 pub(super) fn number(text: &str) -> Option<u32> {
     let digits = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits && !text.starts_with('0'))
 }
 
-/// `/N…`, `/c/N…` or `/c/PROJECT/+/N…`.
+/// The number in `/N…`, `/c/N…` or `/c/PROJECT/+/N…`.
 fn number_in_path(path: &str) -> Option<u32> {
     let mut segments = path.strip_prefix('/')?.split('/');
     match segments.next()? {
@@ -107,11 +108,11 @@ fn number_in_path(path: &str) -> Option<u32> {
     }
 }
 
-/// An address taken apart.
+/// The parts of an address.
 struct Address<'a> {
     host: &'a str,
     port: Option<&'a str>,
-    /// Everything behind the authority, with its slash.
+    /// The rest after the authority, with its slash.
     path: &'a str,
 }
 
@@ -263,7 +264,7 @@ mod tests {
             root in "/r/|/",
         ) {
             for path in [format!("{number}"), format!("c/{number}"), format!("c/{project}/+/{number}")] {
-                // What follows `c/N` could be read as the project of another change only with a `+` of its own.
+                // The text after `c/N` could only be read as the project of another change if it had a `+` of its own.
                 let behind = behind.replace('+', "-");
                 let text = format!("https://gerrit.example.org{root}{path}{behind}");
                 prop_assert_eq!(gerrit().change_number(&text), Some(number), "{}", text);

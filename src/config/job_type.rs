@@ -1,4 +1,4 @@
-//! `[job_types.NAME]`: what may be started, and how its command is put together.
+//! `[job_types.NAME]`: a job type, with the rules that build its command.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,69 +37,70 @@ const KEYS: &[&str] = &[
     "params",
 ];
 
-/// The longest single argument that Linux passes on, in bytes, without its final NUL.
+/// The longest single argument that Linux accepts, in bytes, without its final NUL.
 const MAX_ARGUMENT: usize = 128 * 1024 - 1;
 
-/// The largest argument vector, in bytes with a NUL and a pointer for each argument: half of what Linux allows by
-/// default, as the environment needs room too.
+/// The largest argument vector, in bytes, with a NUL and a pointer for each argument. It is half of the default limit
+/// of Linux, because the environment needs room too.
 const MAX_COMMAND: usize = 1024 * 1024;
 
-/// How many problems of a job's parameters are named.
+/// The maximum number of problems in one list.
 const MOST_PROBLEMS: usize = 100;
 
-/// Something that may be started.
+/// A job type: a declared kind of job.
 #[derive(Debug, Clone)]
 pub struct JobType {
     /// Its name in files and addresses: letters, digits, `_` and `-`.
     pub name: String,
-    /// What people read; the name if the file has none.
+    /// The title for people. It is the name if the file has none.
     pub title: String,
     /// An explanation for people.
     pub help: Option<String>,
-    /// The queue whose jobs wait for each other.
+    /// The lane in which its jobs wait.
     pub lane: String,
-    /// Whose members may start it; empty: every user.
+    /// The groups whose members may start it. Empty: every user may.
     pub groups: Vec<String>,
-    /// After this the job is stopped.
+    /// The runner stops a job after this time.
     pub time_limit: Option<Duration>,
-    /// After so long without output people are warned.
+    /// After this time without output, people see a warning.
     pub quiet_after: Option<Duration>,
-    /// The rules that tell how a job ended. The first that fits decides.
+    /// The rules that determine the outcome of a job. The first match decides.
     pub outcomes: Vec<OutcomeRule>,
     /// Whether a finished job may be started again from its page.
     pub retry: bool,
-    /// Added to the environment of the job.
+    /// Variables that are added to the environment of the job.
     pub env: BTreeMap<String, String>,
-    /// Where the command is started, absolute.
+    /// The working directory of the command, absolute.
     pub working_directory: PathBuf,
-    /// More of the environment, for [`read_env_file`](super::read_env_file); absolute.
+    /// A file with more variables, for [`read_env_file`](super::read_env_file); absolute.
     pub env_file: Option<PathBuf>,
-    /// The size in bytes after which the log takes no more.
+    /// The maximum size in bytes of `log.jsonl` and `output.log` together. Beyond it, only messages and the end are
+    /// stored.
     pub max_log: u64,
-    /// What happens to processes that outlive the command.
+    /// What the runner does with processes that outlive the command.
     pub leftovers: Leftovers,
-    /// The mode bits that files made by the job do not get.
+    /// The file mode bits to remove from files that the job makes.
     pub umask: u32,
     /// Its parameters, in the order of the file.
     pub params: Vec<Param>,
     command: Template,
 }
 
-/// What happens to processes that outlive the command.
+/// What the runner does with processes that outlive the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftovers {
-    /// They are stopped, and the lane is held until then.
+    /// It stops them, and holds the lane until they have ended.
     Stop,
-    /// They are left running.
+    /// It lets them run.
     Leave,
 }
 
-/// A command that is ready to be executed.
+/// A command that is ready to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
-    /// The argument vector, for the kernel only.
+    /// The argument vector for the kernel. Never shown to people.
     pub arguments: Vec<String>,
-    /// The same number of arguments for people, sensitive values as [`MASK`].
+    /// The same arguments for people, with sensitive values as [`MASK`].
     pub shown: Vec<String>,
 }
 
@@ -135,27 +136,27 @@ impl JobType {
         })
     }
 
-    /// The program that is executed: a path, or a name that is looked up in `PATH`.
+    /// The program to run: a path, or a name that is looked up in `PATH`.
     #[must_use]
     pub fn program(&self) -> &str {
         self.command.program()
     }
 
-    /// The parameter of this name, if it is declared.
+    /// The parameter with this name, if it is declared.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|param| param.name == name)
     }
 
-    /// Checks the parameters of a job, fills in defaults, and puts the command together.
+    /// Checks the parameters of a job, fills in defaults, and builds the command.
     ///
-    /// `null` is the same as a parameter that is not mentioned. Whatever the values are, no argument gets control
-    /// characters from them, and none begins with a `-` that a parameter without `allow_dash` brought in.
+    /// `null` means that the parameter is absent. Values never put control characters into an argument. Without
+    /// `allow_dash`, a value never makes an argument begin with `-`.
     ///
     /// # Errors
     ///
-    /// [`ParamError`] for the first parameter that is unknown, missing or breaks its rules, or that makes the
-    /// command longer than Linux can execute.
+    /// [`ParamError`] for the first parameter that is unknown, is missing or breaks its rules, or that makes the
+    /// command longer than Linux accepts.
     pub fn render(&self, params: &Map<String, Value>) -> Result<CommandLine, ParamError> {
         self.refuse_unknown(params)?;
         let mut values = Values::new();
@@ -171,8 +172,9 @@ impl JobType {
         Ok(CommandLine { arguments, shown: self.command.render(&values) })
     }
 
-    /// What is wrong with the parameters of a job: every unknown name and every broken rule, up to [`MOST_PROBLEMS`]; or
-    /// else the first problem that they have together. Empty if [`render`](Self::render) takes them.
+    /// Lists the problems of a job's parameters: every unknown name and every broken rule, up to [`MOST_PROBLEMS`]. If
+    /// there are none, lists the first problem of the parameters together. Empty if [`render`](Self::render) accepts
+    /// them.
     #[must_use]
     pub fn problems(&self, params: &Map<String, Value>) -> Vec<ParamError> {
         let unknown = params.iter().filter(|(name, _)| self.param(name).is_none());
@@ -185,21 +187,21 @@ impl JobType {
         problems
     }
 
-    /// The changes in Gerrit that these parameters name, as they were given; without those that people may not see, and
-    /// those that break their rules.
+    /// The changes in Gerrit that these parameters name, as they were typed. Sensitive values and values that break
+    /// their rules are left out.
     #[must_use]
     pub fn changes(&self, params: &Map<String, Value>) -> Vec<String> {
         let named = self.params.iter().filter(|param| !param.sensitive && param.kind.is_change());
         named.filter_map(|param| param.accept(params.get(&param.name)).ok()?).flatten().collect()
     }
 
-    /// The parameters of a job as people may see them: sensitive values, and those of unknown parameters, as [`MASK`].
+    /// The parameters of a job for people. Sensitive values and the values of unknown parameters become [`MASK`].
     #[must_use]
     pub fn masked_params(&self, params: &Map<String, Value>) -> Map<String, Value> {
         params.iter().map(|(name, value)| (name.clone(), self.shown(name, value))).collect()
     }
 
-    /// An unknown name may be a mistyped one, and its value a secret.
+    /// An unknown name may be a typing mistake, and its value a secret.
     fn shown(&self, name: &str, value: &Value) -> Value {
         self.param(name).map_or_else(|| Value::from(MASK), |param| param.shown(value))
     }
@@ -220,7 +222,7 @@ impl JobType {
         }
     }
 
-    /// A value that holds what joins the values would be read as two by the command, each of which nobody checked.
+    /// If a value contains the separator, the command reads it as two values, and neither was checked.
     fn refuse_separators(&self, values: &Values) -> Result<(), ParamError> {
         for (name, separator) in self.command.joins() {
             let holds = |text: &&String| text.contains(separator);
@@ -251,7 +253,7 @@ impl JobType {
                 let given = params.get(&largest.name).unwrap_or(&Value::Null);
                 Err(largest.refuse(given, "makes the command too long to be executed; give fewer or shorter values"))
             }
-            // The literals alone are too long, which no value can change: what the kernel says goes into the job's log.
+            // The literals alone are too long, whatever the values are. The kernel's message goes into the job's log.
             _ => Ok(()),
         }
     }

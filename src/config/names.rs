@@ -1,9 +1,9 @@
-//! Names: which are allowed, which was probably meant, and how a foreign one is quoted.
+//! Names: checks them, suggests the nearest known one, and quotes unknown ones.
 
 /// The longest name of a job type, lane or parameter, in bytes.
 const MAX_NAME: usize = 64;
 
-/// Checks the name of a lane or job type, which is also used in file names and addresses.
+/// Checks the name of a lane or job type. File names and addresses contain it.
 pub(super) fn check_name(what: &str, name: &str) -> Result<(), String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(allowed) {
@@ -20,7 +20,7 @@ pub(super) fn check_parameter(name: &str) -> Result<(), &'static str> {
     Err("must be 1 to 64 letters, digits or `_`, and not begin with a digit")
 }
 
-/// Checks the name of an environment variable that a job is given.
+/// Checks the name of an environment variable of a job.
 pub(super) fn check_variable(name: &str) -> Result<(), &'static str> {
     if !is_identifier(name) {
         return Err("must be letters, digits or `_`, and not begin with a digit");
@@ -36,7 +36,7 @@ fn is_identifier(name: &str) -> bool {
     name.bytes().all(allowed) && name.starts_with(|first: char| !first.is_ascii_digit())
 }
 
-/// The end of a message about an unknown name: the nearest known one, or all of them.
+/// The end of a message about an unknown name: the nearest known name, or all known names.
 pub(super) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(name, &known) {
@@ -47,7 +47,8 @@ pub(super) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str
 }
 
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    // The distance costs time and memory as the product of the lengths, and no long name is near a short one.
+    // The distance costs time and memory in proportion to the product of the lengths. A long name is never near a short
+    // one.
     if name.len() > 2 * MAX_NAME {
         return None;
     }
@@ -59,12 +60,12 @@ fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// Names in backticks, separated by commas.
+/// Lists names in backticks, separated by commas.
 pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
     names.iter().map(|name| quoted(name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-/// A name in backticks, cut short and without control characters, whoever chose it.
+/// Quotes a name in backticks, shortened and without control characters, because anybody may have chosen it.
 pub(super) fn quoted(name: &str) -> String {
     let start: String = name.chars().take(MAX_NAME).collect();
     let more = if start.len() < name.len() { "…" } else { "" };

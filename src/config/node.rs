@@ -1,7 +1,7 @@
-//! The parsed file while it is being read: values and tables that know their name and their place.
+//! Values and tables of the parsed file, while it is read. Each knows its name and its place, for errors.
 //!
-//! The settings could be deserialized by serde, but then its errors would have to be taken apart again to say which
-//! section a key is in and what was meant, and rules about two keys would have lost their line.
+//! Serde could deserialize the settings. But its errors lack the section of a key and the likely meaning, and errors
+//! about two keys would have no line.
 
 use std::ops::Range;
 
@@ -12,35 +12,35 @@ use toml::de::{DeTable, DeValue};
 use super::error::Fault;
 use super::names::{quoted, suggestion};
 
-/// How the label of a list's element begins, however deep the lists are nested.
+/// The label of a list element begins with this, at any depth.
 const ENTRY: &str = "an entry of ";
 
 /// One value of the file.
 pub(super) struct Node<'t> {
-    /// Its key and section, as messages begin.
+    /// Its key and section, as messages begin with them.
     label: String,
-    /// What a header would say for it, without the brackets.
+    /// The name of its table header, without the brackets.
     path: String,
     value: &'t DeValue<'t>,
     offset: usize,
 }
 
-/// One table of the file, whose every key is known.
+/// One table of the file, with only known keys.
 pub(super) struct Section<'t> {
     header: String,
     path: String,
-    /// `None` if the file does not have it, which is the same as an empty one.
+    /// `None` if the file lacks the table; that is the same as an empty one.
     table: Option<&'t DeTable<'t>>,
     offset: usize,
 }
 
 impl<'t> Node<'t> {
-    /// An error here: the key and its section, followed by what is wrong with it.
+    /// Makes an error at this place: the key and its section, followed by the problem.
     pub(super) fn fault(&self, problem: impl AsRef<str>) -> Fault {
         self.fault_about(format!("{} {}", self.label, problem.as_ref()))
     }
 
-    /// An error here whose message does not begin with the key.
+    /// Makes an error at this place with a message that does not begin with the key.
     pub(super) fn fault_about(&self, message: String) -> Fault {
         Fault { offset: self.offset, message }
     }
@@ -49,7 +49,7 @@ impl<'t> Node<'t> {
         self.fault(format!("must be {expected}, not {}", type_name(self.value)))
     }
 
-    /// A string; `expected` says in an error what it should have held.
+    /// Reads a string. `expected` describes the expected value in an error.
     pub(super) fn text(&self, expected: &str) -> Result<&'t str, Fault> {
         self.value.as_str().ok_or_else(|| self.wrong_type(expected))
     }
@@ -72,7 +72,7 @@ impl<'t> Node<'t> {
         self.value.is_table()
     }
 
-    /// The elements of a list, each at its own place.
+    /// The elements of a list, each with its own place.
     pub(super) fn items(&self) -> Result<Vec<Node<'t>>, Fault> {
         let array = self.value.as_array().ok_or_else(|| self.wrong_type("a list"))?;
         let label = if self.label.starts_with(ENTRY) { self.label.clone() } else { format!("{ENTRY}{}", self.label) };
@@ -85,7 +85,7 @@ impl<'t> Node<'t> {
         Ok(array.iter().map(item).collect())
     }
 
-    /// A table that may only have these keys.
+    /// Reads a table that may only have the known keys.
     pub(super) fn section(&self, known: &[&str]) -> Result<Section<'t>, Fault> {
         let section = Section {
             header: format!("[{}]", self.path),
@@ -97,7 +97,7 @@ impl<'t> Node<'t> {
         Ok(section)
     }
 
-    /// The same value as JSON, for what jobs are given.
+    /// The same value as JSON, as jobs get it.
     pub(super) fn json(&self) -> Result<Value, Fault> {
         match self.value {
             DeValue::String(text) => Ok(Value::from(text.as_ref())),
@@ -110,7 +110,7 @@ impl<'t> Node<'t> {
 }
 
 impl<'t> Section<'t> {
-    /// The top of the file.
+    /// The top level of the file.
     pub(super) fn document(document: &'t Spanned<DeTable<'t>>, known: &[&str]) -> Result<Self, Fault> {
         let section = Self { header: String::new(), path: String::new(), table: Some(document.get_ref()), offset: 0 };
         section.refuse_unknown(known)?;
@@ -132,7 +132,7 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// An error about the section as a whole.
+    /// Makes an error about the section as a whole.
     pub(super) fn fault(&self, problem: &str) -> Fault {
         Fault { offset: self.offset, message: format!("{} {problem}", self.header) }
     }
@@ -143,7 +143,7 @@ impl<'t> Section<'t> {
         Some(self.node(name.get_ref(), value.span(), value.get_ref()))
     }
 
-    /// The value of a key as `read` understands it, if the file has the key.
+    /// The value of a key, parsed with `read`, if the file has the key.
     pub(super) fn read<T>(
         &self,
         key: &str,
@@ -152,13 +152,13 @@ impl<'t> Section<'t> {
         self.get(key).as_ref().map(read).transpose()
     }
 
-    /// The section under a key, which is an empty one if the file does not have it.
+    /// The section under a key. It is empty if the file lacks it.
     pub(super) fn section(&self, key: &str, known: &[&str]) -> Result<Section<'t>, Fault> {
         let absent = || Section { header: String::new(), path: String::new(), table: None, offset: self.offset };
         Ok(self.read(key, |node| node.section(known))?.unwrap_or_else(absent))
     }
 
-    /// The names and values of a table whose keys the file chooses, in the order of the file.
+    /// The names and values of a table in which the file chooses the keys, in the order of the file.
     pub(super) fn entries(&self, key: &str) -> Result<Vec<(&'t str, Node<'t>)>, Fault> {
         let Some(node) = self.get(key) else {
             return Ok(Vec::new());

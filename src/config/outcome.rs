@@ -1,4 +1,4 @@
-//! `outcomes` of a job type: by what signs one can tell how a job ended.
+//! `outcomes` of a job type: the rules that determine the outcome of a job.
 
 mod scap;
 
@@ -14,13 +14,13 @@ use crate::spool::outcome::{Outcome, OutcomeRule};
 
 const KEYS: &[&str] = &["outcome", "prompt", "answer", "status", "exit"];
 
-/// What a rule may say. The other outcomes are known without rules.
+/// The outcomes that a rule may give. The others need no rules.
 const OUTCOMES: [Outcome; 4] = [Outcome::Succeeded, Outcome::CancelledAtPrompt, Outcome::RolledBack, Outcome::Failed];
 
-/// The word that stands for the built-in rules, and the program whose they are.
+/// The word for the built-in rules, which is also the name of their program.
 const SCAP: &str = "scap";
 
-/// The rules in the order of the file, built-in ones in the place of their word.
+/// Reads the rules in the order of the file. The built-in rules take the place of their word.
 pub(super) fn rules(node: &Node) -> Result<Vec<OutcomeRule>, Fault> {
     let mut rules = Vec::new();
     for entry in node.items()? {
@@ -37,7 +37,7 @@ pub(super) fn rules(node: &Node) -> Result<Vec<OutcomeRule>, Fault> {
     Ok(rules)
 }
 
-/// The rules of a job type that has none in the file.
+/// The rules of a job type without `outcomes` in the file.
 pub(super) fn default_rules(program: &str) -> Vec<OutcomeRule> {
     let is_scap = Path::new(program).file_name().is_some_and(|name| name == SCAP);
     if is_scap { scap::rules() } else { Vec::new() }

@@ -29,58 +29,58 @@ const KEYS: &[&str] = &[
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own, any combination has a meaning")]
 pub struct Param {
-    /// The identifier that the command's placeholders and the job's `params` use.
+    /// The identifier in the command's placeholders and in the job's `params`.
     pub name: String,
-    /// What people read; the name if the file has none.
+    /// The title for people. It is the name if the file has none.
     pub title: String,
     /// An explanation for people.
     pub help: Option<String>,
-    /// Which values it takes.
+    /// The kind of value that it takes.
     pub kind: ParamKind,
     /// Whether it takes a list of values instead of one.
     pub many: bool,
-    /// Whether a job must have at least one value for it.
+    /// Whether a job must give it at least one value.
     pub required: bool,
-    /// Whether its values are hidden from people. They still show in the machine's process list: secrets belong in
+    /// Whether its values are hidden from people. The process list of the machine still shows them: put secrets into
     /// `env_file`.
     pub sensitive: bool,
-    /// Whether a value may begin with `-` and so be taken for an option by the command.
+    /// Whether a value may begin with `-`. The command may take such a value for an option.
     pub allow_dash: bool,
-    /// What a job gets that does not mention the parameter; it follows the rules.
+    /// The value in a job that does not mention the parameter. It obeys the rules.
     pub default: Option<Value>,
 }
 
-/// Which values a parameter takes.
+/// The kinds of values of a parameter.
 #[derive(Debug, Clone)]
 pub enum ParamKind {
     /// Text.
     String {
-        /// What the whole text must match.
+        /// The pattern that the whole text must match.
         pattern: Option<Pattern>,
     },
     /// A whole number.
     Integer {
-        /// The least allowed.
+        /// The minimum.
         min: Option<i64>,
-        /// The greatest allowed.
+        /// The maximum.
         max: Option<i64>,
     },
-    /// True or false; it switches a group of the command.
+    /// True or false. It includes or omits a group of the command.
     Boolean,
-    /// One of a few texts.
+    /// One of several texts.
     Choice {
         /// The texts, at least one.
         choices: Vec<String>,
     },
     /// A change in Gerrit: its number or its address. The command gets the number.
     GerritChange {
-        /// Whose addresses are taken; those of any host if there is no Gerrit.
+        /// The Gerrit whose addresses are accepted. Without a Gerrit, addresses of any host are.
         gerrit: Option<GerritUrl>,
     },
 }
 
 impl ParamKind {
-    /// The word that the configuration has for it.
+    /// The word for it in the configuration.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -99,7 +99,7 @@ impl ParamKind {
     }
 }
 
-/// A regular expression that a whole value has to match.
+/// A regular expression that must match the whole value.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     source: String,
@@ -116,12 +116,12 @@ impl Eq for Pattern {}
 
 impl Pattern {
     fn new(source: &str) -> Result<Self, regex::Error> {
-        // Also compiled alone, so that `a)|(b` cannot close the group that anchors it.
+        // The expression is also compiled alone, so that `a)|(b` cannot close the group that anchors it.
         Regex::new(source)?;
         Ok(Self { source: source.to_owned(), whole: Regex::new(&format!(r"\A(?:{source})\z"))? })
     }
 
-    /// The expression as the file has it.
+    /// The expression as in the file.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.source
@@ -135,7 +135,7 @@ impl Pattern {
 }
 
 impl Param {
-    /// The default as people may see it.
+    /// The default for people.
     #[must_use]
     pub fn shown_default(&self) -> Option<Value> {
         self.default.as_ref().map(|value| self.shown(value))
@@ -160,7 +160,7 @@ impl Param {
         Ok(param)
     }
 
-    /// Refuses rules that do not go together.
+    /// Refuses rules that contradict each other.
     fn check_rules(&self, section: &Section) -> Result<(), Fault> {
         for (key, kind) in [("pattern", "string"), ("min", "integer"), ("max", "integer"), ("choices", "choice")] {
             if let Some(node) = section.get(key).filter(|_| kind != self.kind.name()) {

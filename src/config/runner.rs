@@ -1,4 +1,4 @@
-//! `[runner]`: how the runner behaves.
+//! `[runner]`: the settings of the runner.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,18 +9,19 @@ use super::units;
 
 pub(super) const KEYS: &[&str] = &["trusted_submitters", "stop_grace", "watch", "rescan", "cgroup"];
 
-/// How the runner behaves.
+/// The settings of the runner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunnerConfig {
-    /// The accounts whose files may name another user as the one who asked; the runner's own is always one.
+    /// The accounts whose files may name another user as the submitter. The runner's own account is always one of them.
     pub trusted_submitters: Vec<String>,
-    /// How long a job that reached its time limit has between the interrupt and the kill.
+    /// The time between the interrupt and the kill of a job that has reached its time limit.
     pub stop_grace: Duration,
-    /// Whether the kernel is asked to tell about new files; `false` leaves the rescan alone.
+    /// Whether the runner watches the spool through the kernel. With `false` it only rescans.
     pub watch: bool,
-    /// How often the spool is read again even if nothing seems to have happened, at least a second.
+    /// The interval of the rescan, at least 1 s. The rescan happens even without any event.
     pub rescan: Duration,
-    /// The control group in which each job gets one of its own. None: the one that was delegated to the runner's unit.
+    /// The parent control group, in which each job gets its own. None: the group that is delegated to the runner's
+    /// unit.
     pub cgroup: Option<PathBuf>,
 }
 

@@ -1,4 +1,4 @@
-//! `command`: an argument vector with placeholders, which never passes through a shell.
+//! `command`: an argument vector with placeholders. It never passes through a shell.
 //!
 //! | in the file | in the argument vector |
 //! |---|---|
@@ -18,10 +18,10 @@ use super::node::Node;
 use super::param::{Param, ParamKind};
 use super::value::Texts;
 
-/// What each declared parameter puts into the command.
+/// The texts that each declared parameter puts into the command.
 pub(super) type Values<'p> = BTreeMap<&'p str, Texts>;
 
-/// A command that has only been checked against the parameters of its job type, not filled in yet.
+/// A command after the check against the parameters of its job type, before the values are filled in.
 #[derive(Debug, Clone)]
 pub(super) struct Template {
     parts: Vec<Part>,
@@ -30,7 +30,7 @@ pub(super) struct Template {
 #[derive(Debug, Clone)]
 enum Part {
     Argument(Argument),
-    /// Left out as a whole if the parameter `switch` has nothing to say.
+    /// The group is omitted as a whole if the parameter `switch` is absent, empty or false.
     Group {
         switch: String,
         arguments: Vec<Argument>,
@@ -39,7 +39,7 @@ enum Part {
 
 #[derive(Debug, Clone)]
 enum Argument {
-    /// A placeholder alone: no argument, one, or many.
+    /// A placeholder alone: zero, one or many arguments.
     Whole(Placeholder),
     /// Exactly one argument.
     Pieces(Vec<Piece>),
@@ -63,19 +63,19 @@ impl Template {
         let items = node.items()?;
         let program = items.first().ok_or_else(|| node.fault("is empty; the first element is the program to run"))?;
         let parts = items.iter().map(|item| Part::read(item, params)).collect::<Result<Vec<_>, _>>()?;
-        // Who starts a job chooses among declared programs, never a program.
+        // People who start a job choose among declared programs. They never name a program themselves.
         if parts.first().and_then(Part::program).is_none() {
             return Err(program.fault("is the program to run, and must be a string without placeholders"));
         }
         Ok(Self { parts })
     }
 
-    /// The program that is executed, which [`Template::read`] has seen to be there.
+    /// The program to run. [`Template::read`] has checked that it exists in the template.
     pub(super) fn program(&self) -> &str {
         self.parts.first().and_then(Part::program).unwrap_or_default()
     }
 
-    /// The parameters whose values are joined, with what joins them.
+    /// The parameters whose values are joined, with their separators.
     pub(super) fn joins(&self) -> impl Iterator<Item = (&str, &str)> {
         let arguments = self.parts.iter().flat_map(|part| match part {
             Part::Argument(argument) => std::slice::from_ref(argument),
@@ -84,7 +84,7 @@ impl Template {
         arguments.flat_map(Argument::placeholders).filter_map(Placeholder::join)
     }
 
-    /// The argument vector that these values make.
+    /// Builds the argument vector from these values.
     pub(super) fn render(&self, values: &Values) -> Vec<String> {
         let mut arguments = Vec::new();
         for part in &self.parts {
@@ -118,7 +118,7 @@ impl Part {
         Ok(Self::Group { switch, arguments })
     }
 
-    /// The name of a program, if this is one: a literal that is not empty.
+    /// The name of a program, if this part is one: a literal that is not empty.
     fn program(&self) -> Option<&str> {
         let Self::Argument(Argument::Pieces(pieces)) = self else { return None };
         match &pieces[..] {
@@ -189,7 +189,8 @@ impl Placeholder {
         Some((&self.param, self.separator.as_deref()?))
     }
 
-    /// Why this parameter cannot stand here, if so. `whole`: it is an argument of its own.
+    /// The reason why this parameter cannot be used here, if there is one. `whole`: the placeholder is an argument of
+    /// its own.
     fn problem(&self, param: &Param, whole: bool, in_group: bool) -> Option<String> {
         let name = &param.name;
         if matches!(param.kind, ParamKind::Boolean) {
@@ -214,7 +215,7 @@ impl Placeholder {
     }
 }
 
-/// What a parameter has to say, `None` if nothing.
+/// The texts of a parameter. `None` if it is absent, empty or false.
 pub(super) fn texts<'v>(values: &'v Values, param: &str) -> Option<&'v [String]> {
     values.get(param)?.as_deref()
 }
@@ -226,7 +227,7 @@ fn declared<'p>(item: &Node, params: &'p [Param], name: &str) -> Result<&'p Para
     })
 }
 
-/// Takes an argument apart into what is literal and what is to be filled in.
+/// Splits an argument into literals and placeholders.
 fn pieces(text: &str) -> Result<Vec<Piece>, &'static str> {
     let mut pieces = Vec::new();
     let mut literal = String::new();

@@ -1,4 +1,4 @@
-//! The whole file: what a complete one gives, and what each mistake is answered with.
+//! Tests of the whole file: the settings of a complete file, and the message for each mistake.
 
 mod render;
 
@@ -202,7 +202,7 @@ fn the_example_says_what_the_defaults_are() {
 
 #[test]
 fn the_hash_is_of_the_bytes() {
-    // What `printf '# x\n' | sha256sum` says.
+    // The output of `printf '# x\n' | sha256sum`.
     let shared = |text: &str| parse(text).unwrap().shared_hash;
     assert_eq!(shared("[api]\nlisten = '127.0.0.1:1'"), shared("# x\n[auth]\nmode = 'none'"), "that is not shared");
     let job = |command: &str| shared(&format!("[job_types.a]\ncommand = ['{command}']"));
@@ -262,9 +262,9 @@ fn a_listener_from_elsewhere_is_checked_the_same_way() {
     assert_eq!(parse("").unwrap().auth.check_listener(&open), Ok(()));
 }
 
-/// Checks a list of mistakes: what follows `prefix` in the file, and after `=>` the line and the message.
+/// Checks a list of mistakes. Each has the text after `prefix` in the file, and after `=>` the line and the message.
 ///
-/// Together they are all that a person can be told, so they are kept as text to be read and compared.
+/// The list is a text, so that people can read and compare all messages.
 fn check_mistakes(prefix: &str, mistakes: &str) {
     let answer = |case: &str| {
         let text = case.split_once("\n=>").map_or(case, |(text, _)| text);

@@ -1,4 +1,4 @@
-//! How single settings are written: durations, sizes, paths, addresses.
+//! Parses single settings: durations, sizes, paths, addresses.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use jiff::SignedDuration;
 use super::error::Fault;
 use super::node::Node;
 
-/// No setting is longer, so that adding one to a point in time cannot overflow.
+/// The longest duration. With it, the sum of a duration and a point in time cannot overflow.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
 
-/// A whole number from 1 up.
+/// A whole number of at least 1.
 pub(super) fn at_least_one(node: &Node) -> Result<u32, Fault> {
     let number = node.integer()?;
     let problem = || node.fault(format!("must be from 1 to {}", u32::MAX));
     u32::try_from(number).ok().filter(|&number| number > 0).ok_or_else(problem)
 }
 
-/// A regular expression as `compile` understands it.
+/// A regular expression that `compile` accepts.
 pub(super) fn regular_expression<T>(
     node: &Node,
     compile: impl FnOnce(&str) -> Result<T, regex::Error>,
 ) -> Result<T, Fault> {
     compile(node.text("a regular expression")?).map_err(|error| {
-        // The library draws the expression over several lines and explains in the last.
+        // The library draws the expression over several lines and explains the problem in the last.
         let text = error.to_string();
         let reason = text.lines().last().unwrap_or_default();
         node.fault(format!("is not a regular expression: {}", reason.trim_start_matches("error: ")))
@@ -39,7 +39,7 @@ pub(super) fn name(node: &Node) -> Result<String, Fault> {
     if text.is_empty() { Err(node.fault("must not be empty")) } else { Ok(text.to_owned()) }
 }
 
-/// A string, or `None` for an empty one, which the file may say to keep a default visible.
+/// A string, or `None` for an empty one. The file may say `""` to keep a default visible.
 pub(super) fn optional_name(node: &Node) -> Result<Option<String>, Fault> {
     let text = node.text("a string")?;
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
@@ -61,19 +61,19 @@ pub(super) fn duration(node: &Node) -> Result<Duration, Fault> {
     }
 }
 
-/// A duration of more than 0.
+/// A duration of more than 0 s.
 pub(super) fn time_limit(node: &Node) -> Result<Duration, Fault> {
     let limit = duration(node)?;
     if limit.is_zero() { Err(node.fault("must be more than 0; leave it out for no limit")) } else { Ok(limit) }
 }
 
-/// A duration of at least a second.
+/// A duration of at least 1 s.
 pub(super) fn interval(node: &Node) -> Result<Duration, Fault> {
     let duration = duration(node)?;
     if duration < Duration::from_secs(1) { Err(node.fault("must be at least \"1s\"")) } else { Ok(duration) }
 }
 
-/// A number of bytes such as `2GiB`, at least one and at most what a file can hold.
+/// A number of bytes such as `2GiB`: at least 1, and at most the maximum size of a file.
 pub(super) fn size(node: &Node) -> Result<u64, Fault> {
     let expected = "a size such as \"500MiB\" or \"2GiB\"";
     let parsed = node.text(expected)?.parse::<ByteSize>();
@@ -84,7 +84,7 @@ pub(super) fn size(node: &Node) -> Result<u64, Fault> {
     Ok(bytes)
 }
 
-/// File mode bits to withhold, as octal digits in a string, because TOML reads `022` without quotes as an error.
+/// File mode bits to remove, as octal digits in a string. TOML refuses `022` without quotes.
 pub(super) fn umask(node: &Node) -> Result<u32, Fault> {
     let expected = "octal digits from \"000\" to \"777\", such as \"022\"";
     let digits = node.text(expected)?;
@@ -93,7 +93,7 @@ pub(super) fn umask(node: &Node) -> Result<u32, Fault> {
     parsed.ok_or_else(|| node.fault(format!("must be {expected}")))
 }
 
-/// A path from the root, because the daemons and the jobs do not share a working directory.
+/// An absolute path, because the daemons and the jobs do not share a working directory.
 pub(super) fn absolute_path(node: &Node) -> Result<PathBuf, Fault> {
     let text = node.text("a path")?;
     if !text.starts_with('/') || text.contains(char::is_control) {
@@ -117,7 +117,8 @@ pub(super) fn http_url(node: &Node) -> Result<String, Fault> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// The address that people type, without a final slash: scheme and host only, as the pages are served from the root.
+/// The address that people type, without a final slash. It has only scheme and host, because the API serves its pages
+/// from the root.
 pub(super) fn origin(node: &Node) -> Result<String, Fault> {
     let url = http_url(node)?;
     match url.split_once("://") {
@@ -126,7 +127,7 @@ pub(super) fn origin(node: &Node) -> Result<String, Fault> {
     }
 }
 
-/// Whether this is an address with a host that is reached by HTTP.
+/// Whether this is an HTTP address with a host.
 pub(super) fn is_http_url(text: &str) -> bool {
     text.parse::<Uri>().is_ok_and(|url| {
         matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())

@@ -1,4 +1,4 @@
-//! The values that a job has for its parameters: whether they are allowed, and what they are as text.
+//! The values of a job's parameters: checks them, and turns them into texts.
 
 use serde_json::Value;
 
@@ -8,20 +8,20 @@ use super::gerrit::GerritUrl;
 use super::param::{Param, ParamKind};
 use super::{names, units};
 
-/// The text that people see instead of a sensitive value.
+/// The text that people see in place of a sensitive value.
 pub const MASK: &str = "•••";
 
-/// The longest single value, in bytes. Linux refuses an argument of 128 KiB, and a value may be a part of one.
+/// The longest single value, in bytes. Linux refuses an argument of 128 KiB, and a value may be a part of an argument.
 const MAX_VALUE: usize = 64 * 1024;
 
-/// The texts that a parameter puts into the command, `None` if it is absent, empty or false.
+/// The texts that a parameter puts into the command. `None` if the value is absent, empty or false.
 ///
-/// A boolean that is true is there but has no text: it only switches a group.
+/// A true boolean is present without texts: it only includes a group.
 pub(super) type Texts = Option<Vec<String>>;
 
 impl Param {
-    /// Checks what a job has for this parameter. What is missing or null becomes the default, what is empty does not:
-    /// somebody who empties a field does not mean the default.
+    /// Checks the value of a job for this parameter. A missing value or null becomes the default. An empty value does
+    /// not, because people who empty a field do not mean the default.
     pub(super) fn accept(&self, given: Option<&Value>) -> Result<Texts, ParamError> {
         let value = given.filter(|value| !value.is_null()).or(self.default.as_ref()).unwrap_or(&Value::Null);
         let texts = match value {
@@ -31,7 +31,7 @@ impl Param {
             Value::Array(_) => return Err(self.refuse(value, "takes one value, not a list")),
             Value::String(text) if text.is_empty() => None,
             Value::Bool(switch) if matches!(self.kind, ParamKind::Boolean) => {
-                // `false` is an answer where one is required, but nothing for the command.
+                // `false` is a value where one is required, but puts no text into the command.
                 return Ok(switch.then(Vec::new));
             }
             one => Some(vec![self.text(one).map_err(|problem| self.refuse(one, &problem))?]),
@@ -42,7 +42,7 @@ impl Param {
         }
     }
 
-    /// Whether this text can be a value.
+    /// Whether this text is a valid value.
     #[must_use]
     pub fn allows(&self, text: &str) -> bool {
         !text.is_empty() && self.text(&Value::from(text)).is_ok()
@@ -58,7 +58,7 @@ impl Param {
         Ok(Some(texts).filter(|texts| !texts.is_empty()))
     }
 
-    /// One value as text, or how it breaks the rules.
+    /// One value as text. The error is the rule that it breaks.
     fn text(&self, value: &Value) -> Result<String, String> {
         let text = match (&self.kind, value) {
             (ParamKind::Integer { min, max }, Value::Number(_)) => whole_number(value, *min, *max)?,
@@ -84,7 +84,7 @@ impl Param {
         }
     }
 
-    /// The rules of every text that becomes an argument.
+    /// Checks the rules for every text that becomes an argument.
     pub(super) fn check_text(&self, text: &str) -> Result<(), String> {
         if text.len() > MAX_VALUE {
             return Err(format!("must be at most {MAX_VALUE} bytes long"));
@@ -98,7 +98,7 @@ impl Param {
         Ok(())
     }
 
-    /// An error about the value of this parameter.
+    /// Makes an error about the value of this parameter.
     pub(super) fn refuse(&self, value: &Value, problem: &str) -> ParamError {
         ParamError {
             param: self.name.clone(),
@@ -107,7 +107,7 @@ impl Param {
         }
     }
 
-    /// The part of a value that people may see.
+    /// The value as people may see it.
     pub(super) fn shown(&self, value: &Value) -> Value {
         if self.sensitive && !value.is_null() { Value::from(MASK) } else { value.clone() }
     }
@@ -127,8 +127,9 @@ fn whole_number(value: &Value, min: Option<i64>, max: Option<i64>) -> Result<Str
     }
 }
 
-/// A change as the command gets it: its number, however it was given. So no command meets a form of an address that it
-/// does not know. Of which change it is the address can only be said of a Gerrit that is known.
+/// A change in the form for the command: always its number, if a Gerrit is configured. So a command never meets a form
+/// of address that it does not know. Without a configured Gerrit, the change behind an address is unknown, and the
+/// address stays as it is.
 fn change(text: &str, gerrit: Option<&GerritUrl>) -> Option<String> {
     match gerrit {
         Some(gerrit) => gerrit.change_number(text).map(|number| number.to_string()),

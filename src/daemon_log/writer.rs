@@ -1,8 +1,8 @@
-//! Where the lines of a daemon's own log go: a thread writes them, so that nobody waits for whoever reads them.
+//! Writes the lines of a daemon's own log in a thread, so that the daemon never waits for the reader.
 //!
-//! Lines wait in memory. If the reader is too slow for too long, or there is none, or no room on a disk, they are lost and
-//! counted, and when something can be written again a line says how many it were. Where the system gives no thread, what
-//! can be written at once is written at once, and the rest waits for the next line.
+//! Lines wait in memory. If the reader is too slow for too long, or if there is no reader, or no room on the disk,
+//! lines are lost and counted. When writing works again, a line says how many were lost. If the system has no thread
+//! for the writer, the writer writes as much as it can without waiting. The rest waits for the next line.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -14,30 +14,30 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::shortage::Shortage;
 
-/// How many bytes of log wait at most: some 15,000 lines.
+/// The maximum log in memory in bytes: about 15,000 lines.
 const CAPACITY: usize = 4 << 20;
 
-/// How long the thread lets lines come together after it has written some. Each write costs a system call.
+/// The pause after a write, in which the thread collects more lines. Each write costs a system call.
 const GATHER: Duration = Duration::from_millis(2);
 
-/// The pause before the next attempt on an output that would block and is not allowed to.
+/// The pause before the next attempt if the output would block and must not.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// What a pipe takes without blocking if it takes anything (`PIPE_BUF`).
+/// The number of bytes that a pipe takes without blocking if it takes any (`PIPE_BUF`).
 const AT_ONCE: usize = 4096;
 
-/// What lines can be written to.
+/// An output for lines.
 trait Output: io::Write + AsFd + Send {}
 impl<T: io::Write + AsFd + Send> Output for T {}
 
-/// Takes lines of log without ever blocking, for as many threads as like.
+/// Takes lines of the log without ever blocking, for any number of threads.
 #[derive(Clone)]
 pub struct LogWriter(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
-    /// Locked by the thread while it writes, for as long as that takes; without a thread, for moments.
+    /// The thread holds this lock for a whole write. Without a thread, it is held only for moments.
     output: Mutex<Box<dyn Output>>,
 }
 
@@ -47,12 +47,12 @@ struct State {
     lost: u64,
     is_closed: bool,
     is_done: bool,
-    /// There is no thread, and another attempt is made then.
+    /// If there is no thread: the cause, and the time of the next attempt.
     shortage: Option<Shortage>,
 }
 
 impl LogWriter {
-    /// Starts writing to `output`, by a thread if there is one to be had, now or later.
+    /// Starts writing to `output` in a thread. If there is no thread now, later lines try again.
     #[must_use]
     pub fn start(output: impl io::Write + AsFd + Send + 'static) -> Self {
         let shared = Shared { state: Mutex::default(), changed: Condvar::new(), output: Mutex::new(Box::new(output)) };
@@ -61,7 +61,7 @@ impl LogWriter {
         Self(shared)
     }
 
-    /// Waits until everything is written, but not for an output that takes nothing. Lines that come later are lost.
+    /// Waits until all lines are written, but gives up if the output takes nothing. Later lines are lost.
     pub fn finish(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
         let mut state = self.0.state();
@@ -108,7 +108,7 @@ impl Shared {
         state.shortage = started.err().map(|error| Shortage::after(state.shortage.as_ref(), error.to_string()));
     }
 
-    /// What the thread does.
+    /// The body of the thread.
     fn write_all(&self) {
         let mut batch = Vec::new();
         while self.take(&mut batch) {
@@ -122,7 +122,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Waits for lines, and exchanges them for the empty buffer. False if none will come any more.
+    /// Waits for lines, and exchanges them for the empty buffer. Returns false if no more lines will come.
     fn take(&self, batch: &mut Vec<u8>) -> bool {
         batch.clear();
         let mut state = self.state();
@@ -146,7 +146,7 @@ impl Shared {
         }
     }
 
-    /// Writes what the output takes without waiting. Returns how many lines were lost.
+    /// Writes as much as the output takes without waiting. Returns the number of lost lines.
     fn write_what_goes(&self, state: &mut State) -> u64 {
         let mut output = self.output();
         let mut written = 0;
@@ -176,19 +176,19 @@ impl Shared {
     }
 }
 
-/// Counts what was lost by the last write; if that is nothing, and there is room for a line, tells what was lost before.
+/// Counts the lines that the last write lost. If it lost none and there is room for a line, reports the earlier losses.
 fn count(mut state: MutexGuard<'_, State>, lost: u64) {
     state.lost += lost;
     let is_taken = lost == 0 && state.waiting.len() <= CAPACITY / 2;
     let tell = if is_taken { std::mem::take(&mut state.lost) } else { 0 };
     drop(state);
     if tell > 0 {
-        // It comes back as a line like any other, now that there is room.
+        // The warning comes back as an ordinary line, and now there is room for it.
         tracing::warn!(lost = tell, "lines of this log are lost: standard error took them too slowly, or not at all");
     }
 }
 
-/// Writes everything, unless the output is broken: then nobody can be told. Returns how many lines were lost.
+/// Writes everything unless the output is broken. A broken output cannot be reported. Returns the number of lost lines.
 fn write(output: &mut dyn Output, mut bytes: &[u8]) -> u64 {
     while !bytes.is_empty() {
         match output.write(bytes) {
@@ -201,7 +201,7 @@ fn write(output: &mut dyn Output, mut bytes: &[u8]) -> u64 {
     0
 }
 
-/// Whether a write of [`AT_ONCE`] bytes does not wait: it is taken, or fails.
+/// Whether a write of [`AT_ONCE`] bytes succeeds or fails without waiting.
 fn is_ready(output: &dyn Output) -> bool {
     let mut polled = [PollFd::from_borrowed_fd(output.as_fd(), PollFlags::OUT)];
     rustix::event::poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
@@ -248,7 +248,7 @@ mod tests {
         drop(reader);
     }
 
-    /// Writes three times what there is room for.
+    /// Writes three times the capacity.
     fn fill(log: &LogWriter) {
         let line = [b'x'; 1024];
         let mut taking = log;
@@ -260,7 +260,7 @@ mod tests {
         assert!(state.lost >= (CAPACITY / line.len()) as u64, "{} are lost", state.lost);
     }
 
-    /// A log for which no thread is to be had.
+    /// A log that gets no thread.
     fn without_thread(output: impl io::Write + AsFd + Send + 'static) -> LogWriter {
         let hour = (0..20).fold(Shortage::after(None, "none"), |before, _| Shortage::after(Some(&before), "none"));
         let state = State { shortage: Some(hour), ..State::default() };

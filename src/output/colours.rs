@@ -1,22 +1,22 @@
 //! Colours in output.
 
-/// What a colour begins with, as it is stored in a log.
+/// The beginning of a colour, as it is stored in a log.
 pub const STORED: &str = "\\u001b[";
 
-/// Takes colours and other control sequences (ECMA-48 CSI) out of a text that comes in pieces.
+/// Removes colours and other control sequences (ECMA-48 CSI) from a text that arrives in pieces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colours {
-    /// Outside of a sequence.
+    /// Outside a sequence.
     #[default]
     Outside,
-    /// Behind the escape character.
+    /// After the escape character.
     Escape,
     /// Before the final byte.
     Inside,
 }
 
 impl Colours {
-    /// Appends a piece without the sequences in it.
+    /// Appends a piece without its sequences.
     pub fn strip(&mut self, piece: &str, text: &mut String) {
         if *self == Self::Outside && memchr::memchr(0x1b, piece.as_bytes()).is_none() {
             text.push_str(piece);

@@ -1,7 +1,7 @@
-//! What looks like an error to people who look over a log.
+//! Finds the lines that look like errors to people who scan a log.
 //!
-//! A line does if a part of it is red, or if it has one of the [`WORDS`], alone and in whatever case. It does not if
-//! the words stand with a count that says that there is none: `0 errors`, `no errors`, `errors: 0`, `failed=0`.
+//! A line looks like an error if a part of it is red, or if it has one of the [`WORDS`], alone and in any case. It does
+//! not if the words stand with a count of zero: `0 errors`, `no errors`, `errors: 0`, `failed=0`.
 
 use super::colours;
 use super::colours::Colours;
@@ -22,7 +22,7 @@ const WORDS: [&str; 12] = [
     "failures",
 ];
 
-/// One of these is in every line that looks like an error, as it is stored, once it is in lower case.
+/// Every line that looks like an error contains one of these, as it is stored and in lower case.
 pub const TRACES: [&str; 8] =
     [colours::STORED, "error", "fatal", "critical", "exception", "traceback", "panicked", "fail"];
 
@@ -50,7 +50,7 @@ fn makes_red(parameters: &str) -> bool {
     while let Some(parameter) = parameters.next() {
         match parameter {
             "31" | "91" => return true,
-            // A colour of text, background or underline: from the palette, or by its parts.
+            // A colour of text, background or underline: from the palette, or by its components.
             "38" | "48" | "58" => match parameters.next() {
                 Some("5") => {
                     let is_red = matches!(parameters.next(), Some("1" | "9" | "160" | "196"));
@@ -79,7 +79,7 @@ fn names_an_error(text: &str) -> bool {
         }
         let is_denied = none_before && word.follows_on();
         none_before = false;
-        // "No fatal errors": what holds for one of them holds for all.
+        // "No fatal errors": a count applies to all error words in a row.
         let mut end = word.end;
         while let Some(next) = words.next_if(|next| next.is_of_error() && next.follows_on()) {
             end = next.end;
@@ -91,12 +91,12 @@ fn names_an_error(text: &str) -> bool {
     false
 }
 
-/// A word, or a number, in a text.
+/// A word or a number in a text.
 struct Word<'a> {
-    /// What stands between it and the word before.
+    /// The text between it and the word before.
     gap: &'a str,
     text: &'a str,
-    /// Where it ends in the text.
+    /// Its end in the text.
     end: usize,
 }
 
@@ -125,13 +125,13 @@ impl Word<'_> {
         self.gap.trim().is_empty()
     }
 
-    /// Whether it says that there is none of what follows. The end of a fraction does not.
+    /// Whether it says that the count of the next words is zero. The end of a fraction does not.
     fn is_none(&self) -> bool {
         self.text.eq_ignore_ascii_case("no") || self.text == "0" && !self.gap.ends_with(['.', ','])
     }
 }
 
-/// Whether what stands behind a word is its count, and that is nought.
+/// Whether the text after a word is its count, and that is zero.
 fn is_counted_as_none(behind: &str) -> bool {
     let count = behind.trim_start_matches(['"', '\'']).trim_start().strip_prefix([':', '=']);
     let Some(more) = count.and_then(|count| count.trim_start().strip_prefix('0')) else { return false };

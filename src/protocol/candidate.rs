@@ -1,14 +1,14 @@
-//! What stands at a `{"`: a message, other JSON, or the torn beginning of a message.
+//! Judges the text from a `{"` on: a message, other JSON, or the torn beginning of a message.
 
 use serde::de::IgnoredAny;
 use serde_json::{Deserializer, Map, Value};
 
 use super::key::IoKey;
 
-/// What every message begins with.
+/// Every message begins with this.
 pub(super) const OPENING: &str = "{\"";
 
-/// The members a message may begin with. Other JSON that does not parse is ordinary text: pretty-printed, cut, or
+/// The possible first members of a message. Other JSON that does not parse is ordinary text: pretty-printed, cut, or
 /// not JSON at all.
 const MEMBERS: [&str; 11] = [
     "type",
@@ -25,16 +25,16 @@ const MEMBERS: [&str; 11] = [
 ];
 
 pub(super) enum Candidate {
-    /// A message of our own: its members without the key, and its length in the text.
+    /// A message of this job: its members without the key, and its length in the text.
     Message { object: Map<String, Value>, length: usize },
-    /// Nothing of ours. The search goes on so many bytes later.
+    /// Something else. The search continues after so many bytes.
     Other { length: usize },
-    /// Begins like a message and is none: somebody wrote into the middle of it.
+    /// The text begins like a message but is none: another process wrote into the middle of it.
     Torn,
 }
 
 impl Candidate {
-    /// Judges the text, which begins with [`OPENING`].
+    /// Judges a text that begins with [`OPENING`].
     pub(super) fn read(text: &str, key: &IoKey) -> Self {
         let like_message = begins_like_message(text);
         if !like_message && !key.is_in(text) {
@@ -56,7 +56,7 @@ impl Candidate {
             return broken();
         };
         if object.get("iokey").and_then(Value::as_str) != Some(key.as_str()) {
-            // A message may stand inside: two processes can write at once.
+            // A message may be inside: two processes can write at the same time.
             return Self::Other { length: OPENING.len() };
         }
         object.shift_remove("iokey");
@@ -78,7 +78,7 @@ fn parse(json: &str) -> Option<Map<String, Value>> {
 }
 
 /// Python writes a byte of a file name that is not UTF-8 as half of a surrogate pair, which is not valid JSON text.
-/// No prompt shall be lost over that: such a half becomes U+FFFD.
+/// Each half becomes U+FFFD, so that no prompt is lost.
 fn mend_surrogates(json: &str) -> String {
     let mut mended = String::with_capacity(json.len());
     let mut rest = json;
@@ -101,7 +101,7 @@ fn mend_surrogates(json: &str) -> String {
     mended + rest
 }
 
-/// The number of the `\u` escape at the beginning of the text, if it is half of a pair.
+/// The number of the `\u` escape at the beginning of the text, if it is half of a surrogate pair.
 fn surrogate(text: &str) -> Option<u16> {
     let number = u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()?;
     (0xd800..=0xdfff).contains(&number).then_some(number)

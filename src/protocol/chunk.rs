@@ -1,25 +1,25 @@
-//! The fast path: whole lines of plain text, borrowed from what was read.
+//! The fast path: borrows whole lines of plain text from the bytes of a read.
 
 use memchr::{memchr, memmem};
 
 use super::candidate::OPENING;
 use super::key::IoKey;
 
-/// The bytes of one read, and what of them was looked at already.
+/// The bytes of one read, and the results of the searches in it so far.
 ///
-/// Nearly all output is short plain lines. They are tested together, once for each read, and not copied.
+/// Almost all output is short plain lines. One search in each read tests them together, without a copy.
 pub(super) struct Chunk<'a> {
     bytes: &'a [u8],
-    /// As far as the bytes are UTF-8.
+    /// The bytes up to the first one that is not UTF-8.
     text: &'a str,
     key: Next,
     opening: Next,
     carriage_return: Next,
-    /// Nothing special before here.
+    /// The text before this place is plain.
     plain_until: usize,
 }
 
-/// The next place of something, looked for again only after it was passed.
+/// The next place of something. It is searched again only after the reader has passed it.
 #[derive(Clone, Copy)]
 struct Next(Option<usize>);
 
@@ -42,7 +42,7 @@ impl<'a> Chunk<'a> {
         Self { bytes, text, key: unknown, opening: unknown, carriage_return: unknown, plain_until: 0 }
     }
 
-    /// The line that begins at `at`, if it ends in this read, is no longer than `limit`, and is nothing but text.
+    /// The line that begins at `at`, if it ends in this read, has at most `limit` bytes, and is only text.
     pub(super) fn plain_line(&mut self, at: usize, limit: usize, key: &IoKey) -> Option<&'a str> {
         let rest = self.text.get(at..)?;
         let length = memchr(b'\n', rest.as_bytes())?;

@@ -1,13 +1,13 @@
 //! Tells messages from ordinary output.
 //!
-//! A job and its children write to one pipe, and a message carries its key at the end. So:
-//! - A line is judged when it is complete. From its first `{"` on it is held back until then.
-//! - At every `{"` of the complete line one JSON value is read. If it has our key, it is a message; the text before it
-//!   is a line of its own, and what follows is treated in the same way.
-//! - What begins like a message and does not parse was torn by the output of another process. It is sensitive, and so
-//!   is every line up to the one where the key turns up.
-//! - A line with the key and without a message is sensitive, and stored without the key.
-//! - When the key of a torn message turns up, that is noted; a question that was torn is lost, which people must know.
+//! A job and its children write to one pipe, and a message has its key at the end. So:
+//! - The decoder judges a line when it is complete. Until then it holds the line back from the first `{"` on.
+//! - At every `{"` of the complete line it reads one JSON value. If the value has the key of the job, it is a message.
+//!   The text before it is a line of its own. The text after it is treated in the same way.
+//! - If a text begins like a message and does not parse, the output of another process has torn it. It is sensitive,
+//!   and so is every line up to the one with the key.
+//! - If a line has the key but no message, it is sensitive, and is stored without the key.
+//! - When the key of a torn message appears, the log gets a note. A torn question is lost, and people must know that.
 
 use std::time::{Duration, Instant};
 
@@ -21,22 +21,22 @@ use super::message::Message;
 use super::piece::{Piece, Sink};
 use super::text::{LineText, whole_characters};
 
-/// How many `{"` of a line are looked at.
+/// The maximum number of `{"` in a line that the decoder looks at.
 const MAX_CANDIDATES: usize = 64;
 
-/// How long the lines after a torn message stay sensitive if the key does not turn up.
+/// The lines after a torn message stay sensitive for this time if the key does not appear.
 const TORN_TIME: Duration = Duration::from_secs(5);
 
-/// What happened to a message whose parts are in several lines.
+/// The note on a message whose parts are in several lines.
 const TORN: &str = "was torn by another process writing at the same time";
 
-/// What may have happened to one that is whole in its line.
+/// The note on a broken message within one line.
 const BROKEN: &str = "is not valid JSON, or another process has written into it";
 
 /// Turns the output of one job into pieces of text and messages.
 ///
-/// Times are passed in and only ever compared with each other. Memory is bounded, whatever comes: 16 MiB are held
-/// back, and what is not held back is passed on 64 KiB at a time.
+/// The caller passes times in; they are only compared with each other. Memory is bounded for any output: the decoder
+/// holds back at most 16 MiB, and passes the rest on in pieces of 64 KiB.
 ///
 /// ```
 /// use std::time::Instant;
@@ -57,7 +57,7 @@ const BROKEN: &str = "is not valid JSON, or another process has written into it"
 ///
 /// let mut decoder = Decoder::new(IoKey::from_text("0xsecret"));
 /// let mut found = Found::default();
-/// // Reads end wherever they like.
+/// // Reads can end anywhere.
 /// for read in ["Checking out\n{\"type\": \"status\", \"sta", "tus\": \"Building\", \"iokey\": \"0xsecret\"}\n"] {
 ///     decoder.feed(read.as_bytes(), Instant::now(), &mut found);
 /// }
@@ -69,25 +69,25 @@ pub struct Decoder {
     limits: Limits,
     /// The text of the current line before `held`.
     line: LineText,
-    /// The current line from its first `{"` on, or a `{` at the end of what came.
+    /// The current line from its first `{"` on, or a `{` at the end of the output so far.
     held: Vec<u8>,
-    /// The current line was too long to be held back; its rest goes out as it comes, hidden.
+    /// The current line was too long to hold back. Its rest is passed on at once, as sensitive.
     spilled: Option<Spilled>,
-    /// Bytes of the current line.
+    /// The bytes of the current line so far.
     length: usize,
     torn: Option<Torn>,
-    /// What was torn looks like a question.
+    /// The torn message looks like a question.
     asks: bool,
 }
 
-/// In bytes. Tests use smaller ones.
+/// Limits in bytes. Tests use smaller ones.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     /// The longest text of one piece.
     pub piece: usize,
-    /// How much of a line is held back.
+    /// The maximum part of a line that is held back.
     pub held: usize,
-    /// How much after a torn message is hidden if the key does not turn up.
+    /// The maximum output after a torn message that is sensitive if the key does not appear.
     pub torn: usize,
 }
 
@@ -97,22 +97,22 @@ impl Default for Limits {
     }
 }
 
-/// A message that was torn; its end, with the key, is still to come.
+/// A torn message. Its end, with the key, has not arrived yet.
 #[derive(Clone, Copy)]
 struct Torn {
     bytes_left: usize,
-    /// Known at the end of the read in which it began.
+    /// Set at the end of the read in which it began.
     until: Option<Instant>,
 }
 
 #[derive(Clone, Copy)]
 struct Spilled {
-    /// It is a message that is still to be completed.
+    /// The line is a torn message.
     torn: bool,
 }
 
 impl Torn {
-    /// What is left of it after a line of so many bytes.
+    /// The rest of it after a line with this many bytes.
     fn after(self, length: usize) -> Option<Self> {
         let bytes_left = self.bytes_left.checked_sub(length)?;
         Some(Self { bytes_left, ..self })
@@ -120,7 +120,7 @@ impl Torn {
 }
 
 impl Decoder {
-    /// A decoder at the beginning of the output of the job that has this key.
+    /// A decoder at the beginning of the output of the job with this key.
     #[must_use]
     pub fn new(key: IoKey) -> Self {
         Self::with_limits(key, Limits::default())
@@ -131,7 +131,7 @@ impl Decoder {
         Self { key, limits, line, held: Vec::new(), spilled: None, length: 0, torn: None, asks: false }
     }
 
-    /// Takes the bytes of one read, which came at the time `now`.
+    /// Takes the bytes of one read, which arrived at the time `now`.
     pub fn feed(&mut self, bytes: &[u8], now: Instant, sink: &mut impl Sink) {
         if self.torn.is_some_and(|torn| torn.until.is_some_and(|until| until <= now)) {
             self.torn = None;
@@ -163,26 +163,26 @@ impl Decoder {
         self.wake(now, sink);
     }
 
-    /// When [`Self::wake`] is due, unless more bytes come before. `None`: nothing waits for the time.
+    /// The time at which [`Self::wake`] is due, unless more bytes arrive before. `None`: no text waits.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.line.deadline()
     }
 
-    /// Shows what has waited long enough: an unfinished line after 200 ms, the state of one that rewrites itself at
-    /// most once a second. Harmless at any time.
+    /// Shows text that has waited long enough: an unfinished line after 200 ms, and the state of a line that rewrites
+    /// itself at most once a second. It can be called at any time.
     pub fn wake(&mut self, now: Instant, sink: &mut impl Sink) {
         if self.line.deadline().is_some_and(|deadline| deadline <= now) {
             self.line.show(now, sink);
         }
     }
 
-    /// Shows what there is of an unfinished line, as something else is about to stand behind it.
+    /// Shows the text so far of an unfinished line, because other output will follow it.
     pub fn show(&mut self, now: Instant, sink: &mut impl Sink) {
         self.line.show(now, sink);
     }
 
-    /// The output has ended. Everything that was held back comes out.
+    /// Ends the output. Passes on everything that was held back.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         if !self.line.is_empty() || !self.held.is_empty() {
             self.end_line(sink);
@@ -222,7 +222,7 @@ impl Decoder {
         }
     }
 
-    /// Gives up holding the line back.
+    /// Stops holding the line back.
     fn spill(&mut self, sink: &mut impl Sink) {
         let held = std::mem::take(&mut self.held);
         let (whole, cut_character) = held.split_at(whole_characters(&held));
@@ -257,7 +257,7 @@ impl Decoder {
         self.spilled = None;
     }
 
-    /// Passes on the messages in a held text, and what stands before each of them. Returns what follows the last.
+    /// Passes on the messages in a held text, and the text before each of them. Returns the text after the last.
     fn take_messages<'t>(&mut self, text: &'t str, sink: &mut impl Sink) -> Text<'t> {
         let mut rest = Text { text, torn_at: None };
         let mut at = 0;
@@ -278,7 +278,7 @@ impl Decoder {
                 Candidate::Torn => {
                     rest.torn_at = Some(at);
                     at += OPENING.len();
-                    // Without the key no message follows, and the line cannot be more than torn.
+                    // Without the key no message can follow, and the line is at least torn.
                     if !self.key.is_in(&rest.text[at..]) {
                         break;
                     }
@@ -290,7 +290,7 @@ impl Decoder {
 
     /// Ends a line with this text.
     fn end_text(&mut self, rest: Text<'_>, sink: &mut impl Sink) {
-        // Blanks around a message are no line.
+        // Blanks around a message are not a line.
         if self.line.is_empty() && rest.text.trim_ascii().is_empty() {
             self.line.reset();
             return;
@@ -313,7 +313,7 @@ impl Decoder {
         }
     }
 
-    /// Tells that a message was torn, now that its key has turned up outside a message.
+    /// Notes a torn message when its key has appeared outside a message.
     fn tell_of_torn(&mut self, was_torn: bool, how: &str, sink: &mut impl Sink) {
         let asks = std::mem::take(&mut self.asks);
         if asks || was_torn {
@@ -325,8 +325,8 @@ impl Decoder {
         }
     }
 
-    /// Whether a message begins in the text whose end is still to come. It ends with its key and the end of the
-    /// object. With the key alone it does not: the key may have come first, and the secrets are still to come.
+    /// Whether the text contains the beginning of a message but not its end. A message ends with its key and the end of
+    /// the object. The key alone is not the end: the key may have come first, with the secrets still to come.
     fn is_torn(&self, text: Text<'_>) -> bool {
         let Some(at) = text.torn_at else {
             return false;
@@ -347,11 +347,11 @@ impl Decoder {
 #[derive(Clone, Copy)]
 struct Text<'t> {
     text: &'t str,
-    /// Where in it a message begins that does not parse.
+    /// The place in it of a message that does not parse.
     torn_at: Option<usize>,
 }
 
-/// Where the text ends that needs not be held back.
+/// The end of the text that need not be held back.
 fn held_from(part: &[u8]) -> usize {
     memmem::find(part, OPENING.as_bytes()).unwrap_or(part.len() - usize::from(part.ends_with(b"{")))
 }

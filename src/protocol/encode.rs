@@ -1,7 +1,7 @@
 //! Writes messages, for jobs that speak the protocol.
 //!
-//! Each is one line with its newline, the key last as in the messages of scap, to be written with one call: what is
-//! shorter than a pipe's atomic 4 KiB cannot be torn by another process.
+//! Each message is one line with its newline. The key is last, as in the messages of scap. Write it with one call:
+//! another process cannot tear a message that is shorter than a pipe's atomic 4 KiB.
 
 use serde_json::{Map, Value, json};
 
@@ -14,13 +14,13 @@ pub fn line(key: &IoKey, text: &str, sensitive: bool) -> String {
     message(key, json!({ "type": "line", "line": text, "sensitive": sensitive }))
 }
 
-/// The job's status text, or none any more.
+/// The job's status text. `None` clears it.
 #[must_use]
 pub fn status(key: &IoKey, status: Option<&str>) -> String {
     message(key, json!({ "type": "status", "status": status }))
 }
 
-/// How far the job is.
+/// The progress of the job.
 #[must_use]
 pub fn progress(key: &IoKey, progress: &Map<String, Value>) -> String {
     message(key, json!({ "type": "progress", "progress": progress }))

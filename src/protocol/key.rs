@@ -1,14 +1,14 @@
-//! The secret that makes a line of output a message.
+//! The key of a job: the secret that makes a line of output a message.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memmem::Finder;
 
-/// Stands where the key was.
+/// The replacement for the key in stored text.
 const REMOVED: &str = "[key removed]";
 
-/// The secret of one job. Who writes it into a message proves to be the job or one of its children.
+/// The secret of one job. A message with it comes from the job or one of its children.
 #[derive(Clone)]
 pub struct IoKey {
     text: String,
@@ -19,7 +19,7 @@ impl IoKey {
     /// A fresh key: `0x` and 64 hex digits, 256 random bits.
     ///
     /// # Errors
-    /// The kernel has no random bytes to give.
+    /// The kernel has no random bytes.
     pub fn generate() -> Result<Self, getrandom::Error> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut secret = [0_u8; 32];
@@ -32,20 +32,20 @@ impl IoKey {
         Ok(Self::from_text(text))
     }
 
-    /// The key that somebody else generated, as it stands in `SPIDERPIG_IO_KEY`. An empty one matches nothing.
+    /// The key that another process generated, as in `SPIDERPIG_IO_KEY`. An empty key matches nothing.
     pub fn from_text(text: impl Into<String>) -> Self {
         let text = text.into();
         let finder = Finder::new(text.as_bytes()).into_owned();
         Self { text, finder }
     }
 
-    /// The secret itself.
+    /// The secret as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Where the key first stands in `bytes`.
+    /// The first place of the key in `bytes`.
     pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
         if self.text.is_empty() { None } else { self.finder.find(bytes) }
     }
@@ -59,9 +59,9 @@ impl IoKey {
         if self.is_in(&text) { Cow::Owned(text.replace(&self.text, REMOVED)) } else { text }
     }
 
-    /// How much of the end of `bytes` may be the beginning of a key that is still to come.
+    /// The length of the end of `bytes` that may be the beginning of an incomplete key.
     pub(super) fn begun_at_end_of(&self, bytes: &[u8]) -> usize {
-        // A whole key may end like it begins ("…0"): only what comes after it can begin another.
+        // A whole key may end in the way that it begins ("…0"). Only the bytes after it can begin another.
         let mut after_keys = bytes;
         while let Some(at) = self.find(after_keys) {
             after_keys = &after_keys[at + self.text.len()..];

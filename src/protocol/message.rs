@@ -1,4 +1,4 @@
-//! What a message asks for.
+//! The messages of a job, and the checks that they pass.
 
 use std::borrow::Cow;
 
@@ -11,32 +11,32 @@ use super::text::emit_whole;
 const MAX_STATUS: usize = 4 << 10;
 const MAX_PROGRESS: usize = 8 << 10;
 const MAX_PROMPT: usize = 32 << 10;
-/// How much of a message that was not understood a note shows.
+/// The maximum part of an invalid message in a note.
 const MAX_NOTE: usize = 4 << 10;
 
-/// Something a job said that is more than text.
+/// A message of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// The new status text, at most 4 KiB, or none. It also clears the progress.
     Status(Option<String>),
-    /// Replaces the progress; at most 8 KiB as JSON. The members are as the job sent them.
+    /// Replaces the progress. At most 8 KiB as JSON. The members are unchanged.
     Progress(Map<String, Value>),
     /// Opens a prompt.
     Interaction(Prompt),
-    /// For the log: a message that was not understood or was too long, and what was done about it.
+    /// A note for the log: a message was invalid or too long, and this was done about it.
     Note(String),
-    /// A question that cannot be shown, and why. The job may wait for its answer for ever.
+    /// A question that cannot be shown, with the reason. The job may wait for its answer forever.
     Unasked(String),
 }
 
-/// Passes on what a message says. The key is not in the object any more.
+/// Passes a message on. The object no longer contains the key.
 pub(super) fn deliver(object: Map<String, Value>, piece_limit: usize, sink: &mut impl Sink) {
     if let Err(problem) = act(&object, piece_limit, sink) {
         if object.get("type").and_then(Value::as_str) == Some("interaction") {
             sink.message(Message::Unasked(problem.clone()));
         }
         let json = Value::Object(object);
-        // Who marks a message as sensitive means its content, also when the rest is wrong.
+        // The mark as sensitive covers the content, even if the rest of the message is invalid.
         if matches!(json.get("sensitive"), None | Some(Value::Null | Value::Bool(false))) {
             let json = json.to_string();
             sink.message(Message::Note(format!("Message ignored, {problem}: {}", cut(&json, MAX_NOTE))));
@@ -92,7 +92,7 @@ fn prompt_kind(object: &Map<String, Value>) -> Result<PromptKind, String> {
             let choice = |(label, code): (&String, &Value)| Some((label.clone(), code.as_str()?.to_owned()));
             let choices = choices.iter().map(choice).collect::<Option<_>>();
             let choices = choices.ok_or_else(|| "a code in “choices” is not a text".to_owned())?;
-            // A default that is no code is kept: the job knows what an empty answer means to it.
+            // A default that is no code is kept, because the job knows its meaning.
             let default = match object.get("default") {
                 None => None,
                 Some(_) => optional_text(object, "default")?.map(str::to_owned),
@@ -131,7 +131,7 @@ fn note_cut(what: &str, text: &str, limit: usize, sink: &mut impl Sink) {
     }
 }
 
-/// The text, or its beginning and an ellipsis, together no longer than `limit`.
+/// The text if it fits into `limit` bytes. Otherwise its beginning and an ellipsis, together at most that long.
 fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     const ELLIPSIS: &str = "…";
     if text.len() <= limit {

@@ -1,4 +1,4 @@
-//! A question of a job, and what counts as an answer.
+//! A prompt of a job, and the check of answers to it.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -9,15 +9,15 @@ pub const MAX_ANSWER: usize = 4_000;
 const BOLD: &str = "\u{1b}[1m";
 const NORMAL: &str = "\u{1b}[0m";
 
-/// What a job asks and waits for.
+/// A question of a job, which waits for the answer.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Prompt {
     /// The question. It may have several lines.
     pub prompt: String,
-    /// The answer is for the job alone: it is hidden from people, and kept nowhere.
+    /// The answer is only for the job: it is hidden from people and not stored.
     #[serde(default)]
     pub sensitive: bool,
-    /// What can be answered.
+    /// The possible answers.
     #[serde(flatten)]
     pub kind: PromptKind,
 }
@@ -28,17 +28,17 @@ pub struct Prompt {
 pub enum PromptKind {
     /// One of several choices.
     Choices {
-        /// What a person reads → the code that is the answer, in the order of the job.
+        /// The label for people → the code for the job, in the order of the job.
         choices: IndexMap<String, String>,
-        /// The code that an empty answer stands for.
+        /// The code for an empty answer.
         default: Option<String>,
     },
-    /// Any one line, also an empty one.
+    /// Any one line, including an empty one.
     InputLine,
 }
 
 impl PromptKind {
-    /// Why one of the choices could never be answered, if it is so.
+    /// The reason why one of the choices can never be chosen, if there is such a choice.
     #[must_use]
     pub fn unanswerable(&self) -> Option<String> {
         let Self::Choices { choices, default } = self else { return None };
@@ -58,30 +58,30 @@ impl PromptKind {
     }
 }
 
-/// Why a text is no answer to a prompt.
+/// The reason why a text is not a valid answer to a prompt.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum AnswerError {
-    /// A newline would answer the next prompt too.
+    /// The answer has a control character. A newline would also answer the next prompt.
     #[error("an answer is one line without control characters")]
     Control,
-    /// Longer than [`MAX_ANSWER`].
+    /// The answer is longer than [`MAX_ANSWER`].
     #[error("an answer has at most {MAX_ANSWER} bytes; this one has {0}")]
     TooLong(usize),
-    /// Empty, and there is no default.
+    /// The answer is empty, and the prompt has no default.
     #[error("this prompt has no default; answer one of: {0}")]
     NoDefault(String),
-    /// Not one of the codes.
+    /// The answer is not one of the codes.
     #[error("“{answer}” is not a choice; answer one of: {codes}")]
     NotAChoice {
-        /// What was answered.
+        /// The answer.
         answer: String,
-        /// What could have been.
+        /// The valid codes.
         codes: String,
     },
 }
 
 impl Prompt {
-    /// The lines as a terminal would show them; the answer is typed behind the last.
+    /// The lines as a terminal would show them. The answer is typed after the last one.
     #[must_use]
     pub fn render(&self) -> Vec<String> {
         let PromptKind::Choices { choices, default } = &self.kind else {
@@ -111,10 +111,10 @@ impl Prompt {
         introduction.into_iter().chain(choices).chain(lines(question, &hint)).collect()
     }
 
-    /// Whether the text answers this prompt.
+    /// Checks whether the text answers this prompt.
     ///
     /// # Errors
-    /// It does not; the text of the error says to a person what would.
+    /// The answer is not valid. The text of the error tells people which answers are.
     pub fn check(&self, answer: &str) -> Result<(), AnswerError> {
         if answer.len() > MAX_ANSWER {
             return Err(AnswerError::TooLong(answer.len()));
@@ -142,7 +142,7 @@ fn is_yes_or_no(choices: &IndexMap<String, String>) -> bool {
     choices.len() == 2 && is("Yes", "y") && is("No", "n")
 }
 
-/// The lines of a text with something behind the last.
+/// The lines of a text, with `ending` after the last.
 fn lines(text: &str, ending: &str) -> Vec<String> {
     format!("{text}{ending}").split('\n').map(|line| line.trim_end_matches('\r').to_owned()).collect()
 }

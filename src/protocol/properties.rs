@@ -1,4 +1,4 @@
-//! What holds for any output in any portions.
+//! Property tests: rules that hold for any output, in reads of any size.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use super::decoder::Limits;
 use super::recorder::{KEY, Recorder, Seen, decode};
 use super::{Decoder, IoKey, Message, encode};
 
-/// Small enough that a short input reaches every one of them.
+/// Limits so small that a short input reaches each of them.
 const LIMITS: Limits = Limits { piece: 100, held: 500, torn: 300 };
 
-/// Text without anything that the protocol gives a meaning to.
+/// Text without any special meaning in the protocol.
 fn words() -> impl Strategy<Value = Vec<u8>> {
     "[ a-z0é😀\u{0}{}\\[]{0,12}".prop_map(String::into_bytes)
 }
@@ -35,7 +35,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Anything a job may print.
+/// Any output of a job.
 fn output() -> impl Strategy<Value = Vec<u8>> {
     let part_of = |(text, from, to): (Vec<u8>, Index, Index)| {
         let (from, to) = (from.index(text.len() + 1), to.index(text.len() + 1));
@@ -61,7 +61,7 @@ fn cuts() -> impl Strategy<Value = Vec<Index>> {
     vec(any::<Index>(), 0..12)
 }
 
-/// The same bytes in several reads.
+/// Splits the bytes into several reads.
 fn reads(bytes: &[u8], cuts: &[Index]) -> Vec<Vec<u8>> {
     let mut ends: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
     ends.push(bytes.len());
@@ -70,7 +70,7 @@ fn reads(bytes: &[u8], cuts: &[Index]) -> Vec<Vec<u8>> {
     starts.zip(&ends).map(|(start, &end)| bytes[start..end].to_vec()).collect()
 }
 
-/// Everything that comes of the reads with time passing between them.
+/// Decodes the reads, with pauses between them.
 fn decode_slowly(reads: &[Vec<u8>], pauses: &[u64]) -> Vec<Seen> {
     let mut decoder = Decoder::with_limits(IoKey::from_text(KEY), LIMITS);
     let mut recorder = Recorder::default();
@@ -85,7 +85,7 @@ fn decode_slowly(reads: &[Vec<u8>], pauses: &[u64]) -> Vec<Seen> {
     recorder.seen
 }
 
-/// The text of the lines as a terminal would show them, with what was replaced still there, a line each.
+/// The text of the lines as a terminal would show them, one item per line. Replaced text is included.
 fn text_of(seen: &[Seen]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for seen in seen {
@@ -166,7 +166,8 @@ proptest! {
         cuts in vec(any::<Index>(), 1..4),
         foreign in prop_oneof!["[a-z{]{0,10}\n([a-z{]{0,10}\n)?", Just("{\"a\": 1}\n".to_owned())],
     ) {
-        // Not within the name of the first member, and not completed to other JSON by chance: what it was cannot be told.
+        // The cuts are not in the name of the first member, and must not complete the text to other JSON by chance: the
+        // decoder cannot recognize such a message.
         let message = encode::line(&IoKey::from_text(KEY), &secret, true);
         let (start, rest) = message.split_at("{\"type\"".len());
         let parts: Vec<_> = reads(rest.as_bytes(), &cuts).into_iter().map(|part| String::from_utf8(part).unwrap()).collect();

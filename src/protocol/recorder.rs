@@ -1,4 +1,4 @@
-//! A sink for tests: keeps everything.
+//! A sink for tests, which keeps everything.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ pub(super) const KEY: &str = "0x0123456789abcdef0123456789abcdef0123456789abcdef
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Seen {
-    /// The text, and its flags as words.
+    /// The text, and the names of its flags.
     Piece(String, Vec<&'static str>),
     Message(Message),
 }
@@ -49,7 +49,7 @@ pub(super) fn status(text: &str) -> Seen {
     Seen::Message(Message::Status(Some(text.to_owned())))
 }
 
-/// Everything that comes of the reads, all at one time.
+/// Decodes the reads, all at the same time.
 pub(super) fn decode<'a>(limits: Limits, reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
     let mut decoder = Decoder::with_limits(IoKey::from_text(KEY), limits);
     let mut recorder = Recorder::default();

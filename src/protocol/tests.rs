@@ -1,4 +1,4 @@
-//! The rules of the decoder, one by one.
+//! Tests of the decoder's rules, one by one.
 
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,7 @@ impl Run {
         std::mem::take(&mut self.recorder.seen)
     }
 
-    /// Milliseconds until the decoder wants to be woken.
+    /// The milliseconds until the decoder is due to wake.
     fn due(&self) -> Option<u128> {
         self.decoder.deadline().map(|deadline| (deadline - self.now).as_millis())
     }
@@ -189,7 +189,7 @@ fn a_message_broken_within_its_line_hides_that_line_only() {
     assert_eq!(seen[1..], [Seen::Message(Message::Note(note.to_owned())), line("after")]);
 }
 
-/// The note that something was torn across lines.
+/// The note on a message that was torn across lines.
 fn torn(what: &str) -> Seen {
     let how = "was torn by another process writing at the same time; what is left of it is among the sensitive lines";
     Seen::Message(Message::Note(format!("a {what} {how}")))
@@ -199,7 +199,7 @@ fn torn(what: &str) -> Seen {
 fn a_question_that_was_torn_is_lost_and_people_must_know() {
     let question = json!({"type": "interaction", "subtype": "choices", "prompt": "Q", "choices": {"Yes": "y"}});
     let question = message(question);
-    // In the first member, behind it, and with a whole message of the other process in it.
+    // The tear is in the first member, or after it, or contains a whole message of the other process.
     for (place, other) in [(5, "other\n".to_owned()), (70, "other\n".to_owned()), (70, status_message("s") + "\n")] {
         let (start, end) = question.split_at(place);
         let seen = decode_text(&format!("{start}{other}{end}\nafter\n"));

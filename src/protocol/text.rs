@@ -1,4 +1,4 @@
-//! The text of one line on its way to the log.
+//! Collects the text of one line on its way to the log.
 
 use std::time::{Duration, Instant};
 
@@ -10,20 +10,20 @@ use super::piece::{Piece, Sink};
 /// Members and values that only questions have.
 const OF_QUESTIONS: [&[u8]; 3] = [b"\"interaction\"", b"\"input_line\"", b"\"choices\""];
 
-/// How long a line may stay unfinished before what there is of it is shown.
+/// The time after which the text of an unfinished line is shown.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// How long a shown state of a line that rewrites itself stays before the next.
+/// The minimum time between two shown states of a line that rewrites itself.
 const REWRITE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Collects the text of a line, which comes in any portions, and passes it on in pieces.
+/// Collects the text of a line, which arrives in any portions, and passes it on in pieces.
 ///
-/// A `\r` takes effect with the first character after it, so that `\r\n` is an ordinary end, and the state that a
-/// progress bar leaves behind when it ends in `\r` is kept.
+/// A `\r` takes effect with the first character after it. So `\r\n` is an ordinary line end, and the last state of a
+/// progress bar that ends in `\r` is kept.
 pub(super) struct LineText {
     key: IoKey,
     piece_limit: usize,
-    /// The text since the last `\r` that was not passed on for good.
+    /// The text since the last `\r`, without the part that has been passed on for good.
     text: Vec<u8>,
     state: State,
 }
@@ -33,21 +33,21 @@ pub(super) struct LineText {
 struct State {
     /// The last character was a `\r`.
     returned: bool,
-    /// The text is a new state of the line: its first piece replaces what was shown.
+    /// The text is a new state of the line. Its first piece replaces the shown state.
     restarted: bool,
-    /// A piece of this line has gone out.
+    /// A piece of this line has been passed on.
     shown: bool,
-    /// What goes out is sensitive.
+    /// The next pieces are sensitive.
     hidden: bool,
-    /// What has gone out was not ordinary text.
+    /// The parts of a message in the pieces so far.
     seen: Seen,
-    /// The text changed since it was last shown. When, is known at the end of the read.
+    /// The text has changed since it was last shown. The time is set at the end of the read.
     unshown: bool,
     unshown_since: Option<Instant>,
     shown_at: Option<Instant>,
 }
 
-/// What of a message was in the text of a line.
+/// The parts of a message in the text of a line.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Seen {
     /// The key.
@@ -68,7 +68,7 @@ impl LineText {
         Self { key, piece_limit, text: Vec::new(), state: State::default() }
     }
 
-    /// Nothing of the line has come yet.
+    /// Whether no part of the line has arrived yet.
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty() && !self.state.shown && !self.state.returned
     }
@@ -103,7 +103,7 @@ impl LineText {
 
     fn append(&mut self, bytes: &[u8], sink: &mut impl Sink) {
         self.state.unshown = true;
-        // In portions, so that neither the memory nor the moving to the front grows with the length of the line.
+        // Portions keep the memory, and the cost of moving text to the front, independent of the length of the line.
         for portion in bytes.chunks(self.piece_limit) {
             self.text.extend_from_slice(portion);
             while self.text.len() > self.piece_limit {
@@ -118,7 +118,7 @@ impl LineText {
         }
     }
 
-    /// Ends the line, and says what was in it.
+    /// Ends the line. Returns the parts of a message in it.
     pub(super) fn end(&mut self, sink: &mut impl Sink) -> Seen {
         if !self.text.is_empty() || !self.state.shown {
             self.emit(self.text.len(), Reason::End, sink);
@@ -128,20 +128,20 @@ impl LineText {
         seen
     }
 
-    /// Goes to the beginning of the next line.
+    /// Moves to the beginning of the next line.
     pub(super) fn reset(&mut self) {
         self.text.clear();
         self.state = State::default();
     }
 
-    /// Says that everything pushed until now came at the time `now`.
+    /// Sets the time of everything that was pushed until now.
     pub(super) fn came_at(&mut self, now: Instant) {
         if self.state.unshown {
             self.state.unshown_since.get_or_insert(now);
         }
     }
 
-    /// When the unfinished line is to be shown.
+    /// The time at which the unfinished line is to be shown.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let due = self.state.unshown_since? + PATIENCE;
         match self.state.shown_at {
@@ -150,24 +150,24 @@ impl LineText {
         }
     }
 
-    /// Shows the unfinished line, as far as it can be told apart from the beginning of a key.
+    /// Shows the unfinished line. An end that may be the beginning of a key stays back.
     pub(super) fn show(&mut self, now: Instant, sink: &mut impl Sink) {
         self.state.unshown = false;
         self.state.unshown_since = None;
-        // Behind a state that ended with \r comes no more of it.
+        // A state that ended with \r is complete.
         let end = if self.state.returned { self.text.len() } else { self.safe_end(self.text.len()) };
         if end == 0 {
             return;
         }
         self.emit(end, Reason::TooSlow, sink);
         self.state.shown_at = Some(now);
-        // The last state is stored whole at the end, so a state stays.
+        // A state stays, because the last one is stored whole at the end.
         if !self.state.restarted {
             self.text.drain(..end);
         }
     }
 
-    /// How much of the first `length` bytes can go without cutting a character or a key in two.
+    /// The part of the first `length` bytes that can be passed on without cutting a character or a key.
     fn safe_end(&self, length: usize) -> usize {
         let whole = whole_characters(&self.text[..length]);
         whole - self.key.begun_at_end_of(&self.text[..whole])
@@ -193,7 +193,7 @@ impl LineText {
     }
 }
 
-/// The length of `bytes` without a character at the end that is cut off.
+/// The length of `bytes` without an incomplete character at the end.
 pub(super) fn whole_characters(bytes: &[u8]) -> usize {
     let first_possible = bytes.len().saturating_sub(3);
     for start in (first_possible..bytes.len()).rev() {
@@ -205,7 +205,7 @@ pub(super) fn whole_characters(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// Passes on a text that is known as a whole, in one piece if it is not too long. The key must not be in it.
+/// Passes on a complete text, in one piece if it fits. The key must not be in it.
 pub(super) fn emit_whole(text: &str, sensitive: bool, piece_limit: usize, sink: &mut impl Sink) {
     let mut rest = text;
     let mut continues = false;

@@ -1,5 +1,5 @@
-//! The control group of a job (cgroups(7), version 2). It has all processes that the command starts, of any account,
-//! session or parent. So the kernel can kill all of them at once, and knows whether one is left.
+//! The control group of a job (cgroups(7), version 2). It contains all processes that the command starts, of any
+//! account, session or parent. So the kernel can kill all of them at once, and knows whether one is left.
 //!
 //! [`parent`] finds the place for such groups. Jobs also run without one: [`descendants`](super::supervise) and
 //! [`stop`](super::stop) stop them then.
@@ -16,9 +16,9 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::spool::JobId;
 
-/// A group that was empty for this long is left over from a supervisor that died, or from a process that has ended.
+/// A group that was empty for this long is left over: its supervisor died, or its last process has ended.
 const EMPTY_AGE: Duration = Duration::from_mins(1);
-/// Attempts to remove a group, if somebody makes groups in it meanwhile.
+/// The maximum number of attempts to remove a group, in case somebody makes groups in it meanwhile.
 const REMOVALS: usize = 8;
 
 /// The group of one job.
@@ -46,7 +46,7 @@ impl Group {
     /// Makes the group, or reuses an existing one that no process has entered.
     ///
     /// # Errors
-    /// It cannot be made, or the kernel cannot kill a whole group (before Linux 5.14).
+    /// The group cannot be made, or the kernel cannot kill a whole group (before Linux 5.14).
     pub fn make(path: &Path) -> io::Result<Self> {
         match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => {}
@@ -66,7 +66,7 @@ impl Group {
         path.join("cgroup.kill").metadata().is_ok().then(|| Self { path: path.to_owned() })
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -75,7 +75,7 @@ impl Group {
     /// Opens the file to which a process writes `0` to enter the group.
     ///
     /// # Errors
-    /// This account may not.
+    /// This account may not enter the group.
     pub fn door(&self) -> io::Result<OwnedFd> {
         open(&self.path.join("cgroup.procs"), OFlags::WRONLY)
     }
@@ -125,7 +125,7 @@ impl Group {
     /// Kills all processes in it and below, of any account, also those that are just being forked.
     ///
     /// # Errors
-    /// This account may not.
+    /// This account may not kill its processes.
     pub fn kill(&self) -> io::Result<()> {
         let written = open(&self.path.join("cgroup.kill"), OFlags::WRONLY)
             .and_then(|file| Ok(rustix::io::write(file, b"1").map(drop)?));
@@ -148,7 +148,7 @@ impl Group {
     /// Removes it and the groups that the job made in it, the deepest first.
     ///
     /// # Errors
-    /// A process is in it.
+    /// A process is still in it.
     pub fn remove(&self) -> io::Result<()> {
         let mut removed = Ok(());
         for _ in 0..REMOVALS {
@@ -182,8 +182,8 @@ impl Group {
     }
 }
 
-/// Removes groups of jobs that have been empty for a while: the processes left running have ended, or a supervisor
-/// died before its command entered the group.
+/// Removes groups of jobs that have been empty for a while. Either the processes that were left running have ended, or
+/// a supervisor died before its command entered the group.
 pub fn remove_empty(parent: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let age =

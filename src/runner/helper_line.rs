@@ -1,9 +1,9 @@
 //! The protocol between helpers and supervisors: how a question gets to the supervisor, and its answer back.
 //!
-//! A supervisor listens on a socket whose name it made up; it has no file, so no directory has to be there or be cleaned
-//! up. A helper connects, sends the job's key in a line and its question in another, as the protocol writes one, and
-//! waits there for a [`Reply`]. Only that connection gets the answer: whatever stands on the helper's standard input is
-//! neither read nor taken for one. A helper that ends closes its connection, which withdraws its question.
+//! A supervisor listens on a socket with a random abstract name. It has no file, so it needs no directory and no
+//! cleanup. A helper connects, and sends the job's key in one line and its question in another, in the form of the
+//! protocol. Then it waits on the connection for a [`Reply`]. Only that connection gets the answer: the helper's
+//! standard input is not read. When a helper ends, its connection closes, and the supervisor withdraws its question.
 
 use std::os::fd::AsFd;
 
@@ -26,7 +26,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// The line.
+    /// Encodes the reply as its line.
     #[must_use]
     pub fn to_line(&self) -> String {
         let json = serde_json::to_string(self).unwrap_or_default();

@@ -1,26 +1,26 @@
-//! Whether `/proc` hides the processes of other accounts: its mount option `hidepid` (proc(5)), which systemd sets for
-//! units with `ProtectProc=`.
+//! Checks whether `/proc` hides the processes of other accounts. The mount option `hidepid` (proc(5)) does it, and
+//! systemd sets it for units with `ProtectProc=`.
 
 use std::path::Path;
 
 /// How `/proc` is mounted, if it hides processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HidePid {
-    /// The value, as `invisible` or `2`.
+    /// The value, such as `invisible` or `2`.
     pub value: String,
-    /// Members of this group see everything.
+    /// Members of this group see all processes.
     pub group: u32,
 }
 
 impl HidePid {
-    /// How `/proc` is mounted for this process; `None` if it shows all processes.
+    /// The mount of `/proc` for this process. `None` if it shows all processes.
     #[must_use]
     pub fn mounted() -> Option<Self> {
         Self::parse(&std::fs::read_to_string("/proc/self/mountinfo").ok()?)
     }
 
     fn parse(mountinfo: &str) -> Option<Self> {
-        // Of several mounts at one place the last is seen.
+        // If several mounts have the same place, only the last is visible.
         let (mount, system) = mountinfo
             .lines()
             .filter_map(|line| line.split_once(" - "))
@@ -35,7 +35,7 @@ impl HidePid {
         Some(Self { value: value.to_owned(), group: option("gid=").and_then(|gid| gid.parse().ok()).unwrap_or(0) })
     }
 
-    /// Whether an account with these groups is kept from seeing other accounts' processes.
+    /// Whether the mount hides other accounts' processes from an account with these groups.
     #[must_use]
     pub fn blinds(&self, uid: u32, is_member: impl Fn(u32) -> bool) -> bool {
         uid != 0 && !is_member(self.group)

@@ -1,5 +1,5 @@
-//! Hints of the kernel that a file was put into a directory (inotify(7)). The daemon waits for them together with
-//! other descriptors, without a thread.
+//! Hints of the kernel that a file was put into a directory (inotify(7)). The daemon waits for them and for other
+//! descriptors at once, without a thread.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -14,10 +14,10 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
 use crate::spool::error::{Error, Result};
 
-/// The pause between two looks without hints: because of the configuration, or because the account has no watches left.
+/// The rescan interval without hints: the configuration disables them, or the account has no watches left.
 pub const UNWATCHED_RESCAN: Duration = Duration::from_secs(1);
 
-/// The events of interest: changes of names and contents. Reading must not count, or a look would cause the next one.
+/// The events of interest: changes of names and contents. Reading must not count, or each look would cause the next.
 const NEWS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MODIFY)
     .union(WatchFlags::MOVED_FROM)
@@ -26,17 +26,17 @@ const NEWS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
 
-/// Room for some dozen events; one with the longest name takes 272 bytes.
+/// A buffer for some dozen events. An event with the longest name takes 272 bytes.
 const BUFFER: usize = 4096;
 
-/// Hints for a look. Readable (poll(2)) from an event in a directory until [`Hints::clear`].
+/// A source of hints. Readable (poll(2)) from an event in a directory until [`Hints::clear`].
 pub struct Hints {
     /// Never readable if nothing is watched.
     descriptor: OwnedFd,
     /// Watch descriptor → directory. Empty if nothing is watched.
     directories: BTreeMap<i32, PathBuf>,
     interesting: Box<dyn Fn(&Path) -> bool + Send>,
-    /// Why no directory is watched, although the configuration asks for it.
+    /// The reason why no directory is watched although the configuration asks for it.
     trouble: Option<Error>,
 }
 
@@ -98,13 +98,13 @@ impl Hints {
         !self.directories.is_empty()
     }
 
-    /// Why no directory is watched, although the configuration asks for it.
+    /// The reason why no directory is watched although the configuration asks for it.
     #[must_use]
     pub fn trouble(&self) -> Option<&Error> {
         self.trouble.as_ref()
     }
 
-    /// How often to look without a hint.
+    /// The rescan interval without a hint.
     #[must_use]
     pub fn rescan(&self, watched: Duration) -> Duration {
         if self.watching() { watched } else { watched.min(UNWATCHED_RESCAN) }

@@ -4,8 +4,8 @@
 //! go to standard error**, which in SpiderPig is the same pipe as the job's standard output, and only the answer goes to
 //! standard output. A script that redirects the standard error of a helper hides its messages from SpiderPig.
 //!
-//! Questions go another way: see [`way`]. What stands on standard input is no answer, as a helper may stand in a loop
-//! that reads a list from there. Only `line -` reads it, and is to stand behind a pipe.
+//! Questions use the channel in [`way`]. Standard input is not read for answers, because a helper may be in a loop that
+//! reads a list from there. Only `line -` reads it, and should be at the end of a pipe.
 //!
 //! Without a key, outside SpiderPig, the same commands talk to a person at a terminal.
 
@@ -71,7 +71,7 @@ pub struct Choose {
     default: Option<String>,
 }
 
-/// The progress of a job: how many of how many steps are done.
+/// The progress of a job: the number of steps that are done, and of all steps.
 #[derive(Args, Clone, Debug)]
 pub struct Progress {
     /// What the job is doing
@@ -96,10 +96,10 @@ pub struct Streams<'a> {
 /// Why a helper failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JobScriptError {
-    /// Standard input ended before an answer. Half a line is not an answer.
+    /// Standard input ended before an answer. An incomplete line is not an answer.
     #[error("standard input ended before the question was answered")]
     EndOfInput,
-    /// The job's supervisor cannot be reached from here, and standard input is not that of the job.
+    /// The helper cannot reach the job's supervisor, and its standard input is not the job's.
     #[error(
         "cannot ask anybody: {0}, and standard input is not that of the job. Call this helper where the job's command \
          runs (in its network namespace, with its environment); or give it the job's own standard input, for example by \
@@ -118,12 +118,12 @@ pub enum JobScriptError {
     /// Standard output or standard error cannot be written.
     #[error("cannot write to {stream}: {source}")]
     Write {
-        /// Which of the two.
+        /// The name of the stream.
         stream: &'static str,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
-    /// Two choices with one label.
+    /// Two choices have the same label.
     #[error("two choices have the label “{0}”")]
     LabelTwice(String),
     /// The default is not one of the choices.
@@ -134,13 +134,13 @@ pub enum JobScriptError {
     Unanswerable(String),
 }
 
-/// Runs a command of a script. `key` is the job's key; without one, or with an empty one, a person is at the terminal.
-/// `find_way` finds the way for a question.
+/// Runs a command of a script. `key` is the job's key. Without a key, or with an empty one, a person is at the
+/// terminal. `find_way` finds the channel for a question.
 ///
-/// A question is asked again until the answer is valid; an empty answer gives the code of the default.
+/// A question is asked again until the answer is valid. An empty answer gives the code of the default.
 ///
 /// # Errors
-/// Each must end the helper with a status other than 0, so that a script under `set -e` stops.
+/// Each error must end the helper with a status other than 0, so that a script under `set -e` stops.
 pub fn run<'a>(
     command: &JobCommand,
     key: Option<&str>,
@@ -266,7 +266,7 @@ impl Choose {
 }
 
 impl Progress {
-    /// The members that scap sends, so that people see the same for both.
+    /// Scap sends the same members, so that people see the same for both.
     fn members(&self) -> Map<String, Value> {
         let percent = (u128::from(self.done) * 100).checked_div(u128::from(self.total)).unwrap_or(100);
         let members = [
@@ -312,7 +312,7 @@ mod tests {
         unread: String,
     }
 
-    /// Questions are answered from what `line -` would read.
+    /// Questions are answered from the input that `line -` would read.
     fn run_with(key: Option<&str>, input: &str, arguments: &[&str]) -> Ran {
         let command = Cli::try_parse_from([&["job"], arguments].concat()).map(|cli| cli.command).unwrap();
         let (mut input, mut answer, mut messages) = (input.as_bytes(), Vec::new(), Vec::new());

@@ -8,8 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::daemon::Daemon;
 use crate::spool::error::{Error, Result};
 
-/// Notifications of ended children, if this process is process 1 or a subreaper. Elsewhere there are few, and a rescan
-/// collects them.
+/// Returns notifications of ended children if this process is process 1 or a subreaper. In other processes such
+/// children are rare, and a rescan collects them.
 ///
 /// # Errors
 /// The system gives no notifications.
@@ -20,7 +20,7 @@ pub(super) fn ends() -> Result<Option<Signal>> {
     ends.map_err(|error| Error::io("wait for", Path::new("children"), error))
 }
 
-/// Waits until a child has ended; for ever without notifications.
+/// Waits until a child has ended. Without notifications it waits forever.
 pub(super) async fn next(ends: &mut Option<Signal>) {
     match ends {
         Some(ends) => drop(ends.recv().await),
@@ -29,8 +29,8 @@ pub(super) async fn next(ends: &mut Option<Signal>) {
 }
 
 impl Daemon {
-    /// Collects ended children that are not supervisors of this daemon, so that none stays as a zombie. Stops at a
-    /// supervisor: its own task collects that, and then this is called again.
+    /// Collects ended children that are not supervisors of this daemon, so that none stays a zombie. It stops at a
+    /// supervisor: the supervisor's own task collects it, and then this is called again.
     pub(super) fn reap_strangers(&self) {
         while let Some(pid) = ended_child() {
             if self.jobs.is_supervisor(pid) {
@@ -45,10 +45,10 @@ impl Daemon {
     }
 }
 
-/// A child that has ended. It remains to be collected.
+/// Finds a child that has ended. The child remains to be collected.
 fn ended_child() -> Option<i32> {
     #[expect(unsafe_code, reason = "the safe form does not say which child it is about")]
-    // SAFETY: the structure is the kernel's to fill; it is read only if that succeeded.
+    // SAFETY: the kernel fills the structure, and it is read only if that succeeded.
     unsafe {
         let mut information: libc::siginfo_t = std::mem::zeroed();
         let looked = libc::waitid(libc::P_ALL, 0, &raw mut information, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);

@@ -20,7 +20,7 @@ fn every_schema_is_there_and_used() {
     let document = document(true).unwrap();
     let mut used = HashSet::new();
     references(&document, &mut used);
-    // Lines of a stream are named in words, because a schema of a body is one of the whole body.
+    // The description names the lines of a stream in words, because the schema of a body describes the whole body.
     let lines = ROUTES.iter().flat_map(|route| route.responses).filter_map(|(_, content)| match content {
         Content::JsonLines(name) => Some(format!("#/components/schemas/{name}")),
         _ => None,
@@ -73,7 +73,7 @@ fn who_may_use_a_route_shows_in_its_refusals() {
     assert!(locked["headers"]["Retry-After"].is_object(), "{locked}");
 }
 
-/// Each schema in a part of the document, with its place.
+/// Lists each schema in a part of the document, with its place.
 fn schemas<'a>(place: &str, value: &'a Value, found: &mut Vec<(String, &'a Value)>) {
     found.push((place.to_owned(), value));
     match value {

@@ -18,14 +18,22 @@ use crate::text::Text;
 
 /// The query arguments of [`audit`]. Empty ones do not count.
 pub const ARGUMENTS: &[Argument] = &[
-    Argument { name: "limit", kind: ArgumentKind::Number, help: "How many at most: 50 if not given, 1 to 500" },
+    Argument {
+        name: "limit",
+        kind: ArgumentKind::Number,
+        help: "The maximum number of entries: 50 by default, 1 to 500",
+    },
     Argument { name: "before", kind: ArgumentKind::Number, help: "Only entries with a lower number than this" },
-    Argument { name: "user", kind: ArgumentKind::Texts, help: "Only what one of these users did" },
-    Argument { name: "event", kind: ArgumentKind::Choices(Event::WORDS), help: "Only one of these events" },
+    Argument { name: "user", kind: ArgumentKind::Texts, help: "Only entries of one of these users" },
+    Argument {
+        name: "event",
+        kind: ArgumentKind::Choices(Event::WORDS),
+        help: "Only entries with one of these events",
+    },
     Argument {
         name: "q",
         kind: ArgumentKind::Text,
-        help: "Only entries with this text; upper and lower case are the same",
+        help: "Only entries with this text; upper and lower case are equal",
     },
 ];
 

@@ -19,7 +19,7 @@ use crate::http::response::Response;
 pub const ARGUMENTS: &[Argument] = &[Argument {
     name: "change",
     kind: ArgumentKind::Texts,
-    help: "The number of a change or its address in Gerrit; at most 50, the name repeated for each",
+    help: "The number of a change or its address in Gerrit; repeat the name for each change, at most 50",
 }];
 
 /// What `GET /api/searchPatch` takes after the question mark.

@@ -54,12 +54,12 @@ const LAST_EVENT_ID: &str = "last-event-id";
 pub const ARGUMENTS: &[Argument] = &[Argument {
     name: "log",
     kind: ArgumentKind::Numbers,
-    help: "The jobs whose logs are on pages, at most 100: how many records each has is told as it grows",
+    help: "The jobs whose logs a page shows, at most 100; a `log` event reports the number of records whenever a log grows",
 }];
 
 /// What [`events`] heeds.
 pub const HEADERS: &[Header] =
-    &[Header { name: "Last-Event-ID", help: "The event that the client got last: it is told what came after" }];
+    &[Header { name: "Last-Event-ID", help: "The last event that the client got; the stream continues after it" }];
 
 /// `GET /api/events`. With the `Last-Event-ID` of this process it goes on from there, else it begins with a snapshot.
 ///

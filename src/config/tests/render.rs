@@ -1,4 +1,4 @@
-//! What jobs put into commands, and what they are told when they may not.
+//! Tests of the commands that jobs produce, and of the messages when parameters are refused.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::parse;
 use crate::config::{CommandLine, JobType, ParamError};
 
-/// The job type `x` with these parameters, in inline tables, and this command.
+/// A job type `x` with these parameters, as inline tables, and this command.
 fn job_type(params: &str, command: &str) -> JobType {
     let text = format!("[job_types.x]\nparams = [{params}]\ncommand = [{command}]");
     parse(&text).unwrap().job_types.swap_remove("x").unwrap()

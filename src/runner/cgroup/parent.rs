@@ -1,9 +1,9 @@
 //! Finds the place for the groups of jobs: a part of the tree of control groups that is delegated to the runner's
 //! account.
 //!
-//! Controllers are enabled only in groups without processes, into which nobody else puts any: a group with controllers
-//! enabled below it cannot have processes of its own, and systemd could not restart the runner in the group of its
-//! unit.
+//! The runner enables controllers only in a group that has no processes and that no other program puts processes into.
+//! A group with controllers enabled below it cannot have processes of its own. In the group of the unit, systemd could
+//! then not restart the runner.
 
 use std::fs;
 use std::io;
@@ -15,19 +15,19 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{Group, enter};
 
-/// Kind of the filesystem: statfs(2).
+/// The kind of the filesystem: statfs(2).
 const CGROUP2: u32 = 0x6367_7270;
 /// The attributes that systemd sets on the group of a unit with `Delegate=`. Everybody can read the first, which
 /// exists since version 251.
 const DELEGATED: [&str; 2] = ["user.delegate", "trusted.delegate"];
-/// The error by which the child of a probe reports success.
+/// The error that the child of a probe returns on success.
 const ARRIVED: i32 = libc::ECANCELED;
 
 /// Finds the directory for groups of jobs: the configured one, else the one that is delegated to the unit of this
 /// process. `None` if there is neither. Prepares the directory as far as possible.
 ///
 /// # Errors
-/// It exists and cannot be used: a text for people.
+/// It exists and cannot be used; a text for people.
 pub fn find(configured: Option<&Path>) -> Result<Option<PathBuf>, String> {
     let own = own_group();
     let own = own.as_deref();
@@ -50,7 +50,7 @@ const HINT: &str = "the runner must be started in the same delegated part of the
 /// Checks that groups can be made in the directory.
 ///
 /// # Errors
-/// It is not: a text for people.
+/// It cannot contain groups; a text for people.
 pub fn check_directory(path: &Path) -> Result<(), String> {
     let kind = rustix::fs::statfs(path).map_err(|error| format!("cannot be examined: {error}"))?.f_type;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only 32 bits are meant")]
@@ -80,7 +80,7 @@ fn directory_of(mountinfo: &str, groups: &str) -> Option<PathBuf> {
         let (mount, system) = line.split_once(" - ")?;
         let mut fields = mount.split(' ').skip(3);
         let (root, at) = (fields.next()?, fields.next()?);
-        // A group outside of what is mounted begins with `/..`, and is no prefix of anything.
+        // The path of a group outside the mount begins with `/..` and is no prefix of anything.
         let below = group.strip_prefix(root).ok().filter(|_| system.starts_with("cgroup2 "))?;
         Some(Path::new(at).join(below)).filter(|_| !group.starts_with("/.."))
     })
@@ -101,7 +101,7 @@ fn has_no_process(path: &Path) -> bool {
     fs::read_to_string(path.join("cgroup.procs")).is_ok_and(|text| text.trim().is_empty())
 }
 
-/// Puts a process into a new group, as for a job.
+/// Puts a process into a new group, in the same way as for a job.
 fn probe(parent: &Path) -> io::Result<()> {
     let group = Group::make(&parent.join(format!("probe-{}", std::process::id())))?;
     let entered = group.door().and_then(|door| {

@@ -1,12 +1,12 @@
-//! How a helper's question gets to a person, and the answer back.
+//! The channel by which a helper's question gets to a person, and the answer back.
 //!
-//! In a job the supervisor is asked, on a connection. Where it cannot be reached (from another network namespace, or
-//! while a supervisor of an earlier version leads the job), the protocol of all other programs is left: the question on
-//! standard error, the answer on standard input. That is done only if this is the job's own standard input: behind
-//! `done < list` there are no answers, but lines of a list.
+//! In a job, the helper asks the supervisor on a connection. The supervisor may be unreachable: from another network
+//! namespace, or while a supervisor of an earlier version leads the job. Then the helper uses the protocol of all other
+//! programs: the question on standard error, the answer on standard input. It does so only if its standard input is the
+//! job's own: after `done < list` there are no answers on it, but lines of a list.
 //!
-//! Without a key a person is asked, at the terminal. Standard input is read if it is one, or if there is none, as
-//! scripts without a terminal have nobody but whoever wrote into their pipe.
+//! Without a key, the helper asks a person at the terminal. It reads standard input if that is the terminal, or if
+//! there is no terminal. A script without a terminal can get its answers only from its pipe.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read, Write};
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The environment of a helper, which describes its job. An empty text counts as missing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Job<'a> {
-    /// The job's key; outside a job there is none.
+    /// The job's key. Outside a job there is none.
     pub key: Option<&'a str>,
     /// The socket of the supervisor.
     pub socket: Option<&'a str>,
@@ -38,9 +38,9 @@ pub struct Job<'a> {
     pub input: Option<&'a str>,
 }
 
-/// The way of a question.
+/// The channel of a question.
 pub enum Way<'a> {
-    /// To the supervisor that listens at this address.
+    /// A connection to the supervisor that listens at this address.
     Supervisor(SocketAddr),
     /// The question goes out as text, and the answer comes in as a line.
     Lines {
@@ -52,10 +52,10 @@ pub enum Way<'a> {
 }
 
 impl Job<'_> {
-    /// Finds the way for a question.
+    /// Finds the channel for a question.
     ///
     /// # Errors
-    /// There is no way ([`JobScriptError::NoWay`]), or standard input cannot be used.
+    /// There is no channel ([`JobScriptError::NoWay`]), or standard input cannot be used.
     pub fn find_way(self) -> Result<Way<'static>, JobScriptError> {
         // The library's own handle would read ahead, and take the answer to the next helper's question.
         let input = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(JobScriptError::Read)?;
@@ -85,13 +85,13 @@ impl Job<'_> {
     }
 }
 
-/// The supervisors of earlier versions tell nobody which file it is. A job's command leads its session, so what it reads
-/// from is the job's own, unless it reads from a file.
+/// Supervisors of earlier versions do not say which file it is. A job's command leads its session. So its standard
+/// input is the job's own, unless it is a file.
 fn input_of_session_leader(input: &File) -> Option<String> {
     if !rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(input).ok()?.st_mode).is_fifo() {
         return None;
     }
-    // Not getsid(2): the number is 0 where the leader is outside of this PID namespace, which rustix takes for impossible.
+    // Not getsid(2): its number is 0 if the leader is outside this PID namespace, which rustix takes for impossible.
     let leader = Process::find(process::own_identity().pid)?.session;
     let stat = rustix::fs::stat(format!("/proc/{leader}/fd/0")).ok()?;
     Some(format!("{}:{}", stat.st_dev, stat.st_ino))

@@ -29,9 +29,13 @@ use crate::http::response::Response;
 
 /// What `GET /api/login` takes after the question mark.
 pub const ARGUMENTS: &[Argument] = &[
-    Argument { name: "ticket", kind: ArgumentKind::Text, help: "What the single sign-on gave the browser" },
-    Argument { name: "state", kind: ArgumentKind::Text, help: "What the browser was sent there with" },
-    Argument { name: "next", kind: ArgumentKind::Text, help: "The path of the page to go to then" },
+    Argument {
+        name: "ticket",
+        kind: ArgumentKind::Text,
+        help: "The ticket that the single sign-on gave to the browser",
+    },
+    Argument { name: "state", kind: ArgumentKind::Text, help: "The state that the browser took to the single sign-on" },
+    Argument { name: "next", kind: ArgumentKind::Text, help: "The path of the page to open after the sign-in" },
 ];
 
 /// What stays as it is in a path or query. All else is encoded again after it was decoded.

@@ -26,12 +26,12 @@ pub const ARGUMENTS: &[Argument] = &[
     Argument {
         name: CHANGES,
         kind: ArgumentKind::Texts,
-        help: "The number of a change or its address in Gerrit, the name repeated for each",
+        help: "The number of a change or its address in Gerrit; repeat the name for each change",
     },
     Argument {
         name: "anyway",
         kind: ArgumentKind::Switch,
-        help: "Start it also if Gerrit cannot be asked, or does not know a change; what spoke against it is recorded",
+        help: "Start the job even if Gerrit cannot be asked or does not know a change; the problems are recorded",
     },
 ];
 

@@ -24,7 +24,7 @@ use crate::submit::idempotency::Key;
 pub const ARGUMENTS: &[Argument] = &[Argument {
     name: "dry_run",
     kind: ArgumentKind::Switch,
-    help: "Check everything and tell the command, but start nothing",
+    help: "Check everything and return the command, without starting the job",
 }];
 
 /// What somebody wants to start.

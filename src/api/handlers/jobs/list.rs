@@ -43,15 +43,15 @@ struct One<'a> {
 
 /// What [`list`] understands.
 pub const ARGUMENTS: &[Argument] = &[
-    Argument { name: "limit", kind: ArgumentKind::Number, help: "How many at most: 10 if not given, 500 if more" },
-    Argument { name: "skip", kind: ArgumentKind::Number, help: "How many of the newest to leave out" },
+    Argument {
+        name: "limit",
+        kind: ArgumentKind::Number,
+        help: "The maximum number of jobs: 10 by default, at most 500",
+    },
+    Argument { name: "skip", kind: ArgumentKind::Number, help: "The number of the newest jobs to leave out" },
     Argument { name: "before", kind: ArgumentKind::Number, help: "Only jobs with a lower number than this" },
     Argument { name: "state", kind: ArgumentKind::Choices(STATES), help: "Only jobs in one of these states" },
-    Argument {
-        name: "outcome",
-        kind: ArgumentKind::Choices(OUTCOMES),
-        help: "Only jobs that ended in one of these ways",
-    },
+    Argument { name: "outcome", kind: ArgumentKind::Choices(OUTCOMES), help: "Only jobs with one of these outcomes" },
     Argument { name: "user", kind: ArgumentKind::Texts, help: "Only jobs of one of these users" },
     Argument { name: "type", kind: ArgumentKind::Texts, help: "Only jobs of one of these types" },
     Argument { name: "q", kind: ArgumentKind::Text, help: "Only jobs with this text in their parameters or data" },

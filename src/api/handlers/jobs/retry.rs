@@ -26,7 +26,7 @@ use crate::spool::request::JobRequest;
 pub const ARGUMENTS: &[Argument] = &[Argument {
     name: "anyway",
     kind: ArgumentKind::Switch,
-    help: "Start it also if Gerrit cannot be asked, or does not know a change; what spoke against it is recorded",
+    help: "Start the job even if Gerrit cannot be asked or does not know a change; the problems are recorded",
 }];
 
 /// What a job was asked to do.

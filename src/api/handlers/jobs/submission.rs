@@ -23,7 +23,7 @@ const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-re
 /// The header fields of routes that start a job.
 pub const HEADERS: &[Header] = &[Header {
     name: "Idempotency-Key",
-    help: "For a day, the same request with the same key is answered with the same job",
+    help: "A key for this request: for a day, the same request with the same key returns the same job",
 }];
 
 /// The idempotency key of a request, if it has one. `asked` is its path, with what else it asks for beside the body.

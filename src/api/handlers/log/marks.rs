@@ -17,7 +17,7 @@ use crate::http::response::Response;
 pub const ARGUMENTS: &[Argument] = &[Argument {
     name: "from",
     kind: ArgumentKind::Number,
-    help: "The first record, from 1; later, the `next` of the answer before",
+    help: "The first record, from 1; to continue, the `next` of the answer before",
 }];
 
 /// `GET /api/jobs/{id}/log/marks`: JSON lines about the records from `from` on. For each that is neither output nor

@@ -34,7 +34,7 @@ use crate::spool::JobId;
 const INCLUDE_SENSITIVE: Argument = Argument {
     name: "include_sensitive",
     kind: ArgumentKind::Switch,
-    help: "Show sensitive lines; who asks for them is noted",
+    help: "Include sensitive lines; the request is recorded with its user",
 };
 
 /// What [`log`] understands.
@@ -42,7 +42,7 @@ pub const ARGUMENTS: &[Argument] = &[
     Argument {
         name: "resume_record",
         kind: ArgumentKind::Number,
-        help: "How many records the client has been told of",
+        help: "The number of records that the client knows of",
     },
     INCLUDE_SENSITIVE,
     Argument {
@@ -53,7 +53,7 @@ pub const ARGUMENTS: &[Argument] = &[
     Argument {
         name: "heartbeat",
         kind: ArgumentKind::Switch,
-        help: "Say `heartbeat` whenever nothing else was said for 15 seconds, so that no proxy takes the stream for dead",
+        help: "Send `heartbeat` after each 15 s without other data, so that no proxy takes the stream for dead",
     },
 ];
 

@@ -16,7 +16,7 @@ use crate::logs::search::Needle;
 
 /// What [`search`] understands.
 pub const ARGUMENTS: &[Argument] = &[
-    Argument { name: "q", kind: ArgumentKind::Text, help: "The text to be found; upper and lower case are the same" },
+    Argument { name: "q", kind: ArgumentKind::Text, help: "The text to find; upper and lower case are equal" },
     INCLUDE_SENSITIVE,
 ];
 

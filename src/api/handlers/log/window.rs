@@ -21,12 +21,12 @@ pub const ARGUMENTS: &[Argument] = &[
     Argument {
         name: "from",
         kind: ArgumentKind::Integer,
-        help: "The first record, from 1; negative: from the end, so that -100 are the last 100",
+        help: "The first record, from 1. A negative number counts from the end: -100 gives the last 100",
     },
     Argument {
         name: "count",
         kind: ArgumentKind::Number,
-        help: "How many records at most: 200 if not given, 2000 if more",
+        help: "The maximum number of records: 200 by default, at most 2000",
     },
     INCLUDE_SENSITIVE,
 ];
