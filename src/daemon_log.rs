@@ -12,7 +12,7 @@ use crate::config::LogFormat;
 use writer::LogWriter;
 
 /// The time for the reader to take the last lines.
-const LAST_LINES: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The log of this process. On drop it writes the last lines, if there is a reader.
 pub struct DaemonLog(LogWriter);
@@ -47,6 +47,6 @@ impl DaemonLog {
 
 impl Drop for DaemonLog {
     fn drop(&mut self) {
-        self.0.finish(LAST_LINES);
+        self.0.finish(FLUSH_TIMEOUT);
     }
 }

@@ -21,15 +21,15 @@ use tokio::sync::Semaphore;
 const MAX_ANSWER: usize = 4 << 20;
 
 /// The maximum number of concurrent requests to one service.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT: usize = 8;
 
 /// The maximum length, in characters, of a redirection's address in a message.
 const MAX_LOCATION: usize = 200;
 
 /// The time for which an idle connection is kept for the next request.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-const PROGRAM: &str = concat!("spiderpig/", env!("CARGO_PKG_VERSION"));
+const AGENT: &str = concat!("spiderpig/", env!("CARGO_PKG_VERSION"));
 
 /// Another service. Its connections are reused.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub enum OutboundError {
     #[error("cannot be asked: {0}")]
     Broken(String),
     /// The service answered with a status other than 200.
-    #[error("answered {}{}", status.as_u16(), pointing(location.as_deref()))]
+    #[error("answered {}{}", status.as_u16(), redirection_text(location.as_deref()))]
     Status {
         /// The status.
         status: StatusCode,
@@ -71,10 +71,10 @@ impl Outbound {
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls()).https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(AT_ONCE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(MAX_CONCURRENT)
             .build(connector);
-        Self { client, turns: Semaphore::new(AT_ONCE), time_limit, accept: HeaderValue::from_static(accept) }
+        Self { client, turns: Semaphore::new(MAX_CONCURRENT), time_limit, accept: HeaderValue::from_static(accept) }
     }
 
     /// Returns the body of an answer with status 200.
@@ -88,7 +88,7 @@ impl Outbound {
 
     async fn ask(&self, url: &str) -> Result<Bytes, OutboundError> {
         let broken = |error: &dyn std::error::Error| OutboundError::Broken(innermost(error));
-        let request = Request::get(url).header(USER_AGENT, PROGRAM).header(ACCEPT, &self.accept);
+        let request = Request::get(url).header(USER_AGENT, AGENT).header(ACCEPT, &self.accept);
         let request = request.body(Empty::new()).map_err(|error| broken(&error))?;
         let _turn = self.turns.acquire().await.map_err(|error| broken(&error))?;
         let response = self.client.request(request).await.map_err(|error| broken(&error))?;
@@ -99,7 +99,7 @@ impl Outbound {
     }
 }
 
-fn pointing(location: Option<&str>) -> String {
+fn redirection_text(location: Option<&str>) -> String {
     location.map_or_else(String::new, |to| format!(", and points to {to}"))
 }
 

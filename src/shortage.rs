@@ -63,7 +63,7 @@ impl fmt::Display for Shortage {
 ///
 /// # Errors
 /// The system has no thread.
-pub fn ask_for_thread() -> io::Result<()> {
+pub fn check_for_thread() -> io::Result<()> {
     let started = std::thread::Builder::new().spawn(|| ())?;
     // The thread does nothing, so it cannot have failed.
     let _ = started.join();
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_a_shortage() {
+    fn only_errors_that_may_pass_are_a_shortage() {
         let of = |number| words(&io::Error::from_raw_os_error(number));
         assert!(of(libc::EAGAIN).is_some() && of(libc::ENOMEM).is_some());
         assert_eq!(of(libc::ENOENT), None);

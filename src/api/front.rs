@@ -143,9 +143,9 @@ impl Front {
 fn instead_of(error: ApiError, head: &Parts) -> Result<(&'static Route, PathParams), ApiError> {
     let is_read = head.method == Method::GET || head.method == Method::HEAD;
     let is_for_programs = matches!(head.uri.path().split('/').nth(1), Some("api" | "assets"));
-    let is_nowhere = error.status() == StatusCode::NOT_FOUND && is_read && !is_for_programs;
-    if is_nowhere && negotiation::asks_for_html(&head.headers) {
-        return Ok((&table::NOWHERE, PathParams::default()));
+    let is_no_such_page = error.status() == StatusCode::NOT_FOUND && is_read && !is_for_programs;
+    if is_no_such_page && negotiation::asks_for_html(&head.headers) {
+        return Ok((&table::NO_SUCH_PAGE, PathParams::default()));
     }
     Err(error)
 }

@@ -143,11 +143,11 @@ pub static ROUTES: &[Route] = routes! {
 };
 
 /// The route for a path that leads to no page. It is not in the table, because it has no path.
-pub static NOWHERE: Route = Route::new(
+pub static NO_SUCH_PAGE: Route = Route::new(
     Method::GET,
     "*",
     Access::Open,
-    |app, request| Box::pin(ready(page::nowhere(&app, &request))),
+    |app, request| Box::pin(ready(page::no_such_page(&app, &request))),
     "No such page",
 );
 

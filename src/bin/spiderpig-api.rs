@@ -160,7 +160,7 @@ fn run(config: Config, manager: ServiceManager) -> Result<(), Failure> {
 
 fn serve(config: Config, mut manager: ServiceManager) -> Result<(), Failure> {
     let sockets = manager.sockets().map_err(|error| Failure::new(USAGE, error))?;
-    shortage::ask_for_thread().map_err(|error| no_thread(&error))?;
+    shortage::check_for_thread().map_err(|error| no_thread(&error))?;
     let mut builder = runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().thread_keep_alive(KEEP_THREADS).build();
     let runtime = runtime.map_err(|error| Failure::new(1, error))?;

@@ -166,7 +166,7 @@ fn job(command: &JobCommand) -> ExitCode {
     let job = Job { key: key.as_deref(), socket: socket.as_deref(), input: input.as_deref() };
     let (mut input, mut answer, mut messages) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let mut streams = Streams { input: &mut input, answer: &mut answer, messages: &mut messages };
-    outcome(job_script::run(command, job.key, &mut streams, || job.find_way()))
+    outcome(job_script::run(command, job.key, &mut streams, || job.find_channel()))
 }
 
 fn outcome<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {

@@ -25,7 +25,7 @@ pub(super) fn check(config: &Config, runner: &Account, findings: &mut Findings) 
         return;
     }
     if let Some(hidepid) = HidePid::mounted()
-        && hidepid.blinds(runner.uid(), |group| runner.is_member(group))
+        && hidepid.hides_from(runner.uid(), |group| runner.is_member(group))
     {
         findings.add(hidden(&hidepid, runner));
     }

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_names_nothing() {
+    fn other_texts_name_no_change() {
         for text in [
             "",
             "0",

@@ -45,7 +45,7 @@ const MAX_ARGUMENT: usize = 128 * 1024 - 1;
 const MAX_COMMAND: usize = 1024 * 1024;
 
 /// The maximum number of problems in one list.
-const MOST_PROBLEMS: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 
 /// A job type: a declared kind of job.
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ impl JobType {
         Ok(CommandLine { arguments, shown: self.command.render(&values) })
     }
 
-    /// Lists the problems of a job's parameters: every unknown name and every broken rule, up to [`MOST_PROBLEMS`]. If
+    /// Lists the problems of a job's parameters: every unknown name and every broken rule, up to [`MAX_PROBLEMS`]. If
     /// there are none, lists the first problem of the parameters together. Empty if [`render`](Self::render) accepts
     /// them.
     #[must_use]
@@ -180,7 +180,7 @@ impl JobType {
         let unknown = params.iter().filter(|(name, _)| self.param(name).is_none());
         let unknown = unknown.map(|(name, value)| self.unknown(name, value));
         let broken = self.params.iter().filter_map(|param| param.accept(params.get(&param.name)).err());
-        let mut problems: Vec<_> = unknown.chain(broken).take(MOST_PROBLEMS).collect();
+        let mut problems: Vec<_> = unknown.chain(broken).take(MAX_PROBLEMS).collect();
         if problems.is_empty() {
             problems.extend(self.render(params).err());
         }

@@ -18,13 +18,13 @@ use crate::shortage::Shortage;
 const CAPACITY: usize = 4 << 20;
 
 /// The pause after a write, in which the thread collects more lines. Each write costs a system call.
-const GATHER: Duration = Duration::from_millis(2);
+const BATCH_PAUSE: Duration = Duration::from_millis(2);
 
 /// The pause before the next attempt if the output would block and must not.
-const RETRY: Duration = Duration::from_millis(50);
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// The number of bytes that a pipe takes without blocking if it takes any (`PIPE_BUF`).
-const AT_ONCE: usize = 4096;
+const ATOMIC_WRITE: usize = 4096;
 
 /// An output for lines.
 trait Output: io::Write + AsFd + Send {}
@@ -67,7 +67,7 @@ impl LogWriter {
         let mut state = self.0.state();
         state.is_closed = true;
         if state.shortage.is_some() {
-            self.0.write_what_goes(&mut state);
+            self.0.write_without_waiting(&mut state);
             return;
         }
         self.0.changed.notify_all();
@@ -115,7 +115,7 @@ impl Shared {
             let lost = write(&mut **self.output(), &batch);
             count(self.state(), lost);
             if !self.state().is_closed {
-                thread::sleep(GATHER);
+                thread::sleep(BATCH_PAUSE);
             }
         }
         self.state().is_done = true;
@@ -141,19 +141,19 @@ impl Shared {
             self.start_thread(&mut state);
         }
         if state.shortage.is_some() {
-            let lost = self.write_what_goes(&mut state);
+            let lost = self.write_without_waiting(&mut state);
             count(state, lost);
         }
     }
 
     /// Writes as much as the output takes without waiting. Returns the number of lost lines.
-    fn write_what_goes(&self, state: &mut State) -> u64 {
+    fn write_without_waiting(&self, state: &mut State) -> u64 {
         let mut output = self.output();
         let mut written = 0;
         let mut lost = 0;
         while written < state.waiting.len() && is_ready(&**output) {
             let rest = &state.waiting[written..];
-            match output.write(&rest[..rest.len().min(AT_ONCE)]) {
+            match output.write(&rest[..rest.len().min(ATOMIC_WRITE)]) {
                 Ok(length) if length > 0 => written += length,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -194,14 +194,14 @@ fn write(output: &mut dyn Output, mut bytes: &[u8]) -> u64 {
         match output.write(bytes) {
             Ok(written) if written > 0 => bytes = &bytes[written..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(RETRY),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(RETRY_PAUSE),
             Ok(_) | Err(_) => return lines(bytes),
         }
     }
     0
 }
 
-/// Whether a write of [`AT_ONCE`] bytes succeeds or fails without waiting.
+/// Whether a write of [`ATOMIC_WRITE`] bytes succeeds or fails without waiting.
 fn is_ready(output: &dyn Output) -> bool {
     let mut polled = [PollFd::from_borrowed_fd(output.as_fd(), PollFlags::OUT)];
     rustix::event::poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
@@ -338,7 +338,7 @@ mod tests {
         let deadline = Instant::now() + PATIENCE;
         while log.0.state().lost < 3 {
             assert!(Instant::now() < deadline);
-            thread::sleep(GATHER);
+            thread::sleep(BATCH_PAUSE);
         }
         is_full.store(false, Ordering::SeqCst);
         say(&log, 3);
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(&line, b"line 3\n");
         while log.0.state().lost > 0 {
             assert!(Instant::now() < deadline, "it was told");
-            thread::sleep(GATHER);
+            thread::sleep(BATCH_PAUSE);
         }
     }
 }

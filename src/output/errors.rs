@@ -73,7 +73,7 @@ fn names_an_error(text: &str) -> bool {
     let mut words = words(text).peekable();
     let mut none_before = false;
     while let Some(word) = words.next() {
-        if !word.is_of_error() {
+        if !word.is_error_word() {
             none_before = word.is_none();
             continue;
         }
@@ -81,7 +81,7 @@ fn names_an_error(text: &str) -> bool {
         none_before = false;
         // "No fatal errors": a count applies to all error words in a row.
         let mut end = word.end;
-        while let Some(next) = words.next_if(|next| next.is_of_error() && next.follows_on()) {
+        while let Some(next) = words.next_if(|next| next.is_error_word() && next.follows_on()) {
             end = next.end;
         }
         if !is_denied && !is_counted_as_none(&text[end..]) {
@@ -100,15 +100,15 @@ struct Word<'a> {
     end: usize,
 }
 
-fn is_of_word(character: char) -> bool {
+fn is_word_character(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
 fn words(text: &str) -> impl Iterator<Item = Word<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let begin = at + text[at..].find(is_of_word)?;
-        let length = text[begin..].find(|c| !is_of_word(c)).unwrap_or(text.len() - begin);
+        let begin = at + text[at..].find(is_word_character)?;
+        let length = text[begin..].find(|c| !is_word_character(c)).unwrap_or(text.len() - begin);
         let gap = &text[at..begin];
         at = begin + length;
         Some(Word { gap, text: &text[begin..at], end: at })
@@ -116,7 +116,7 @@ fn words(text: &str) -> impl Iterator<Item = Word<'_>> {
 }
 
 impl Word<'_> {
-    fn is_of_error(&self) -> bool {
+    fn is_error_word(&self) -> bool {
         WORDS.iter().any(|word| word.eq_ignore_ascii_case(self.text))
     }
 
@@ -136,7 +136,7 @@ fn is_counted_as_none(behind: &str) -> bool {
     let count = behind.trim_start_matches(['"', '\'']).trim_start().strip_prefix([':', '=']);
     let Some(more) = count.and_then(|count| count.trim_start().strip_prefix('0')) else { return false };
     let is_fraction = more.strip_prefix(['.', ',']).is_some_and(|more| more.starts_with(|c: char| c.is_ascii_digit()));
-    !is_fraction && !more.starts_with(is_of_word)
+    !is_fraction && !more.starts_with(is_word_character)
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ pub struct Decoder {
     length: usize,
     torn: Option<Torn>,
     /// The torn message looks like a question.
-    asks: bool,
+    question_torn: bool,
 }
 
 /// Limits in bytes. Tests use smaller ones.
@@ -128,14 +128,14 @@ impl Decoder {
 
     pub(super) fn with_limits(key: IoKey, limits: Limits) -> Self {
         let line = LineText::new(key.clone(), limits.piece);
-        Self { key, limits, line, held: Vec::new(), spilled: None, length: 0, torn: None, asks: false }
+        Self { key, limits, line, held: Vec::new(), spilled: None, length: 0, torn: None, question_torn: false }
     }
 
     /// Takes the bytes of one read, which arrived at the time `now`.
     pub fn feed(&mut self, bytes: &[u8], now: Instant, sink: &mut impl Sink) {
         if self.torn.is_some_and(|torn| torn.until.is_some_and(|until| until <= now)) {
             self.torn = None;
-            self.asks = false;
+            self.question_torn = false;
         }
         let mut chunk = Chunk::new(bytes);
         let mut at = 0;
@@ -156,7 +156,7 @@ impl Decoder {
                 at = bytes.len();
             }
         }
-        self.line.came_at(now);
+        self.line.set_arrival(now);
         if let Some(torn) = &mut self.torn {
             torn.until.get_or_insert(now + TORN_TIME);
         }
@@ -210,7 +210,7 @@ impl Decoder {
             self.line.push(part, sink);
             return;
         }
-        let (passed, part) = part.split_at(if self.held.is_empty() { held_from(part) } else { 0 });
+        let (passed, part) = part.split_at(if self.held.is_empty() { plain_length(part) } else { 0 });
         self.line.push(passed, sink);
 
         let room = self.limits.held.saturating_sub(self.held.len()).min(part.len());
@@ -236,18 +236,18 @@ impl Decoder {
 
     fn end_line(&mut self, sink: &mut impl Sink) {
         self.torn = self.torn.and_then(|torn| torn.after(self.length));
-        self.asks &= self.torn.is_some();
+        self.question_torn &= self.torn.is_some();
         self.length = 0;
         let held = std::mem::take(&mut self.held);
         if held.len() < OPENING.len() {
             self.line.push(&held, sink);
             let seen = self.line.end(sink);
-            self.asks |= seen.question && (seen.key || self.torn.is_some());
+            self.question_torn |= seen.question && (seen.key || self.torn.is_some());
             if seen.key {
                 let was_torn = self.torn.take().is_some();
-                self.tell_of_torn(was_torn, TORN, sink);
+                self.note_torn(was_torn, TORN, sink);
             } else if self.spilled.is_some_and(|spilled| spilled.torn) {
-                self.tear();
+                self.begin_torn();
             }
         } else {
             let text = String::from_utf8_lossy(&held);
@@ -301,27 +301,27 @@ impl Decoder {
         self.line.push(rest.text.as_bytes(), sink);
         let seen = self.line.end(sink);
         let is_part = rest.torn_at.is_some() || self.torn.is_some();
-        self.asks |= seen.question && (seen.key || is_part);
+        self.question_torn |= seen.question && (seen.key || is_part);
         if self.is_torn(rest) {
-            self.tear();
+            self.begin_torn();
         } else if seen.key {
             let how = if rest.torn_at.is_some() && self.torn.is_none() { BROKEN } else { TORN };
             if rest.torn_at.is_none() {
                 self.torn = None;
             }
-            self.tell_of_torn(is_part, how, sink);
+            self.note_torn(is_part, how, sink);
         }
     }
 
     /// Notes a torn message when its key has appeared outside a message.
-    fn tell_of_torn(&mut self, was_torn: bool, how: &str, sink: &mut impl Sink) {
-        let asks = std::mem::take(&mut self.asks);
-        if asks || was_torn {
-            let what = if asks { "question" } else { "message" };
+    fn note_torn(&mut self, was_torn: bool, how: &str, sink: &mut impl Sink) {
+        let question_torn = std::mem::take(&mut self.question_torn);
+        if question_torn || was_torn {
+            let what = if question_torn { "question" } else { "message" };
             sink.message(Message::Note(format!("a {what} {how}; what is left of it is among the sensitive lines")));
         }
-        if asks {
-            sink.message(Message::Unasked(format!("it {how}")));
+        if question_torn {
+            sink.message(Message::LostQuestion(format!("it {how}")));
         }
     }
 
@@ -338,7 +338,7 @@ impl Decoder {
         !closed_by_key && !after_key.trim_end().ends_with('}')
     }
 
-    fn tear(&mut self) {
+    fn begin_torn(&mut self) {
         self.torn = Some(Torn { bytes_left: self.limits.torn, until: None });
     }
 }
@@ -352,6 +352,6 @@ struct Text<'t> {
 }
 
 /// The end of the text that need not be held back.
-fn held_from(part: &[u8]) -> usize {
+fn plain_length(part: &[u8]) -> usize {
     memmem::find(part, OPENING.as_bytes()).unwrap_or(part.len() - usize::from(part.ends_with(b"{")))
 }

@@ -60,7 +60,7 @@ impl IoKey {
     }
 
     /// The length of the end of `bytes` that may be the beginning of an incomplete key.
-    pub(super) fn begun_at_end_of(&self, bytes: &[u8]) -> usize {
+    pub(super) fn partial_key_length(&self, bytes: &[u8]) -> usize {
         // A whole key may end in the way that it begins ("…0"). Only the bytes after it can begin another.
         let mut after_keys = bytes;
         while let Some(at) = self.find(after_keys) {
@@ -98,16 +98,16 @@ mod tests {
     #[test]
     fn the_longest_beginning_at_the_end_counts() {
         let key = IoKey::from_text("0x0x12");
-        assert_eq!(key.begun_at_end_of(b"text 0x0x1"), 5);
-        assert_eq!(key.begun_at_end_of(b"text 0x"), 2);
-        assert_eq!(key.begun_at_end_of(b"text"), 0);
+        assert_eq!(key.partial_key_length(b"text 0x0x1"), 5);
+        assert_eq!(key.partial_key_length(b"text 0x"), 2);
+        assert_eq!(key.partial_key_length(b"text"), 0);
     }
 
     #[test]
     fn a_whole_key_at_the_end_begins_no_other() {
         let key = IoKey::from_text("0xab0");
-        assert_eq!(key.begun_at_end_of(b"0xab0"), 0);
-        assert_eq!(key.begun_at_end_of(b"0xab00x"), 2);
+        assert_eq!(key.partial_key_length(b"0xab0"), 0);
+        assert_eq!(key.partial_key_length(b"0xab00x"), 2);
     }
 
     #[test]
@@ -115,6 +115,6 @@ mod tests {
         let key = IoKey::from_text("");
         assert!(!key.is_in("text"));
         assert_eq!(key.redact("text".into()), "text");
-        assert_eq!(key.begun_at_end_of(b"text"), 0);
+        assert_eq!(key.partial_key_length(b"text"), 0);
     }
 }

@@ -26,14 +26,14 @@ pub enum Message {
     /// A note for the log: a message was invalid or too long, and this was done about it.
     Note(String),
     /// A question that cannot be shown, with the reason. The job may wait for its answer forever.
-    Unasked(String),
+    LostQuestion(String),
 }
 
 /// Passes a message on. The object no longer contains the key.
 pub(super) fn deliver(object: Map<String, Value>, piece_limit: usize, sink: &mut impl Sink) {
     if let Err(problem) = act(&object, piece_limit, sink) {
         if object.get("type").and_then(Value::as_str) == Some("interaction") {
-            sink.message(Message::Unasked(problem.clone()));
+            sink.message(Message::LostQuestion(problem.clone()));
         }
         let json = Value::Object(object);
         // The mark as sensitive covers the content, even if the rest of the message is invalid.

@@ -203,8 +203,8 @@ fn a_question_that_was_torn_is_lost_and_people_must_know() {
     for (place, other) in [(5, "other\n".to_owned()), (70, "other\n".to_owned()), (70, status_message("s") + "\n")] {
         let (start, end) = question.split_at(place);
         let seen = decode_text(&format!("{start}{other}{end}\nafter\n"));
-        let unasked = "it was torn by another process writing at the same time".to_owned();
-        let expected = [torn("question"), Seen::Message(Message::Unasked(unasked)), line("after")];
+        let problem = "it was torn by another process writing at the same time".to_owned();
+        let expected = [torn("question"), Seen::Message(Message::LostQuestion(problem)), line("after")];
         assert_eq!(seen[seen.len() - 3..], expected, "{place} {other}");
     }
     let seen = decode_text(&format!("+ echo {KEY}\n{question}\nthe key {KEY}\n"));
@@ -450,7 +450,9 @@ fn interactions_keep_the_order_of_their_choices() {
 fn what_is_not_understood_is_noted() {
     let note = |members| match &decode_text(&message(members))[..] {
         [Seen::Message(Message::Note(note))] => note.clone(),
-        [Seen::Message(Message::Unasked(problem)), Seen::Message(Message::Note(note))] if note.contains(problem) => {
+        [Seen::Message(Message::LostQuestion(problem)), Seen::Message(Message::Note(note))]
+            if note.contains(problem) =>
+        {
             note.clone()
         }
         other => panic!("{other:?}"),

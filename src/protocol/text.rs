@@ -8,10 +8,10 @@ use super::key::IoKey;
 use super::piece::{Piece, Sink};
 
 /// Members and values that only questions have.
-const OF_QUESTIONS: [&[u8]; 3] = [b"\"interaction\"", b"\"input_line\"", b"\"choices\""];
+const QUESTION_MEMBERS: [&[u8]; 3] = [b"\"interaction\"", b"\"input_line\"", b"\"choices\""];
 
 /// The time after which the text of an unfinished line is shown.
-const PATIENCE: Duration = Duration::from_millis(200);
+const SHOW_AFTER: Duration = Duration::from_millis(200);
 
 /// The minimum time between two shown states of a line that rewrites itself.
 const REWRITE_INTERVAL: Duration = Duration::from_secs(1);
@@ -135,7 +135,7 @@ impl LineText {
     }
 
     /// Sets the time of everything that was pushed until now.
-    pub(super) fn came_at(&mut self, now: Instant) {
+    pub(super) fn set_arrival(&mut self, now: Instant) {
         if self.state.unshown {
             self.state.unshown_since.get_or_insert(now);
         }
@@ -143,7 +143,7 @@ impl LineText {
 
     /// The time at which the unfinished line is to be shown.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let due = self.state.unshown_since? + PATIENCE;
+        let due = self.state.unshown_since? + SHOW_AFTER;
         match self.state.shown_at {
             Some(shown) if self.state.restarted => Some(due.max(shown + REWRITE_INTERVAL)),
             _ => Some(due),
@@ -170,7 +170,7 @@ impl LineText {
     /// The part of the first `length` bytes that can be passed on without cutting a character or a key.
     fn safe_end(&self, length: usize) -> usize {
         let whole = whole_characters(&self.text[..length]);
-        whole - self.key.begun_at_end_of(&self.text[..whole])
+        whole - self.key.partial_key_length(&self.text[..whole])
     }
 
     fn emit(&mut self, end: usize, reason: Reason, sink: &mut impl Sink) {
@@ -179,7 +179,7 @@ impl LineText {
             self.state.seen.key = true;
             self.state.hidden = true;
         }
-        self.state.seen.question |= OF_QUESTIONS.iter().any(|part| memmem::find(bytes, part).is_some());
+        self.state.seen.question |= QUESTION_MEMBERS.iter().any(|part| memmem::find(bytes, part).is_some());
         let text = self.key.redact(String::from_utf8_lossy(bytes));
         sink.piece(Piece {
             text: &text,

@@ -76,7 +76,7 @@ impl Group {
     ///
     /// # Errors
     /// This account may not enter the group.
-    pub fn door(&self) -> io::Result<OwnedFd> {
+    pub fn entry(&self) -> io::Result<OwnedFd> {
         open(&self.path.join("cgroup.procs"), OFlags::WRONLY)
     }
 
@@ -200,12 +200,12 @@ pub fn remove_empty(parent: &Path) {
     }
 }
 
-/// Puts this process into the group behind a [door](Group::door). Async-signal-safe.
+/// Puts this process into the group of an [entry](Group::entry). Async-signal-safe.
 ///
 /// # Errors
 /// The kernel refuses.
-pub fn enter(door: &OwnedFd) -> rustix::io::Result<()> {
-    rustix::io::write(door, b"0").map(drop)
+pub fn enter(entry: &OwnedFd) -> rustix::io::Result<()> {
+    rustix::io::write(entry, b"0").map(drop)
 }
 
 fn open(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {

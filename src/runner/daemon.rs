@@ -14,6 +14,7 @@ use super::cgroup;
 use super::hints::Hints;
 use super::jobs::{Ended, Jobs};
 use super::lanes::Lanes;
+use super::orphans;
 use super::plan::AccountEnvironment;
 use super::problems::{Problems, Subject};
 use super::queue::Queue;
@@ -22,7 +23,6 @@ use super::report::Report;
 use super::schedule::Schedule;
 use super::starts::Starts;
 use super::stop::Stopped;
-use super::strangers;
 use crate::config::Config;
 use crate::process_state;
 use crate::spool::error::{Error, Result};
@@ -152,7 +152,7 @@ impl Daemon {
             let words = "(`ulimit -f`, LimitFSIZE=), so longer logs of jobs are cut off";
             self.problems.tell(Subject::FileSize, format!("files cannot grow beyond {limit} bytes {words}"));
         }
-        let mut adopted_end = strangers::ends()?;
+        let mut adopted_end = orphans::notifications()?;
         info!(spool = %self.spool.root().display(), "the runner is up");
         loop {
             if hints.get_ref().trouble().is_some() && Instant::now() >= watch_at {
@@ -170,7 +170,7 @@ impl Daemon {
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(event) = self.events.join_next() => self.handle(event),
-                () = strangers::next(&mut adopted_end) => self.reap_strangers(),
+                () = orphans::next(&mut adopted_end) => self.reap_orphans(),
                 () = hint(&hints) => self.schedule.look_at_drops(),
                 () = tokio::time::sleep_until(wake_at.into()) => {}
             }
@@ -206,7 +206,7 @@ impl Daemon {
         match event {
             Ok(Event::LeaderEnded(id, how)) => {
                 if self.jobs.supervisor_ended(id, how) {
-                    self.reap_strangers();
+                    self.reap_orphans();
                 }
                 self.reconcile(id);
             }
@@ -234,7 +234,7 @@ impl Daemon {
     /// The inbox and the queue can be long, so they are listed only after a hint or in a rescan.
     fn look(&mut self, everything: bool) {
         if everything {
-            self.reap_strangers();
+            self.reap_orphans();
             let looked = self.look_at_jobs();
             self.problems.note(Subject::top("jobs"), looked);
             if let Some(groups) = &self.settings.groups {

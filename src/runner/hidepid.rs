@@ -37,14 +37,14 @@ impl HidePid {
 
     /// Whether the mount hides other accounts' processes from an account with these groups.
     #[must_use]
-    pub fn blinds(&self, uid: u32, is_member: impl Fn(u32) -> bool) -> bool {
+    pub fn hides_from(&self, uid: u32, is_member: impl Fn(u32) -> bool) -> bool {
         uid != 0 && !is_member(self.group)
     }
 }
 
 /// Whether `/proc` hides processes of other accounts from this process.
 #[must_use]
-pub fn blinds_this_process() -> bool {
+pub fn hides_from_this_process() -> bool {
     let groups: Vec<u32> = rustix::process::getgroups()
         .unwrap_or_default()
         .into_iter()
@@ -52,7 +52,8 @@ pub fn blinds_this_process() -> bool {
         .map(rustix::process::Gid::as_raw)
         .collect();
     let uid = rustix::process::geteuid().as_raw();
-    HidePid::mounted().is_some_and(|hidepid| hidepid.blinds(uid, |group| groups.contains(&group))) && !sees_another(uid)
+    HidePid::mounted().is_some_and(|hidepid| hidepid.hides_from(uid, |group| groups.contains(&group)))
+        && !sees_another(uid)
 }
 
 /// Whether this process sees process 1, which belongs to another account.
@@ -76,8 +77,8 @@ mod tests {
             HidePid::parse(&format!("{open}24 22 0:39 / /proc rw,nosuid - proc proc rw,gid=7,hidepid=invisible\n"));
         let hidden = hidden.unwrap();
         assert_eq!(hidden, HidePid { value: "invisible".into(), group: 7 });
-        assert!(hidden.blinds(1000, |_| false));
-        assert!(!hidden.blinds(1000, |group| group == 7));
-        assert!(!hidden.blinds(0, |_| false));
+        assert!(hidden.hides_from(1000, |_| false));
+        assert!(!hidden.hides_from(1000, |group| group == 7));
+        assert!(!hidden.hides_from(0, |_| false));
     }
 }

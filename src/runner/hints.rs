@@ -18,7 +18,7 @@ use crate::spool::error::{Error, Result};
 pub const UNWATCHED_RESCAN: Duration = Duration::from_secs(1);
 
 /// The events of interest: changes of names and contents. Reading must not count, or each look would cause the next.
-const NEWS: WatchFlags = WatchFlags::CREATE
+const WATCHED_EVENTS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MODIFY)
     .union(WatchFlags::MOVED_FROM)
     .union(WatchFlags::MOVED_TO)
@@ -114,7 +114,7 @@ impl Hints {
 fn watch(directories: &[&Path]) -> Result<(OwnedFd, BTreeMap<i32, PathBuf>)> {
     let instance = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
     let instance = instance.map_err(|error| Error::io("watch", Path::new("inotify"), error))?;
-    let watched = directories.iter().map(|&directory| match inotify::add_watch(&instance, directory, NEWS) {
+    let watched = directories.iter().map(|&directory| match inotify::add_watch(&instance, directory, WATCHED_EVENTS) {
         Ok(watch) => Ok((watch, directory.to_owned())),
         Err(rustix::io::Errno::NOSPC) => {
             let reason = std::io::Error::other("no watches left (fs.inotify.max_user_watches)");

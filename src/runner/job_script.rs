@@ -4,12 +4,12 @@
 //! go to standard error**, which in SpiderPig is the same pipe as the job's standard output, and only the answer goes to
 //! standard output. A script that redirects the standard error of a helper hides its messages from SpiderPig.
 //!
-//! Questions use the channel in [`way`]. Standard input is not read for answers, because a helper may be in a loop that
-//! reads a list from there. Only `line -` reads it, and should be at the end of a pipe.
+//! Questions use another channel: see [`channel`]. Standard input is not read for answers, because a helper may be in a
+//! loop that reads a list from there. Only `line -` reads it, and should be at the end of a pipe.
 //!
 //! Without a key, outside SpiderPig, the same commands talk to a person at a terminal.
 
-mod way;
+mod channel;
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 
@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::{IoKey, MAX_ANSWER, Prompt, PromptKind, encode};
 
-pub use way::{Job, Way};
+pub use channel::{Channel, Job};
 
 /// A command for scripts.
 #[derive(Clone, Debug, Subcommand)]
@@ -105,7 +105,7 @@ pub enum JobScriptError {
          runs (in its network namespace, with its environment); or give it the job's own standard input, for example by \
          `exec 3<&0` at the beginning of the script and `<&3` behind the helper"
     )]
-    NoWay(String),
+    NoChannel(String),
     /// The job or its supervisor has ended meanwhile.
     #[error("the question was not answered: the job or its supervisor has ended")]
     Gone,
@@ -135,7 +135,7 @@ pub enum JobScriptError {
 }
 
 /// Runs a command of a script. `key` is the job's key. Without a key, or with an empty one, a person is at the
-/// terminal. `find_way` finds the channel for a question.
+/// terminal. `find_channel` finds the channel for a question.
 ///
 /// A question is asked again until the answer is valid. An empty answer gives the code of the default.
 ///
@@ -145,16 +145,16 @@ pub fn run<'a>(
     command: &JobCommand,
     key: Option<&str>,
     streams: &mut Streams<'_>,
-    find_way: impl FnOnce() -> Result<Way<'a>, JobScriptError>,
+    find_channel: impl FnOnce() -> Result<Channel<'a>, JobScriptError>,
 ) -> Result<(), JobScriptError> {
     let key = key.filter(|key| !key.is_empty()).map(IoKey::from_text);
     let key = key.as_ref();
     let message = match command {
         JobCommand::Ask { sensitive, prompt } => {
             let prompt = Prompt { prompt: prompt.clone(), sensitive: *sensitive, kind: PromptKind::InputLine };
-            return ask(&prompt, key, streams, find_way()?);
+            return ask(&prompt, key, streams, find_channel()?);
         }
-        JobCommand::Choose(choose) => return ask(&choose.prompt()?, key, streams, find_way()?),
+        JobCommand::Choose(choose) => return ask(&choose.prompt()?, key, streams, find_channel()?),
         JobCommand::Status { text } => match key {
             Some(key) => encode::status(key, Some(text.as_str()).filter(|text| !text.is_empty())),
             None => format!("{text}\n"),
@@ -182,12 +182,17 @@ fn copy_lines(sensitive: bool, key: Option<&IoKey>, streams: &mut Streams<'_>) -
     Ok(())
 }
 
-fn ask(prompt: &Prompt, key: Option<&IoKey>, streams: &mut Streams<'_>, way: Way<'_>) -> Result<(), JobScriptError> {
-    let answer = match (way, key) {
-        (Way::Supervisor(address), Some(key)) => way::ask_supervisor(&address, key, prompt)?,
-        (Way::Supervisor(_), None) => return Err(JobScriptError::Gone),
-        (Way::Lines { mut input, shown: Some(mut shown) }, _) => ask_in_lines(prompt, key, &mut input, &mut shown)?,
-        (Way::Lines { mut input, shown: None }, _) => ask_in_lines(prompt, key, &mut input, streams.messages)?,
+fn ask(
+    prompt: &Prompt,
+    key: Option<&IoKey>,
+    streams: &mut Streams<'_>,
+    channel: Channel<'_>,
+) -> Result<(), JobScriptError> {
+    let answer = match (channel, key) {
+        (Channel::Supervisor(address), Some(key)) => channel::ask_supervisor(&address, key, prompt)?,
+        (Channel::Supervisor(_), None) => return Err(JobScriptError::Gone),
+        (Channel::Lines { mut input, shown: Some(mut shown) }, _) => ask_in_lines(prompt, key, &mut input, &mut shown)?,
+        (Channel::Lines { mut input, shown: None }, _) => ask_in_lines(prompt, key, &mut input, streams.messages)?,
     };
     match &prompt.kind {
         PromptKind::Choices { default: Some(code), .. } if answer.is_empty() => streams.give(code),
@@ -318,7 +323,8 @@ mod tests {
         let (mut input, mut answer, mut messages) = (input.as_bytes(), Vec::new(), Vec::new());
         let mut lines = input;
         let mut streams = Streams { input: &mut lines, answer: &mut answer, messages: &mut messages };
-        let result = run(&command, key, &mut streams, || Ok(Way::Lines { input: Box::new(&mut input), shown: None }));
+        let result =
+            run(&command, key, &mut streams, || Ok(Channel::Lines { input: Box::new(&mut input), shown: None }));
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Ran { result, answer: text(answer), messages: text(messages), unread: text(input.to_vec()) }
     }

@@ -91,7 +91,7 @@ pub async fn stop_everything(
         }
     }
     let proof = match cgroup {
-        None if hidepid::blinds_this_process() => Proof::Hidden,
+        None if hidepid::hides_from_this_process() => Proof::Hidden,
         None if !rustix::process::geteuid().is_root() => Proof::Likely,
         _ => Proof::Certain,
     };

@@ -40,7 +40,7 @@ impl Watch {
             Err(_) => tell(Hint::Rescan),
         };
         // The crate assumes that its thread starts, and panics later if it did not. So this is tested first.
-        shortage::ask_for_thread().map_err(|error| Error::io("start a thread for", Path::new("inotify"), error))?;
+        shortage::check_for_thread().map_err(|error| Error::io("start a thread for", Path::new("inotify"), error))?;
         let watcher = notify::recommended_watcher(handler).map_err(|error| wrap(Path::new("inotify"), error))?;
         Ok(Self { watcher })
     }

@@ -47,7 +47,7 @@ pub async fn asset(app: Arc<App>, request: Request) -> Result<Response, ApiError
 ///
 /// # Errors
 /// 404 without the document in a debug build without the page.
-pub fn nowhere(app: &App, request: &Request) -> Result<Response, ApiError> {
+pub fn no_such_page(app: &App, request: &Request) -> Result<Response, ApiError> {
     let mut response = document_of(app.page, &request.headers).ok_or_else(ApiError::no_such_route)?;
     *response.status_mut() = StatusCode::NOT_FOUND;
     Ok(response)

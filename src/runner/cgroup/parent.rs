@@ -21,7 +21,7 @@ const CGROUP2: u32 = 0x6367_7270;
 /// exists since version 251.
 const DELEGATED: [&str; 2] = ["user.delegate", "trusted.delegate"];
 /// The error that the child of a probe returns on success.
-const ARRIVED: i32 = libc::ECANCELED;
+const PROBE_SUCCESS: i32 = libc::ECANCELED;
 
 /// Finds the directory for groups of jobs: the configured one, else the one that is delegated to the unit of this
 /// process. `None` if there is neither. Prepares the directory as far as possible.
@@ -104,10 +104,11 @@ fn has_no_process(path: &Path) -> bool {
 /// Puts a process into a new group, in the same way as for a job.
 fn probe(parent: &Path) -> io::Result<()> {
     let group = Group::make(&parent.join(format!("probe-{}", std::process::id())))?;
-    let entered = group.door().and_then(|door| {
+    let entered = group.entry().and_then(|entry| {
         let mut child = Command::new("/proc/self/exe");
         child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let enter = move || Err(enter(&door).map_or_else(io::Error::from, |()| io::Error::from_raw_os_error(ARRIVED)));
+        let enter =
+            move || Err(enter(&entry).map_or_else(io::Error::from, |()| io::Error::from_raw_os_error(PROBE_SUCCESS)));
         #[expect(
             unsafe_code,
             reason = "between fork and exec; the closure makes only an async-signal-safe system call"
@@ -117,7 +118,7 @@ fn probe(parent: &Path) -> io::Result<()> {
             child.pre_exec(enter);
         }
         match child.spawn() {
-            Err(error) if error.raw_os_error() == Some(ARRIVED) => Ok(()),
+            Err(error) if error.raw_os_error() == Some(PROBE_SUCCESS) => Ok(()),
             Err(error) => Err(error),
             Ok(mut child) => child.wait().map(drop),
         }

@@ -90,7 +90,7 @@ pub fn execute(plan: &Plan, key: &IoKey, socket: Option<&str>, cgroup: Option<&G
     for descriptor in [stdin_write.as_fd(), output_read.as_fd()] {
         rustix::io::ioctl_fionbio(descriptor, true).map_err(|error| pipes(error.into()))?;
     }
-    let door = cgroup.map(Group::door).transpose().map_err(|_| Refusal::NoEntry)?;
+    let entry = cgroup.map(Group::entry).transpose().map_err(|_| Refusal::NoEntry)?;
     // A larger pipe means fewer turns for a chatty job; the account's limit may forbid it.
     let _ = rustix::pipe::fcntl_setpipe_size(&output_read, 1 << 20);
     let mut command = Command::new(&program);
@@ -100,7 +100,7 @@ pub fn execute(plan: &Plan, key: &IoKey, socket: Option<&str>, cgroup: Option<&G
     #[expect(unsafe_code, reason = "between fork and exec; the closure makes only async-signal-safe system calls")]
     // SAFETY: no allocation and no lock in the child; everything it points to was built before the fork.
     unsafe {
-        command.pre_exec(move || become_command(umask, door.as_ref(), &image));
+        command.pre_exec(move || become_command(umask, entry.as_ref(), &image));
     }
     let started = command.spawn();
     let child = started.map_err(|error| Refusal::of(&format!("cannot execute {}", program.display()), &error))?;
@@ -198,9 +198,9 @@ impl Image {
 
 /// Runs in the child. Returns only if the command could not be executed. execve and not execvp, which would give a file
 /// without `#!` to a shell.
-fn become_command(umask: u32, door: Option<&OwnedFd>, image: &Image) -> std::io::Result<()> {
-    if let Some(door) = door {
-        cgroup::enter(door).map_err(|_| std::io::Error::from_raw_os_error(NOT_ENTERED))?;
+fn become_command(umask: u32, entry: Option<&OwnedFd>, image: &Image) -> std::io::Result<()> {
+    if let Some(entry) = entry {
+        cgroup::enter(entry).map_err(|_| std::io::Error::from_raw_os_error(NOT_ENTERED))?;
     }
     rustix::process::setsid()?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));

@@ -289,7 +289,7 @@ impl Sink for Said {
         match message {
             Message::Interaction(prompt) => self.question = Some(prompt),
             Message::Note(note) => self.notes.push(note),
-            Message::Unasked(reason) => self.unasked = Some(reason),
+            Message::LostQuestion(reason) => self.unasked = Some(reason),
             Message::Status(_) | Message::Progress(_) => {}
         }
     }

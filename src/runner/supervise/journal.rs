@@ -364,7 +364,7 @@ impl Sink for Journal {
             }
             Message::Interaction(prompt) => self.ask(Asker::Job, prompt),
             Message::Note(note) => self.note(note),
-            Message::Unasked(reason) => self.warn_of_unasked(&reason),
+            Message::LostQuestion(reason) => self.warn_of_unasked(&reason),
         }
     }
 }

@@ -167,9 +167,9 @@ impl Wanted {
             message: message.into(),
             input: Value::Null,
         });
-        Err(ApiError::all_invalid(invalid.take(MOST_PROBLEMS).collect()))
+        Err(ApiError::all_invalid(invalid.take(MAX_PROBLEMS).collect()))
     }
 }
 
 /// How many wrong members are named.
-const MOST_PROBLEMS: usize = 100;
+const MAX_PROBLEMS: usize = 100;

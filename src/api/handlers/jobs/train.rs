@@ -28,7 +28,7 @@ const ALL: &str = "all";
 const STATUS: &str = "originalTrainStatus";
 
 /// How many wrong members are named.
-const MOST_PROBLEMS: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 
 /// `POST /api/jobs/train`: queues a job that takes wikis to a version, durably.
 ///
@@ -68,7 +68,7 @@ impl Promotion {
         for (name, value) in &members {
             check_member(name, value, &mut problems);
         }
-        problems.truncate(MOST_PROBLEMS);
+        problems.truncate(MAX_PROBLEMS);
         if problems.is_empty() { Ok(Self { members, status }) } else { Err(ApiError::all_invalid(problems)) }
     }
 

@@ -39,7 +39,7 @@ pub struct Job<'a> {
 }
 
 /// The channel of a question.
-pub enum Way<'a> {
+pub enum Channel<'a> {
     /// A connection to the supervisor that listens at this address.
     Supervisor(SocketAddr),
     /// The question goes out as text, and the answer comes in as a line.
@@ -55,8 +55,8 @@ impl Job<'_> {
     /// Finds the channel for a question.
     ///
     /// # Errors
-    /// There is no channel ([`JobScriptError::NoWay`]), or standard input cannot be used.
-    pub fn find_way(self) -> Result<Way<'static>, JobScriptError> {
+    /// There is no channel ([`JobScriptError::NoChannel`]), or standard input cannot be used.
+    pub fn find_channel(self) -> Result<Channel<'static>, JobScriptError> {
         // The library's own handle would read ahead, and take the answer to the next helper's question.
         let input = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(JobScriptError::Read)?;
         if self.key.is_none_or(str::is_empty) {
@@ -64,15 +64,15 @@ impl Job<'_> {
         }
         let reason = match self.socket.filter(|name| !name.is_empty()) {
             Some(name) => match SocketAddr::from_abstract_name(name).and_then(|at| connect(&at).map(|_| at)) {
-                Ok(address) => return Ok(Way::Supervisor(address)),
+                Ok(address) => return Ok(Channel::Supervisor(address)),
                 Err(error) => format!("the socket {name} cannot be reached from here: {error}"),
             },
             None => format!("the variable {} is not set", helper_line::SOCKET_VARIABLE),
         };
         if self.is_own(&input) {
-            return Ok(Way::Lines { input: Box::new(input), shown: None });
+            return Ok(Channel::Lines { input: Box::new(input), shown: None });
         }
-        Err(JobScriptError::NoWay(reason))
+        Err(JobScriptError::NoChannel(reason))
     }
 
     /// Whether this file is the standard input of the job's command.
@@ -97,12 +97,12 @@ fn input_of_session_leader(input: &File) -> Option<String> {
     Some(format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
-fn terminal(input: File) -> Way<'static> {
+fn terminal(input: File) -> Channel<'static> {
     let Some(terminal) = Some(&input).filter(|input| !input.is_terminal()).and_then(|_| open_terminal()) else {
-        return Way::Lines { input: Box::new(input), shown: None };
+        return Channel::Lines { input: Box::new(input), shown: None };
     };
     let shown = terminal.try_clone().ok().filter(|_| !io::stderr().is_terminal());
-    Way::Lines { input: Box::new(terminal), shown: shown.map(|terminal| Box::new(terminal) as _) }
+    Channel::Lines { input: Box::new(terminal), shown: shown.map(|terminal| Box::new(terminal) as _) }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a terminal is no file of the spool")]

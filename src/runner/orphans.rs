@@ -13,17 +13,17 @@ use crate::spool::error::{Error, Result};
 ///
 /// # Errors
 /// The system gives no notifications.
-pub(super) fn ends() -> Result<Option<Signal>> {
+pub(super) fn notifications() -> Result<Option<Signal>> {
     let adopts =
         std::process::id() == 1 || rustix::process::child_subreaper().is_ok_and(|subreaper| subreaper.is_some());
-    let ends = adopts.then(|| signal(SignalKind::child())).transpose();
-    ends.map_err(|error| Error::io("wait for", Path::new("children"), error))
+    let notifications = adopts.then(|| signal(SignalKind::child())).transpose();
+    notifications.map_err(|error| Error::io("wait for", Path::new("children"), error))
 }
 
 /// Waits until a child has ended. Without notifications it waits forever.
-pub(super) async fn next(ends: &mut Option<Signal>) {
-    match ends {
-        Some(ends) => drop(ends.recv().await),
+pub(super) async fn next(notifications: &mut Option<Signal>) {
+    match notifications {
+        Some(notifications) => drop(notifications.recv().await),
         None => std::future::pending().await,
     }
 }
@@ -31,7 +31,7 @@ pub(super) async fn next(ends: &mut Option<Signal>) {
 impl Daemon {
     /// Collects ended children that are not supervisors of this daemon, so that none stays a zombie. It stops at a
     /// supervisor: the supervisor's own task collects it, and then this is called again.
-    pub(super) fn reap_strangers(&self) {
+    pub(super) fn reap_orphans(&self) {
         while let Some(pid) = ended_child() {
             if self.jobs.is_supervisor(pid) {
                 return;
