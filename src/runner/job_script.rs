@@ -37,11 +37,11 @@ pub enum JobCommand {
     Choose(Choose),
     /// Set the status text of the job; an empty text clears it
     Status {
-        /// What the job is doing
+        /// The current activity of the job
         #[arg(allow_hyphen_values = true)]
         text: String,
     },
-    /// Show how far the job is
+    /// Show the progress of the job
     Progress(Progress),
     /// Write a line to the log
     Line {
@@ -66,7 +66,7 @@ pub struct Choose {
     /// Hide the answer from people, and do not store it
     #[arg(long)]
     sensitive: bool,
-    /// The code that an empty answer stands for
+    /// The code for an empty answer
     #[arg(long, value_name = "CODE")]
     default: Option<String>,
 }
@@ -74,12 +74,12 @@ pub struct Choose {
 /// The progress of a job: the number of steps that are done, and of all steps.
 #[derive(Args, Clone, Debug)]
 pub struct Progress {
-    /// What the job is doing
+    /// The current activity of the job
     #[arg(allow_hyphen_values = true)]
     name: String,
-    /// How many steps are done
+    /// The number of steps that are done
     done: u64,
-    /// How many steps there are
+    /// The number of all steps
     total: u64,
 }
 
@@ -93,7 +93,7 @@ pub struct Streams<'a> {
     pub messages: &'a mut dyn Write,
 }
 
-/// Why a helper failed.
+/// The reason why a helper failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JobScriptError {
     /// Standard input ended before an answer. An incomplete line is not an answer.
