@@ -50,8 +50,9 @@ fn nothing_of_a_bad_start_reaches_runner_supervisor_and_command() {
     assert!(is_free(&lock), "the runner holds no lock of somebody else");
 
     let gate = spool.path().join("gate");
+    // Of a child, as it got it from the shell: the shell itself blocks signals while it starts one.
     let id = spool.submit_script(&format!(
-        "ls /proc/$$/fd; grep -E 'Sig(Blk|Ign)' /proc/$$/status; until [ -e {} ]; do sleep 0.02; done; seq 10000",
+        "ls /proc/$$/fd; grep -E 'Sig(Blk|Ign)' /proc/self/status; until [ -e {} ]; do sleep 0.02; done; seq 10000",
         gate.display()
     ));
     wait_until("it has printed", || spool.lines(id).len() >= 5);
