@@ -17,7 +17,7 @@ use spiderpig::spool::status::State;
 use crate::client;
 use crate::demo::search_path;
 use crate::hostile::HostileSpool;
-use crate::support::{TestSpool, program, wait_until};
+use crate::support::{TestSpool, pid_namespace, program, wait_until};
 
 /// A loop that reads a list, which a helper in it shares.
 const LIST: &str = r#"#!/bin/bash
@@ -455,12 +455,7 @@ fn a_helper_by_hand_with_a_key_of_nowhere_says_what_to_do() {
 
 #[test]
 fn a_helper_whose_session_is_led_from_another_namespace_says_what_to_do() {
-    let namespace = ["--pid", "--fork", "--kill-child", "--mount-proc"];
-    if !Command::new("unshare").args(namespace).arg("true").status().is_ok_and(|status| status.success()) {
-        // Said past the capturing of the test's output.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: no namespace of processes can be made here");
-        return;
-    }
+    let Some(namespace) = pid_namespace() else { return };
     for input in [Stdio::null(), Stdio::piped()] {
         let mut command = Command::new("unshare");
         command.args(namespace).arg(program("spiderpig-runner")).args(["job", "ask", "Who?"]);

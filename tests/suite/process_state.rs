@@ -14,7 +14,7 @@ use spiderpig::spool::status::State;
 
 use crate::client;
 use crate::hostile::HostileSpool;
-use crate::support::{Daemon, TestSpool, wait_for, wait_until};
+use crate::support::{Daemon, TestSpool, pid_namespace, wait_for, wait_until};
 
 /// Becomes the program in its arguments, in the worst of states.
 const BAD_START: &str = r"
@@ -150,13 +150,7 @@ fn children(pid: u32) -> Vec<process::Process> {
 
 /// The runner as process 1 of a namespace of its own. None where that is not allowed.
 fn as_process_one(spool: &TestSpool) -> Option<(Daemon, u32)> {
-    let namespace = ["--pid", "--fork", "--kill-child", "--mount-proc"];
-    if !Command::new("unshare").args(namespace).arg("true").status().is_ok_and(|status| status.success()) {
-        use std::io::Write as _;
-        // Said past the capturing of the test's output.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: no namespace of processes can be made here");
-        return None;
-    }
+    let namespace = pid_namespace()?;
     let runner = spool.command("spiderpig-runner");
     let mut command = Command::new("unshare");
     command.args(namespace).arg(runner.get_program()).args(runner.get_args()).env("RUST_LOG", "debug");

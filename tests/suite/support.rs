@@ -26,6 +26,18 @@ pub fn has_watch() -> bool {
     std::env::var("SPIDERPIG_TEST_WATCH").map_or(true, |watch| watch != "false")
 }
 
+/// The arguments with which `unshare` starts a program in a PID namespace of its own. `None`, and a word past the capturing
+/// of the test's output, where that is not allowed.
+pub fn pid_namespace() -> Option<[&'static str; 4]> {
+    use std::io::Write as _;
+    let namespace = ["--pid", "--fork", "--kill-child", "--mount-proc"];
+    if Command::new("unshare").args(namespace).arg("true").status().is_ok_and(|status| status.success()) {
+        return Some(namespace);
+    }
+    let _ = writeln!(std::io::stderr(), "SKIPPED: no namespace of processes can be made here");
+    None
+}
+
 /// The job types that most tests need.
 const JOB_TYPES: &str = r#"
 [job_types.noop]
